@@ -1,1 +1,19 @@
-"""Logistic regression, done completely."""
+"""Logistic regression, done completely: the readable textbook, the certified optimum, scikit-learn's interface."""
+
+from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
+from .model import LogisticRegression
+from .solvers import Solution, Status
+from .solvers.sgd import SGD
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SGD",
+    "CollinearWarning",
+    "EvenOddsError",
+    "LogisticRegression",
+    "SeparationWarning",
+    "Solution",
+    "Status",
+    "__version__",
+]

@@ -1,0 +1,62 @@
+"""What a fit tells its user in words: warnings that say what, where and what to do."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.exceptions import ConvergenceWarning
+
+from .exceptions import CollinearWarning, SeparationWarning
+from .solvers import Solution
+
+
+def warn_of_aliased(names: Sequence[Any]) -> None:
+    """Some columns have no coefficient of their own."""
+    what = "is constant or a linear combination" if len(names) == 1 else "are constant or linear combinations"
+    _warn(
+        f"{listed(names)} {what} of earlier columns and left out of the fit: coefficient 0, which changes no "
+        "prediction. Drop such columns, or share the effect out with a ridge (for example C=1).",
+        CollinearWarning,
+    )
+
+
+def warn_of_separation(high: Sequence[Any], low: Sequence[Any], classes: Sequence[Any]) -> None:
+    """The columns of `high` and `low` values tell the second class from the first."""
+    parts = [f"{side} values of {listed(names, 10)}" for side, names in (("high", high), ("low", low)) if len(names)]
+    what = " and ".join(parts) or "the intercept alone"
+    _warn(
+        f"The classes are separated: {what} belong to class {classes[1]!r} and never to class {classes[0]!r}. "
+        "The likelihood has no maximum: the coefficients grow without end, and those reported are only where the fit "
+        "stopped. Add a ridge (for example C=1), or ask how such a column can know the answer.",
+        SeparationWarning,
+    )
+
+
+def warn_of_distance(solution: Solution, tol: float, max_iter: int) -> None:
+    """The fit ended before the optimum."""
+    why = solution.status.value
+    _warn(
+        f"{why[0].upper() + why[1:]}. After {solution.iterations} iterations a coefficient can be "
+        f"{solution.error:.1e} standard errors from the optimum (tol={tol:g}). "
+        f"Raise max_iter (now {max_iter}) or tol, or add a ridge (for example C=1).",
+        ConvergenceWarning,
+    )
+
+
+def listed(names: Sequence[Any], most: int = 10) -> str:
+    """Names in words: "column 'a'" or "columns 'a', 'b' and 3 more"."""
+    shown = ", ".join(map(repr, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return f"{'column' if len(names) == 1 else 'columns'} {shown}"
+
+
+def _warn(message: str, category: type[Warning]) -> None:
+    """Warn at the line that called the library, however deep in it, or in scikit-learn, the reason was found."""
+    level = 1
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in (
+        "evenodds",
+        "sklearn",
+    ):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message[0].upper() + message[1:], category, stacklevel=level)

@@ -1,0 +1,259 @@
+"""Coordinates in which columns are alike, and which columns there are to solve for.
+
+Solvers work with theta = (b', w'), w'_j = scale_j w_j and the intercept taken at `center`, so that
+z = b' + sum_j w'_j (x_j - center_j) / scale_j. This is an affine change of the coefficients: X is never
+scaled or copied, and any center and scale give the same optimum. They only keep the digits, so a sample
+of the rows is enough to choose them, except where the penalty is to be taken in units of the scale.
+
+Without a penalty a column that is a linear combination of earlier ones (or constant beside an intercept)
+has no coefficient of its own. It is aliased: left out of theta, as R's `lm` does with its pivoted QR
+factorisation, tolerance 1e-7 included.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from .data import Array, Block, Data, Sums
+
+_DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
+_MOST_COLUMNS = 3000  # beyond which only constant columns are looked for: the factorisation would cost too much
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """The affine change between coefficients and theta.
+
+    center, scale : (p,), of all columns
+    columns : (k,) the columns that are solved for; the others are aliased, with coefficient 0
+    intercept : whether theta[0] is an intercept
+    """
+
+    center: Array
+    scale: Array
+    columns: Any
+    intercept: bool
+
+    def split(self, theta: Array) -> tuple[float, Array]:
+        """The intercept at `center`, and the coefficients (p,)."""
+        coef = np.zeros(self.center.size)
+        coef[self.columns] = theta[int(self.intercept) :] / self.scale[self.columns]
+        return (float(theta[0]) if self.intercept else 0.0), coef
+
+    def join(self, intercept: Any, coef: Array) -> Array:
+        """Theta from the intercept at `center` and numbers a column (p,), multiplied by the scale."""
+        slopes = coef[self.columns] * self.scale[self.columns]
+        return np.concatenate([[intercept], slopes]) if self.intercept else slopes
+
+    def to_coef(self, theta: Array) -> tuple[float, Array]:
+        """The intercept and the coefficients (p,) of the raw columns."""
+        intercept, coef = self.split(theta)
+        return intercept - float(coef @ self.center), coef
+
+    def from_coef(self, intercept: float, coef: Array) -> Array:
+        """Theta for an intercept and coefficients of the raw columns."""
+        return self.join(intercept + float(coef @ self.center), coef)
+
+    def gradient(self, by_intercept: Any, by_coef: Array) -> Array:
+        """A gradient by theta from the ones by the intercept and by the (centred) coefficients."""
+        slopes = by_coef[self.columns] / self.scale[self.columns]
+        return np.concatenate([[by_intercept], slopes]) if self.intercept else slopes
+
+    def design(self, block: Block) -> Any:
+        """The columns of a block in these coordinates, without the intercept: (m, k), dense or CSR."""
+        every = self.columns.size == self.scale.size
+        scale = self.scale[self.columns]
+        if sp.issparse(block.X):
+            X = block.X if every else block.X[:, self.columns]
+            return X @ sp.diags_array(1 / scale)
+        X = block.X if every else block.X[:, self.columns]
+        X = X - self.center[self.columns]
+        X /= scale
+        return X
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Total weight, mean and sum of squared deviations of the columns over the rows seen so far.
+
+    Merged as Chan, Golub and LeVeque do (The American Statistician 37, 1983), which does not cancel.
+    """
+
+    total: float
+    mean: Array
+    squares: Array
+    calls: int = 1
+
+    @classmethod
+    def of(cls, data: Data) -> "Moments":
+        """The moments of all rows; a sparse X is measured about zero."""
+        total = float(data.class_weights.sum())
+        sample = data.sample(data.n_rows, np.random.default_rng(0))
+        mean, deviation = _moments(sample, intercept=not data.sparse)
+        return cls(total, mean, total * deviation**2)
+
+    def merged(self, earlier: "Moments | None") -> "Moments":
+        """The moments of both sets of rows."""
+        if earlier is None:
+            return self
+        total = self.total + earlier.total
+        shift = self.mean - earlier.mean
+        mean = earlier.mean + shift * (self.total / total)
+        squares = self.squares + earlier.squares + shift**2 * (self.total * earlier.total / total)
+        return Moments(total, mean, squares, earlier.calls + 1)
+
+    def coordinates(self, intercept: bool) -> Coordinates:
+        """Standardising coordinates of all columns; about zero without an intercept."""
+        mean_square = self.squares / self.total
+        scale = np.sqrt(mean_square if intercept else mean_square + self.mean**2)
+        center = self.mean if intercept else np.zeros_like(self.mean)
+        return Coordinates(center, np.where(scale > 0, scale, 1.0), np.arange(scale.size), intercept)
+
+
+def choose_coordinates(
+    data: Data, sample: Block, *, intercept: bool, standardize: bool, drop_aliased: bool
+) -> Coordinates:
+    """Coordinates from a sample of the rows; exact ones where they matter (see the module)."""
+    center, scale = _moments(sample, intercept)
+    whole = sample.n_rows == data.n_rows
+    unseen = (scale == 0).any() and (drop_aliased or not data.sparse)
+    if not whole and (standardize or unseen):
+        center, scale = _exact_moments(data, center, intercept)
+    constant = scale == 0
+    scale = np.where(constant, 1.0, scale)
+    every = np.arange(data.n_columns)
+    coordinates = Coordinates(center, scale, every, intercept)
+    if not drop_aliased:
+        return coordinates
+    kept = Coordinates(center, scale, every[~constant], intercept)
+    if kept.columns.size > _MOST_COLUMNS:
+        return kept
+    dependent = _dependent_columns(data, sample, kept)
+    return Coordinates(center, scale, np.delete(kept.columns, dependent), intercept)
+
+
+def _moments(block: Block, intercept: bool) -> tuple[Array, Array]:
+    """Mean and standard deviation of the columns (0 for a constant one); about 0 without an intercept.
+
+    Deviations are taken from the first row, so that a constant column gives exactly 0, and divided by
+    the largest, so that their squares do not overflow. A sparse column is not centred.
+    """
+    X = block.X
+    weight = np.ones(block.n_rows) if block.weight is None else block.weight
+    weight = weight / weight.sum()
+    if sp.issparse(X):
+        center = np.zeros(X.shape[1])
+        largest = np.maximum(abs(X).max(axis=0).toarray().ravel(), 0.0) if X.nnz else center
+        unit = np.where(largest > 0, largest, 1.0)
+        scaled = X @ sp.diags_array(1 / unit)
+        mean = weight @ scaled
+        square = weight @ scaled.multiply(scaled)
+        variance = square - mean**2 if intercept else square
+        constant = variance <= 1e-14 * square  # all entries equal, none of them left out
+        return center, np.where(constant, 0.0, unit * np.sqrt(np.maximum(variance, 0.0)))
+    first = X[0].astype(np.float64) if intercept else np.zeros(X.shape[1])
+    deviation = X - first
+    largest = np.maximum(deviation.max(axis=0), -deviation.min(axis=0))
+    deviation /= np.where(largest > 0, largest, 1.0)
+    mean = weight @ deviation if intercept else np.zeros(X.shape[1])
+    deviation -= mean
+    variance = weight @ np.square(deviation, out=deviation)
+    return first + mean * largest, largest * np.sqrt(variance)
+
+
+def _exact_moments(data: Data, center: Array, intercept: bool) -> tuple[Array, Array]:
+    """Mean and standard deviation over all rows, about a centre that is already close."""
+
+    def sums(block: Block) -> Sums:
+        weight = np.ones(block.n_rows) if block.weight is None else block.weight
+        if sp.issparse(block.X):
+            X = block.X.astype(np.float64)
+            return weight.sum(), weight @ X, weight @ X.multiply(X)
+        deviation = block.X - center
+        first = weight @ deviation
+        return weight.sum(), first, weight @ np.square(deviation, out=deviation)
+
+    total, first, second = data.reduce(sums)
+    shift = first / total if intercept else np.zeros_like(center)
+    variance = second / total - shift**2
+    variance[variance <= 1e-14 * second / total] = 0.0
+    return center if data.sparse else center + shift, np.sqrt(variance)
+
+
+def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> NDArray[np.intp]:
+    """Positions in `coordinates.columns` of those that are combinations of earlier ones.
+
+    More rows can only raise the rank, so what is independent in the sample is independent. The others
+    are tested on all rows: each is predicted from the independent ones, row by row, and the residuals
+    are factored in turn. A combination that holds on all rows is the one found on the sample.
+    """
+    D = _with_intercept(coordinates.design(sample), coordinates.intercept)
+    if sample.weight is not None:
+        D *= np.sqrt(sample.weight / sample.weight.mean())[:, None]
+    if _is_well_conditioned(D):
+        return np.empty(0, dtype=np.intp)
+    R = scipy.linalg.qr(D, mode="r", check_finite=False)[0][: D.shape[1]]
+    size = np.sqrt(np.square(R).sum(axis=0))
+    candidates, combination = _eliminate(R / size, _DEPENDENT)
+    if candidates.size == 0 or sample.n_rows == data.n_rows:
+        return candidates - int(coordinates.intercept)
+    kept = np.setdiff1d(np.arange(D.shape[1]), candidates)
+
+    def residual_products(block: Block) -> Sums:
+        D = _with_intercept(coordinates.design(block), coordinates.intercept) / size
+        E = D[:, candidates] - D[:, kept] @ combination
+        return (E.T @ E, np.square(D[:, candidates]).sum(axis=0))
+
+    products, squares = data.reduce(residual_products)
+    scaled = products / np.sqrt(np.outer(squares, squares))
+    values, vectors = np.linalg.eigh(scaled)
+    root = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
+    dependent, _ = _eliminate(root, _DEPENDENT)
+    return candidates[dependent] - int(coordinates.intercept)
+
+
+def _with_intercept(D: Any, intercept: bool) -> Array:
+    D = D.toarray() if sp.issparse(D) else D
+    return np.column_stack([np.ones(D.shape[0]), D]) if intercept else D
+
+
+def _is_well_conditioned(D: Array) -> bool:
+    """Whether a Cholesky factorisation of D'D shows, cheaply, that no column is near the span of others."""
+    if D.shape[0] < D.shape[1]:
+        return False
+    gram = D.T @ D
+    size = np.sqrt(np.diag(gram))
+    if not (size > 0).all():
+        return False
+    gram /= np.outer(size, size)
+    factor, failed = scipy.linalg.lapack.dpotrf(gram, lower=1)
+    return failed == 0 and bool(np.diag(factor).min() > 1e-5)
+
+
+def _eliminate(R: Array, tolerance: float) -> tuple[NDArray[np.intp], Array]:
+    """Columns of R within `tolerance` of the span of earlier ones, and their coefficients on the others.
+
+    Gram-Schmidt, twice for each column as once is not enough for nearly dependent ones.
+    """
+    m, k = R.shape
+    basis = np.empty((m, min(m, k)))
+    kept: list[int] = []
+    dependent: list[int] = []
+    for j in range(k):
+        Q = basis[:, : len(kept)]
+        rest = R[:, j] - Q @ (Q.T @ R[:, j])
+        rest -= Q @ (Q.T @ rest)
+        length = float(np.linalg.norm(rest))
+        if length <= tolerance or len(kept) == m:
+            dependent.append(j)
+        else:
+            basis[:, len(kept)] = rest / length
+            kept.append(j)
+    Q = basis[:, : len(kept)]
+    triangle, target = Q.T @ R[:, kept], Q.T @ R[:, dependent]
+    combination = scipy.linalg.solve_triangular(triangle, target) if kept and dependent else target
+    return np.array(dependent, dtype=np.intp), combination

@@ -1,0 +1,89 @@
+"""Data is where rows live. A home answers one question: add up this function over your row blocks.
+
+`Block` is a few rows as the kernels read them, `Data` the contract of a home, `as_data` the way in.
+Solvers and inference see only the contract, so a new home is one file and one line in `as_data`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Sums = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some rows: the unit that functions given to `reduce` work on.
+
+    X : (m, p) array of float32 or float64 with one contiguous axis, or a CSR array
+    y : (m,) class codes, 0 for the first class
+    weight : (m,) finite and positive, or None for all one
+    offset : (m,) added to the scores, or None
+    """
+
+    X: Any
+    y: NDArray[np.integer[Any]]
+    weight: Array | None = None
+    offset: Array | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows."""
+        return int(self.X.shape[0])
+
+    def take(self, k: Any) -> "Block":
+        """Some of the rows, by number."""
+        weight = None if self.weight is None else self.weight[k]
+        return Block(self.X[k], self.y[k], weight, None if self.offset is None else self.offset[k])
+
+
+class Data(Protocol):
+    """A home of rows.
+
+    n_rows, n_columns : the shape of X
+    size : entries stored, (n_rows * n_columns, or the non-zeros of a sparse X)
+    sparse : whether blocks hold CSR arrays
+    class_weights : (K,) total weight of each class; their sum is S in the objective
+    """
+
+    n_rows: int
+    n_columns: int
+    size: int
+    sparse: bool
+    class_weights: Array
+
+    def reduce(self, function: Callable[[Block], Sums]) -> Sums:
+        """Sum `function(block)`, a tuple of floats or arrays, over all rows; a full read of the data."""
+
+    def blocks(self) -> Iterator[Block]:
+        """All rows, in order, as one block or more."""
+
+    def sample(self, n: int, rng: np.random.Generator) -> Block:
+        """At most about `n` rows in one block, weighted to stand for all (all of them if there are few).
+
+        A rare class is sampled more densely, with smaller weights.
+        """
+
+
+def as_data(
+    X: Any,
+    codes: NDArray[np.integer[Any]],
+    weight: Array | None = None,
+    offset: Array | None = None,
+    *,
+    n_jobs: int | None = None,
+) -> Data:
+    """The home of `X`: a checked 2-d array or sparse matrix in memory.
+
+    Rows of weight zero do not belong to the data and are left out.
+    """
+    from .memory import Memory
+
+    return Memory(X, codes, weight, offset, n_jobs=n_jobs)
+
+
+__all__ = ["Array", "Block", "Data", "Sums", "as_data"]

@@ -1,0 +1,199 @@
+"""Rows in memory: blocks are views of the arrays, mapped over a pool of threads.
+
+The blocks depend on the data alone and their sums are added in order, so that a result has the
+same bits for any number of threads. X is not copied. Only what the kernels cannot read where it
+lies (integers, booleans, half precision, foreign byte order, odd strides) is converted, one block
+at a time; CSC is turned into CSR once.
+"""
+
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from . import Array, Block, Sums
+
+_BLOCK_ENTRIES = 1 << 19  # 4 MB of float64: small beside X, long beside the cost of a call
+_BLOCK_ROWS = 1 << 16
+
+
+class Memory:
+    """An array or sparse matrix in memory, its labels, weights and offsets. See `Data`."""
+
+    def __init__(
+        self,
+        X: Any,
+        codes: NDArray[np.integer[Any]],
+        weight: Array | None = None,
+        offset: Array | None = None,
+        *,
+        n_jobs: int | None = None,
+    ) -> None:
+        if weight is not None and not weight.all():
+            kept = np.flatnonzero(weight)
+            X = (X.tocsr() if sp.issparse(X) else X)[kept]
+            codes, weight = codes[kept], weight[kept]
+            offset = None if offset is None else offset[kept]
+        self.sparse = bool(sp.issparse(X))
+        if self.sparse:
+            X = sp.csr_array(X)
+            if X.data.dtype not in (np.float32, np.float64):
+                X = X.astype(np.float64)
+        self._X, self._y, self._weight, self._offset = X, codes, weight, offset
+        self.n_rows, self.n_columns = X.shape
+        self.size = int(X.nnz) if self.sparse else self.n_rows * self.n_columns
+        self.class_weights = np.bincount(codes, weights=weight, minlength=2).astype(np.float64)
+        self._bounds = _sparse_bounds(X) if self.sparse else _dense_bounds(self.n_rows, self.n_columns)
+        n_blocks = len(self._bounds) - 1
+        self._n_threads = min(count_threads(n_jobs), n_blocks) if n_blocks > 1 else 1
+
+    def reduce(self, function: Callable[[Block], Sums]) -> Sums:
+        """Sum `function(block)` over all rows, block by block, in order."""
+
+        def one(k: int) -> Sums:
+            return function(self._rows(self._bounds[k], self._bounds[k + 1]))
+
+        numbers = range(len(self._bounds) - 1)
+        with _one_blas_thread:
+            mapped = map if self._n_threads <= 1 else _pool(self._n_threads).map
+            return _add(mapped(one, numbers))
+
+    def blocks(self) -> Iterator[Block]:
+        """All rows as one block."""
+        yield self._rows(0, self.n_rows)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Block:
+        """At most about `n` rows, evenly spread, a class rarer than one in ten sampled more densely."""
+        if n >= self.n_rows:
+            return self._rows(0, self.n_rows)
+        ones = int(np.count_nonzero(self._y))
+        rare = 1 if 2 * ones <= self.n_rows else 0
+        n_rare = min(ones, self.n_rows - ones)
+        if 10 * n_rare >= self.n_rows:
+            rows = _spread(self.n_rows, n, rng)
+            weight = np.full(rows.size, self.n_rows / rows.size)
+        else:
+            common, seldom = np.flatnonzero(self._y != rare), np.flatnonzero(self._y == rare)
+            common = common[_spread(common.size, n - min(n // 2, n_rare), rng)]
+            seldom = seldom[_spread(n_rare, min(n // 2, n_rare), rng)]
+            rows = np.concatenate([common, seldom])
+            rates = (common.size / (self.n_rows - n_rare), seldom.size / max(n_rare, 1))
+            weight = np.repeat([1 / rates[0], 1 / rates[1] if seldom.size else 0.0], [common.size, seldom.size])
+        if self._weight is not None:
+            weight *= self._weight[rows]
+        offset = None if self._offset is None else self._offset[rows]
+        X = self._X[rows]
+        return Block(X if self.sparse else _readable(X), self._y[rows], weight, offset)
+
+    def _rows(self, start: int, stop: int) -> Block:
+        whole = start == 0 and stop == self.n_rows
+        X = self._X if whole else _csr_rows(self._X, start, stop) if self.sparse else self._X[start:stop]
+        weight = None if self._weight is None else self._weight[start:stop]
+        offset = None if self._offset is None else self._offset[start:stop]
+        return Block(X if self.sparse else _readable(X), self._y[start:stop], weight, offset)
+
+
+def count_threads(n_jobs: int | None) -> int:
+    """How many threads `n_jobs` means here: joblib's rule, but None is all cores that are free.
+
+    Within a joblib worker, None is the worker's share: what joblib has set for OpenMP in a process, 1 in a thread.
+    """
+    from joblib import cpu_count, effective_n_jobs
+    from joblib.parallel import get_active_backend
+
+    if n_jobs is not None:
+        return int(effective_n_jobs(n_jobs))
+    if get_active_backend()[0].nesting_level:
+        in_process = threading.current_thread() is threading.main_thread()
+        return max(1, int(os.environ.get("OMP_NUM_THREADS", "1"))) if in_process else 1
+    return int(cpu_count())
+
+
+def _dense_bounds(n_rows: int, n_columns: int) -> list[int]:
+    rows = max(256, min(_BLOCK_ROWS, _BLOCK_ENTRIES // max(n_columns, 1)) // 256 * 256)
+    return [*range(0, n_rows, rows), n_rows]
+
+
+def _sparse_bounds(X: Any) -> list[int]:
+    """Rows split by non-zeros, in blocks that are long beside the dense vectors each one fills."""
+    count = int(X.nnz) // max(_BLOCK_ENTRIES, 32 * X.shape[1])
+    count = max(1, count - count % 8 if count > 8 else count)
+    cuts = np.searchsorted(X.indptr, np.linspace(0, X.nnz, count + 1)[1:-1])
+    return [int(cut) for cut in np.unique([0, *cuts, X.shape[0]])]
+
+
+def _csr_rows(X: Any, start: int, stop: int) -> Any:
+    """Rows of a CSR array without a copy of their entries."""
+    low, high = X.indptr[start], X.indptr[stop]
+    rows = sp.csr_array((stop - start, X.shape[1]), dtype=X.dtype)
+    rows.data, rows.indices, rows.indptr = (
+        X.data[low:high],
+        X.indices[low:high],
+        X.indptr[start : stop + 1] - low,
+    )
+    return rows
+
+
+def _readable(X: NDArray[Any]) -> NDArray[Any]:
+    """A block that the kernels can read: native float32 or float64 with one contiguous axis."""
+    if X.dtype not in (np.float32, np.float64):
+        X = X.astype(np.float64)
+    if X.itemsize in X.strides and min(X.strides) > 0 and X.flags.aligned:
+        return X
+    return np.ascontiguousarray(X)
+
+
+def _spread(n_rows: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """One random row in each of `n` equal stretches of the rows."""
+    return ((np.arange(n) + rng.random(n)) * (n_rows / max(n, 1))).astype(np.int64)
+
+
+def _add(results: Iterator[Sums]) -> Sums:
+    total = list(next(results))
+    for result in results:
+        for k, value in enumerate(result):
+            total[k] = total[k] + value
+    return tuple(total)
+
+
+@functools.cache
+def _pool(n_threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(n_threads, thread_name_prefix="evenodds")
+
+
+# A forked child inherits the pool but not its threads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+class _OneBlasThread:
+    """Keeps BLAS to one thread while our pools run; the last of several users at once gives it back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._controller: Any = None
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._controller = self._controller or ThreadpoolController()
+                self._limit = self._controller.limit(limits=1, user_api="blas")
+            self._users += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limit.restore_original_limits()
+
+
+_one_blas_thread = _OneBlasThread()

@@ -1,0 +1,127 @@
+"""One number a row: labels to class codes, weights, offsets; each checked, with the row named when it is wrong."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from .data import Array
+from .exceptions import EvenOddsError
+
+Codes = NDArray[np.integer[Any]]
+
+
+def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any], Codes]:
+    """The two classes, sorted, and each row's code, 0 or 1.
+
+    classes : the classes to expect, where `y` need not hold them all
+    """
+    y = column_or_1d(y, warn=True)
+    if y.shape[0] != n_rows:
+        raise EvenOddsError(
+            f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows, y {y.shape[0]}."
+        )
+    _require_present(y)
+    quick = _two_numbers(y)
+    if quick is not None and classes is None:
+        return quick
+    check_classification_targets(y)
+    found = np.unique(y)
+    known = found if classes is None else np.unique(column_or_1d(classes))
+    if classes is not None and not np.isin(found, known).all():
+        unknown = found[~np.isin(found, known)]
+        raise EvenOddsError(f"y holds labels that are not in classes: {unknown.tolist()}.")
+    if known.size > 2:
+        kind = type_of_target(y)
+        raise EvenOddsError(
+            f"Only binary classification is supported. The type of the target is {kind}: {known.size} classes, "
+            f"{', '.join(map(repr, known[:5].tolist()))}{', ...' if known.size > 5 else ''}."
+        )
+    if known.size < 2:
+        raise EvenOddsError(
+            f"y holds one class only, {known[0]!r} in all {n_rows} rows: two classes are needed. "
+            "Check the target column, or how the rows were filtered."
+        )
+    return known, (y == known[1]).astype(np.uint8)
+
+
+def _two_numbers(y: NDArray[Any]) -> tuple[NDArray[Any], Codes] | None:
+    """The answer for whole numbers or booleans of two values, found without sorting; else None."""
+    if y.dtype.kind not in "biuf" or y.size == 0:
+        return None
+    low, high = y.min(), y.max()
+    if low == high or (y.dtype.kind == "f" and not (low == int(low) and high == int(high))):
+        return None
+    is_high = y == high
+    if np.count_nonzero(is_high) + np.count_nonzero(y == low) != y.size:
+        return None
+    return np.array([low, high], dtype=y.dtype), is_high.view(np.uint8)
+
+
+def _require_present(y: NDArray[Any]) -> None:
+    if y.dtype.kind == "f":
+        bad = ~np.isfinite(y) if not np.isfinite(y.sum()) else np.zeros(0, bool)
+    elif y.dtype == object:
+        bad = np.array([value is None or value != value for value in y], dtype=bool)
+    else:
+        return
+    if bad.any():
+        row = int(bad.argmax())
+        kind = "infinity" if y.dtype.kind == "f" and np.isinf(y[row]) else "NaN"
+        raise EvenOddsError(
+            f"Input y contains {kind}, first in row {row} (counted from 0). Drop the rows without a label."
+        )
+
+
+def row_numbers(values: Any, name: str, n_rows: int) -> Array:
+    """Finite numbers, one a row; a single number stands for all rows."""
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise EvenOddsError(f"{name} is not numeric: {error}") from error
+    if array.ndim == 0:
+        array = np.full(n_rows, float(array))
+    if array.ndim != 1:
+        raise EvenOddsError(f"{name} must be 1D array or scalar, got {array.ndim} dimensions, shape {array.shape}.")
+    if array.shape[0] != n_rows:
+        raise EvenOddsError(f"{name}.shape == {array.shape}, expected {(n_rows,)}: one number a row.")
+    bad = ~np.isfinite(array)
+    if bad.any():
+        row = int(bad.argmax())
+        kind = "NaN" if np.isnan(array[row]) else "infinity"
+        raise EvenOddsError(f"{name} contains {kind}, first in row {row} (counted from 0).")
+    return array
+
+
+def combine_weights(sample_weight: Any, class_weight: Any, codes: Codes, classes: NDArray[Any]) -> Array | None:
+    """Weights of the rows times those of their classes; None if all are 1."""
+    weight = None
+    if sample_weight is not None:
+        weight = row_numbers(sample_weight, "sample_weight", codes.size)
+        if (weight < 0).any():
+            row = int((weight < 0).argmax())
+            raise EvenOddsError(f"sample_weight is negative, {weight[row]:g} in row {row} (counted from 0).")
+        if not weight.any():
+            raise EvenOddsError("Sample weights must contain at least one non-zero number: all rows have weight 0.")
+    if class_weight is None:
+        return weight
+    factors = _class_factors(class_weight, codes, classes, weight)
+    return factors[codes] if weight is None else weight * factors[codes]
+
+
+def _class_factors(class_weight: Any, codes: Codes, classes: NDArray[Any], weight: Array | None) -> Array:
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        totals = np.bincount(codes, weights=weight, minlength=2)
+        if not totals.all():
+            raise EvenOddsError('class_weight="balanced" needs rows of positive weight in both classes.')
+        return np.asarray(totals.sum() / (2 * totals))
+    if not isinstance(class_weight, Mapping):
+        raise EvenOddsError(f'class_weight is a dict by class, "balanced" or None, got {class_weight!r}.')
+    factors = compute_class_weight(dict(class_weight), classes=classes, y=classes[codes[: 2 * classes.size]])
+    if not (np.isfinite(factors).all() and (factors >= 0).all()):
+        raise EvenOddsError(f"class_weight holds a negative or infinite weight: {class_weight!r}.")
+    return np.asarray(factors, dtype=np.float64)

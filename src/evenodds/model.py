@@ -1,0 +1,440 @@
+"""The estimator: check what is given, find its home, solve, and set the attributes. No mathematics here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, log_expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import advice, progress
+from .coordinates import Coordinates, Moments, choose_coordinates
+from .data import Array, Block, Data, as_data
+from .exceptions import EvenOddsError, NonFiniteError
+from .labels import combine_weights, encode_labels, row_numbers
+from .objective import Objective, require_finite
+from .separation import Watch
+from .solvers import Report, Solution, Status, regimes
+from .solvers.sgd import SGD, one_epoch, sgd
+from .table import is_frame, numeric_array
+
+_PREDICT_ROWS = 1 << 16
+
+
+class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Logistic regression for two classes, solved to a certified optimum.
+
+    Minimises the mean log loss plus ``||w||^2 / (2 C S)``, S the total weight of the rows; the
+    intercept is never penalised. The default is maximum likelihood, without a penalty.
+
+    Parameters
+    ----------
+    C : float, default=inf
+        Inverse strength of the ridge penalty, as in scikit-learn; ``inf`` is no penalty.
+    fit_intercept : bool, default=True
+        Whether the scores have an intercept.
+    standardize : bool, default=False
+        Take the penalty in units of each column's standard deviation. Coefficients are always those of the
+        columns as given. Without a penalty it changes nothing.
+    class_weight : dict, "balanced" or None, default=None
+        Factors on the weights of rows by class; "balanced" gives the classes the same total weight.
+    solver : {"auto", "newton", "quasi-newton", "sgd"} or SGD, default="auto"
+        "auto" takes the cheaper of the next two; ``solution_.solver`` says which. "newton" uses the exact
+        Hessian at every step, "quasi-newton" a cheap metric close to it. "sgd", or an `SGD` with other
+        settings, is the textbook's mini-batch gradient descent, which only approaches the optimum.
+    tol : float, default=1e-4
+        No coefficient is further from the optimum than `tol` of its standard error (with a penalty: of the
+        standard deviation that the penalised curvature gives). Where the exact Hessian is at hand, the
+        fit goes on to machine precision.
+    max_iter : int, default=100
+        Iterations at the most ("sgd" runs its epochs instead).
+    n_jobs : int or None, default=None
+        Threads. None is all cores that the process may use; in a joblib worker, its share of them.
+    random_state : int, RandomState or None, default=None
+        Seed of the row sample that a large fit starts from, and of the batches of "sgd". None is the
+        same as 0: two fits of the same data are always the same.
+    warm_start : bool, default=False
+        Start from the coefficients of the last fit.
+    verbose : int, default=0
+        1 shows progress on stderr.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features)
+        Coefficients of the columns as given: the change in the log odds of ``classes_[1]`` for one unit.
+    intercept_ : ndarray of shape (1,)
+    classes_ : ndarray of shape (2,)
+    n_iter_ : ndarray of shape (1,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features,)
+        Only if all names of the columns are strings.
+    aliased_ : tuple
+        Names (numbers where there are no names) of columns that are linear combinations of earlier ones,
+        or constant beside the intercept. Their coefficient is 0. Only without a penalty.
+    solution_ : Solution
+        What the solver found and how well it knows: ``status``, ``loss``, ``gap``, ``error``, ``passes``...
+
+    Warns
+    -----
+    SeparationWarning
+        The classes are separated and there is no penalty: no finite optimum exists.
+    CollinearWarning
+        Some columns are aliased.
+    ConvergenceWarning
+        The fit ended before `tol` was reached.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from evenodds import LogisticRegression
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> model = LogisticRegression(C=1, standardize=True).fit(X, y)
+    >>> round(model.score(X, y), 3)
+    0.988
+    >>> str(model.solution_.status), model.solution_.solver
+    ('converged', 'newton')
+    """
+
+    coef_: Array
+    intercept_: Array
+    classes_: NDArray[Any]
+    n_iter_: NDArray[np.int64]
+    n_features_in_: int
+    aliased_: tuple[Any, ...]
+    solution_: Solution
+    _seen: Moments
+
+    def __init__(
+        self,
+        C: float = np.inf,
+        *,
+        fit_intercept: bool = True,
+        standardize: bool = False,
+        class_weight: Mapping[Any, float] | str | None = None,
+        solver: str | SGD = "auto",
+        tol: float = 1e-4,
+        max_iter: int = 100,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        self.C = C
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.class_weight = class_weight
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    @progress.with_callbacks
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix of shape (n_samples, n_features)
+            Numbers or booleans. float32 and float64 arrays, C or F ordered, and CSR are not copied.
+        y : array-like of shape (n_samples,)
+            Labels with two different values.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, not negative. A row of weight 2 is two rows, one of weight 0 none.
+        offset : array-like of shape (n_samples,), optional
+            Added to the scores with a coefficient of 1, in units of log odds.
+
+        Returns
+        -------
+        self
+            The fitted model.
+
+        Raises
+        ------
+        EvenOddsError
+            If the data or a parameter is wrong; the message says what, where and what to do.
+        """
+        self._check_parameters()
+        data = self._read(X, y, sample_weight, offset)
+        self._guarded(self._fit, data, X, y)
+        return self
+
+    def _fit(self, data: Data, X: Any, y: Any) -> None:
+        sample = data.sample(regimes.sample_rows(data), self._rng())
+        coordinates = choose_coordinates(
+            data,
+            sample,
+            intercept=bool(self.fit_intercept),
+            standardize=bool(self.standardize),
+            drop_aliased=bool(np.isinf(self.C)),
+        )
+        objective = Objective(data, coordinates, self._ridge(data, coordinates))
+        if objective.n_coef == 0:
+            raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
+        self._keep(coordinates, self._solve(objective, sample, X, y))
+        progress.end_callbacks(self, X, y)
+
+    def partial_fit(
+        self, X: Any, y: Any = None, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Go once over some rows with mini-batch gradient descent, starting from where the last call ended.
+
+        The settings are those of ``solver`` if that is an `SGD`, else its defaults. Columns are
+        standardised by all the rows seen so far.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            Some rows, as for `fit`.
+        classes : array-like of shape (2,), optional
+            Both labels; needed in the first call if `y` does not hold both.
+
+        Returns
+        -------
+        self
+            The model, with ``coef_`` and ``intercept_`` moved on.
+        """
+        self._check_parameters()
+        first = not hasattr(self, "_seen")
+        known = classes if first or classes is not None else self.classes_
+        if not first and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise EvenOddsError(f"classes={classes!r} differ from those of the first call, {self.classes_!r}.")
+        data = self._read(X, y, sample_weight, None, classes=known, reset=first)
+        self._guarded(require_finite, data)
+        self._seen = Moments.of(data).merged(None if first else self._seen)
+        coordinates = self._seen.coordinates(bool(self.fit_intercept))
+        objective = Objective(data, coordinates, self._ridge(data, coordinates))
+        theta = np.zeros(objective.n_coef) if first else coordinates.from_coef(self.intercept_[0], self.coef_[0])
+        config = self.solver if isinstance(self.solver, SGD) else SGD()
+        rng = np.random.default_rng([self._seed(), self._seen.calls])
+        theta = one_epoch(objective, theta, config, rng)
+        intercept, coef = coordinates.to_coef(theta)
+        self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
+        self.n_iter_ = np.array([1 if first else int(self.n_iter_[0]) + 1])
+        return self
+
+    def decision_function(self, X: Any) -> Array:
+        """Scores: the log odds of ``classes_[1]``, 0 at even odds.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        array = self._array(X, reset=False)
+        coef = self.coef_[0]
+        with np.errstate(over="ignore", invalid="ignore"):
+            if sp.issparse(array) or array.dtype == np.float64:
+                scores = array @ coef
+            else:  # a block at a time: X is not copied to float64 as a whole
+                starts = range(0, array.shape[0], _PREDICT_ROWS)
+                scores = np.concatenate([array[k : k + _PREDICT_ROWS].astype(np.float64) @ coef for k in starts])
+        scores += self.intercept_[0]
+        if not np.isfinite(scores).all():
+            self._guarded(require_finite, as_data(array, np.zeros(array.shape[0], np.uint8)))
+        return np.asarray(scores)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The more likely class of each row.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        scores = self.decision_function(X)
+        return np.asarray(self.classes_[(scores > 0).astype(np.intp)])
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of each class.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            In the order of ``classes_``.
+        """
+        scores = self.decision_function(X)
+        return np.stack([expit(-scores), expit(scores)], axis=1)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithm of the probability of each class, exact where the probability is not.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+        """
+        scores = self.decision_function(X)
+        return np.stack([log_expit(-scores), log_expit(scores)], axis=1)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def _check_parameters(self) -> None:
+        if not _is_real(self.C) or not self.C > 0:
+            raise EvenOddsError(f"C is a positive number or inf (no penalty), got {self.C!r}.")
+        if not _is_real(self.tol) or not 0 < self.tol < np.inf:
+            raise EvenOddsError(f"tol is a positive number, in standard errors, got {self.tol!r}.")
+        if not isinstance(self.max_iter, Integral) or isinstance(self.max_iter, bool) or self.max_iter < 0:
+            raise EvenOddsError(f"max_iter is an integer, 0 or more, got {self.max_iter!r}.")
+        solvers = ("auto", "newton", "quasi-newton", "sgd")
+        if not isinstance(self.solver, SGD) and self.solver not in solvers:
+            raise EvenOddsError(
+                f"solver is one of {', '.join(map(repr, solvers))} or an SGD(...), got {self.solver!r}."
+            )
+
+    def _array(self, X: Any, *, reset: bool) -> Any:
+        """X as a checked 2-d array or CSR matrix. Whether it is finite shows in the first read."""
+        if is_frame(X):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            array = numeric_array(X)
+            if 0 in array.shape:
+                raise EvenOddsError(f"Found a frame of shape {array.shape}: at least one row and column are required.")
+            return array
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype="numeric",
+            ensure_all_finite=False,
+            accept_large_sparse=True,
+        )
+
+    def _read(
+        self, X: Any, y: Any, sample_weight: Any, offset: Any, *, classes: Any = None, reset: bool = True
+    ) -> Data:
+        """Check all that is given to a fit and find its home."""
+        if y is None:
+            raise EvenOddsError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None. Pass the labels of the rows."
+            )
+        array = self._array(X, reset=reset)
+        n_rows = array.shape[0]
+        self.classes_, codes = encode_labels(y, n_rows, classes)
+        weight = combine_weights(sample_weight, self.class_weight, codes, self.classes_)
+        shift = None if offset is None else row_numbers(offset, "offset", n_rows)
+        data = as_data(array, codes, weight, shift, n_jobs=self.n_jobs)
+        if classes is None and not data.class_weights.all():
+            empty = self.classes_[int(np.argmin(data.class_weights))]
+            raise EvenOddsError(f"All rows of class {empty!r} have weight 0: two classes are needed.")
+        return data
+
+    def _ridge(self, data: Data, coordinates: Coordinates) -> Array:
+        """The penalty's curvature of each slope of theta."""
+        strength = 1 / (self.C * float(data.class_weights.sum()))
+        scale = coordinates.scale[coordinates.columns]
+        return np.full(scale.size, strength) if self.standardize else strength / scale**2
+
+    def _solve(self, objective: Objective, sample: Block, X: Any, y: Any) -> Solution:
+        """Run the solver that was asked for, and look for separation if there is no penalty."""
+        config = SGD() if self.solver == "sgd" else self.solver
+        if config == "auto":
+            config = regimes.choose(objective)
+        report = self._report(objective, config, X, y)
+        watch = Watch(objective, sample, self.tol) if not objective.ridge.any() else None
+        if isinstance(config, SGD):
+            solution = sgd(objective, np.zeros(objective.n_coef), config, self._rng(), report=report)
+        else:
+            solve = regimes.newton if config == "newton" else regimes.quasi_newton
+            start = self._start(objective)
+            solution = solve(objective, start, sample, tol=self.tol, max_iter=self.max_iter, watch=watch, report=report)
+        if watch is not None and solution.status not in (Status.CONVERGED, Status.SEPARATED):
+            watch.search(solution.theta)
+        if watch is not None and watch.direction is not None:
+            self._warn_of_separation(objective.coordinates, watch.direction)
+            if not isinstance(config, SGD):
+                solution = replace(solution, status=Status.SEPARATED)
+        return solution
+
+    def _report(self, objective: Objective, config: Any, X: Any, y: Any) -> Report | None:
+        coordinates, data = objective.coordinates, objective.data
+        most = config.epochs if isinstance(config, SGD) else self.max_iter + 1
+
+        def attributes(theta: Array) -> dict[str, Any]:
+            intercept, coef = coordinates.to_coef(theta)
+            return {"coef_": coef[None, :], "intercept_": np.array([intercept])}
+
+        name = "sgd" if isinstance(config, SGD) else str(config)
+        lines = progress.to_stderr(name, data.n_rows, data.n_columns) if self.verbose else None
+        return progress.both(lines, progress.to_callbacks(self, X, y, most, attributes))
+
+    def _start(self, objective: Objective) -> Array:
+        """The last fit's coefficients if they are asked for and fit; else the best intercept and zeros."""
+        coordinates = objective.coordinates
+        coef = getattr(self, "coef_", None) if self.warm_start else None
+        if coef is not None and coef.shape == (1, objective.data.n_columns):
+            return coordinates.from_coef(float(self.intercept_[0]), coef[0])
+        theta = np.zeros(objective.n_coef)
+        if coordinates.intercept:
+            negative, positive = objective.data.class_weights
+            theta[0] = np.log(positive / negative)
+        return theta
+
+    def _keep(self, coordinates: Coordinates, solution: Solution) -> None:
+        """Set the attributes, and warn of what the user should know."""
+        intercept, coef = coordinates.to_coef(solution.theta)
+        self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
+        self.n_iter_ = np.array([solution.iterations])
+        self.solution_ = solution
+        left_out = np.setdiff1d(np.arange(coef.size), coordinates.columns)
+        self.aliased_ = tuple(self._name(column) for column in left_out)
+        if self.aliased_:
+            advice.warn_of_aliased(self.aliased_)
+        if solution.status in (Status.MAX_ITER, Status.STALLED):
+            advice.warn_of_distance(solution, self.tol, self.max_iter)
+
+    def _warn_of_separation(self, coordinates: Coordinates, direction: Array) -> None:
+        _, slopes = coordinates.split(direction)
+        high, low = ([self._name(int(k)) for k in np.flatnonzero(sign * slopes > 0)] for sign in (1, -1))
+        advice.warn_of_separation(high, low, self.classes_.tolist())
+
+    def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call, and put the column's name into the error if X turns out not to be finite."""
+        try:
+            return function(*args)
+        except NonFiniteError as error:
+            raise NonFiniteError(error.row, error.column, error.value, self._name(error.column)) from None
+
+    def _name(self, column: int) -> Any:
+        names = getattr(self, "feature_names_in_", None)
+        return int(column) if names is None else str(names[column])
+
+    def _seed(self) -> int:
+        if self.random_state is None or isinstance(self.random_state, Integral):
+            return int(self.random_state or 0)
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng(self._seed())
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -1,0 +1,231 @@
+"""The one function that everything fits, certifies or explains.
+
+    J(b, w) = (1/S) sum_i s_i [ log(1 + e^z_i) - y_i z_i ] + (lam/2) ||w||^2,    z_i = b + x_i w + offset_i
+
+with S = sum_i s_i and lam = 1/(C S); the intercept b is never penalised. The bracket is the textbook's
+binary cross-entropy.
+
+Solvers see theta, the coefficients in `Coordinates` where the columns are alike, and never X.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.lib.stride_tricks import as_strided
+
+from .coordinates import Coordinates
+from .data import Array, Block, Data, Sums
+from .data.memory import Memory
+from .exceptions import NonFiniteError
+
+# Entries of X from which compiled kernels pay for the import of numba and the load of the compiled code.
+COMPILED_ENTRIES = 1 << 20
+
+
+@dataclass
+class Objective:
+    """J over a home of data, in given coordinates. `passes` counts the reads of the data.
+
+    ridge : (k,) the penalty's curvature of each slope of theta
+    """
+
+    data: Data
+    coordinates: Coordinates
+    ridge: Array
+    total_weight: float = field(init=False)
+    compiled: bool = field(init=False)
+    passes: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.total_weight = float(self.data.class_weights.sum())
+        self.compiled = self.data.size >= COMPILED_ENTRIES
+
+    @property
+    def n_coef(self) -> int:
+        """The length of theta."""
+        return self.ridge.size + int(self.coordinates.intercept)
+
+    def on(self, block: Block) -> "Objective":
+        """The same objective over a sample of the rows."""
+        return Objective(Memory(block.X, block.y, block.weight, block.offset), self.coordinates, self.ridge)
+
+    def reduce(self, function: Callable[[Block], Sums]) -> Sums:
+        """One counted read of the data."""
+        self.passes += 1
+        return self.data.reduce(function)
+
+    def value_grad(self, theta: Array) -> tuple[float, Array, None]:
+        """J and its gradient (no Hessian)."""
+        if self.compiled:
+            intercept, coef = self.coordinates.split(theta)
+            center = self.coordinates.center
+            loss, *by = self.reduce(lambda block: compiled_sums(block, intercept, coef, center))
+            gradient = self.coordinates.gradient(*by)
+        else:
+            self.passes += 1
+            loss, gradient = signed_sums(self.rows, theta)
+        return *self._finish(theta, loss, gradient), None
+
+    def value_grad_hess(self, theta: Array) -> tuple[float, Array, Array]:
+        """J, its gradient and its Hessian."""
+        if self.compiled:
+            coordinates = self.coordinates
+            loss, gradient, hessian = self.reduce(
+                lambda block: signed_sums(SignedRows.of(block, coordinates), theta, second_order=True)
+            )
+        else:
+            self.passes += 1
+            loss, gradient, hessian = signed_sums(self.rows, theta, second_order=True)
+        hessian /= self.total_weight
+        np.einsum("ii->i", hessian)[int(self.coordinates.intercept) :] += self.ridge
+        return *self._finish(theta, loss, gradient), hessian
+
+    @functools.cached_property
+    def rows(self) -> "SignedRows":
+        """All rows of small data, prepared once: a copy that is small beside what was saved."""
+        return SignedRows.of(self.data.sample(self.data.n_rows, np.random.default_rng(0)), self.coordinates)
+
+    def _finish(self, theta: Array, loss: float, gradient: Array) -> tuple[float, Array]:
+        """Means from sums, and the penalty. An error where X is not finite; J is infinite where theta is too large."""
+        first = int(self.coordinates.intercept)
+        value = loss / self.total_weight
+        gradient = gradient / self.total_weight
+        slopes = theta[first:]
+        pull = self.ridge * slopes
+        gradient[first:] += pull
+        value += 0.5 * float(pull @ slopes)
+        if not math.isfinite(value + float(gradient.sum())):
+            require_finite(self.data)
+            value = np.inf
+        return value, gradient
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRows:
+    """Rows as plain NumPy works on them: margins v = D theta + offset, large where the row is well classified.
+
+    D : (m, k) the columns of theta, the intercept's first, each row times s = 2y - 1; dense or CSR
+    work : room for a scaled copy of a dense D, as the allocation would take as long as the scaling
+    """
+
+    D: Any
+    weight: Array | None
+    offset: Array | None
+    work: Array | None
+
+    def take(self, k: Any) -> "SignedRows":
+        """Some of the rows, by number."""
+        weight = None if self.weight is None else self.weight[k]
+        return SignedRows(self.D[k], weight, None if self.offset is None else self.offset[k], None)
+
+    @classmethod
+    def of(cls, block: Block, coordinates: Coordinates) -> "SignedRows":
+        """The rows of a block."""
+        D = coordinates.design(block)
+        sign = np.where(block.y > 0, 1.0, -1.0)
+        if sp.issparse(D):
+            D = sp.hstack([np.ones((block.n_rows, 1)), D], format="csr") if coordinates.intercept else D
+            D = sp.diags_array(sign) @ D
+        else:
+            D = np.concatenate([np.ones((block.n_rows, 1)), D], axis=1) if coordinates.intercept else D
+            D *= sign[:, None]
+        offset = None if block.offset is None else block.offset * sign
+        return cls(D, block.weight, offset, None if sp.issparse(D) else np.empty_like(D))
+
+
+def signed_sums(rows: SignedRows, theta: Array, *, second_order: bool = False) -> Sums:
+    """Loss, its gradient by theta and, if asked, its Hessian, summed over rows: plain NumPy.
+
+    With t = e^-|v| nothing overflows: the loss of a row is log(1 + t) + max(-v, 0), its derivative by v
+    is -t / (1 + t) or -1 / (1 + t) by the sign of v, and its curvature t / (1 + t)^2.
+    """
+    D, weight = rows.D, rows.weight
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        v = D @ theta
+        if rows.offset is not None:
+            v += rows.offset
+        t = np.exp(-np.abs(v))
+        q = 1.0 / (1.0 + t)
+        p = t * q
+        slope = -np.where(v >= 0, p, q)
+        losses = np.log1p(t) - np.minimum(v, 0.0)
+        if weight is None:
+            loss = float(losses.sum())
+        else:
+            loss = float(weight @ losses)
+            slope *= weight
+        if not second_order:
+            return loss, slope @ D
+        h = p * q if weight is None else p * q * weight
+        if sp.issparse(D):
+            return loss, slope @ D, (D.T @ (sp.diags_array(h) @ D)).toarray()
+        scaled = np.multiply(D, np.sqrt(h)[:, None], out=rows.work)
+        return loss, slope @ D, scaled.T @ scaled
+
+
+def compiled_sums(block: Block, intercept: float, coef: Array, center: Array) -> Sums:
+    """Loss, residual sum and gradient by the (centred) coefficients: one read of the block, compiled."""
+    from . import kernels
+
+    X = block.X
+    rest = (block.y, block.weight, block.offset)
+    if sp.issparse(X):
+        pairs = np.stack([coef, np.zeros_like(coef)], axis=1)
+        loss, total = kernels.rows_csr(*_csr_parts(X), *rest, pairs, intercept)
+        return loss, total, pairs[:, 1].copy()
+    gradient = np.zeros(coef.size)
+    c_order = X.strides[1] == X.itemsize
+    kernel = kernels.rows_c if c_order else kernels.rows_f
+    flat, ld = _flat(X if c_order else X.T)
+    loss, total = kernel(flat, ld, X.shape[0], *rest, center, coef, intercept, gradient)
+    return loss, total, gradient
+
+
+def curvature_sums(block: Block, intercept: float, coef: Array) -> Sums:
+    """The diagonal of X'hX (p,) and sum(h) of a CSR block, h = s p (1 - p)."""
+    from . import kernels
+
+    diagonal = np.zeros(coef.size)
+    parts = _csr_parts(block.X)
+    total = kernels.curvature_csr(*parts, block.weight, block.offset, coef, intercept, diagonal)
+    return diagonal, total
+
+
+def _flat(X: Any) -> tuple[Any, int]:
+    """A 2-d array with contiguous rows as BLAS takes it: flat, and the leading dimension.
+
+    Marked read-only, so that kernels are compiled for one kind of array.
+    """
+    ld = X.strides[0] // X.itemsize if X.shape[0] > 1 else X.shape[1]
+    size = (X.shape[0] - 1) * ld + X.shape[1]
+    return as_strided(X, shape=(size,), strides=(X.itemsize,), writeable=False), ld
+
+
+def _csr_parts(X: Any) -> tuple[Any, Any, Any]:
+    data, indptr = X.data.view(), X.indptr.astype(np.int64)
+    indices = X.indices.view(np.uint32 if X.indices.dtype == np.int32 else np.uint64)
+    data.flags.writeable = indices.flags.writeable = False
+    return data, indices, indptr
+
+
+def require_finite(data: Data) -> None:
+    """Raise an error that names the first column and row with NaN or infinity in X, if there is one."""
+    first_row = 0
+    for block in data.blocks():
+        values = block.X.data if sp.issparse(block.X) else block.X
+        bad = ~np.isfinite(values)
+        if bad.any():
+            k = int(np.flatnonzero(bad.any(axis=1) if bad.ndim == 2 else bad)[0])
+            if sp.issparse(block.X):
+                row, column = int(np.searchsorted(block.X.indptr, k, "right")) - 1, int(block.X.indices[k])
+                value = values[k]
+            else:
+                row, column = k, int(np.flatnonzero(bad[k])[0])
+                value = values[row, column]
+            raise NonFiniteError(first_row + row, column, float(value))
+        first_row += block.n_rows

@@ -1,0 +1,159 @@
+"""Which columns separate the classes, so that the likelihood has no maximum.
+
+Without a penalty the loss is bounded below by a limit that no finite theta reaches exactly when there is
+a direction d with s_i x_i d >= 0 for all rows and > 0 for some (s = 2y - 1; Albert and Anderson,
+Biometrika 71, 1984). Such a d with the least sum of |d_j| is found by a linear programme (HiGHS, in SciPy) on
+a few hundred rows; the rows that it violates are added until there are none, or until the rows at
+hand have no such d, which proves that the classes overlap.
+
+The programme's tolerance is far above rounding, so its answer is only a guess at which rows lie on the
+boundary: the direction is projected to put them there exactly, and then tested on every row.
+
+A fit asks only when something is suspicious; see `Watch`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from .data import Array, Block, Sums
+from .objective import Objective, SignedRows
+from .solvers import Status
+from .solvers.quasi_newton import State
+
+_ROUNDING = 1e-12  # of the sum of |x_j d_j|: a margin this small is zero
+_ROUNDS = 50
+_MOST_COEF = 1000  # beyond which the programme would cost too much: only complete separation is seen
+_NAMED = 10  # columns to name where the programme cannot choose them
+
+
+@dataclass
+class Watch:
+    """Looks on while a fit without a penalty runs, and stops it when the classes are separated.
+
+    Suspicious is a loss near zero, or a step along which the loss is nearly flat, beside the loss itself,
+    though the step is long: only then are the data read to see whether scores still move, and only
+    if they do is the programme called.
+    """
+
+    objective: Objective
+    sample: Block
+    tol: float
+    direction: Array | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        weights = self.objective.data.class_weights / self.objective.total_weight
+        self._null_loss = -float(np.sum(weights * np.log(weights)))
+        self._target = self.tol**2 / (2 * self.objective.total_weight)
+
+    def __call__(self, state: State) -> Status | None:
+        """Status.SEPARATED if the classes are; looks at the end, and each fourth iteration from the eighth."""
+        early = state.iteration >= 8 and state.iteration % 4 == 0
+        if not early and state.decrement > self._target:
+            return None
+        length = float(state.step @ state.step)
+        flat = 2 * state.decrement < 1e-3 * state.value * length
+        if not (flat or state.value < 1e-2 * self._null_loss):
+            return None
+        if state.value > 1e-2 * self._null_loss and _largest_move(self.objective, state.step) < 0.1:
+            return None
+        return self.search(state.theta)
+
+    def search(self, theta: Array) -> Status | None:
+        """Status.SEPARATED, and `direction` set, if the classes are separated; the screen is passed over."""
+        self.direction = separating_direction(self.objective, theta, self.sample)
+        return None if self.direction is None else Status.SEPARATED
+
+
+def separating_direction(objective: Objective, theta: Array, sample: Block) -> Array | None:
+    """A direction of theta that separates the classes, with few columns; None if they overlap."""
+    if objective.n_coef > _MOST_COEF:
+        complete = _violators(objective, theta, strict=True, most=1)[1] == 0
+        return _largest_only(theta) if complete else None
+    rows = SignedRows.of(sample, objective.coordinates).D
+    nearest = np.argsort(rows @ theta)[: max(200, 10 * objective.n_coef)]
+    rows = _dense(rows[nearest])
+    for _ in range(_ROUNDS):
+        guess = _programme(rows)
+        if guess is None:
+            return None
+        direction = _settle(rows, guess)
+        if direction is None:
+            return None
+        violated, count = _violators(objective, direction)
+        if count == 0:
+            return direction
+        rows = np.concatenate([rows, violated])
+    return None
+
+
+def _programme(rows: Array) -> Array | None:
+    """The d of least sum |d_j| with rows @ d >= 0 and a mean of 1; None if there is none."""
+    from scipy.optimize import linprog
+
+    m, k = rows.shape
+    mean = rows.mean(axis=0)
+    answer = linprog(
+        np.ones(2 * k),
+        A_ub=np.hstack([-rows, rows]),
+        b_ub=np.zeros(m),
+        A_eq=np.concatenate([mean, -mean])[None, :],
+        b_eq=[1.0],
+        method="highs",
+    )
+    return answer.x[:k] - answer.x[k:] if answer.status == 0 else None
+
+
+def _settle(rows: Array, guess: Array) -> Array | None:
+    """The guess with rows that it leaves within the programme's tolerance put on the boundary exactly."""
+    size = np.abs(rows) @ np.abs(guess)
+    on_boundary = rows @ guess <= 1e-6 * size
+    direction = guess
+    if on_boundary.any():
+        null = scipy.linalg.null_space(rows[on_boundary], rcond=1e-12)
+        direction = null @ (null.T @ guess)
+    direction = np.where(np.abs(direction) > 1e-9 * np.abs(guess).max(), direction, 0.0)
+    margins = rows @ direction
+    size = np.abs(rows) @ np.abs(direction)
+    separates = (margins >= -_ROUNDING * size).all() and (margins > 1e-9 * size).any()
+    return direction if separates else None
+
+
+def _violators(objective: Objective, direction: Array, *, strict: bool = False, most: int = 100) -> tuple[Array, int]:
+    """Up to `most` rows a block that the direction puts on the wrong side, worst first, and how many there are.
+
+    `strict` counts a row on the boundary as well.
+    """
+
+    def sums(block: Block) -> Sums:
+        D = SignedRows.of(block, objective.coordinates).D
+        margins = D @ direction
+        size = abs(D) @ np.abs(direction)
+        bad = np.flatnonzero(margins <= _ROUNDING * size if strict else margins < -_ROUNDING * size)
+        worst = bad[np.argsort(margins[bad])[:most]]
+        return [_dense(D[worst])], bad.size
+
+    found, count = objective.reduce(sums)
+    return np.concatenate(found), int(count)
+
+
+def _largest_move(objective: Objective, step: Array) -> float:
+    """The largest change of a score that a step makes."""
+
+    def sums(block: Block) -> Sums:
+        D = SignedRows.of(block, objective.coordinates).D
+        return ([float(np.abs(D @ step).max(initial=0.0))],)
+
+    return float(max(objective.reduce(sums)[0]))
+
+
+def _largest_only(theta: Array) -> Array:
+    """Theta with all but its largest entries set to zero, to name columns by."""
+    threshold = np.sort(np.abs(theta))[-min(_NAMED, theta.size)]
+    return np.where(np.abs(theta) >= threshold, theta, 0.0)
+
+
+def _dense(rows: Any) -> Array:
+    return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows, dtype=np.float64)

@@ -1,0 +1,68 @@
+"""Solvers minimise an objective; each is a function that returns a frozen `Solution`.
+
+    newton        the smooth loop with the exact Hessian at every step
+    quasi-newton  the smooth loop with a metric: the Hessian of a sample, or head columns and a diagonal
+    SGD           the textbook's mini-batch gradient descent
+
+`solver="auto"` compares what the first two cost (see `choose`).
+"""
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..data import Array
+
+
+class Status(enum.Enum):
+    """How a fit ended."""
+
+    CONVERGED = "converged: the optimum is within tol"
+    MAX_ITER = "the iteration limit was reached before the optimum"
+    STALLED = "rounding errors stopped the fit before tol"
+    SEPARATED = "stopped: the classes are separated, so that no finite optimum exists"
+    STOPPED = "stopped by a callback"
+    EPOCHS = "ran the epochs that were asked for"
+
+    def __str__(self) -> str:
+        return self.name.lower().replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a solver found, and how well it knows.
+
+    theta : the coefficients in the objective's coordinates
+    loss : J, the mean loss with its penalty
+    gap : how far `loss` can be above its minimum: the Newton decrement in the solver's metric
+    error : the same in standard errors, sqrt(2 S gap); what `tol` bounds
+    passes : full reads of the data
+    iterations : steps of the solver (epochs for SGD)
+    status : a `Status`
+    history : the mean loss after each read of the data (each epoch for SGD)
+    solver : the solver that ran
+    """
+
+    theta: Array
+    loss: float
+    gap: float
+    error: float
+    passes: int
+    iterations: int
+    status: Status
+    history: Array
+    solver: str
+
+
+class Metric(Protocol):
+    """A symmetric positive definite matrix close to the Hessian, which can be solved with."""
+
+    def solve(self, g: Array) -> Array:
+        """P^-1 g."""
+
+
+Report = Callable[[int, float, float, Array], bool]
+"""Progress, called with the iteration, the loss, the error in standard errors and theta. True asks to stop."""
+
+__all__ = ["Metric", "Report", "Solution", "Status"]

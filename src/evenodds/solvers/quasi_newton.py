@@ -1,0 +1,189 @@
+"""The one smooth loop: L-BFGS that starts from a metric close to the Hessian, with a line search.
+
+A step is d = -P g with P the inverse metric, corrected by the last few pairs of steps and gradient changes
+(Nocedal and Wright, Numerical Optimization, algorithm 7.4). What is cheap and close to the Hessian
+differs by regime and lives in `metrics`; a poor metric costs passes, never correctness. Where an
+evaluation brings the exact Hessian, that becomes the metric and the memory is dropped: Newton's method.
+
+The loop ends when the decrement g'Pg/2, which estimates how far J is above its minimum, is small enough.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data import Array
+from . import Metric, Status
+
+_MEMORY = 30
+_ARMIJO = 1e-4
+_ROUNDING = 4e-16  # relative error of a loss summed over blocks; smaller differences say nothing
+
+Evaluate = Callable[[Array], tuple[float, Array, Array | None]]
+
+
+@dataclass
+class State:
+    """Where the loop is: what `watch` sees each iteration, and what it returns at the end.
+
+    theta, value, gradient : the last accepted point, J and its gradient there
+    step : the full step that is taken next; decrement : how much of J it promises to gain
+    slow : iterations since the decrement last fell tenfold
+    """
+
+    theta: Array
+    value: float
+    gradient: Array
+    metric: Metric
+    step: Array
+    decrement: float = np.inf
+    iteration: int = 0
+    slow: int = 0
+    exact: bool = False
+    status: Status = Status.MAX_ITER
+
+
+Watch = Callable[[State], Status | None]
+Remake = Callable[[State], Metric | None]
+
+
+def minimize(
+    evaluate: Evaluate,
+    theta: Array,
+    metric: Metric | None,
+    *,
+    target: float,
+    max_iter: int,
+    from_hessian: Callable[[Array], Metric],
+    polish: Evaluate,
+    remake: Remake | None = None,
+    watch: Watch | None = None,
+) -> State:
+    """Minimise J from `theta` until the decrement is at most `target`.
+
+    evaluate : theta -> J, gradient, Hessian or None
+    metric : the first metric; None where `evaluate` gives Hessians, made into metrics by `from_hessian`
+    polish : evaluates the last steps, taken with a Hessian that is already close
+    remake : asked each iteration for a better metric, or None to keep the one there is
+    watch : called each iteration; a status that it returns ends the loop
+    """
+    value, gradient, hessian = evaluate(theta)
+    first = metric if metric is not None else from_hessian(_given(hessian))
+    state = State(theta, value, gradient, first, np.zeros_like(theta))
+    pairs: deque[tuple[Array, Array, float]] = deque(maxlen=_MEMORY)
+    lowest = np.inf
+    for state.iteration in range(max_iter + 1):
+        if hessian is not None:
+            state.metric = from_hessian(hessian) if state.iteration else state.metric
+            pairs.clear()
+        state.exact = hessian is not None
+        _aim(state, pairs)
+        if remake is not None and (better := remake(state)) is not None:
+            state.metric = better
+            pairs.clear()
+            _aim(state, pairs)
+        state.slow = 0 if state.decrement < 0.1 * lowest else state.slow + 1
+        lowest = state.decrement if state.slow == 0 else lowest
+        if watch is not None and (verdict := watch(state)) is not None:
+            state.status = verdict
+            return state
+        if state.decrement <= target:
+            state.status = Status.CONVERGED
+            return _polish(polish, state) if state.exact else _last_step(state)
+        if state.iteration == max_iter:
+            return state
+        found = _search(evaluate, state)
+        if found is None and pairs:
+            pairs.clear()  # the memory misleads: try the metric alone
+            _aim(state, pairs)
+            found = _search(evaluate, state)
+        if found is None:
+            state.status = Status.STALLED
+            return state
+        theta, value, gradient, hessian = found
+        change, turn = theta - state.theta, gradient - state.gradient
+        if (curvature := float(change @ turn)) > 0:
+            pairs.append((change, turn, curvature))
+        state.theta, state.value, state.gradient = theta, value, gradient
+    return state
+
+
+def _given(hessian: Array | None) -> Array:
+    if hessian is None:
+        raise AssertionError("a loop without a metric needs an evaluation that gives the Hessian")
+    return hessian
+
+
+def _aim(state: State, pairs: Any) -> None:
+    """Set the step -P g by the two-loop recursion, and the decrement."""
+    q = state.gradient.copy()
+    weights = []
+    for change, turn, curvature in reversed(pairs):
+        a = float(change @ q) / curvature
+        q -= a * turn
+        weights.append(a)
+    q = state.metric.solve(q)
+    for (change, turn, curvature), a in zip(pairs, reversed(weights), strict=True):
+        q += (a - float(turn @ q) / curvature) * change
+    state.step = -q
+    state.decrement = 0.5 * float(q @ state.gradient)
+
+
+def _search(evaluate: Evaluate, state: State) -> tuple[Array, float, Array, Array | None] | None:
+    """Backtrack from the full step until J falls enough; None if it never does.
+
+    Where differences of J are rounding, a slope that shrinks is accepted instead (the approximate
+    Wolfe conditions of Hager and Zhang, SIAM J. Optim. 16, 2005, section 4).
+    """
+    slope = float(state.gradient @ state.step)
+    if not slope < 0:
+        return None
+    rounding = _ROUNDING * abs(state.value)
+    t = 1.0
+    for _ in range(30):
+        theta = state.theta + t * state.step
+        value, gradient, hessian = evaluate(theta)
+        new_slope = float(gradient @ state.step) if np.isfinite(value) else np.inf
+        if value <= state.value + _ARMIJO * t * slope:
+            return theta, value, gradient, hessian
+        if value <= state.value + rounding and abs(new_slope) <= 0.8 * abs(slope):
+            return theta, value, gradient, hessian
+        # The minimiser of the parabola through both slopes, kept within sense.
+        guess = slope / (slope - new_slope) if np.isfinite(new_slope) and new_slope > slope else 0.1
+        t *= min(max(guess, 0.1), 0.5)
+    return None
+
+
+def _last_step(state: State) -> State:
+    """Take the step that is at hand: in the region of convergence it gains digits and needs no read.
+
+    `value` and `decrement` stay those of the point before it, which bound what is left from above.
+    """
+    state.theta = state.theta + state.step
+    return state
+
+
+def _polish(evaluate: Evaluate, state: State) -> State:
+    """Steps with the Hessian at hand to machine precision: while each one brings the decrement down tenfold."""
+    for _ in range(6):
+        theta = state.theta + state.step
+        value, gradient, _ = evaluate(theta)
+        if not np.isfinite(value):
+            break
+        step = -state.metric.solve(gradient)
+        decrement = -0.5 * float(step @ gradient)
+        if not decrement < 0.1 * state.decrement:
+            break
+        state.theta, state.value, state.gradient, state.step, state.decrement = (
+            theta,
+            value,
+            gradient,
+            step,
+            decrement,
+        )
+        if decrement < 1e-30:
+            break
+    return state

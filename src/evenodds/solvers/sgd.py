@@ -1,0 +1,105 @@
+"""The textbook's mini-batch gradient descent, made safe.
+
+It is `scratch.train` with the same names: batches of shuffled rows, a fixed learning rate, zeros as a start.
+It works in standardised coordinates, which are an affine change of the coefficients, so that unscaled
+columns cannot make it overflow; and the ridge is applied as a proximal step, w / (1 + learning_rate * ridge),
+which no strength of the penalty can make unstable.
+
+It is one of the two solvers that see rows (the other is the path on wide data): it iterates blocks.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..data import Array
+from ..exceptions import EvenOddsError
+from ..objective import Objective, SignedRows, signed_sums
+from . import Report, Solution, Status
+from .metrics import Cholesky
+
+_MOST_CERTIFIED = 3000  # coefficients up to which the gap at the end is measured with the exact Hessian
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Mini-batch gradient descent, for `LogisticRegression(solver=SGD(...))`.
+
+    Parameters
+    ----------
+    batch_size : int, default 100
+        Rows in a mini-batch.
+    epochs : int, default 1000
+        How many times all rows are seen; all of them are run.
+    learning_rate : float, default 0.01
+        The step, in units of standardised columns.
+    """
+
+    batch_size: int = 100
+    epochs: int = 1000
+    learning_rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "epochs"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                raise EvenOddsError(f"SGD's {name} is a positive integer, got {value!r}.")
+        if not (0 < self.learning_rate < np.inf):
+            raise EvenOddsError(f"SGD's learning_rate is a positive number, got {self.learning_rate!r}.")
+
+
+def sgd(
+    objective: Objective, theta: Array, config: SGD, rng: np.random.Generator, *, report: Report | None = None
+) -> Solution:
+    """Run the epochs of `config`. `history` has the loss after each epoch."""
+    history: list[float] = []
+    status = Status.EPOCHS
+    for epoch in range(1, config.epochs + 1):
+        theta = one_epoch(objective, theta, config, rng)
+        objective.passes += 1
+        value = objective.value_grad(theta)[0]
+        history.append(value)
+        if report is not None and report(epoch, value, np.nan, theta):
+            status = Status.STOPPED
+            break
+    gap = np.nan
+    if objective.n_coef <= _MOST_CERTIFIED:
+        _, gradient, hessian = objective.value_grad_hess(theta)
+        gap = 0.5 * float(gradient @ Cholesky(hessian).solve(gradient))
+    return Solution(
+        theta=theta,
+        loss=value,
+        gap=gap,
+        error=float(np.sqrt(2 * objective.total_weight * gap)),
+        passes=objective.passes,
+        iterations=epoch,
+        status=status,
+        history=np.array(history),
+        solver="sgd",
+    )
+
+
+def one_epoch(objective: Objective, theta: Array, config: SGD, rng: np.random.Generator) -> Array:
+    """Theta after one pass over all rows, shuffled within each block."""
+    first = int(objective.coordinates.intercept)
+    shrink = np.ones(theta.size)
+    shrink[first:] = 1 / (1 + config.learning_rate * objective.ridge)
+    mean_weight = objective.total_weight / objective.data.n_rows
+    for n_rows, take in _blocks(objective):
+        order = rng.permutation(n_rows)
+        for start in range(0, n_rows, config.batch_size):
+            batch = order[start : start + config.batch_size]
+            gradient = signed_sums(take(np.sort(batch)), theta)[1] / (batch.size * mean_weight)
+            theta = (theta - config.learning_rate * gradient) * shrink
+    return theta
+
+
+def _blocks(objective: Objective) -> Iterator[tuple[int, Callable[[Any], SignedRows]]]:
+    """Each block's number of rows, and how to take some: from prepared rows where the data are small."""
+    if not objective.compiled:
+        yield objective.data.n_rows, objective.rows.take
+        return
+    for block in objective.data.blocks():
+        yield block.n_rows, lambda k, block=block: SignedRows.of(block.take(k), objective.coordinates)
