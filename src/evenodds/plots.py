@@ -1,0 +1,352 @@
+"""Pictures of data and fitted models: each function draws on one Matplotlib Axes and returns it.
+
+The colours are Okabe and Ito's, which readers with any colour vision can tell apart, and classes differ by
+marker as well. Of two classes, vermilion is the second, whose probability is modelled, and blue is the first.
+scikit-learn's displays do the work where they exist.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
+from typing import Any
+
+import matplotlib.pyplot as plt
+import narwhals as nw
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+from sklearn.calibration import CalibrationDisplay
+from sklearn.inspection import DecisionBoundaryDisplay
+from sklearn.metrics import RocCurveDisplay
+
+from .exceptions import EvenOddsError
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+MARKERS = (
+    "o",
+    "^",
+    "s",
+    "D",
+    "v",
+    "P",
+    "X",
+)  # seven, so that colour and marker together differ for 56 classes
+BLUE, VERMILION = COLORS[:2]
+TINTS = [tuple(1 - 0.4 * (1 - np.array(to_rgb(color)))) for color in COLORS]
+SHADES = LinearSegmentedColormap.from_list("evenodds", [TINTS[0], "white", TINTS[1]])
+
+
+def sigmoid(ax: Axes | None = None) -> Axes:
+    """Draw the curve that turns log-odds into a probability, with the point of even odds.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _axes(ax)
+    z = np.linspace(-6, 6, 241)
+    ax.plot([-6, 0, 0], [0.5, 0.5, 0], color="0.6", linewidth=0.8, linestyle="--")
+    ax.plot(z, expit(z), color=VERMILION, linewidth=2)
+    ax.plot(0, 0.5, "o", color="black")
+    ax.annotate("even odds: p = 0.5", (0, 0.5), xytext=(8, -3), textcoords="offset points", va="top")
+    ax.set(xlim=(-6, 6), ylim=(0, 1), xlabel="log-odds z", ylabel="probability p = 1 / (1 + $e^{-z}$)")
+    return ax
+
+
+def scatter(X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Draw rows with two features, each class by its colour and marker.
+
+    Parameters
+    ----------
+    X : array or data frame of shape (m, 2)
+        The rows. The columns of a frame name the axes.
+    y : array of shape (m,)
+        The class of each row, any labels.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    points, names = _two_features(X)
+    labels = np.asarray(y).ravel()
+    if len(labels) != len(points):
+        raise EvenOddsError(f"X has {len(points)} rows but y has {len(labels)} labels: one label a row is needed.")
+    ax = _axes(ax)
+    for label, color, marker in zip(np.unique(labels), cycle(COLORS), cycle(MARKERS), strict=False):
+        rows = points[labels == label]
+        ax.scatter(
+            rows[:, 0],
+            rows[:, 1],
+            s=28,
+            c=color,
+            marker=marker,
+            edgecolors="white",
+            linewidths=0.5,
+            label=f"class {label}",
+        )
+    ax.set(xlabel=names[0], ylabel=names[1])
+    _legend(ax, len(points))
+    return ax
+
+
+def decision_boundary(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Draw the probability that a classifier gives to each place, the line of even odds, and the rows.
+
+    The shade changes with each tenth of probability. The line is where the two most probable classes are
+    equally probable; with two classes, where p = 0.5. A classifier without probabilities is shown by the
+    class that it predicts.
+
+    Parameters
+    ----------
+    model : fitted classifier or pipeline with two features
+        Anything with scikit-learn's interface.
+    X : array or data frame of shape (m, 2)
+        The rows to show; they set the limits of the axes.
+    y : array of shape (m,)
+        The class of each row.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    points, names = _two_features(X)
+    ax = _axes(ax)
+    n_classes = len(model.classes_)
+    has_probabilities = hasattr(model, "predict_proba")
+    style: dict[str, Any] = {"levels": np.linspace(0, 1, 11)} if has_probabilities else {}
+    style |= {"cmap": SHADES} if n_classes == 2 else {"multiclass_colors": [*islice(cycle(TINTS), n_classes)]}
+    display = DecisionBoundaryDisplay.from_estimator(
+        model,
+        _corners(X, points),
+        eps=0,
+        grid_resolution=200,
+        response_method="predict_proba" if has_probabilities else "predict",
+        ax=ax,
+        zorder=0,
+        **style,
+    )
+    drawn = [_even_odds(ax, display, margin) for margin in _margins(display.response, n_classes)]
+    scatter(X, y, ax)
+    if any(drawn):
+        ax.plot([], [], color="black", label="even odds (p = 0.5)" if n_classes == 2 else "even odds")
+        _legend(ax, len(points))
+    ax.set(xlim=display.xx0[0, [0, -1]], ylim=display.xx1[[0, -1], 0], xlabel=names[0], ylabel=names[1])
+    return ax
+
+
+def loss_curve(losses: Any, ax: Axes | None = None, label: str | None = None) -> Axes:
+    """Draw how the mean log loss went down (or did not) with each pass over the data.
+
+    Parameters
+    ----------
+    losses : array of shape (passes,), object with a ``history``, or dict of name to either
+        One mean loss a pass, in nats: as `scratch.train` returns and ``model.solution_.history`` keeps.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+    label : str, optional
+        The name of a single curve in the legend. The keys of a dict name its curves.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    curves = losses if isinstance(losses, Mapping) else {label: losses}
+    arrays = [np.asarray(getattr(curve, "history", curve), dtype=float) for curve in curves.values()]
+    for values in arrays:
+        if values.ndim != 1 or values.size == 0:
+            raise EvenOddsError(f"A loss curve needs one loss a pass, shape (passes,), not {values.shape}.")
+    ax = _axes(ax)
+    styles = zip(cycle(COLORS), cycle(("-", "--", "-.", ":")), strict=False)
+    for name, values, (color, dashes) in zip(curves, arrays, styles, strict=False):
+        ax.plot(np.arange(1, values.size + 1), values, color=color, linestyle=dashes, label=name)
+    ax.set(xlabel="passes over the data", ylabel="mean log loss (nats)")
+    if any(name is not None for name in curves):
+        _legend(ax, max(values.size for values in arrays))
+    return ax
+
+
+def coefficients(model: Any, ax: Axes | None = None, names: Sequence[str] | None = None) -> Axes:
+    """Draw the coefficients of a fitted linear model with two classes, the largest on top.
+
+    To the right of zero (vermilion) a feature speaks for the second class, to the left (blue) for the first.
+    Dots can be compared with each other when their features have comparable units.
+
+    Parameters
+    ----------
+    model : fitted linear classifier
+        Anything with ``coef_`` of shape (1, p); of a pipeline, its last step.
+    ax : matplotlib Axes, optional
+        Where to draw; by default a new figure, as high as it needs to be.
+    names : sequence of p str, optional
+        The features; by default ``model.feature_names_in_``, or x0, x1, ... where it has none.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    if not hasattr(model, "coef_"):
+        raise EvenOddsError(
+            f"{type(model).__name__} has no coef_: pass a fitted linear model (of a pipeline, its last step)."
+        )
+    table = np.atleast_2d(model.coef_)
+    if len(table) != 1:
+        raise EvenOddsError(f"coefficients draws a model with two classes; this coef_ has shape {table.shape}.")
+    coef: NDArray[np.float64] = table[0]
+    default = getattr(model, "feature_names_in_", [f"x{j}" for j in range(coef.size)])
+    names = list(default if names is None else names)
+    if len(names) != coef.size:
+        raise EvenOddsError(f"There are {coef.size} coefficients but {len(names)} names.")
+    order = np.argsort(coef, kind="stable")
+    rows = np.arange(coef.size)
+    ax = _axes(ax, height=1.2 + 0.22 * coef.size)
+    ax.axvline(0, color="0.4", linewidth=0.8)
+    ax.hlines(rows, 0, coef[order], color="0.8", linewidth=1)
+    ax.scatter(coef[order], rows, s=28, c=np.where(coef[order] > 0, VERMILION, BLUE), zorder=3)
+    ax.set_yticks(rows, [names[j] for j in order])
+    ax.tick_params(axis="y", length=0)
+    ax.set(ylim=(-0.7, coef.size - 0.3), xlabel=f"change in the log-odds of class {model.classes_[1]}, per unit")
+    return ax
+
+
+def roc(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Draw the ROC curve: the share of each class that is called positive, at every threshold.
+
+    Parameters
+    ----------
+    model : fitted classifier with two classes
+        Anything with scikit-learn's interface.
+    X : array or data frame of shape (m, p)
+        Rows that the model has not seen.
+    y : array of shape (m,)
+        Their classes.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _axes(ax)
+    display = RocCurveDisplay.from_estimator(
+        model,
+        X,
+        y,
+        ax=ax,
+        curve_kwargs={"color": VERMILION, "linewidth": 2},
+        plot_chance_level=True,
+        chance_level_kw={"color": "0.6", "linewidth": 0.8, "label": "guessing (AUC = 0.5)"},
+    )
+    # Three digits, for with two an area of 0.996 is called 1.00. One curve may be kept as a list of one.
+    (line,), (area,) = np.ravel(display.line_), np.ravel(display.roc_auc)
+    line.set_label(f"{display.name or type(model).__name__} (AUC = {area:.3f})")
+    ax.set(
+        xlabel=f"share of class {model.classes_[0]} called {model.classes_[1]}",
+        ylabel=f"share of class {model.classes_[1]} found",
+    )
+    ax.legend(loc="lower right", framealpha=1, edgecolor="none")
+    return ax
+
+
+def calibration(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None, n_bins: int = 10) -> Axes:
+    """Draw whether what was given a probability of 30% happens in 30% of the cases.
+
+    The rows are sorted by their probability and cut into bins of equal number, a dot each: on the diagonal,
+    probabilities mean what they say.
+
+    Parameters
+    ----------
+    model : fitted classifier with two classes and probabilities
+        Anything with scikit-learn's interface.
+    X : array or data frame of shape (m, p)
+        Rows that the model has not seen.
+    y : array of shape (m,)
+        Their classes.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+    n_bins : int, default 10
+        How many bins. A bin of few rows is at the mercy of chance.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _axes(ax)
+    CalibrationDisplay.from_estimator(
+        model, X, y, n_bins=n_bins, strategy="quantile", ax=ax, color=VERMILION, marker="o"
+    )
+    positive = model.classes_[1]
+    ax.set(
+        xlim=(-0.02, 1.02),
+        ylim=(-0.02, 1.02),
+        xlabel=f"predicted probability of class {positive} (mean of a bin)",
+        ylabel=f"share of class {positive} in the bin",
+    )
+    ax.legend(loc="upper left", frameon=False)
+    return ax
+
+
+def _axes(ax: Axes | None, height: float = 4.2) -> Axes:
+    if ax is None:
+        _, ax = plt.subplots(figsize=(5.6, height), layout="constrained")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _legend(ax: Axes, n_points: int) -> None:
+    # Matplotlib's search for the emptiest corner is slow, and warns, when there are many points.
+    ax.legend(loc="best" if n_points <= 5000 else "upper right", framealpha=0.85, edgecolor="none")
+
+
+def _two_features(X: Any) -> tuple[NDArray[np.float64], tuple[str, str]]:
+    """Return the rows as an array (m, 2), and the names of the two features."""
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    named = isinstance(frame, nw.DataFrame)
+    points = np.asarray(frame.to_numpy() if named else X, dtype=float)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise EvenOddsError(f"This picture needs two features, X of shape (m, 2), not {points.shape}.")
+    return points, tuple(frame.columns) if named else ("feature 1", "feature 2")
+
+
+def _corners(X: Any, points: NDArray[np.float64]) -> Any:
+    """Return two rows, the opposite corners of the picture, as a frame where X is one with known names."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = np.where(high > low, 0.06 * (high - low), 0.5)
+    corners = np.array([low - margin, high + margin])
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame) and (frame.implementation.is_pandas() or frame.implementation.is_polars()):
+        columns = dict(zip(frame.columns, corners.T, strict=True))
+        return nw.from_dict(columns, backend=frame.implementation).to_native()
+    return corners
+
+
+def _margins(response: NDArray[np.float64], n_classes: int) -> list[NDArray[np.float64]]:
+    """Return, for each class that has a border, how far its log-probability is above the best other's.
+
+    The border is at zero. One could look for p = 0.5 instead, but where a model is sure the probability is a
+    step, and a contour through steps is a staircase; log-odds are smooth.
+    """
+    if n_classes == 2:
+        response = np.stack([1 - response, response], axis=-1)
+    elif response.ndim == 2:  # predicted classes
+        response = np.eye(n_classes)[response.astype(int)]
+    log_p = np.log(np.clip(response, 1e-16, 1))
+    borders = range(1, n_classes) if n_classes == 2 else range(n_classes)
+    return [log_p[..., k] - np.delete(log_p, k, axis=-1).max(axis=-1) for k in borders]
+
+
+def _even_odds(ax: Axes, display: DecisionBoundaryDisplay, margin: NDArray[np.float64]) -> bool:
+    """Draw where the margin is zero, if it is anywhere in the picture."""
+    crosses = bool(margin.min() < 0 < margin.max())
+    if crosses:
+        ax.contour(display.xx0, display.xx1, margin, levels=[0], colors="black", linewidths=1.6, zorder=1)
+    return crosses

@@ -1,0 +1,308 @@
+"""Each picture is checked by the numbers that it draws, and by what a reader must find on it."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from matplotlib.contour import QuadContourSet
+from scipy.special import expit
+from sklearn.calibration import calibration_curve
+from sklearn.datasets import load_iris, make_moons
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, SplineTransformer, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from evenodds import plots
+from evenodds.exceptions import EvenOddsError
+
+matplotlib.use("Agg")
+
+X, Y = make_moons(n_samples=100, noise=0.24, random_state=44)
+LINE = LogisticRegression(C=np.inf).fit(X, Y)
+FRAMES = [pd.DataFrame, pl.DataFrame, pa.table]
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def even_odds(ax):
+    """Return the points of the lines of even odds."""
+    lines = [c for c in ax.collections if isinstance(c, QuadContourSet) and not c.filled]
+    return [path.vertices for line in lines for path in line.get_paths()]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        plots.sigmoid,
+        lambda ax=None: plots.scatter(X, Y, ax=ax),
+        lambda ax=None: plots.decision_boundary(LINE, X, Y, ax=ax),
+        lambda ax=None: plots.loss_curve([0.7, 0.5], ax=ax),
+        lambda ax=None: plots.coefficients(LINE, ax=ax),
+        lambda ax=None: plots.roc(LINE, X, Y, ax=ax),
+        lambda ax=None: plots.calibration(LINE, X, Y, ax=ax),
+    ],
+)
+def test_every_picture_takes_axes_or_makes_them_and_names_both(draw):
+    ax = draw()
+    assert ax.figure.number in plt.get_fignums()
+    assert ax.get_xlabel()
+    assert ax.get_ylabel() or ax.get_yticklabels()
+    ax.figure.canvas.draw()
+    _, given = plt.subplots()
+    before = plt.get_fignums()
+    assert draw(ax=given) is given
+    assert plt.get_fignums() == before
+
+
+def test_the_package_does_not_wait_for_matplotlib():
+    code = "import sys, evenodds; sys.exit('matplotlib' in sys.modules or 'evenodds.plots' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_sigmoid_draws_the_sigmoid_and_even_odds():
+    ax = plots.sigmoid()
+    z, p = max((line.get_data() for line in ax.lines), key=lambda data: len(data[0]))
+    np.testing.assert_array_equal(p, expit(z))
+    assert ax.get_xlim() == (-6, 6)
+    assert "even odds" in ax.texts[0].get_text()
+
+
+# Scatter
+
+
+def test_scatter_draws_each_class_in_its_own_colour_and_marker():
+    labels = np.array(["b", "a", "c"])[np.arange(100) % 3]
+    ax = plots.scatter(X, labels)
+    assert texts(ax) == ["class a", "class b", "class c"]
+    for points, label in zip(ax.collections, "abc", strict=True):
+        np.testing.assert_array_equal(points.get_offsets(), X[labels == label])
+    colors = {tuple(points.get_facecolor()[0]) for points in ax.collections}
+    shapes = {len(points.get_paths()[0].vertices) for points in ax.collections}
+    assert len(colors) == 3
+    assert len(shapes) >= 2
+
+
+def test_colours_and_markers_differ_for_more_classes_than_there_are_colours():
+    labels = np.arange(100) % 20
+    ax = plots.scatter(X, labels)
+    looks = {(tuple(c.get_facecolor()[0]), c.get_paths()[0].vertices.tobytes()) for c in ax.collections}
+    assert len(looks) == 20
+
+
+@pytest.mark.parametrize("make", FRAMES)
+def test_columns_name_the_axes(make):
+    frame = make({"width (mm)": X[:, 0], "mass (g)": X[:, 1]})
+    ax = plots.scatter(frame, Y == 1)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("width (mm)", "mass (g)")
+    assert texts(ax) == ["class False", "class True"]
+    np.testing.assert_array_equal(ax.collections[1].get_offsets(), X[Y == 1])
+
+
+def test_labels_may_be_a_column_and_values_integers():
+    ax = plots.scatter([[0, 1], [2, 3]], [[0], [1]])
+    np.testing.assert_array_equal(ax.collections[1].get_offsets(), [[2, 3]])
+
+
+def test_a_large_scatter_does_not_search_for_a_place_of_its_legend():
+    ax = plots.scatter(np.zeros((6000, 2)), np.arange(6000) % 2)
+    assert ax.get_legend()._get_loc() != 0  # 0 is "best"
+    assert plots.scatter(X, Y).get_legend()._get_loc() == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plots.scatter(np.zeros((5, 3)), np.zeros(5)), r"two features.*\(5, 3\)"),
+        (lambda: plots.scatter(np.zeros(5), np.zeros(5)), r"two features.*\(5,\)"),
+        (lambda: plots.scatter(X, Y[:-1]), "100 rows but y has 99"),
+        (lambda: plots.decision_boundary(LINE, X[:, :1], Y), "two features"),
+        (lambda: plots.loss_curve([]), r"\(0,\)"),
+        (lambda: plots.loss_curve({"a": np.ones((2, 2))}), r"\(2, 2\)"),
+        (
+            lambda: plots.coefficients(DecisionTreeClassifier().fit(X, Y)),
+            "Tree.* has no coef_",
+        ),
+        (lambda: plots.coefficients(LINE, names=["a"]), "2 coefficients but 1 names"),
+        (
+            lambda: plots.coefficients(RidgeClassifier().fit(*load_iris(return_X_y=True))),
+            r"two classes.*\(3, 4\)",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(call, message):
+    with pytest.raises(EvenOddsError, match=message):
+        call()
+    assert plt.get_fignums() == []  # and no empty figure stays behind
+
+
+# Decision boundary
+
+
+@pytest.mark.parametrize("scale", [[1.0, 1.0], [1e6, 1e-6], [1e-8, 1e8]])
+def test_the_line_is_where_a_line_has_even_odds(scale):
+    moved = X * scale + np.multiply(scale, 5)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=np.inf)).fit(moved, Y)
+    ax = plots.decision_boundary(model, moved, Y)
+    (points,) = even_odds(ax)
+    np.testing.assert_allclose(model.decision_function(points), 0, atol=1e-6)
+    for (low, high), values, line in zip((ax.get_xlim(), ax.get_ylim()), moved.T, points.T, strict=True):
+        assert low < values.min() < values.max() < high
+        assert high - low < 1.2 * np.ptp(values)
+        assert np.ptp(line) > 0.3 * (high - low)
+    assert "even odds (p = 0.5)" in texts(ax)
+
+
+def test_a_model_that_is_sure_has_a_straight_line_and_no_staircase():
+    steep = LogisticRegression(C=np.inf).fit(X, Y)
+    steep.coef_, steep.intercept_ = steep.coef_ * 300, steep.intercept_ * 300
+    (points,) = even_odds(plots.decision_boundary(steep, X, Y))
+    distance = steep.decision_function(points) / np.linalg.norm(steep.coef_)
+    np.testing.assert_allclose(distance, 0, atol=1e-6)  # a cell of the grid is 0.02 wide
+
+
+def test_the_shade_is_the_probability():
+    ax = plots.decision_boundary(LINE, X, Y)
+    (shade,) = [c for c in ax.collections if isinstance(c, QuadContourSet) and c.filled]
+    np.testing.assert_allclose(shade.levels, np.linspace(0, 1, 11))
+    blue, white, vermilion = shade.cmap([0.0, 0.5, 1.0])[:, :3]
+    assert blue[2] > blue[0]
+    assert vermilion[0] > vermilion[2]
+    np.testing.assert_allclose(white, 1, atol=0.01)
+    middles = (shade.levels[:-1] + shade.levels[1:]) / 2
+    probabilities = LINE.predict_proba(X)[:, 1]
+    for path, middle in zip(shade.get_paths(), middles, strict=True):
+        inside = path.contains_points(X)
+        assert np.all(np.abs(probabilities[inside] - middle) < 0.06)
+
+
+@pytest.mark.parametrize("make", FRAMES[:2])
+def test_frames_reach_the_model_as_frames(make):
+    frame = make({"a": X[:, 0], "b": X[:, 1]})
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, Y)  # warns if names get lost
+    ax = plots.decision_boundary(model, frame, Y)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("a", "b")
+    assert len(even_odds(ax)) == 1
+
+
+def test_a_curved_boundary():
+    model = make_pipeline(
+        SplineTransformer(n_knots=4),
+        PolynomialFeatures(interaction_only=True),
+        LogisticRegression(C=1, max_iter=1000),
+    ).fit(X, Y)
+    points = np.concatenate(even_odds(plots.decision_boundary(model, X, Y)))
+    np.testing.assert_allclose(model.predict_proba(points)[:, 1], 0.5, atol=0.01)
+
+
+@pytest.mark.parametrize("kind", [LogisticRegression(max_iter=1000), RidgeClassifier()])
+def test_three_classes_with_and_without_probabilities(kind):
+    iris = load_iris()
+    flowers, species = iris.data[:, 2:], iris.target_names[iris.target]
+    model = kind.fit(flowers, species)
+    ax = plots.decision_boundary(model, flowers, species)
+    assert texts(ax) == ["class setosa", "class versicolor", "class virginica", "even odds"]
+    points = np.concatenate(even_odds(ax))
+    scores = np.sort(model.decision_function(points), axis=1)
+    np.testing.assert_allclose(scores[:, -1] - scores[:, -2], 0, atol=0.05)
+
+
+def test_no_line_where_the_odds_are_never_even():
+    certain = LogisticRegression(C=np.inf).fit(X, Y)
+    certain.intercept_ = certain.intercept_ + 100
+    ax = plots.decision_boundary(certain, X, Y)
+    assert even_odds(ax) == []
+    assert texts(ax) == ["class 0", "class 1"]
+
+
+def test_a_feature_without_spread_still_gets_a_picture():
+    flat = X * [1.0, 0.0]
+    ax = plots.decision_boundary(LogisticRegression().fit(flat, Y), flat, Y)
+    assert ax.get_ylim() == (-0.5, 0.5)
+
+
+# Loss curves
+
+
+def test_loss_curves_of_arrays_solutions_and_dicts():
+    ax = plots.loss_curve(np.array([0.7, 0.5, 0.4]))
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[1, 0.7], [2, 0.5], [3, 0.4]])
+    assert ax.get_legend() is None
+
+    solution = SimpleNamespace(history=(0.7, 0.3))
+    ax = plots.loss_curve(solution, label="Newton")
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [0.7, 0.3])
+    assert texts(ax) == ["Newton"]
+
+    ax = plots.loss_curve({"slow": [0.7, 0.6], "fast": solution})
+    assert texts(ax) == ["slow", "fast"]
+    assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
+    assert ax.lines[0].get_color() != ax.lines[1].get_color()
+
+
+def test_an_infinite_loss_does_not_stop_the_picture():
+    ax = plots.loss_curve([0.7, np.inf, 0.5])
+    ax.figure.canvas.draw()
+    assert ax.get_ylim()[1] < 1
+
+
+# Coefficients
+
+
+def test_coefficients_are_sorted_with_their_names_and_signs():
+    model = SimpleNamespace(coef_=np.array([[0.5, -2.0, 0.0, 3.0]]), classes_=np.array(["no", "yes"]))
+    ax = plots.coefficients(model, names=["age", "dose", "nil", "sex"])
+    (dots,) = [c for c in ax.collections if len(c.get_offsets()) == 4 and c.get_facecolor().size]
+    np.testing.assert_array_equal(dots.get_offsets(), [[-2, 0], [0, 1], [0.5, 2], [3, 3]])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["dose", "nil", "age", "sex"]
+    assert list(ax.get_yticks()) == [0, 1, 2, 3]
+    colors = dots.get_facecolor()
+    assert tuple(colors[2]) == tuple(colors[3]) != tuple(colors[0])
+    assert any(list(line.get_xdata()) == [0, 0] for line in ax.lines)
+    assert "yes" in ax.get_xlabel()
+
+
+def test_coefficients_take_names_from_the_model_or_number_them():
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    named = plots.coefficients(LogisticRegression().fit(frame, Y))
+    assert {label.get_text() for label in named.get_yticklabels()} == {"a", "b"}
+    numbered = plots.coefficients(LINE)
+    assert {label.get_text() for label in numbered.get_yticklabels()} == {"x0", "x1"}
+
+
+# ROC and calibration
+
+
+def test_roc_is_the_curve_with_its_area():
+    labels = np.where(Y == 1, "yes", "no")
+    model = LogisticRegression().fit(X, labels)
+    ax = plots.roc(model, X, labels)
+    fpr, tpr, _ = roc_curve(Y, model.decision_function(X))
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), np.c_[fpr, tpr])
+    assert texts(ax)[0] == f"LogisticRegression (AUC = {roc_auc_score(Y, model.decision_function(X)):.3f})"
+    assert "no called yes" in ax.get_xlabel()
+
+
+def test_calibration_has_a_dot_for_each_bin_of_equal_number():
+    ax = plots.calibration(LINE, X, Y, n_bins=5)
+    share, predicted = calibration_curve(Y, LINE.predict_proba(X)[:, 1], n_bins=5, strategy="quantile")
+    (dots,) = [line for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(dots.get_xydata(), np.c_[predicted, share])
+    assert len(predicted) == 5
+    assert len(plots.calibration(LINE, X, Y).lines[-1].get_xdata()) == 10
