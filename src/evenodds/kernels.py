@@ -288,9 +288,9 @@ def rows_csr(
 
 @jit
 def curvature_csr(
-    data: A, indices: A, indptr: A, weight: A | None, offset: A | None, coef: A, intercept: float, diagonal: A
-) -> float:
-    """Add the diagonal of X' H X for CSR rows, H = s p (1 - p), to `diagonal` (p,); return (sum H)."""
+    data: A, indices: A, indptr: A, weight: A | None, offset: A | None, coef: A, intercept: float, moments: A
+) -> Any:
+    """Add sum(h x) and sum(h x^2) of each column of CSR rows, h = s p (1 - p), to `moments` (p, 2); return sum(h)."""
     base = indptr[0]
     total = 0.0
     for i in range(indptr.size - 1):
@@ -307,5 +307,7 @@ def curvature_csr(
             h *= weight[i]
         total += h
         for e in range(start, stop):
-            diagonal[indices[e]] += h * data[e] * data[e]
+            hx = h * data[e]
+            moments[indices[e], 0] += hx
+            moments[indices[e], 1] += hx * data[e]
     return total

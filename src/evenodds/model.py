@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import advice, progress
 from .coordinates import Coordinates, Moments, choose_coordinates
 from .data import Array, Block, Data, as_data
+from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, NonFiniteError
 from .labels import combine_weights, encode_labels, row_numbers
 from .objective import Objective, require_finite
@@ -166,7 +167,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         """
         self._check_parameters()
         data = self._read(X, y, sample_weight, offset)
-        self._guarded(self._fit, data, X, y)
+        # Threads are ours: BLAS has small products only, where its own threads cost more than they give.
+        with one_blas_thread:
+            self._guarded(self._fit, data, X, y)
         return self
 
     def _fit(self, data: Data, X: Any, y: Any) -> None:

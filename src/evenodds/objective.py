@@ -186,14 +186,26 @@ def compiled_sums(block: Block, intercept: float, coef: Array, center: Array) ->
     return loss, total, gradient
 
 
-def curvature_sums(block: Block, intercept: float, coef: Array) -> Sums:
-    """The diagonal of X'hX (p,) and sum(h) of a CSR block, h = s p (1 - p)."""
-    from . import kernels
+def curvature_sums(block: Block, intercept: float, coef: Array, center: Array) -> Sums:
+    """sum(h), sum(h x) and sum(h x^2) of the (centred) columns, h = s p (1 - p): (), (p,), (p,)."""
+    if sp.issparse(block.X):
+        from . import kernels
 
-    diagonal = np.zeros(coef.size)
-    parts = _csr_parts(block.X)
-    total = kernels.curvature_csr(*parts, block.weight, block.offset, coef, intercept, diagonal)
-    return diagonal, total
+        moments = np.zeros((coef.size, 2))
+        total = kernels.curvature_csr(*_csr_parts(block.X), block.weight, block.offset, coef, intercept, moments)
+        return total, moments[:, 0], moments[:, 1]
+    X = block.X - center
+    h = curvature(block, X @ coef + intercept)
+    return h.sum(), h @ X, h @ np.square(X, out=X)
+
+
+def curvature(block: Block, z: Array) -> Array:
+    """s p (1 - p) of each row, from the scores without the offset."""
+    if block.offset is not None:
+        z = z + block.offset
+    t = np.exp(-np.abs(z))
+    h = t / (1.0 + t) ** 2
+    return h if block.weight is None else h * block.weight
 
 
 def _flat(X: Any) -> tuple[Any, int]:

@@ -61,7 +61,7 @@ class Memory:
             return function(self._rows(self._bounds[k], self._bounds[k + 1]))
 
         numbers = range(len(self._bounds) - 1)
-        with _one_blas_thread:
+        with one_blas_thread:
             mapped = map if self._n_threads <= 1 else _pool(self._n_threads).map
             return _add(mapped(one, numbers))
 
@@ -196,4 +196,4 @@ class _OneBlasThread:
                 self._limit.restore_original_limits()
 
 
-_one_blas_thread = _OneBlasThread()
+one_blas_thread = _OneBlasThread()

@@ -11,8 +11,8 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from ..data import Array, Block, Sums
-from ..objective import Objective, curvature_sums
+from ..data import Array, Block
+from ..objective import Objective, curvature, curvature_sums
 from . import Metric
 
 
@@ -43,82 +43,71 @@ class Cholesky:
 
 
 class HeadAndDiagonal:
-    """A matrix that is full on the first coordinates of `order` and diagonal on the rest."""
+    """A matrix that is full on the columns `head` and diagonal on the others, which are seen from their means.
 
-    def __init__(self, head: Any, H: Array, diagonal: Array) -> None:
-        self._head, self._inverse = head, 1 / diagonal
-        self._block = Cholesky(H)
+    means : (k,) or None; with an intercept, the change to centred columns makes it stand alone
+    """
+
+    def __init__(self, head: Any, H: Array, diagonal: Array, means: Array | None, total: float) -> None:
+        self._head, self._block = head, Cholesky(H)
+        self._inverse, self._means, self._total = 1 / diagonal, means, total
 
     def solve(self, g: Array) -> Array:
         """P^-1 g."""
-        result = g * self._inverse
-        result[self._head] = self._block.solve(g[self._head])
-        return result
+        slopes = g if self._means is None else g[1:] - self._means * g[0]
+        step = slopes * self._inverse
+        step[self._head] = self._block.solve(slopes[self._head])
+        if self._means is None:
+            return step
+        return np.concatenate([[g[0] / self._total - self._means @ step], step])
 
 
 def head_and_diagonal(objective: Objective, theta: Array, sample: Block, n_head: int = 200) -> Metric:
-    """The Hessian of the intercept and the `n_head` columns of most curvature, on `sample`; the exact diagonal of all.
+    """The Hessian of the `n_head` columns of most curvature on `sample`, and the exact diagonal of the others.
 
+    Columns of a sparse X are not centred, and a row holds many of them: together they would look like
+    the intercept, and a diagonal would miss that. The metric therefore works on columns less their
+    means, weighted by the curvature of the rows, which makes the intercept independent of all of them.
     One read of the data.
     """
     coordinates = objective.coordinates
-    first = int(coordinates.intercept)
-    by_column, total = _diagonal(objective, theta)
-    curvature = by_column[coordinates.columns] / coordinates.scale[coordinates.columns] ** 2
-    diagonal = curvature / objective.total_weight + objective.ridge
+    intercept, coef = coordinates.split(theta)
+    center, columns = coordinates.center, coordinates.columns
+    total, first, second = objective.reduce(lambda block: curvature_sums(block, intercept, coef, center))
+    total = max(float(total), 1e-300)
+    means = first[columns] / total if coordinates.intercept else np.zeros(columns.size)
+    variance = np.maximum(second[columns] / total - means**2, 1e-12 * second[columns] / total)
+    scale = coordinates.scale[columns]
+    diagonal = total / objective.total_weight * variance / scale**2 + objective.ridge
     n_head = min(n_head, diagonal.size)
     head = np.sort(np.argpartition(diagonal, diagonal.size - n_head)[diagonal.size - n_head :])
-    H = _head_hessian(objective, theta, sample, head, diagonal[head])
+    H = _head_hessian(objective, theta, sample, head, means[head], diagonal[head])
     # A column without entries has no curvature: whatever stands here is multiplied by a zero gradient.
     diagonal = np.where(diagonal > 0, diagonal, 1.0)
-    if first:
-        diagonal = np.concatenate([[max(total / objective.total_weight, 1e-300)], diagonal])
-        head = np.concatenate([[0], head + 1])
-    return HeadAndDiagonal(head, H, diagonal)
+    scaled_means = means / scale if coordinates.intercept else None
+    return HeadAndDiagonal(head, H, diagonal, scaled_means, total / objective.total_weight)
 
 
-def _diagonal(objective: Objective, theta: Array) -> tuple[Array, float]:
-    """The diagonal of X'hX in the (centred) columns (p,), and sum(h)."""
-    intercept, coef = objective.coordinates.split(theta)
-    center = objective.coordinates.center
-    if objective.data.sparse and objective.compiled:
-        diagonal, total = objective.reduce(lambda block: curvature_sums(block, intercept, coef))
-        return diagonal, float(total)
-
-    def sums(block: Block) -> Sums:
-        X = block.X if sp.issparse(block.X) else block.X - center
-        h = _curvature(block, X @ coef + intercept)
-        return h @ (X.multiply(X) if sp.issparse(X) else X * X), h.sum()
-
-    diagonal, total = objective.reduce(sums)
-    return diagonal, float(total)
-
-
-def _head_hessian(objective: Objective, theta: Array, sample: Block, head: Any, diagonal: Array) -> Array:
-    """The sampled Hessian of the intercept and the columns `head`, rescaled to the exact `diagonal`."""
+def _head_hessian(objective: Objective, theta: Array, sample: Block, head: Any, means: Array, diagonal: Array) -> Array:
+    """The sampled Hessian of the columns `head` less `means`, scaled to the exact `diagonal`."""
     coordinates = objective.coordinates
-    first = int(coordinates.intercept)
     intercept, coef = coordinates.split(theta)
     columns = coordinates.columns[head]
     if sp.issparse(sample.X):
-        h = _curvature(sample, sample.X @ coef + intercept)
+        h = curvature(sample, sample.X @ coef + intercept)
         D = _dense_columns(sample.X, columns)
     else:
         X = sample.X - coordinates.center
-        h = _curvature(sample, X @ coef + intercept)
+        h = curvature(sample, X @ coef + intercept)
         D = X[:, columns]
-    D = D / coordinates.scale[columns]
-    D = np.column_stack([np.ones(len(h)), D]) if first else D
+    D -= means
+    D /= coordinates.scale[columns]
     D *= np.sqrt(h / objective.total_weight)[:, None]
     H = D.T @ D
-    ridge = objective.ridge[head]
-    sampled = np.diag(H)[first:] + ridge
+    sampled = np.diag(H) + objective.ridge[head]
+    np.einsum("ii->i", H)[:] = sampled
     ratio = np.sqrt(np.divide(diagonal, sampled, out=np.ones_like(sampled), where=sampled > 0))
-    H[np.arange(first, len(H)), np.arange(first, len(H))] = sampled
-    H[first:, first:] *= np.outer(ratio, ratio)
-    if first:
-        H[0, 1:] *= ratio
-        H[1:, 0] *= ratio
+    H *= np.outer(ratio, ratio)
     return H
 
 
@@ -129,16 +118,5 @@ def _dense_columns(X: Any, columns: Any) -> Array:
     at = position[X.indices]
     wanted = at >= 0
     rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))[wanted]
-    return np.asarray(
-        sp.coo_array((X.data[wanted], (rows, at[wanted])), shape=(X.shape[0], len(columns))).toarray(),
-        np.float64,
-    )
-
-
-def _curvature(block: Block, z: Array) -> Array:
-    """s p (1 - p) of each row, from the scores without the offset."""
-    if block.offset is not None:
-        z = z + block.offset
-    t = np.exp(-np.abs(z))
-    h = t / (1.0 + t) ** 2
-    return h if block.weight is None else h * block.weight
+    found = sp.coo_array((X.data[wanted], (rows, at[wanted])), shape=(X.shape[0], len(columns)))
+    return np.asarray(found.toarray(), dtype=np.float64)

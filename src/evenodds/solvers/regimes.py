@@ -24,7 +24,7 @@ from .quasi_newton import State, Watch, minimize
 _CHEAP_HESSIAN = 3e7
 _MOST_FULL = 3000
 _MOST_FULL_SPARSE = 500
-_REFRESH = 1e-3  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
+_REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
 _PATIENCE = 8  # iterations without a tenfold fall of the decrement before the exact Hessian is called in
 
 

@@ -8,13 +8,14 @@ which no strength of the penalty can make unstable.
 It is one of the two solvers that see rows (the other is the path on wide data): it iterates blocks.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..data import Array
+from ..data import Array, Block
 from ..exceptions import EvenOddsError
 from ..objective import Objective, SignedRows, signed_sums
 from . import Report, Solution, Status
@@ -102,4 +103,8 @@ def _blocks(objective: Objective) -> Iterator[tuple[int, Callable[[Any], SignedR
         yield objective.data.n_rows, objective.rows.take
         return
     for block in objective.data.blocks():
-        yield block.n_rows, lambda k, block=block: SignedRows.of(block.take(k), objective.coordinates)
+        yield block.n_rows, functools.partial(_take, block, objective)
+
+
+def _take(block: Block, objective: Objective, k: Any) -> SignedRows:
+    return SignedRows.of(block.take(k), objective.coordinates)

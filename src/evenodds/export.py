@@ -1,0 +1,402 @@
+"""What leaves the house: a fitted model as a small JSON file that people can read, and back.
+
+The file holds what predictions need (classes, intercept, coefficients by column name), the parameters of the
+estimator and what the fit said of itself. It holds no data and no code: nothing in it is evaluated, and
+every value is checked when it is read. JSON has no infinity and no NaN: they are written as "inf" and null.
+"""
+
+import json
+import math
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from .exceptions import EvenOddsError
+from .model import LogisticRegression
+from .solvers import Solution, Status
+from .solvers.sgd import SGD
+
+FORMAT, VERSION = "evenodds model", 1
+
+# The labels' dtypes: text of any length is "str", and objects are Python's own booleans, numbers and strings.
+_DTYPES = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)|str|object")
+
+# The parameters that LogisticRegression itself checks only in parts, and the Python types they may have.
+_PARAMETERS = {
+    "fit_intercept": (bool, int),
+    "standardize": (bool, int),
+    "warm_start": (bool, int),
+    "verbose": (bool, int),
+    "max_iter": (int,),
+    "n_jobs": (int, type(None)),
+    "random_state": (int, type(None)),
+}
+
+
+def save(model: LogisticRegression, path: str | os.PathLike[str]) -> None:
+    """Write a fitted model to a JSON file.
+
+    Parameters
+    ----------
+    model : LogisticRegression
+        A fitted model.
+    path : path-like
+        The file. It is replaced if it is there, and only after the new one is complete.
+
+    Raises
+    ------
+    EvenOddsError
+        If `model` is not a fitted `LogisticRegression`, or has a label or a parameter that a JSON file
+        cannot hold, such as a RandomState.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from evenodds import LogisticRegression
+    >>> from evenodds.export import load, save
+    >>> model = LogisticRegression(C=1).fit([[0], [1], [2], [3]], ["no", "yes", "no", "yes"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(model, f"{folder}/model.json")
+    ...     back = load(f"{folder}/model.json")
+    >>> bool((back.predict_proba([[1.5]]) == model.predict_proba([[1.5]])).all())
+    True
+    """
+    if type(model) is not LogisticRegression:
+        kind = type(model).__name__
+        raise EvenOddsError(f"A {kind} cannot be saved, only a fitted evenodds.LogisticRegression.")
+    try:
+        check_is_fitted(model)
+    except NotFittedError:
+        raise EvenOddsError("This LogisticRegression is not fitted: call fit before you save it.") from None
+    record = _record(model)
+    try:
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False, default=_refuse)
+        _model(_parse(text.encode()))  # what cannot be read back is not written
+    except (EvenOddsError, UnicodeEncodeError) as error:
+        raise EvenOddsError(f"This model cannot be saved: {error}") from None
+    with replacing(path) as file:
+        file.write(text.encode() + b"\n")
+
+
+def load(path: str | os.PathLike[str]) -> LogisticRegression:
+    """Read a model that `save` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    LogisticRegression
+        Fitted: it predicts the same bits as the model that was saved. ``solution_`` lacks ``theta`` and
+        ``history`` (they are empty), and `partial_fit` starts anew.
+
+    Raises
+    ------
+    EvenOddsError
+        If the file is not a model, or a damaged one; the message says what is wrong and where.
+    OSError
+        If the file cannot be read.
+    """
+    text = Path(path).read_bytes()
+    try:
+        return _model(_parse(text))
+    except EvenOddsError as error:
+        raise EvenOddsError(f"{os.fspath(path)} is not a model that this evenodds can read: {error}") from None
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write that takes its place at `path` when it is complete, and is removed if it never is.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the file shall be. A link is followed, and a file that is there keeps its permissions.
+
+    Yields
+    ------
+    binary file
+        A file in the same folder, because a rename is atomic only within a file system.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; ``filename`` is `path`.
+    """
+    target = Path(path).resolve()
+    beside = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        if target.exists() and not target.is_file():
+            raise OSError(None, "Not a file that can be replaced")
+        try:
+            with beside.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if target.exists():
+                shutil.copymode(target, beside)
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        # The user knows the path that was asked for, not the file beside it.
+        raise OSError(error.errno, error.strerror or str(error), os.fspath(path)) from error
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: arrays as lists, NaN as None, infinities as "inf" and "-inf"."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
+
+
+# Writing
+
+
+def _record(model: LogisticRegression) -> dict[str, Any]:
+    from . import __version__  # not at the top: the package itself may import this module
+
+    names = getattr(model, "feature_names_in_", None)
+    coef, solution = model.coef_[0].tolist(), getattr(model, "solution_", None)
+    kind = model.classes_.dtype
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "evenodds": __version__,
+        "classes": {"dtype": "str" if kind.kind == "U" else str(kind), "labels": plain(model.classes_)},
+        "intercept": float(model.intercept_[0]),
+        "coef": coef if names is None else dict(zip(names.tolist(), coef, strict=True)),
+        "aliased": plain(getattr(model, "aliased_", None)),
+        "parameters": {name: _written(name, value) for name, value in model.get_params(deep=False).items()},
+        "n_iter": int(model.n_iter_[0]),
+        "fit": None if solution is None else said(solution),
+    }
+
+
+def said(solution: Solution) -> dict[str, Any]:
+    """What a fit says of itself, for JSON: a `Solution` without its arrays."""
+    names = ("loss", "gap", "error", "passes", "iterations", "solver")
+    return {"status": str(solution.status), **{name: plain(getattr(solution, name)) for name in names}}
+
+
+def _written(name: str, value: Any) -> Any:
+    """A parameter as JSON can hold it; class_weight by label as pairs, because labels need not be strings."""
+    if isinstance(value, SGD):
+        return plain(asdict(value))
+    if name == "class_weight" and isinstance(value, Mapping):
+        return [[plain(label), plain(weight)] for label, weight in value.items()]
+    if name == "random_state" and isinstance(value, np.random.RandomState):
+        raise EvenOddsError(
+            "This model cannot be saved: random_state is a RandomState. Give it a number first, "
+            "for example model.set_params(random_state=0)."
+        )
+    return plain(value)
+
+
+def _refuse(value: Any) -> Any:
+    raise EvenOddsError(f"a JSON file cannot hold {value!r}, a {type(value).__name__}.")
+
+
+# Reading
+
+
+def _parse(text: bytes) -> dict[str, Any]:
+    """The JSON object in `text`, if it is of this format and not from the future."""
+    try:
+        record = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except EvenOddsError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise EvenOddsError(f"it is not JSON ({error}).") from None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise EvenOddsError(f'it has no "format": "{FORMAT}".')
+    version = _count(record, "version")
+    if version > VERSION:
+        raise EvenOddsError(
+            f"it has version {version} of the format, and this evenodds reads version {VERSION}: "
+            f"upgrade evenodds (the file was written by {record.get('evenodds')})."
+        )
+    if version < 1:
+        raise EvenOddsError(f'"version" is {version}, and the first version is 1.')
+    return record
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise EvenOddsError(f'the key "{twice}" is there twice.')
+    return found
+
+
+def _no_constant(token: str) -> Any:
+    raise EvenOddsError(f"it holds {token}, which is not JSON and not a number to predict with.")
+
+
+def _model(record: dict[str, Any]) -> LogisticRegression:
+    """The fitted estimator of a record."""
+    model = LogisticRegression(**_parameters(_get(record, "parameters", dict)))
+    model._check_parameters()
+    coef = _get(record, "coef", dict, list)
+    names = list(coef) if isinstance(coef, dict) else None
+    numbers = list(coef.values()) if isinstance(coef, dict) else coef
+    if not numbers:
+        raise EvenOddsError('"coef" is empty.')
+    model.classes_ = _classes(_get(record, "classes", dict))
+    model.coef_ = np.array([[_number(value, f'"coef", number {k}') for k, value in enumerate(numbers)]])
+    model.intercept_ = np.array([_number(_get(record, "intercept"), '"intercept"')])
+    model.n_iter_ = np.array([_count(record, "n_iter")], dtype=np.int64)
+    model.n_features_in_ = len(numbers)
+    if names is not None:
+        model.feature_names_in_ = np.array(names, dtype=object)
+    aliased = _get(record, "aliased", list, type(None))
+    if aliased is not None:
+        model.aliased_ = _aliased(aliased, names, len(numbers))
+    fit = _get(record, "fit", dict, type(None))
+    if fit is not None:
+        model.solution_ = _solution(fit)
+    return model
+
+
+def _classes(found: dict[str, Any]) -> NDArray[Any]:
+    kind, labels = _get(found, "dtype", str), _get(found, "labels", list)
+    if _DTYPES.fullmatch(kind) is None:
+        raise EvenOddsError(f'"classes", "dtype" is {_short(kind)}, which labels cannot have.')
+    if len(labels) != 2 or labels[0] == labels[1]:
+        raise EvenOddsError(f'"classes", "labels" is {_short(labels)}, and should be two different labels.')
+    try:
+        classes = np.array(labels, dtype=kind)
+        # A dtype must not change a label: no text cut short, no 1 from True, no 44 from 300.
+        same = [(type(value), value) for value in classes.tolist()] == [(type(label), label) for label in labels]
+    except (ValueError, TypeError, OverflowError):
+        same = False
+    if not same or not all(isinstance(label, bool | int | float | str) for label in labels):
+        raise EvenOddsError(f'"classes", "labels" is {_short(labels)}, and not of dtype {kind}.')
+    return classes
+
+
+def _parameters(found: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of the estimator; those that a file of this version lacks keep their defaults."""
+    known = LogisticRegression().get_params(deep=False)
+    for name, value in found.items():
+        where = f'"parameters", "{name}"'
+        if name not in known:
+            raise EvenOddsError(f"{where}: this evenodds has no such parameter. A newer one may have written the file.")
+        if type(value) not in _PARAMETERS.get(name, (type(value),)):
+            raise EvenOddsError(f"{where} is {value!r}.")
+    read = dict(found)
+    if "C" in read:
+        read["C"] = math.inf if read["C"] == "inf" else _number(read["C"], '"parameters", "C"')
+    if isinstance(read.get("solver"), dict):
+        read["solver"] = _sgd(read["solver"])
+    if read.get("class_weight") is not None:
+        read["class_weight"] = _class_weight(read["class_weight"])
+    return read
+
+
+def _sgd(found: dict[str, Any]) -> SGD:
+    size, epochs, rate = _count(found, "batch_size"), _count(found, "epochs"), _get(found, "learning_rate")
+    return SGD(size, epochs, _number(rate, '"solver", "learning_rate"'))
+
+
+def _class_weight(found: Any) -> Any:
+    if found == "balanced":
+        return found
+    where = '"parameters", "class_weight"'
+    if not isinstance(found, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in found):
+        raise EvenOddsError(f'{where} is neither null nor "balanced" nor pairs of a label and a weight.')
+    if not all(isinstance(label, bool | int | float | str) for label, _ in found):
+        raise EvenOddsError(f"{where} has a label that is neither a number nor a boolean nor a string.")
+    return {label: _number(weight, where) for label, weight in found}
+
+
+def _aliased(found: list[Any], names: list[str] | None, n_features: int) -> tuple[Any, ...]:
+    columns: Any = range(n_features) if names is None else names
+    for column in found:
+        if type(column) not in (int, str) or column not in columns:
+            raise EvenOddsError(f'"aliased" has {column!r}, which is not a column of "coef".')
+    return tuple(found)
+
+
+def _solution(found: dict[str, Any]) -> Solution:
+    by_name = {str(status): status for status in Status}
+    status = _get(found, "status", str)
+    if status not in by_name:
+        raise EvenOddsError(f'"fit", "status" is {status!r}, and not one of {", ".join(by_name)}.')
+    nothing = np.empty(0)
+    return Solution(
+        theta=nothing,
+        loss=_measure(found, "loss"),
+        gap=_measure(found, "gap"),
+        error=_measure(found, "error"),
+        passes=_count(found, "passes"),
+        iterations=_count(found, "iterations"),
+        status=by_name[status],
+        history=nothing,
+        solver=_get(found, "solver", str),
+    )
+
+
+def _get(record: dict[str, Any], key: str, *kinds: type) -> Any:
+    """The value of a key; of one of the types, if some are given."""
+    if key not in record:
+        raise EvenOddsError(f'"{key}" is missing.')
+    value = record[key]
+    if kinds and type(value) not in kinds:
+        words = " or ".join(_WORDS[kind] for kind in kinds)
+        raise EvenOddsError(f'"{key}" is {_short(value)}, and should be {words}.')
+    return value
+
+
+_WORDS = {dict: "an object", list: "a list", str: "a string", int: "a whole number", type(None): "null"}
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _count(record: dict[str, Any], key: str) -> int:
+    value: int = _get(record, key, int)
+    if not 0 <= value < 2**63:
+        raise EvenOddsError(f'"{key}" is {_short(value)}, and should be a whole number of 0 or more.')
+    return value
+
+
+def _number(value: Any, where: str) -> float:
+    """A finite number."""
+    try:
+        number = math.nan if isinstance(value, bool | str) else float(value)
+    except (TypeError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise EvenOddsError(f"{where} is {_short(value)}, and should be a finite number.")
+    return number
+
+
+def _measure(record: dict[str, Any], key: str) -> float:
+    """A number that may be unknown (null, for NaN) or infinite."""
+    value = _get(record, key)
+    if value is None:
+        return math.nan
+    return math.inf if value == "inf" else _number(value, f'"{key}"')
