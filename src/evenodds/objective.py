@@ -85,6 +85,18 @@ class Objective:
         np.einsum("ii->i", hessian)[int(self.coordinates.intercept) :] += self.ridge
         return *self._finish(theta, loss, gradient), hessian
 
+    def hessian(self, theta: Array, dtype: Any = np.float64) -> Array:
+        """The Hessian alone; products of columns in `dtype`."""
+        coordinates = self.coordinates
+        if self.compiled:
+            (hessian,) = self.reduce(lambda block: (SignedRows.of(block, coordinates).hessian(theta, dtype),))
+        else:
+            self.passes += 1
+            hessian = self.rows.hessian(theta, dtype)
+        hessian = hessian / self.total_weight
+        np.einsum("ii->i", hessian)[int(coordinates.intercept) :] += self.ridge
+        return np.asarray(hessian)
+
     @functools.cached_property
     def rows(self) -> "SignedRows":
         """All rows of small data, prepared once: a copy that is small beside what was saved."""
@@ -137,6 +149,25 @@ class SignedRows:
         offset = None if block.offset is None else block.offset * sign
         return cls(D, block.weight, offset, None if sp.issparse(D) else np.empty_like(D))
 
+    def hessian(self, theta: Array, dtype: Any = np.float64) -> Array:
+        """The Hessian by theta, summed over the rows; see `signed_sums` for the curvature."""
+        v = self.D @ theta
+        if self.offset is not None:
+            v += self.offset
+        t = np.exp(-np.abs(v))
+        return self.weighted_product(t / (1.0 + t) ** 2, dtype)
+
+    def weighted_product(self, h: Array, dtype: Any = np.float64) -> Array:
+        """D' diag(h s) D, (k, k)."""
+        D = self.D
+        if self.weight is not None:
+            h = h * self.weight
+        if sp.issparse(D):
+            return np.asarray((D.T @ (sp.diags_array(h) @ D)).toarray())
+        root = np.sqrt(h)[:, None]
+        scaled = np.multiply(D, root, out=self.work) if dtype == np.float64 else np.multiply(D, root, dtype=dtype)
+        return np.asarray(scaled.T @ scaled, dtype=np.float64)
+
 
 def signed_sums(rows: SignedRows, theta: Array, *, second_order: bool = False) -> Sums:
     """Loss, its gradient by theta and, if asked, its Hessian, summed over rows: plain NumPy.
@@ -144,9 +175,8 @@ def signed_sums(rows: SignedRows, theta: Array, *, second_order: bool = False) -
     With t = e^-|v| nothing overflows: the loss of a row is log(1 + t) + max(-v, 0), its derivative by v
     is -t / (1 + t) or -1 / (1 + t) by the sign of v, and its curvature t / (1 + t)^2.
     """
-    D, weight = rows.D, rows.weight
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        v = D @ theta
+        v = rows.D @ theta
         if rows.offset is not None:
             v += rows.offset
         t = np.exp(-np.abs(v))
@@ -154,18 +184,13 @@ def signed_sums(rows: SignedRows, theta: Array, *, second_order: bool = False) -
         p = t * q
         slope = -np.where(v >= 0, p, q)
         losses = np.log1p(t) - np.minimum(v, 0.0)
-        if weight is None:
+        if rows.weight is None:
             loss = float(losses.sum())
         else:
-            loss = float(weight @ losses)
-            slope *= weight
-        if not second_order:
-            return loss, slope @ D
-        h = p * q if weight is None else p * q * weight
-        if sp.issparse(D):
-            return loss, slope @ D, (D.T @ (sp.diags_array(h) @ D)).toarray()
-        scaled = np.multiply(D, np.sqrt(h)[:, None], out=rows.work)
-        return loss, slope @ D, scaled.T @ scaled
+            loss = float(rows.weight @ losses)
+            slope *= rows.weight
+        sums = (loss, slope @ rows.D)
+        return (*sums, rows.weighted_product(p * q)) if second_order else sums
 
 
 def compiled_sums(block: Block, intercept: float, coef: Array, center: Array) -> Sums:

@@ -1,13 +1,14 @@
 """Which metric for which data: the cost model, and the smooth solvers that follow from it.
 
-Costs are counted in multiplications. With n rows, k coefficients and `size` entries, a read of the data
-takes 2 size, an exact Hessian size * (size / n), a metric n_s k^2 for n_s sampled rows plus k^3 / 3.
+Costs are in floating-point operations, with n rows, k coefficients and `size` entries. A Hessian takes
+`size * size / n`; a read of the data `4 size`, each of which takes as long as `_READ` of a Hessian's.
 
 - Newton's method pays the Hessian at each of its 5 to 8 steps. It is chosen where that is little
   (`_CHEAP_HESSIAN`), as it then ends at machine precision.
-- Else, up to `_MOST_FULL` coefficients, the metric is a Hessian: of a sample of rows where there are
-  many more rows than the sample needs, after solving on the sample; else of all rows, made again
-  when the decrement has come down, which is a handful of times fewer than Newton's method makes it.
+- Else, up to `_MOST_FULL` columns, the metric is the Hessian of a sample of m rows. Its eigenvalues are
+  within (1 +- sqrt(k/m))^2 of the true ones, so that each step divides the gap by about m/k: the m
+  that makes metric and reads together cheapest is taken (`sample_rows`). Where a sample has many rows a
+  coefficient, its own optimum, found the same way, is also the start.
 - Else head and diagonal.
 """
 
@@ -16,21 +17,39 @@ from collections.abc import Callable
 import numpy as np
 
 from ..data import Array, Block, Data
-from ..objective import Objective
+from ..objective import COMPILED_ENTRIES, Objective
 from . import Metric, Report, Solution, Status
 from .metrics import Cholesky, head_and_diagonal
 from .quasi_newton import State, Watch, minimize
 
 _CHEAP_HESSIAN = 3e7
+_CHEAP_COEF = 400  # a factorisation costs as much as the Hessian does
+_READ = 16  # a pass is bound by memory, a Hessian by arithmetic
+_DIGITS = np.log(1e12)  # how far a gap has to fall
 _MOST_FULL = 3000
 _MOST_FULL_SPARSE = 500
+_ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
+_SINGLE = 300  # columns from which a metric is computed in single precision
 _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
 _PATIENCE = 8  # iterations without a tenfold fall of the decrement before the exact Hessian is called in
 
 
 def sample_rows(data: Data) -> int:
-    """Rows of a sample that shows the Hessian within some ten per cent, or its head where columns are many."""
-    return max(4096, 64 * data.n_columns) if data.n_columns <= _most_full(data) else 20_000
+    """Rows of the sample that coordinates, start and metric are taken from."""
+    k = data.n_columns + 1
+    if k > _most_full(data):
+        return 20_000
+    if _is_cheap(data):
+        return data.n_rows
+    per_row = data.size / data.n_rows
+    choices = [m for m in (k * 2**j for j in range(2, 20)) if m <= max(data.n_rows // 16, min(4 * k, data.n_rows))]
+    costs = [m * per_row * k + _READ * 4 * data.size * _DIGITS / np.log(m / k) for m in choices]
+    return max(4096, choices[int(np.argmin(costs))]) if choices else data.n_rows
+
+
+def _is_cheap(data: Data) -> bool:
+    """Whether exact Hessians are; those of data for which kernels are compiled cost more than their arithmetic."""
+    return data.size < COMPILED_ENTRIES and data.size * (data.size / data.n_rows) <= _CHEAP_HESSIAN
 
 
 def _most_full(data: Data) -> int:
@@ -39,9 +58,7 @@ def _most_full(data: Data) -> int:
 
 def choose(objective: Objective) -> str:
     """`newton` where exact Hessians are cheap, else `quasi-newton`."""
-    data = objective.data
-    hessian = data.size * max(data.size / data.n_rows, 1.0) + objective.n_coef**3 / 3
-    return "newton" if hessian <= _CHEAP_HESSIAN else "quasi-newton"
+    return "newton" if _is_cheap(objective.data) and objective.n_coef <= _CHEAP_COEF else "quasi-newton"
 
 
 def newton(
@@ -69,40 +86,40 @@ def quasi_newton(
     report: Report | None = None,
 ) -> Solution:
     """The smooth loop with the metric that suits the data. A start of zeros is replaced by the sample's optimum."""
+    remake = None
     if objective.data.n_columns > _most_full(objective.data):
         metric: Metric = head_and_diagonal(objective, theta, sample)
         remake = _once(lambda state: head_and_diagonal(objective, state.theta, sample))
-    elif 4 * sample.n_rows <= objective.data.n_rows:
-        theta, metric = _from_sample(objective, theta, sample)
-        remake = None
+    elif sample.n_rows < objective.data.n_rows:
+        part = objective.on(sample)
+        part.ridge = part.ridge + 1e-6
+        if sample.n_rows >= _ENOUGH * objective.n_coef:
+            theta = _sample_optimum(part, theta, sample)
+        metric = _hessian_metric(part, theta)
     else:
-        metric = Cholesky(objective.value_grad_hess(theta)[2])
-        remake = _once(lambda state: Cholesky(objective.value_grad_hess(state.theta)[2]))
+        metric = _hessian_metric(objective, theta)
+        remake = _once(lambda state: _hessian_metric(objective, state.theta))
     return _run(
-        "quasi-newton",
-        objective,
-        theta,
-        metric,
-        remake,
-        tol=tol,
-        max_iter=max_iter,
-        watch=watch,
-        report=report,
+        "quasi-newton", objective, theta, metric, remake, tol=tol, max_iter=max_iter, watch=watch, report=report
     )
 
 
-def _from_sample(objective: Objective, theta: Array, sample: Block) -> tuple[Array, Metric]:
-    """The optimum on a sample of the rows, and the sample's Hessian there.
+def _hessian_metric(objective: Objective, theta: Array) -> Metric:
+    dtype = np.float32 if objective.n_coef >= _SINGLE else np.float64
+    return Cholesky(objective.hessian(theta, dtype))
 
-    A ridge far below sampling error keeps a sample finite whose classes are separated or in which a
-    column is constant; a start from elsewhere (`warm_start`) is kept where it is the better one.
+
+def _sample_optimum(part: Objective, theta: Array, sample: Block) -> Array:
+    """The optimum on a sample of the rows, or `theta` where that is better there (a `warm_start`).
+
+    The caller has added a ridge far below sampling error, which keeps a sample finite whose classes are
+    separated or in which a column is constant.
     """
-    part = objective.on(sample)
-    part.ridge = part.ridge + 1e-6
     solver = newton if choose(part) == "newton" else quasi_newton
-    solved = solver(part, np.zeros_like(theta), sample, tol=0.1, max_iter=15)
-    start = theta if theta.any() and part.value_grad(theta)[0] < solved.loss else solved.theta
-    return start, Cholesky(part.value_grad_hess(start)[2])
+    inner = part.data.sample(sample_rows(part.data), np.random.default_rng(0))
+    start = np.zeros_like(theta)
+    solved = solver(part, start, inner, tol=0.1, max_iter=15)
+    return theta if theta.any() and part.value_grad(theta)[0] < solved.loss else solved.theta
 
 
 def _once(make: Callable[[State], Metric]) -> Callable[[State], Metric | None]:

@@ -1,0 +1,1 @@
+"""Time against suboptimality, ours and the peers: `python -m benchmarks --help`."""

@@ -1,0 +1,159 @@
+"""The problems: seeded data sets, written once to a folder that every worker process loads from.
+
+Dense columns are a Gaussian AR(1) chain: neighbours have a correlation of 0.5. Sparse rows look like text:
+every row names 72 of the columns, the frequency of a column falls as the inverse of its rank, the values are
+tf-idf weights and every row has length 1. Labels are drawn from a logistic model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A named generator and its sizes; `raw_twin` says whether the scale contest has a copy on raw scales."""
+
+    name: str
+    rows: int
+    columns: int
+    make: Callable[[int, int, np.random.Generator], tuple[Any, Array]]
+    sparse: bool = False
+    raw_twin: bool = False
+
+    def divided(self, scale: int) -> DataSet:
+        """The same data with fewer rows, and with fewer columns where rows would no longer outnumber them."""
+        if scale == 1 or self.name == "breast-cancer":
+            return self
+        rows = max(self.rows // scale, 500)
+        columns = max(self.columns // scale, 1_000) if self.sparse else min(self.columns, max(rows // 20, 10))
+        return replace(self, rows=rows, columns=columns)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is minimised on a data set, how closely, and by whom (`solvers` empty: by everybody who can)."""
+
+    name: str
+    data: str
+    C: float
+    target: float
+    solvers: tuple[str, ...] = ()
+    standardize: bool = False
+
+
+def dense(rows: int, columns: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    X = np.empty((rows, columns))
+    y = np.empty(rows)
+    w = rng.standard_normal(columns)
+    distance = np.abs(np.subtract.outer(np.arange(columns), np.arange(columns)))
+    w *= 1.5 / np.sqrt(w @ 0.5**distance @ w)  # the scores have standard deviation 1.5: Bayes accuracy about 0.77
+    for start in range(0, rows, 10_000):
+        block = X[start : start + 10_000]
+        rng.standard_normal(out=block)
+        for j in range(1, columns):
+            block[:, j] = 0.5 * block[:, j - 1] + np.sqrt(0.75) * block[:, j]
+        y[start : start + 10_000] = draw_labels(block @ w - 0.5, rng)
+    return X, y
+
+
+def text(rows: int, columns: int, rng: np.random.Generator, per_row: int = 72) -> tuple[Any, Array]:
+    frequency = 1.0 / np.arange(1.0, columns + 1.0)
+    cumulative = np.cumsum(frequency / frequency.sum())
+    indices = [distinct(rng, cumulative, min(2000, rows - start), per_row) for start in range(0, rows, 2000)]
+    columns_of = np.concatenate(indices)
+    shape, indptr = (rows, columns), np.arange(0, rows * per_row + 1, per_row)
+    seen = np.maximum(np.bincount(columns_of.ravel(), minlength=columns), 1)
+    values = (1.0 + rng.exponential(size=columns_of.shape)) * (1.0 + np.log(rows / seen))[columns_of]
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    X = sparse.csr_matrix((values.ravel(), columns_of.ravel().astype(np.int32), indptr.astype(np.int32)), shape)
+    scores = X @ rng.standard_normal(columns)
+    return X, draw_labels(3.0 * (scores - scores.mean()) / scores.std() - 0.5, rng)
+
+
+def distinct(rng: np.random.Generator, cumulative: Array, rows: int, per_row: int) -> Array:
+    """Columns of each row, sorted: the first `per_row` distinct ones among draws by frequency."""
+    draws = np.searchsorted(cumulative, rng.random((rows, 4 * per_row))).clip(max=len(cumulative) - 1)
+    order = np.argsort(draws, axis=1, kind="stable")
+    in_order = np.take_along_axis(draws, order, axis=1)
+    repeated = np.zeros(draws.shape, bool)
+    again = np.diff(in_order, axis=1, prepend=-1) == 0
+    np.put_along_axis(repeated, order, again, axis=1)
+    first = np.argsort(repeated, axis=1, kind="stable")[:, :per_row]
+    return np.sort(np.take_along_axis(draws, first, axis=1), axis=1)
+
+
+def breast_cancer(rows: int, columns: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    from sklearn.datasets import load_breast_cancer
+
+    X, y = load_breast_cancer(return_X_y=True)
+    return (X - X.mean(axis=0)) / X.std(axis=0), y.astype(float)
+
+
+def draw_labels(scores: Array, rng: np.random.Generator) -> Array:
+    return (rng.random(len(scores)) * (1.0 + np.exp(-scores)) < 1.0).astype(float)
+
+
+def raw_scales(columns: int) -> tuple[Array, Array]:
+    """Scales from 1e-3 to 1e3 in random order; means 5 to 50 standard deviations from 0, of either sign."""
+    rng = np.random.default_rng(7)
+    scale = rng.permutation(np.logspace(-3, 3, columns))
+    return scale, scale * rng.uniform(5, 50, columns) * rng.choice([-1.0, 1.0], columns)
+
+
+DATA = (
+    DataSet("1Mx50", 1_000_000, 50, dense, raw_twin=True),
+    DataSet("3Mx10", 3_000_000, 10, dense, raw_twin=True),
+    DataSet("200kx200", 200_000, 200, dense, raw_twin=True),
+    DataSet("20kx1k", 20_000, 1_000, dense, raw_twin=True),
+    DataSet("sparse", 200_000, 50_000, text, sparse=True),
+    DataSet("breast-cancer", 569, 30, breast_cancer),
+)
+
+MAXIMUM_LIKELIHOOD = ("evenodds", "newton-cholesky", "lbfgs", "glum", "statsmodels")
+PROBLEMS = (
+    Problem("1Mx50", "1Mx50", 1.0, 1e-10),
+    Problem("3Mx10", "3Mx10", 1.0, 1e-10),
+    Problem("200kx200", "200kx200", 1.0, 1e-10),
+    Problem("20kx1k", "20kx1k", 1.0, 1e-10),
+    Problem("sparse-C1", "sparse", 1.0, 1e-8),
+    Problem("sparse-C100", "sparse", 100.0, 1e-8),
+    Problem("breast-cancer", "breast-cancer", 1.0, 1e-10),
+    # statsmodels has no ridge, so it is compared here
+    Problem("1Mx50-unpenalised", "1Mx50", inf, 1e-10, MAXIMUM_LIKELIHOOD),
+)
+
+
+def write(data: DataSet, folder: Path) -> tuple[Any, Array]:
+    X, y = data.make(data.rows, data.columns, np.random.default_rng(2024))
+    folder.mkdir(parents=True)
+    np.save(folder / "y.npy", y)
+    if data.sparse:
+        sparse.save_npz(folder / "X.npz", X, compressed=False)
+    else:
+        np.save(folder / "X.npy", X)
+    return X, y
+
+
+def write_raw_twin(X: Array, y: Array, folder: Path) -> None:
+    scale, mean = raw_scales(X.shape[1])
+    folder.mkdir(parents=True)
+    np.save(folder / "y.npy", y)
+    np.save(folder / "X.npy", X * scale + mean)
+
+
+def load(folder: Path) -> tuple[Any, Array]:
+    """X and y in this process's own memory: read-only or mapped arrays would be another contest."""
+    dense_file = folder / "X.npy"
+    X = np.load(dense_file) if dense_file.exists() else sparse.load_npz(folder / "X.npz")
+    return X, np.load(folder / "y.npy")
