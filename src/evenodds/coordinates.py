@@ -38,6 +38,12 @@ class Coordinates:
     columns: Any
     intercept: bool
 
+    def aliased(self) -> list[int]:
+        """The columns that are not solved for."""
+        if self.columns.size == self.center.size:
+            return []
+        return [int(column) for column in np.setdiff1d(np.arange(self.center.size), self.columns)]
+
     def split(self, theta: Array) -> tuple[float, Array]:
         """The intercept at `center`, and the coefficients (p,)."""
         coef = np.zeros(self.center.size)
@@ -92,7 +98,7 @@ class Moments:
     def of(cls, data: Data) -> "Moments":
         """The moments of all rows; a sparse X is measured about zero."""
         total = float(data.class_weights.sum())
-        sample = data.sample(data.n_rows, np.random.default_rng(0))
+        sample = data.sample(data.n_rows, 0)
         mean, deviation = _moments(sample, intercept=not data.sparse)
         return cls(total, mean, total * deviation**2)
 
@@ -139,30 +145,52 @@ def choose_coordinates(
 def _moments(block: Block, intercept: bool) -> tuple[Array, Array]:
     """Mean and standard deviation of the columns (0 for a constant one); about 0 without an intercept.
 
-    Deviations are taken from the first row, so that a constant column gives exactly 0, and divided by
-    the largest, so that their squares do not overflow. A sparse column is not centred.
+    Deviations are taken from the first row, so that a constant column gives exactly 0. A sparse column is
+    not centred.
     """
     X = block.X
     weight = np.ones(block.n_rows) if block.weight is None else block.weight
     weight = weight / weight.sum()
     if sp.issparse(X):
-        center = np.zeros(X.shape[1])
-        largest = np.maximum(abs(X).max(axis=0).toarray().ravel(), 0.0) if X.nnz else center
-        unit = np.where(largest > 0, largest, 1.0)
-        scaled = X @ sp.diags_array(1 / unit)
-        mean = weight @ scaled
-        square = weight @ scaled.multiply(scaled)
-        variance = square - mean**2 if intercept else square
-        constant = variance <= 1e-14 * square  # all entries equal, none of them left out
-        return center, np.where(constant, 0.0, unit * np.sqrt(np.maximum(variance, 0.0)))
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            return np.zeros(X.shape[1]), _sparse_deviation(X, weight, intercept)
     first = X[0].astype(np.float64) if intercept else np.zeros(X.shape[1])
-    deviation = X - first
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        deviation = X - first
+        mean, variance = _centred(deviation, weight, intercept)
+        if (variance > 1e-280).all() and (variance < 1e280).all():
+            return first + mean, np.sqrt(variance)
+        # Squares overflow or vanish, or a column is constant: once more in units of the largest deviation.
+        unit = _largest(deviation)
+        mean, variance = _centred(deviation / unit, weight, intercept)
+        return first + mean * unit, unit * np.sqrt(variance)
+
+
+def _sparse_deviation(X: Any, weight: Array, intercept: bool) -> Array:
+    """The standard deviation of the columns of a CSR array, which is left as it is."""
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    unit = np.ones(X.shape[1])
+    np.maximum.at(unit, X.indices, np.abs(X.data))
+    values = X.data / unit[X.indices]
+    weights = np.repeat(weight, np.diff(X.indptr))
+    square = np.bincount(X.indices, weights * values * values, minlength=X.shape[1])
+    mean = np.bincount(X.indices, weights * values, minlength=X.shape[1]) if intercept else 0.0
+    variance = square - mean**2
+    constant = variance <= 1e-14 * square  # all entries equal, none of them left out
+    return np.where(constant, 0.0, unit * np.sqrt(np.maximum(variance, 0.0)))
+
+
+def _centred(deviation: Array, weight: Array, intercept: bool) -> tuple[Array, Array]:
+    mean = weight @ deviation if intercept else np.zeros(deviation.shape[1])
+    return mean, weight @ np.square(deviation - mean)
+
+
+def _largest(deviation: Array) -> Array:
+    """The largest size in each column; 1 where all are 0."""
     largest = np.maximum(deviation.max(axis=0), -deviation.min(axis=0))
-    deviation /= np.where(largest > 0, largest, 1.0)
-    mean = weight @ deviation if intercept else np.zeros(X.shape[1])
-    deviation -= mean
-    variance = weight @ np.square(deviation, out=deviation)
-    return first + mean * largest, largest * np.sqrt(variance)
+    return np.where(largest > 0, largest, 1.0)
 
 
 def _exact_moments(data: Data, center: Array, intercept: bool) -> tuple[Array, Array]:

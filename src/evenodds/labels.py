@@ -20,18 +20,18 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
 
     classes : the classes to expect, where `y` need not hold them all
     """
-    y = column_or_1d(y, warn=True)
+    y = plain_labels(y)
     if y.shape[0] != n_rows:
         raise EvenOddsError(
             f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows, y {y.shape[0]}."
         )
-    _require_present(y)
+    _require_finite(y)
     quick = _two_numbers(y)
     if quick is not None and classes is None:
         return quick
     check_classification_targets(y)
     found = np.unique(y)
-    known = found if classes is None else np.unique(column_or_1d(classes))
+    known = found if classes is None else np.unique(plain_labels(classes))
     if classes is not None and not np.isin(found, known).all():
         unknown = found[~np.isin(found, known)]
         raise EvenOddsError(f"y holds labels that are not in classes: {unknown.tolist()}.")
@@ -62,19 +62,43 @@ def _two_numbers(y: NDArray[Any]) -> tuple[NDArray[Any], Codes] | None:
     return np.array([low, high], dtype=y.dtype), is_high.view(np.uint8)
 
 
-def _require_present(y: NDArray[Any]) -> None:
-    if y.dtype.kind == "f":
-        bad = ~np.isfinite(y) if not np.isfinite(y.sum()) else np.zeros(0, bool)
-    elif y.dtype == object:
-        bad = np.array([value is None or value != value for value in y], dtype=bool)
-    else:
-        return
-    if bad.any():
-        row = int(bad.argmax())
-        kind = "infinity" if y.dtype.kind == "f" and np.isinf(y[row]) else "NaN"
-        raise EvenOddsError(
-            f"Input y contains {kind}, first in row {row} (counted from 0). Drop the rows without a label."
-        )
+def plain_labels(y: Any) -> NDArray[Any]:
+    """Labels as a 1-d array of one kind: what frames hold as objects becomes integers, strings, ... again."""
+    if hasattr(y, "to_numpy"):
+        y = y.to_numpy()
+    y = np.asarray(column_or_1d(y, warn=True))
+    labels: NDArray[Any] = y
+    if y.dtype != object:
+        return labels
+    missing = np.array([_is_missing(value) for value in y], dtype=bool)
+    if missing.any():
+        raise _not_finite("NaN", int(missing.argmax()))
+    values = y.tolist()
+    kinds = {
+        str if isinstance(value, str) else bool if isinstance(value, bool | np.bool_) else float for value in values
+    }
+    if len(kinds) > 1:
+        raise EvenOddsError(f"y mixes labels of several kinds: {sorted(kind.__name__ for kind in kinds)}.")
+    return np.array(values) if values else labels
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas.NA says neither yes nor no
+        return True
+
+
+def _require_finite(y: NDArray[Any]) -> None:
+    if y.dtype.kind == "f" and not np.isfinite(y.sum()) and not np.isfinite(y).all():
+        row = int((~np.isfinite(y)).argmax())
+        raise _not_finite("infinity" if np.isinf(y[row]) else "NaN", row)
+
+
+def _not_finite(kind: str, row: int) -> EvenOddsError:
+    return EvenOddsError(
+        f"Input y contains {kind}, first in row {row} (counted from 0). Drop the rows without a label."
+    )
 
 
 def row_numbers(values: Any, name: str, n_rows: int) -> Array:

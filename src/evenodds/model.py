@@ -18,7 +18,7 @@ from .coordinates import Coordinates, Moments, choose_coordinates
 from .data import Array, Block, Data, as_data
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, NonFiniteError
-from .labels import combine_weights, encode_labels, row_numbers
+from .labels import combine_weights, encode_labels, plain_labels, row_numbers
 from .objective import Objective, require_finite
 from .separation import Watch
 from .solvers import Report, Solution, Status, regimes
@@ -173,7 +173,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         return self
 
     def _fit(self, data: Data, X: Any, y: Any) -> None:
-        sample = data.sample(regimes.sample_rows(data), self._rng())
+        sample = data.sample(regimes.sample_rows(data), self._seed())
         coordinates = choose_coordinates(
             data,
             sample,
@@ -294,6 +294,20 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         scores = self.decision_function(X)
         return np.stack([log_expit(-scores), log_expit(scores)], axis=1)
 
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """The share of rows that are predicted right (accuracy).
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            Rows, their labels and weights, as for `fit`.
+
+        Returns
+        -------
+        float
+        """
+        return float(super().score(X, plain_labels(y), sample_weight))
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -307,6 +321,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             raise EvenOddsError(f"tol is a positive number, in standard errors, got {self.tol!r}.")
         if not isinstance(self.max_iter, Integral) or isinstance(self.max_iter, bool) or self.max_iter < 0:
             raise EvenOddsError(f"max_iter is an integer, 0 or more, got {self.max_iter!r}.")
+        if self.n_jobs is not None and (not isinstance(self.n_jobs, Integral) or self.n_jobs == 0):
+            raise EvenOddsError(f"n_jobs is an integer other than 0, or None for all cores, got {self.n_jobs!r}.")
         solvers = ("auto", "newton", "quasi-newton", "sgd")
         if not isinstance(self.solver, SGD) and self.solver not in solvers:
             raise EvenOddsError(
@@ -315,9 +331,13 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
 
     def _array(self, X: Any, *, reset: bool) -> Any:
         """X as a checked 2-d array or CSR matrix. Whether it is finite shows in the first read."""
+        if _is_plain(X) and reset:  # spares a small fit a third of its time
+            self.n_features_in_ = X.shape[1]
+            self.__dict__.pop("feature_names_in_", None)
+            return X
         if is_frame(X):
-            validate_data(self, X, reset=reset, skip_check_array=True)
             array = numeric_array(X)
+            validate_data(self, X, reset=reset, skip_check_array=True)
             if 0 in array.shape:
                 raise EvenOddsError(f"Found a frame of shape {array.shape}: at least one row and column are required.")
             return array
@@ -346,7 +366,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         shift = None if offset is None else row_numbers(offset, "offset", n_rows)
         data = as_data(array, codes, weight, shift, n_jobs=self.n_jobs)
         if classes is None and not data.class_weights.all():
-            empty = self.classes_[int(np.argmin(data.class_weights))]
+            empty = self.classes_.tolist()[int(np.argmin(data.class_weights))]
             raise EvenOddsError(f"All rows of class {empty!r} have weight 0: two classes are needed.")
         return data
 
@@ -354,7 +374,10 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         """The penalty's curvature of each slope of theta."""
         strength = 1 / (self.C * float(data.class_weights.sum()))
         scale = coordinates.scale[coordinates.columns]
-        return np.full(scale.size, strength) if self.standardize else strength / scale**2
+        if self.standardize:
+            return np.full(scale.size, strength)
+        # A column of 1e-300 must not make it infinite.
+        return np.asarray(np.minimum(np.sqrt(strength) / scale, 1e140) ** 2)
 
     def _solve(self, objective: Objective, sample: Block, X: Any, y: Any) -> Solution:
         """Run the solver that was asked for, and look for separation if there is no penalty."""
@@ -364,7 +387,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         report = self._report(objective, config, X, y)
         watch = Watch(objective, sample, self.tol) if not objective.ridge.any() else None
         if isinstance(config, SGD):
-            solution = sgd(objective, np.zeros(objective.n_coef), config, self._rng(), report=report)
+            solution = sgd(
+                objective, np.zeros(objective.n_coef), config, np.random.default_rng(self._seed()), report=report
+            )
         else:
             solve = regimes.newton if config == "newton" else regimes.quasi_newton
             start = self._start(objective)
@@ -407,8 +432,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
         self.n_iter_ = np.array([solution.iterations])
         self.solution_ = solution
-        left_out = np.setdiff1d(np.arange(coef.size), coordinates.columns)
-        self.aliased_ = tuple(self._name(column) for column in left_out)
+        self.aliased_ = tuple(self._name(column) for column in coordinates.aliased())
         if self.aliased_:
             advice.warn_of_aliased(self.aliased_)
         if solution.status in (Status.MAX_ITER, Status.STALLED):
@@ -435,8 +459,10 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             return int(self.random_state or 0)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _rng(self) -> np.random.Generator:
-        return np.random.default_rng(self._seed())
+
+def _is_plain(X: Any) -> bool:
+    """Whether X needs none of scikit-learn's checks: a 2-d array of floats, with rows and columns."""
+    return type(X) is np.ndarray and X.ndim == 2 and X.dtype in (np.float64, np.float32) and X.size > 0
 
 
 def _is_real(value: Any) -> bool:

@@ -89,10 +89,10 @@ class Objective:
         """The Hessian alone; products of columns in `dtype`."""
         coordinates = self.coordinates
         if self.compiled:
-            (hessian,) = self.reduce(lambda block: (SignedRows.of(block, coordinates).hessian(theta, dtype),))
+            (hessian,) = self.reduce(lambda block: (_hessian_sum(SignedRows.of(block, coordinates), theta, dtype),))
         else:
             self.passes += 1
-            hessian = self.rows.hessian(theta, dtype)
+            hessian = _hessian_sum(self.rows, theta, dtype)
         hessian = hessian / self.total_weight
         np.einsum("ii->i", hessian)[int(coordinates.intercept) :] += self.ridge
         return np.asarray(hessian)
@@ -100,7 +100,7 @@ class Objective:
     @functools.cached_property
     def rows(self) -> "SignedRows":
         """All rows of small data, prepared once: a copy that is small beside what was saved."""
-        return SignedRows.of(self.data.sample(self.data.n_rows, np.random.default_rng(0)), self.coordinates)
+        return SignedRows.of(self.data.sample(self.data.n_rows, 0), self.coordinates)
 
     def _finish(self, theta: Array, loss: float, gradient: Array) -> tuple[float, Array]:
         """Means from sums, and the penalty. An error where X is not finite; J is infinite where theta is too large."""
@@ -149,19 +149,18 @@ class SignedRows:
         offset = None if block.offset is None else block.offset * sign
         return cls(D, block.weight, offset, None if sp.issparse(D) else np.empty_like(D))
 
-    def hessian(self, theta: Array, dtype: Any = np.float64) -> Array:
-        """The Hessian by theta, summed over the rows; see `signed_sums` for the curvature."""
+    def curvature(self, theta: Array) -> Array:
+        """s p (1 - p) of each row."""
         v = self.D @ theta
         if self.offset is not None:
             v += self.offset
         t = np.exp(-np.abs(v))
-        return self.weighted_product(t / (1.0 + t) ** 2, dtype)
+        h: Array = t / (1.0 + t) ** 2
+        return h if self.weight is None else h * self.weight
 
     def weighted_product(self, h: Array, dtype: Any = np.float64) -> Array:
-        """D' diag(h s) D, (k, k)."""
+        """D' diag(h) D, (k, k)."""
         D = self.D
-        if self.weight is not None:
-            h = h * self.weight
         if sp.issparse(D):
             return np.asarray((D.T @ (sp.diags_array(h) @ D)).toarray())
         root = np.sqrt(h)[:, None]
@@ -190,7 +189,14 @@ def signed_sums(rows: SignedRows, theta: Array, *, second_order: bool = False) -
             loss = float(rows.weight @ losses)
             slope *= rows.weight
         sums = (loss, slope @ rows.D)
-        return (*sums, rows.weighted_product(p * q)) if second_order else sums
+        if not second_order:
+            return sums
+        h = p * q if rows.weight is None else p * q * rows.weight
+        return (*sums, rows.weighted_product(h))
+
+
+def _hessian_sum(rows: SignedRows, theta: Array, dtype: Any) -> Array:
+    return rows.weighted_product(rows.curvature(theta), dtype)
 
 
 def compiled_sums(block: Block, intercept: float, coef: Array, center: Array) -> Sums:
@@ -264,5 +270,5 @@ def require_finite(data: Data) -> None:
             else:
                 row, column = k, int(np.flatnonzero(bad[k])[0])
                 value = values[row, column]
-            raise NonFiniteError(first_row + row, column, float(value))
+            raise NonFiniteError(data.original_row(first_row + row), column, float(value))
         first_row += block.n_rows

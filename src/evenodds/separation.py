@@ -26,6 +26,8 @@ from .solvers.quasi_newton import State
 _ROUNDING = 1e-12  # of the sum of |x_j d_j|: a margin this small is zero
 _ROUNDS = 50
 _MOST_COEF = 1000  # beyond which the programme would cost too much: only complete separation is seen
+_SMALL = 100_000  # entries of X up to which, with `_SMALL_COEF`, the sign of every coefficient is decided
+_SMALL_COEF = 50
 _NAMED = 10  # columns to name where the programme cannot choose them
 
 
@@ -68,7 +70,11 @@ class Watch:
 
 
 def separating_direction(objective: Objective, theta: Array, sample: Block) -> Array | None:
-    """A direction of theta that separates the classes, with few columns; None if they overlap."""
+    """A direction of theta that separates the classes; None if they overlap.
+
+    On small data its entries are those of the coefficients that grow without end with a certain sign; else, or if there
+    are none, those of one direction with few columns.
+    """
     if objective.n_coef > _MOST_COEF:
         complete = _violators(objective, theta, strict=True, most=1)[1] == 0
         return _largest_only(theta) if complete else None
@@ -84,7 +90,7 @@ def separating_direction(objective: Objective, theta: Array, sample: Block) -> A
             return None
         violated, count = _violators(objective, direction)
         if count == 0:
-            return direction
+            return _certain_signs(objective, direction)
         rows = np.concatenate([rows, violated])
     return None
 
@@ -104,6 +110,25 @@ def _programme(rows: Array) -> Array | None:
         method="highs",
     )
     return answer.x[:k] - answer.x[k:] if answer.status == 0 else None
+
+
+def _certain_signs(objective: Objective, direction: Array) -> Array:
+    """+1 or -1 where all directions that separate have that sign or 0; on more than `_SMALL` data the one given."""
+    first, k = int(objective.coordinates.intercept), objective.n_coef
+    if objective.compiled or k > _SMALL_COEF or objective.data.n_rows * k > _SMALL:
+        return direction
+    from scipy.optimize import linprog
+
+    rows = _dense(objective.rows.D)
+    bounds = (-rows, np.zeros(len(rows)))
+    signs = np.zeros(k)
+    for j in range(first, k):
+        axis = np.zeros(k)
+        axis[j] = 1.0
+        reach = [linprog(-side * axis, *bounds, bounds=(-1, 1), method="highs") for side in (1, -1)]
+        up, down = (0.0 if answer.fun is None else -answer.fun for answer in reach)
+        signs[j] = float(up > 1e-6) - float(down > 1e-6)
+    return signs if signs.any() else direction
 
 
 def _settle(rows: Array, guess: Array) -> Array | None:

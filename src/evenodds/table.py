@@ -26,8 +26,12 @@ def numeric_array(frame: Any) -> NDArray[Any]:
     EvenOddsError
         If a column is not numeric or boolean, or has missing values: the message names it.
     """
-    table = nw.from_native(frame, eager_only=True)
-    columns = list(zip(table.columns, table.iter_columns(), strict=True))
+    try:
+        table = nw.from_native(frame, eager_only=True)
+        names = table.columns
+    except nw.exceptions.DuplicateError as error:
+        raise EvenOddsError(f"Names of columns must be unique. {error}") from None
+    columns = list(zip(names, table.iter_columns(), strict=True))
     other = [name for name, column in columns if not _is_numeric(column)]
     if other:
         one = len(other) == 1
@@ -44,14 +48,14 @@ def numeric_array(frame: Any) -> NDArray[Any]:
                 "Drop or impute such rows before fitting, for example with sklearn.impute.SimpleImputer."
             )
     array: NDArray[Any] = table.to_numpy()
-    if array.dtype == object:
-        array = array.astype(np.float64)
-    return array
+    return array if array.dtype.kind in "biuf" else array.astype(np.float64)
 
 
 def _is_numeric(column: Any) -> bool:
     dtype = column.dtype
     if dtype.is_numeric() or dtype == nw.Boolean:
         return True
-    # pandas keeps plain numbers in object columns after some operations.
-    return bool(dtype == nw.Object and all(isinstance(value, int | float | np.number) for value in column))
+    # pandas keeps plain numbers in object columns after some operations, and has kinds that narwhals does not know.
+    if dtype == nw.Object:
+        return all(isinstance(value, int | float | np.number) for value in column)
+    return bool(dtype == nw.Unknown and column.to_numpy().dtype.kind in "biuf")

@@ -62,8 +62,13 @@ class Data(Protocol):
     def blocks(self) -> Iterator[Block]:
         """All rows, in order, as one block or more."""
 
-    def sample(self, n: int, rng: np.random.Generator) -> Block:
+    def original_row(self, k: int) -> int:
+        """The number, in what the user gave, of row `k` here."""
+
+    def sample(self, n: int, rng: int | np.random.Generator) -> Block:
         """At most about `n` rows in one block, weighted to stand for all (all of them if there are few).
+
+        rng : a seed or a generator, as for `numpy.random.default_rng`
 
         A rare class is sampled more densely, with smaller weights.
         """

@@ -36,8 +36,9 @@ class Memory:
         *,
         n_jobs: int | None = None,
     ) -> None:
+        self._kept: NDArray[np.intp] | None = None
         if weight is not None and not weight.all():
-            kept = np.flatnonzero(weight)
+            self._kept = kept = np.flatnonzero(weight)
             X = (X.tocsr() if sp.issparse(X) else X)[kept]
             codes, weight = codes[kept], weight[kept]
             offset = None if offset is None else offset[kept]
@@ -69,10 +70,15 @@ class Memory:
         """All rows as one block."""
         yield self._rows(0, self.n_rows)
 
-    def sample(self, n: int, rng: np.random.Generator) -> Block:
+    def original_row(self, k: int) -> int:
+        """The number of row `k` with the rows of weight zero counted."""
+        return k if self._kept is None else int(self._kept[k])
+
+    def sample(self, n: int, rng: int | np.random.Generator) -> Block:
         """At most about `n` rows, evenly spread, a class rarer than one in ten sampled more densely."""
         if n >= self.n_rows:
             return self._rows(0, self.n_rows)
+        rng = np.random.default_rng(rng)
         ones = int(np.count_nonzero(self._y))
         rare = 1 if 2 * ones <= self.n_rows else 0
         n_rare = min(ones, self.n_rows - ones)

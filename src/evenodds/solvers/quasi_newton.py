@@ -20,6 +20,8 @@ from . import Metric, Status
 
 _MEMORY = 30
 _ARMIJO = 1e-4
+_POLISH = 1e-6  # the decrement from which steps with the last exact Hessian are as good as Newton's
+_NOTHING_LEFT = 1e-24  # the next step cannot show in an evaluation
 _ROUNDING = 4e-16  # relative error of a loss summed over blocks; smaller differences say nothing
 
 Evaluate = Callable[[Array], tuple[float, Array, Array | None]]
@@ -74,7 +76,7 @@ def minimize(
     first = metric if metric is not None else from_hessian(_given(hessian))
     state = State(theta, value, gradient, first, np.zeros_like(theta))
     pairs: deque[tuple[Array, Array, float]] = deque(maxlen=_MEMORY)
-    lowest = np.inf
+    lowest = polished = np.inf
     for state.iteration in range(max_iter + 1):
         if hessian is not None:
             state.metric = from_hessian(hessian) if state.iteration else state.metric
@@ -90,18 +92,25 @@ def minimize(
         if watch is not None and (verdict := watch(state)) is not None:
             state.status = verdict
             return state
+        before = state.decrement
+        if state.exact and before <= max(target, _POLISH):
+            _polish(polish, state)
         if state.decrement <= target:
             state.status = Status.CONVERGED
-            return _polish(polish, state) if state.exact else _last_step(state)
+            if not state.exact:
+                return _last_step(state)
+            if state.decrement < _NOTHING_LEFT or not before < 0.5 * polished:
+                return state
+            polished = before
         if state.iteration == max_iter:
-            return state
+            return state  # its status may have become CONVERGED above
         found = _search(evaluate, state)
         if found is None and pairs:
             pairs.clear()  # the memory misleads: try the metric alone
             _aim(state, pairs)
             found = _search(evaluate, state)
         if found is None:
-            state.status = Status.STALLED
+            state.status = Status.CONVERGED if state.decrement <= target else Status.STALLED
             return state
         theta, value, gradient, hessian = found
         change, turn = theta - state.theta, gradient - state.gradient
@@ -166,24 +175,18 @@ def _last_step(state: State) -> State:
     return state
 
 
-def _polish(evaluate: Evaluate, state: State) -> State:
+def _polish(evaluate: Evaluate, state: State) -> None:
     """Steps with the Hessian at hand to machine precision: while each one brings the decrement down tenfold."""
     for _ in range(6):
+        if state.decrement < _NOTHING_LEFT:
+            _last_step(state)
+            return
         theta = state.theta + state.step
         value, gradient, _ = evaluate(theta)
         if not np.isfinite(value):
-            break
+            return
         step = -state.metric.solve(gradient)
         decrement = -0.5 * float(step @ gradient)
         if not decrement < 0.1 * state.decrement:
-            break
-        state.theta, state.value, state.gradient, state.step, state.decrement = (
-            theta,
-            value,
-            gradient,
-            step,
-            decrement,
-        )
-        if decrement < 1e-30:
-            break
-    return state
+            return
+        state.theta, state.value, state.gradient, state.step, state.decrement = theta, value, gradient, step, decrement

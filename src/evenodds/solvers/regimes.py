@@ -116,7 +116,7 @@ def _sample_optimum(part: Objective, theta: Array, sample: Block) -> Array:
     separated or in which a column is constant.
     """
     solver = newton if choose(part) == "newton" else quasi_newton
-    inner = part.data.sample(sample_rows(part.data), np.random.default_rng(0))
+    inner = part.data.sample(sample_rows(part.data), 0)
     start = np.zeros_like(theta)
     solved = solver(part, start, inner, tol=0.1, max_iter=15)
     return theta if theta.any() and part.value_grad(theta)[0] < solved.loss else solved.theta
