@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from .data import Array, Block, Data, Sums
 
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
+_ENOUGH_ROWS = 4096  # for a centre and a scale
 _MOST_COLUMNS = 3000  # beyond which only constant columns are looked for: the factorisation would cost too much
 
 
@@ -124,8 +125,10 @@ def choose_coordinates(
     data: Data, sample: Block, *, intercept: bool, standardize: bool, drop_aliased: bool
 ) -> Coordinates:
     """Coordinates from a sample of the rows; exact ones where they matter (see the module)."""
-    center, scale = _moments(sample, intercept)
     whole = sample.n_rows == data.n_rows
+    if not whole and sample.n_rows > 2 * _ENOUGH_ROWS and sample.n_rows > 2 * data.n_columns:
+        sample = sample.take(slice(None, None, sample.n_rows // max(_ENOUGH_ROWS, data.n_columns)))
+    center, scale = _moments(sample, intercept)
     unseen = (scale == 0).any() and (drop_aliased or not data.sparse)
     if not whole and (standardize or unseen):
         center, scale = _exact_moments(data, center, intercept)

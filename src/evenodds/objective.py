@@ -25,6 +25,7 @@ from .exceptions import NonFiniteError
 
 # Entries of X from which compiled kernels pay for the import of numba and the load of the compiled code.
 COMPILED_ENTRIES = 1 << 20
+_LOADED_ENTRIES = 1 << 17
 
 
 @dataclass
@@ -32,18 +33,20 @@ class Objective:
     """J over a home of data, in given coordinates. `passes` counts the reads of the data.
 
     ridge : (k,) the penalty's curvature of each slope of theta
+    least : entries of X from which kernels are compiled, None for `COMPILED_ENTRIES`
     """
 
     data: Data
     coordinates: Coordinates
     ridge: Array
+    least: int | None = None
     total_weight: float = field(init=False)
     compiled: bool = field(init=False)
     passes: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.total_weight = float(self.data.class_weights.sum())
-        self.compiled = self.data.size >= COMPILED_ENTRIES
+        self.compiled = self.data.size >= (COMPILED_ENTRIES if self.least is None else self.least)
 
     @property
     def n_coef(self) -> int:
@@ -51,8 +54,9 @@ class Objective:
         return self.ridge.size + int(self.coordinates.intercept)
 
     def on(self, block: Block) -> "Objective":
-        """The same objective over a sample of the rows."""
-        return Objective(Memory(block.X, block.y, block.weight, block.offset), self.coordinates, self.ridge)
+        """The same objective over a sample of the rows; kernels that are loaded already serve it as well."""
+        rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=self.data.n_jobs)
+        return Objective(rows, self.coordinates, self.ridge, _LOADED_ENTRIES if self.compiled else None)
 
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """One counted read of the data."""

@@ -48,6 +48,7 @@ class Data(Protocol):
     size : entries stored, (n_rows * n_columns, or the non-zeros of a sparse X)
     sparse : whether blocks hold CSR arrays
     class_weights : (K,) total weight of each class; their sum is S in the objective
+    n_jobs : threads for work on a sample, as for `LogisticRegression`
     """
 
     n_rows: int
@@ -55,6 +56,7 @@ class Data(Protocol):
     size: int
     sparse: bool
     class_weights: Array
+    n_jobs: int | None
 
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """Sum `function(block)`, a tuple of floats or arrays, over all rows; a full read of the data."""

@@ -50,8 +50,9 @@ class Memory:
         self._X, self._y, self._weight, self._offset = X, codes, weight, offset
         self.n_rows, self.n_columns = X.shape
         self.size = int(X.nnz) if self.sparse else self.n_rows * self.n_columns
-        self.class_weights = np.bincount(codes, weights=weight, minlength=2).astype(np.float64)
+        self.class_weights = _class_weights(codes, weight)
         self._bounds = _sparse_bounds(X) if self.sparse else _dense_bounds(self.n_rows, self.n_columns)
+        self.n_jobs = n_jobs
         n_blocks = len(self._bounds) - 1
         self._n_threads = min(count_threads(n_jobs), n_blocks) if n_blocks > 1 else 1
 
@@ -104,6 +105,13 @@ class Memory:
         weight = None if self._weight is None else self._weight[start:stop]
         offset = None if self._offset is None else self._offset[start:stop]
         return Block(X if self.sparse else _readable(X), self._y[start:stop], weight, offset)
+
+
+def _class_weights(codes: NDArray[np.integer[Any]], weight: Array | None) -> Array:
+    if weight is not None:
+        return np.bincount(codes, weights=weight, minlength=2).astype(np.float64)
+    ones = np.count_nonzero(codes)
+    return np.array([codes.size - ones, ones], dtype=np.float64)
 
 
 def count_threads(n_jobs: int | None) -> int:

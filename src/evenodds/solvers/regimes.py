@@ -1,7 +1,7 @@
 """Which metric for which data: the cost model, and the smooth solvers that follow from it.
 
-Costs are in floating-point operations, with n rows, k coefficients and `size` entries. A Hessian takes
-`size * size / n`; a read of the data `4 size`, each of which takes as long as `_READ` of a Hessian's.
+Costs are in multiplications of a Hessian, with n rows, k coefficients and `size` entries. A Hessian takes
+`size * size / n`; a read of the data as long as `_READ` for each entry.
 
 - Newton's method pays the Hessian at each of its 5 to 8 steps. It is chosen where that is little
   (`_CHEAP_HESSIAN`), as it then ends at machine precision.
@@ -24,7 +24,8 @@ from .quasi_newton import State, Watch, minimize
 
 _CHEAP_HESSIAN = 3e7
 _CHEAP_COEF = 400  # a factorisation costs as much as the Hessian does
-_READ = 16  # a pass is bound by memory, a Hessian by arithmetic
+_READ = 32  # a pass is bound by memory, a Hessian by arithmetic
+_SOLVE = 12  # reads of the sample: to draw it and to find its optimum
 _DIGITS = np.log(1e12)  # how far a gap has to fall
 _MOST_FULL = 3000
 _MOST_FULL_SPARSE = 500
@@ -34,22 +35,23 @@ _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric m
 _PATIENCE = 8  # iterations without a tenfold fall of the decrement before the exact Hessian is called in
 
 
-def sample_rows(data: Data) -> int:
+def sample_rows(data: Data, compiled: bool | None = None) -> int:
     """Rows of the sample that coordinates, start and metric are taken from."""
     k = data.n_columns + 1
     if k > _most_full(data):
         return 20_000
-    if _is_cheap(data):
+    if _is_cheap(data, data.size >= COMPILED_ENTRIES if compiled is None else compiled):
         return data.n_rows
-    per_row = data.size / data.n_rows
-    choices = [m for m in (k * 2**j for j in range(2, 20)) if m <= max(data.n_rows // 16, min(4 * k, data.n_rows))]
-    costs = [m * per_row * k + _READ * 4 * data.size * _DIGITS / np.log(m / k) for m in choices]
-    return max(4096, choices[int(np.argmin(costs))]) if choices else data.n_rows
+    most = max(data.n_rows // 10, min(8 * k, data.n_rows // 2))
+    m = np.unique(np.geomspace(2 * k, most, 50).astype(int)) if most > 2 * k else np.array([data.n_rows])
+    hessians = (1 if k >= _SINGLE else 2) * m * k
+    reads = _SOLVE * m + data.n_rows * _DIGITS / np.log(m / k)
+    return max(4096, int(m[np.argmin(hessians + _READ * reads)]))
 
 
-def _is_cheap(data: Data) -> bool:
-    """Whether exact Hessians are; those of data for which kernels are compiled cost more than their arithmetic."""
-    return data.size < COMPILED_ENTRIES and data.size * (data.size / data.n_rows) <= _CHEAP_HESSIAN
+def _is_cheap(data: Data, compiled: bool) -> bool:
+    """Whether exact Hessians are; where kernels are compiled, they are far behind those."""
+    return not compiled and data.size * (data.size / data.n_rows) <= _CHEAP_HESSIAN
 
 
 def _most_full(data: Data) -> int:
@@ -58,7 +60,11 @@ def _most_full(data: Data) -> int:
 
 def choose(objective: Objective) -> str:
     """`newton` where exact Hessians are cheap, else `quasi-newton`."""
-    return "newton" if _is_cheap(objective.data) and objective.n_coef <= _CHEAP_COEF else "quasi-newton"
+    return (
+        "newton"
+        if _is_cheap(objective.data, objective.compiled) and objective.n_coef <= _CHEAP_COEF
+        else "quasi-newton"
+    )
 
 
 def newton(
@@ -116,7 +122,7 @@ def _sample_optimum(part: Objective, theta: Array, sample: Block) -> Array:
     separated or in which a column is constant.
     """
     solver = newton if choose(part) == "newton" else quasi_newton
-    inner = part.data.sample(sample_rows(part.data), 0)
+    inner = part.data.sample(sample_rows(part.data, part.compiled), 0)
     start = np.zeros_like(theta)
     solved = solver(part, start, inner, tol=0.1, max_iter=15)
     return theta if theta.any() and part.value_grad(theta)[0] < solved.loss else solved.theta
