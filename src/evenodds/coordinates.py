@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from .data import Array, Block, Data, Sums
 
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
+_LEAST = 1e-303  # a deviation below it is none: the coefficient could not be represented
 _ENOUGH_ROWS = 4096  # for a centre and a scale
 _MOST_COLUMNS = 3000  # beyond which only constant columns are looked for: the factorisation would cost too much
 
@@ -113,27 +114,32 @@ class Moments:
         squares = self.squares + earlier.squares + shift**2 * (self.total * earlier.total / total)
         return Moments(total, mean, squares, earlier.calls + 1)
 
-    def coordinates(self, intercept: bool) -> Coordinates:
-        """Standardising coordinates of all columns; about zero without an intercept."""
+    def coordinates(self, intercept: bool, strength: float) -> Coordinates:
+        """Coordinates of all columns, about zero without an intercept; see `choose_coordinates`."""
         mean_square = self.squares / self.total
         scale = np.sqrt(mean_square if intercept else mean_square + self.mean**2)
         center = self.mean if intercept else np.zeros_like(self.mean)
-        return Coordinates(center, np.where(scale > 0, scale, 1.0), np.arange(scale.size), intercept)
+        return Coordinates(center, _usable(scale, strength), np.arange(scale.size), intercept)
 
 
 def choose_coordinates(
-    data: Data, sample: Block, *, intercept: bool, standardize: bool, drop_aliased: bool
+    data: Data, sample: Block, *, intercept: bool, standardize: bool, strength: float
 ) -> Coordinates:
-    """Coordinates from a sample of the rows; exact ones where they matter (see the module)."""
+    """Coordinates from a sample of the rows; exact ones where they matter (see the module).
+
+    strength : curvature of the penalty, lam; columns whose own curvature is less are scaled by it (unless the
+        penalty is in units of the scale). Without one, aliased columns are left out.
+    """
+    drop_aliased = strength == 0
     whole = sample.n_rows == data.n_rows
     if not whole and sample.n_rows > 2 * _ENOUGH_ROWS and sample.n_rows > 2 * data.n_columns:
         sample = sample.take(slice(None, None, sample.n_rows // max(_ENOUGH_ROWS, data.n_columns)))
     center, scale = _moments(sample, intercept)
     unseen = (scale == 0).any() and (drop_aliased or not data.sparse)
     if not whole and (standardize or unseen):
-        center, scale = _exact_moments(data, center, intercept)
-    constant = scale == 0
-    scale = np.where(constant, 1.0, scale)
+        center, scale = _exact_moments(data, center, np.where(scale > 0, scale, 1.0), intercept)
+    constant = scale < _LEAST
+    scale = _usable(scale, 0.0 if standardize else strength)
     every = np.arange(data.n_columns)
     coordinates = Coordinates(center, scale, every, intercept)
     if not drop_aliased:
@@ -143,6 +149,12 @@ def choose_coordinates(
         return kept
     dependent = _dependent_columns(data, sample, kept)
     return Coordinates(center, scale, np.delete(kept.columns, dependent), intercept)
+
+
+def _usable(deviation: Array, strength: float) -> Array:
+    """A scale from the standard deviation: with a penalty, no less than gives its own curvature the size of 1."""
+    scale = np.hypot(deviation, np.sqrt(strength))
+    return np.where(scale < _LEAST, 1.0, scale)
 
 
 def _moments(block: Block, intercept: bool) -> tuple[Array, Array]:
@@ -174,8 +186,9 @@ def _sparse_deviation(X: Any, weight: Array, intercept: bool) -> Array:
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
-    unit = np.ones(X.shape[1])
+    unit = np.zeros(X.shape[1])
     np.maximum.at(unit, X.indices, np.abs(X.data))
+    unit[unit == 0] = 1.0
     values = X.data / unit[X.indices]
     weights = np.repeat(weight, np.diff(X.indptr))
     square = np.bincount(X.indices, weights * values * values, minlength=X.shape[1])
@@ -196,15 +209,15 @@ def _largest(deviation: Array) -> Array:
     return np.where(largest > 0, largest, 1.0)
 
 
-def _exact_moments(data: Data, center: Array, intercept: bool) -> tuple[Array, Array]:
-    """Mean and standard deviation over all rows, about a centre that is already close."""
+def _exact_moments(data: Data, center: Array, unit: Array, intercept: bool) -> tuple[Array, Array]:
+    """Mean and standard deviation over all rows, about a centre and in a unit that are already close."""
 
     def sums(block: Block) -> Sums:
         weight = np.ones(block.n_rows) if block.weight is None else block.weight
         if sp.issparse(block.X):
-            X = block.X.astype(np.float64)
+            X = block.X @ sp.diags_array(1 / unit)
             return weight.sum(), weight @ X, weight @ X.multiply(X)
-        deviation = block.X - center
+        deviation = (block.X - center) / unit
         first = weight @ deviation
         return weight.sum(), first, weight @ np.square(deviation, out=deviation)
 
@@ -212,7 +225,7 @@ def _exact_moments(data: Data, center: Array, intercept: bool) -> tuple[Array, A
     shift = first / total if intercept else np.zeros_like(center)
     variance = second / total - shift**2
     variance[variance <= 1e-14 * second / total] = 0.0
-    return center if data.sparse else center + shift, np.sqrt(variance)
+    return center if data.sparse else center + shift * unit, np.sqrt(variance) * unit
 
 
 def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> NDArray[np.intp]:

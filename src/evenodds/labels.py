@@ -29,7 +29,10 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
     quick = _two_numbers(y)
     if quick is not None and classes is None:
         return quick
-    check_classification_targets(y)
+    try:
+        check_classification_targets(y)
+    except ValueError as error:
+        raise EvenOddsError(f"y does not hold classes. {error}") from None
     found = np.unique(y)
     known = found if classes is None else np.unique(plain_labels(classes))
     if classes is not None and not np.isin(found, known).all():
@@ -145,7 +148,10 @@ def _class_factors(class_weight: Any, codes: Codes, classes: NDArray[Any], weigh
         return np.asarray(totals.sum() / (2 * totals))
     if not isinstance(class_weight, Mapping):
         raise EvenOddsError(f'class_weight is a dict by class, "balanced" or None, got {class_weight!r}.')
-    factors = compute_class_weight(dict(class_weight), classes=classes, y=classes[codes[: 2 * classes.size]])
+    try:
+        factors = compute_class_weight(dict(class_weight), classes=classes, y=classes)
+    except ValueError as error:
+        raise EvenOddsError(f"class_weight: {error}") from None
     if not (np.isfinite(factors).all() and (factors >= 0).all()):
         raise EvenOddsError(f"class_weight holds a negative or infinite weight: {class_weight!r}.")
     return np.asarray(factors, dtype=np.float64)

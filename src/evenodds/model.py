@@ -19,7 +19,7 @@ from .data import Array, Block, Data, as_data
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, NonFiniteError
 from .labels import combine_weights, encode_labels, plain_labels, row_numbers
-from .objective import Objective, require_finite
+from .objective import Objective, best_intercept, require_finite
 from .separation import Watch
 from .solvers import Report, Solution, Status, regimes
 from .solvers.sgd import SGD, one_epoch, sgd
@@ -179,7 +179,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             sample,
             intercept=bool(self.fit_intercept),
             standardize=bool(self.standardize),
-            drop_aliased=bool(np.isinf(self.C)),
+            strength=self._strength(data),
         )
         objective = Objective(data, coordinates, self._ridge(data, coordinates))
         if objective.n_coef == 0:
@@ -208,14 +208,17 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             The model, with ``coef_`` and ``intercept_`` moved on.
         """
         self._check_parameters()
-        first = not hasattr(self, "_seen")
-        known = classes if first or classes is not None else self.classes_
+        first = not hasattr(self, "coef_")
         if not first and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise EvenOddsError(f"classes={classes!r} differ from those of the first call, {self.classes_!r}.")
-        data = self._read(X, y, sample_weight, None, classes=known, reset=first)
+        data = self._read(X, y, sample_weight, None, classes=classes if first else self.classes_, reset=first)
+        if data.n_rows == 0:
+            raise EvenOddsError("All rows have weight 0: there is nothing to learn from.")
         self._guarded(require_finite, data)
-        self._seen = Moments.of(data).merged(None if first else self._seen)
-        coordinates = self._seen.coordinates(bool(self.fit_intercept))
+        self._seen = Moments.of(data).merged(getattr(self, "_seen", None))
+        coordinates = self._seen.coordinates(
+            bool(self.fit_intercept), 0.0 if self.standardize else self._strength(data)
+        )
         objective = Objective(data, coordinates, self._ridge(data, coordinates))
         theta = np.zeros(objective.n_coef) if first else coordinates.from_coef(self.intercept_[0], self.coef_[0])
         config = self.solver if isinstance(self.solver, SGD) else SGD()
@@ -224,6 +227,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         intercept, coef = coordinates.to_coef(theta)
         self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
         self.n_iter_ = np.array([1 if first else int(self.n_iter_[0]) + 1])
+        self.aliased_ = ()
+        self.__dict__.pop("solution_", None)  # it was another fit's
         return self
 
     def decision_function(self, X: Any) -> Array:
@@ -249,6 +254,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         scores += self.intercept_[0]
         if not np.isfinite(scores).all():
             self._guarded(require_finite, as_data(array, np.zeros(array.shape[0], np.uint8)))
+            scores = _overflowing(array, coef, scores)
         return np.asarray(scores)
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -372,12 +378,13 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
 
     def _ridge(self, data: Data, coordinates: Coordinates) -> Array:
         """The penalty's curvature of each slope of theta."""
-        strength = 1 / (self.C * float(data.class_weights.sum()))
+        strength = self._strength(data)
         scale = coordinates.scale[coordinates.columns]
-        if self.standardize:
-            return np.full(scale.size, strength)
-        # A column of 1e-300 must not make it infinite.
-        return np.asarray(np.minimum(np.sqrt(strength) / scale, 1e140) ** 2)
+        return np.full(scale.size, strength) if self.standardize else np.square(np.sqrt(strength) / scale)
+
+    def _strength(self, data: Data) -> float:
+        """The penalty's lam, 1 / (C S)."""
+        return 1 / (float(self.C) * float(data.class_weights.sum()))
 
     def _solve(self, objective: Objective, sample: Block, X: Any, y: Any) -> Solution:
         """Run the solver that was asked for, and look for separation if there is no penalty."""
@@ -392,7 +399,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             )
         else:
             solve = regimes.newton if config == "newton" else regimes.quasi_newton
-            start = self._start(objective)
+            start = self._start(objective, sample)
             solution = solve(objective, start, sample, tol=self.tol, max_iter=self.max_iter, watch=watch, report=report)
         if watch is not None and solution.status not in (Status.CONVERGED, Status.SEPARATED):
             watch.search(solution.theta)
@@ -414,7 +421,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         lines = progress.to_stderr(name, data.n_rows, data.n_columns) if self.verbose else None
         return progress.both(lines, progress.to_callbacks(self, X, y, most, attributes))
 
-    def _start(self, objective: Objective) -> Array:
+    def _start(self, objective: Objective, sample: Block) -> Array:
         """The last fit's coefficients if they are asked for and fit; else the best intercept and zeros."""
         coordinates = objective.coordinates
         coef = getattr(self, "coef_", None) if self.warm_start else None
@@ -422,12 +429,12 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             return coordinates.from_coef(float(self.intercept_[0]), coef[0])
         theta = np.zeros(objective.n_coef)
         if coordinates.intercept:
-            negative, positive = objective.data.class_weights
-            theta[0] = np.log(positive / negative)
+            theta[0] = best_intercept(objective.data, sample)
         return theta
 
     def _keep(self, coordinates: Coordinates, solution: Solution) -> None:
         """Set the attributes, and warn of what the user should know."""
+        self.__dict__.pop("_seen", None)
         intercept, coef = coordinates.to_coef(solution.theta)
         self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
         self.n_iter_ = np.array([solution.iterations])
@@ -457,7 +464,19 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
     def _seed(self) -> int:
         if self.random_state is None or isinstance(self.random_state, Integral):
             return int(self.random_state or 0)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+        try:
+            return int(check_random_state(self.random_state).randint(2**31 - 1))
+        except ValueError as error:
+            raise EvenOddsError(f"random_state: {error}") from None
+
+
+def _overflowing(X: Any, coef: Array, scores: Array) -> Array:
+    """Scores with those that overflowed replaced by the largest number of the right sign."""
+    bad = np.flatnonzero(~np.isfinite(scores))
+    small = 2.0**-600
+    signs = np.sign((X[bad] * small) @ (coef * small))
+    scores[bad] = signs * np.finfo(np.float64).max
+    return scores
 
 
 def _is_plain(X: Any) -> bool:

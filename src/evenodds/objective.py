@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.lib.stride_tricks import as_strided
+from scipy.special import expit
 
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums
@@ -258,6 +259,29 @@ def _csr_parts(X: Any) -> tuple[Any, Any, Any]:
     indices = X.indices.view(np.uint32 if X.indices.dtype == np.int32 else np.uint64)
     data.flags.writeable = indices.flags.writeable = False
     return data, indices, indptr
+
+
+def best_intercept(data: Data, sample: Block) -> float:
+    """The intercept that is best when all other coefficients are 0: the log odds, or with an offset the root of the
+    mean residual on a sample."""
+    negative, positive = data.class_weights
+    log_odds = float(np.log(positive / negative))
+    if sample.offset is None:
+        return log_odds
+    weight = np.ones(sample.n_rows) if sample.weight is None else sample.weight
+    share = positive / (positive + negative)
+
+    offset = sample.offset
+
+    def excess(b: float) -> float:
+        return float(np.average(expit(b + offset), weights=weight) - share)
+
+    low, high = log_odds - float(offset.max()), log_odds - float(offset.min())
+    if high - low < 1e-12:
+        return low
+    from scipy.optimize import brentq  # slow to import, and seldom needed
+
+    return float(brentq(excess, low - 1e-6, high + 1e-6))
 
 
 def require_finite(data: Data) -> None:

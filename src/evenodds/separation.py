@@ -2,12 +2,13 @@
 
 Without a penalty the loss is bounded below by a limit that no finite theta reaches exactly when there is
 a direction d with s_i x_i d >= 0 for all rows and > 0 for some (s = 2y - 1; Albert and Anderson,
-Biometrika 71, 1984). Such a d with the least sum of |d_j| is found by a linear programme (HiGHS, in SciPy) on
-a few hundred rows; the rows that it violates are added until there are none, or until the rows at
-hand have no such d, which proves that the classes overlap.
+Biometrika 71, 1984). Such a d with the least sum of |d_j| and a mean of s_i x_i d of 1 is found by a linear
+programme (HiGHS, in SciPy) on a few hundred rows; the rows that it violates are added until there are
+none, or until the rows at hand have no such d, which proves that the classes overlap.
 
-The programme's tolerance is far above rounding, so its answer is only a guess at which rows lie on the
-boundary: the direction is projected to put them there exactly, and then tested on every row.
+The programme's tolerance is far above rounding, so its answer is only a guess at which rows lie on or near
+the boundary. These are settled among themselves, in units of their own differences, and the direction is
+then tested on every row.
 
 A fit asks only when something is suspicious; see `Watch`.
 """
@@ -23,7 +24,6 @@ from .objective import Objective, SignedRows
 from .solvers import Status
 from .solvers.quasi_newton import State
 
-_ROUNDING = 1e-12  # of the sum of |x_j d_j|: a margin this small is zero
 _ROUNDS = 50
 _MOST_COEF = 1000  # beyond which the programme would cost too much: only complete separation is seen
 _SMALL = 100_000  # entries of X up to which, with `_SMALL_COEF`, the sign of every coefficient is decided
@@ -53,7 +53,7 @@ class Watch:
     def __call__(self, state: State) -> Status | None:
         """Status.SEPARATED if the classes are; looks at the end, and each fourth iteration from the eighth."""
         early = state.iteration >= 8 and state.iteration % 4 == 0
-        if not early and state.decrement > self._target:
+        if not early and state.gap > self._target:
             return None
         length = float(state.step @ state.step)
         flat = 2 * state.decrement < 1e-3 * state.value * length
@@ -72,35 +72,42 @@ class Watch:
 def separating_direction(objective: Objective, theta: Array, sample: Block) -> Array | None:
     """A direction of theta that separates the classes; None if they overlap.
 
-    On small data its entries are those of the coefficients that grow without end with a certain sign; else, or if there
-    are none, those of one direction with few columns.
+    On small data its entries are the signs of the coefficients that certainly grow without end; else, or if there
+    are none, it is one direction with few columns.
     """
+    complete = theta.any() and _violators(objective, theta, strict=True, most=1)[1] == 0
     if objective.n_coef > _MOST_COEF:
-        complete = _violators(objective, theta, strict=True, most=1)[1] == 0
         return _largest_only(theta) if complete else None
+    found = _search(objective, theta, sample)
+    if found is None:
+        return _largest_only(theta) if complete else None
+    return _certain_signs(objective, found)
+
+
+def _search(objective: Objective, theta: Array, sample: Block) -> Array | None:
+    """The cutting planes of the module's docstring, from the rows that theta classifies worst."""
+    (total,) = objective.reduce(lambda block: (_column_sums(SignedRows.of(block, objective.coordinates).D),))
+    mean = total / objective.data.n_rows
     rows = SignedRows.of(sample, objective.coordinates).D
     nearest = np.argsort(rows @ theta)[: max(200, 10 * objective.n_coef)]
     rows = _dense(rows[nearest])
     for _ in range(_ROUNDS):
-        guess = _programme(rows)
-        if guess is None:
-            return None
-        direction = _settle(rows, guess)
+        guess = _programme(rows, mean)
+        direction = None if guess is None else _settle(rows, guess, mean)
         if direction is None:
             return None
         violated, count = _violators(objective, direction)
         if count == 0:
-            return _certain_signs(objective, direction)
+            return direction
         rows = np.concatenate([rows, violated])
     return None
 
 
-def _programme(rows: Array) -> Array | None:
-    """The d of least sum |d_j| with rows @ d >= 0 and a mean of 1; None if there is none."""
+def _programme(rows: Array, mean: Array) -> Array | None:
+    """The d of least sum |d_j| with rows @ d >= 0 and mean @ d = 1; None if there is none."""
     from scipy.optimize import linprog
 
     m, k = rows.shape
-    mean = rows.mean(axis=0)
     answer = linprog(
         np.ones(2 * k),
         A_ub=np.hstack([-rows, rows]),
@@ -131,19 +138,38 @@ def _certain_signs(objective: Objective, direction: Array) -> Array:
     return signs if signs.any() else direction
 
 
-def _settle(rows: Array, guess: Array) -> Array | None:
-    """The guess with rows that it leaves within the programme's tolerance put on the boundary exactly."""
-    size = np.abs(rows) @ np.abs(guess)
-    on_boundary = rows @ guess <= 1e-6 * size
-    direction = guess
-    if on_boundary.any():
-        null = scipy.linalg.null_space(rows[on_boundary], rcond=1e-12)
-        direction = null @ (null.T @ guess)
-    direction = np.where(np.abs(direction) > 1e-9 * np.abs(guess).max(), direction, 0.0)
-    margins = rows @ direction
-    size = np.abs(rows) @ np.abs(direction)
-    separates = (margins >= -_ROUNDING * size).all() and (margins > 1e-9 * size).any()
-    return direction if separates else None
+def _settle(rows: Array, guess: Array, mean: Array) -> Array | None:
+    """The guess, corrected on the rows that it leaves within the programme's tolerance of the boundary; or None.
+
+    Either these lie on the boundary together, or they are separated in their turn, by a direction that is large beside
+    their differences.
+    """
+    near = rows[rows @ guess <= 1e-6 * (np.abs(rows) @ np.abs(guess))]
+    candidates = [guess]
+    if len(near):
+        null = scipy.linalg.null_space(near, rcond=1e-14)
+        candidates = [null @ (null.T @ guess)]
+        left, size, right = scipy.linalg.svd(near, full_matrices=False)
+        left, size, right = left[:, size > 1e-14 * size[0]], size[size > 1e-14 * size[0]], right[size > 1e-14 * size[0]]
+        finer = _programme(left, left.mean(axis=0)) if left.mean(axis=0).any() else None
+        if finer is not None:
+            candidates.append(right.T @ (finer / size))
+    for direction in candidates:
+        direction = np.where(np.abs(direction) > 1e-9 * np.abs(direction).max(initial=0.0), direction, 0.0)
+        margins, size = rows @ direction, np.abs(rows) @ np.abs(direction)
+        # Strictly positive somewhere: perhaps only on rows that are not at hand, so the mean over all has to show it.
+        if (margins >= -_rounding(rows) * size).all() and mean @ direction > 1e-9 * (np.abs(mean) @ np.abs(direction)):
+            return direction
+    return None
+
+
+def _rounding(rows: Any) -> float:
+    """A margin below this share of sum |x_j d_j| is zero but for rounding."""
+    return 2.0**-52 * (int(rows.shape[1]) + 4)
+
+
+def _column_sums(D: Any) -> Array:
+    return np.asarray(D.sum(axis=0)).ravel()
 
 
 def _violators(objective: Objective, direction: Array, *, strict: bool = False, most: int = 100) -> tuple[Array, int]:
@@ -156,7 +182,8 @@ def _violators(objective: Objective, direction: Array, *, strict: bool = False, 
         D = SignedRows.of(block, objective.coordinates).D
         margins = D @ direction
         size = abs(D) @ np.abs(direction)
-        bad = np.flatnonzero(margins <= _ROUNDING * size if strict else margins < -_ROUNDING * size)
+        zero = _rounding(D) * size
+        bad = np.flatnonzero(margins <= zero if strict else margins < -zero)
         worst = bad[np.argsort(margins[bad])[:most]]
         return [_dense(D[worst])], bad.size
 

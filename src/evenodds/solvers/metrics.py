@@ -29,6 +29,8 @@ class Cholesky:
         self._size = 1 / np.sqrt(np.maximum(diagonal, least))
         scaled = H * self._size
         scaled *= self._size[:, None]
+        if not np.isfinite(scaled).all():
+            scaled = np.eye(len(H))
         factor, failed = scipy.linalg.lapack.dpotrf(scaled, lower=1)
         ridge = 1e-14
         while failed:

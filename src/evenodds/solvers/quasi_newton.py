@@ -8,6 +8,7 @@ evaluation brings the exact Hessian, that becomes the metric and the memory is d
 The loop ends when the decrement g'Pg/2, which estimates how far J is above its minimum, is small enough.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ _MEMORY = 30
 _ARMIJO = 1e-4
 _POLISH = 1e-6  # the decrement from which steps with the last exact Hessian are as good as Newton's
 _NOTHING_LEFT = 1e-24  # the next step cannot show in an evaluation
-_ROUNDING = 4e-16  # relative error of a loss summed over blocks; smaller differences say nothing
+_ROUNDING = 1e-12  # of the loss: below it, sums over many rows may differ by rounding alone
 
 Evaluate = Callable[[Array], tuple[float, Array, Array | None]]
 
@@ -33,6 +34,8 @@ class State:
 
     theta, value, gradient : the last accepted point, J and its gradient there
     step : the full step that is taken next; decrement : how much of J it promises to gain
+    contraction : by what factor the decrement fell in the last steps, on (geometric) average
+    surprise : by what factor it has ever risen above its lowest so far
     slow : iterations since the decrement last fell tenfold
     """
 
@@ -42,10 +45,24 @@ class State:
     metric: Metric
     step: Array
     decrement: float = np.inf
+    contraction: float = 0.25
+    surprise: float = 1.0
     iteration: int = 0
     slow: int = 0
     exact: bool = False
     status: Status = Status.MAX_ITER
+
+    @property
+    def gap(self) -> float:
+        """How far J is above its minimum: the decrement, and with a metric that is not exact, all that are to follow.
+
+        If each decrement is r times the one before, the distances to go, their square roots, form a geometric series
+        whose sum is 1 / (1 - sqrt(r)) of the first. Where the metric misses directions in which J is flat, the decrement
+        falls, and rises when they come to light: what has happened before is allowed for.
+        """
+        if self.exact:
+            return max(self.decrement, 0.0)
+        return self.surprise * max(self.decrement, 0.0) / (1 - math.sqrt(min(self.contraction, 0.95))) ** 2
 
 
 Watch = Callable[[State], Status | None]
@@ -64,7 +81,7 @@ def minimize(
     remake: Remake | None = None,
     watch: Watch | None = None,
 ) -> State:
-    """Minimise J from `theta` until the decrement is at most `target`.
+    """Minimise J from `theta` until the gap is at most `target`.
 
     evaluate : theta -> J, gradient, Hessian or None
     metric : the first metric; None where `evaluate` gives Hessians, made into metrics by `from_hessian`
@@ -73,10 +90,14 @@ def minimize(
     watch : called each iteration; a status that it returns ends the loop
     """
     value, gradient, hessian = evaluate(theta)
+    if not np.isfinite(value):  # a start that overflows, from a fit of other data
+        theta = np.zeros_like(theta)
+        value, gradient, hessian = evaluate(theta)
     first = metric if metric is not None else from_hessian(_given(hessian))
     state = State(theta, value, gradient, first, np.zeros_like(theta))
     pairs: deque[tuple[Array, Array, float]] = deque(maxlen=_MEMORY)
-    lowest = polished = np.inf
+    lowest = milestone = polished = np.inf
+    fallen: deque[float] = deque(maxlen=4)
     for state.iteration in range(max_iter + 1):
         if hessian is not None:
             state.metric = from_hessian(hessian) if state.iteration else state.metric
@@ -87,15 +108,20 @@ def minimize(
             state.metric = better
             pairs.clear()
             _aim(state, pairs)
-        state.slow = 0 if state.decrement < 0.1 * lowest else state.slow + 1
-        lowest = state.decrement if state.slow == 0 else lowest
+        fallen.append(max(state.decrement, 1e-300))
+        if len(fallen) > 1:
+            state.contraction = (fallen[-1] / fallen[0]) ** (1 / (len(fallen) - 1))
+        state.surprise = max(state.surprise, state.decrement / lowest)
+        state.slow = 0 if state.decrement < 0.1 * milestone else state.slow + 1
+        milestone = state.decrement if state.slow == 0 else milestone
+        lowest = min(lowest, state.decrement)
         if watch is not None and (verdict := watch(state)) is not None:
             state.status = verdict
             return state
         before = state.decrement
         if state.exact and before <= max(target, _POLISH):
             _polish(polish, state)
-        if state.decrement <= target:
+        if state.gap <= target:
             state.status = Status.CONVERGED
             if not state.exact:
                 return _last_step(state)
@@ -110,7 +136,7 @@ def minimize(
             _aim(state, pairs)
             found = _search(evaluate, state)
         if found is None:
-            state.status = Status.CONVERGED if state.decrement <= target else Status.STALLED
+            state.status = Status.CONVERGED if state.gap <= target else Status.STALLED
             return state
         theta, value, gradient, hessian = found
         change, turn = theta - state.theta, gradient - state.gradient

@@ -174,7 +174,7 @@ def _run(
     def look(state: State) -> Status | None:
         nonlocal exact
         exact = exact or (rescue and state.slow > _PATIENCE)
-        if report is not None and report(state.iteration, state.value, _error(objective, state.decrement), state.theta):
+        if report is not None and report(state.iteration, state.value, _error(objective, state.gap), state.theta):
             return Status.STOPPED
         return watch(state) if watch is not None else None
 
@@ -190,12 +190,11 @@ def _run(
         remake=remake,
         watch=look,
     )
-    gap = max(state.decrement, 0.0)
     return Solution(
         theta=state.theta,
         loss=state.value,
-        gap=gap,
-        error=_error(objective, gap),
+        gap=state.gap,
+        error=_error(objective, state.gap),
         passes=objective.passes,
         iterations=state.iteration,
         status=state.status,

@@ -1,0 +1,110 @@
+"""Who imports whom, and what `import evenodds` spares."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import evenodds
+
+HOUSE = Path(evenodds.__file__).parent
+LAYERS = {
+    "exceptions": set(),
+    "kernels": set(),
+    "scratch": set(),
+    "data": {"exceptions"},
+    "coordinates": {"data", "exceptions"},
+    "objective": {"coordinates", "data", "exceptions", "kernels"},
+    "solvers": {"data", "exceptions", "objective"},
+    "separation": {"data", "objective", "solvers"},
+    "labels": {"data", "exceptions"},
+    "advice": {"exceptions", "solvers"},
+    "table": {"advice", "exceptions"},
+    "progress": {"data", "solvers"},
+    "model": {
+        *("advice", "coordinates", "data", "exceptions", "labels", "objective"),
+        *("progress", "separation", "solvers", "table"),
+    },
+    "__init__": {"exceptions", "model", "solvers"},
+}
+FRONT = {"scratch", "demo", "plots", "export", "cli"}  # on top: these may import all but each other's business
+SCRATCH_USERS = {"demo"}
+
+
+def module_of(path):
+    """The name in the layout: a folder counts as one module."""
+    parts = path.relative_to(HOUSE).with_suffix("").parts
+    return parts[0]
+
+
+def imported(path):
+    """Our modules that a file imports, anywhere in it."""
+    package = ["evenodds", *path.relative_to(HOUSE).parts[:-1]]
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            full = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = [*base, *(node.module.split(".") if node.module else [])]
+            full = [[*base, alias.name] for alias in node.names]
+        else:
+            continue
+        names |= {name[1] for name in full if name[0] == "evenodds" and len(name) > 1}
+    return names
+
+
+FILES = sorted(HOUSE.rglob("*.py"))
+MODULES = {module_of(path) for path in FILES}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HOUSE)))
+def test_imports_run_downwards(path):
+    module = module_of(path)
+    ours = (imported(path) & MODULES) - {module}
+    if "scratch" in ours:
+        assert module in SCRATCH_USERS
+        ours.discard("scratch")
+    if module in LAYERS:
+        assert ours <= LAYERS[module]
+    else:
+        assert module in FRONT, f"{module} has no place in the layout"
+
+
+def test_the_layers_are_an_order():
+    placed = set()
+    while placed != set(LAYERS):
+        free = {name for name, below in LAYERS.items() if name not in placed and below <= placed}
+        assert free, f"a circle among {set(LAYERS) - placed}"
+        placed |= free
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100).stdout
+
+
+HEAVY = ("numba", "matplotlib", "pandas", "polars", "pyarrow", "statsmodels", "rich", "click", "evenodds.kernels")
+LOADED = f"; import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
+SMALL = "; evenodds.LogisticRegression(C=1).fit([[0.], [1.], [2.], [3.]], [0, 1, 0, 1])"
+
+
+@pytest.mark.parametrize("code", ["import evenodds", "import evenodds" + SMALL], ids=["import", "a small fit"])
+def test_what_scikit_learn_does_not_load_is_not_loaded(code):
+    theirs = set(run("import sklearn.linear_model" + LOADED).split())
+    assert set(run(code + LOADED).split()) <= theirs
+
+
+def test_frames_are_optional():
+    block = "import sys; sys.modules.update(dict.fromkeys(['pandas', 'polars', 'pyarrow', 'numba', 'matplotlib'])); "
+    assert run(block + "import evenodds" + SMALL + "; print('fitted')").strip() == "fitted"
+
+
+def test_the_textbook_needs_numpy_alone():
+    code = "import sys, evenodds.scratch as s; print(sorted(n for n in vars(s) if n in ('sklearn', 'scipy', 'numba')))"
+    assert run(code).strip() == "[]"
+    tree = ast.parse((HOUSE / "scratch.py").read_text(encoding="utf-8"))
+    names = {a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    names |= {n.module.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    assert names <= {"numpy", "matplotlib", "typing"}
