@@ -54,9 +54,7 @@ def _warn(message: str, category: type[Warning]) -> None:
     """Warn at the line that called the library, however deep in it, or in scikit-learn, the reason was found."""
     level = 1
     frame = sys._getframe()
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in (
-        "evenodds",
-        "sklearn",
-    ):
+    inside = ("evenodds", "sklearn", "joblib")
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in inside:
         frame, level = frame.f_back, level + 1
     warnings.warn(message[0].upper() + message[1:], category, stacklevel=level)

@@ -7,14 +7,16 @@ the model (one line says which) and 2 for wrong usage. A table's format is its f
 import contextlib
 import csv
 import difflib
+import gzip
 import io
 import json
 import math
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import rich_click as click
@@ -23,7 +25,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from . import EvenOddsError, LogisticRegression, __version__
+from . import EvenOddsError, LogisticRegression, Solution, Status, __version__
 from .advice import listed
 from .export import load, plain, replacing, said, save
 
@@ -31,6 +33,8 @@ FORMATS = (".csv", ".csv.gz", ".parquet", ".feather", ".arrow")
 _ADDED = ("probability", "label")
 _BLOCK = 8 << 20  # bytes of a CSV parsed at a time; a row must fit into it
 _ROWS = 1 << 16  # rows of a CSV written at a time
+_WEIGHT = "The weights of rows are numbers."
+_HELP = {"text_paragraph_linebreaks": "\n\n", "padding_helptext_first_line": (0, 0, 1, 0), "style_helptext": ""}
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -46,15 +50,15 @@ def main(args: Sequence[str] | None = None) -> None:
     except EvenOddsError as error:
         problem = str(error)
     except OSError as error:
-        problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        problem = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
     _say("Error", problem, "red")
     sys.exit(1)
 
 
-@click.group()
+@click.group(context_settings={"rich_help_config": _HELP})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
-    """Logistic regression, done completely: fit a table, read the coefficients, score new rows.
+    """Logistic regression, done completely.
 
     Tables are CSV (.csv, .csv.gz), Parquet (.parquet) or Arrow (.arrow, .feather) files.
     """
@@ -76,8 +80,8 @@ def demo(out: Path) -> None:
     """
     from .demo import run
 
-    with _progress("Training and drawing"):
-        run(out, _console())
+    click.echo("Training on three tables and drawing, for some seconds ...", err=True)
+    run(out, _console())
 
 
 def _strength(context: click.Context, parameter: click.Parameter, value: float) -> float:
@@ -87,7 +91,7 @@ def _strength(context: click.Context, parameter: click.Parameter, value: float) 
 
 
 @cli.command()
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), help="The file with the table.")
 @click.option("--target", required=True, metavar="NAME", help="The column to explain: two labels.")
 @click.option("--drop", multiple=True, metavar="NAME", help="Leave a column out; may be repeated.")
 @click.option("--weight", metavar="NAME", help="Take a column as the weights of the rows.")
@@ -129,7 +133,7 @@ def fit(
     model_path: Path | None,
     as_json: bool,
 ) -> None:
-    """Fit a logistic regression to the table in the file DATA.
+    """Fit a logistic regression to a table.
 
     Every column but the target is a feature, and has to be numeric; leave the others out with --drop.
     The label that sorts last is the one whose log odds are modelled: 1 of 0 and 1, yes of no and yes.
@@ -146,7 +150,7 @@ def fit(
         _require(apart, table.column_names, data)
         X = _features(table.drop(apart), data)
         y = _labels(table[target], data, target)
-        rows_weight = None if weight is None else _features(table.select([weight]), data)[weight].to_numpy()
+        rows_weight = None if weight is None else _numbers(table.select([weight]), data, _WEIGHT)[weight].to_numpy()
     model = LogisticRegression(C, standardize=standardize, solver=solver)
     with _progress("Fitting"):
         _fit_aloud(model, X, y, rows_weight)
@@ -154,7 +158,7 @@ def fit(
     if as_json:
         click.echo(json.dumps(facts, allow_nan=False))
     else:
-        _show(model, facts, f"{target!r} in {data}", weight)
+        _show(model, facts, target, weight)
     if model_path is not None:
         save(model, model_path)
         _say("Model", f"saved to {model_path}", "green")
@@ -170,8 +174,8 @@ def _writable(context: click.Context, parameter: click.Parameter, value: Path | 
 
 
 @cli.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path), help="The file that fit saved with --model.")
+@click.argument("data", type=click.Path(path_type=Path), help="The file with the table of new rows.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -180,7 +184,7 @@ def _writable(context: click.Context, parameter: click.Parameter, value: Path | 
     help="The scored table, in the format of its extension. Without it, CSV on stdout.",
 )
 def predict(model: Path, data: Path, out: Path | None) -> None:
-    """Score the rows of the table DATA with the MODEL that fit saved.
+    """Score the rows of a table with a model that fit saved.
 
     All columns are kept, and two are added: probability, of the label that the model is about, and label,
     the likelier one. The model's columns are found by name; their order does not matter.
@@ -199,14 +203,19 @@ def predict(model: Path, data: Path, out: Path | None) -> None:
         _require(names.tolist(), table.column_names, data)
         taken = [name for name in _ADDED if name in table.column_names]
         if taken:
-            raise EvenOddsError(f"{data} has {listed(taken)} already, which predict would add. Rename it first.")
+            them = "it" if len(taken) == 1 else "them"
+            raise EvenOddsError(f"{data} has {listed(taken)}, which predict would add. Rename {them} first.")
         numbers = _read(data, names.tolist()) if verbatim else table.select(names.tolist())
-        X = _features(numbers, data)
+        X = _numbers(numbers, data, "The model was fitted to numbers.")
         probability = fitted.predict_proba(X)[:, 1]
         for name, values in zip(_ADDED, (probability, fitted.predict(X).tolist()), strict=True):
             table = table.append_column(name, [values])
-        _write(table, out)
-    if out is not None:
+        if out is not None:
+            _write(table, out)
+    if out is None:
+        _write_csv(table, sys.stdout.buffer)
+        sys.stdout.buffer.flush()  # here, where a full disk or a closed pipe is still handled
+    else:
         _say("Table", f"of {table.num_rows:,} rows saved to {out}", "green")
 
 
@@ -216,6 +225,7 @@ def predict(model: Path, data: Path, out: Path | None) -> None:
 def _fit_aloud(model: LogisticRegression, X: Any, y: Any, weight: Any) -> None:
     """Fit, and say the warnings without the line of code that they come from."""
     with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")  # what is meant for programmers
         warnings.simplefilter("always", UserWarning)
         try:
             model.fit(X, y, weight)
@@ -234,25 +244,27 @@ def _facts(model: LogisticRegression, X: Any, y: NDArray[Any], weight: Any) -> d
     with np.errstate(over="ignore"):
         odds_ratio = np.exp(coef)
     attributes = ("classes_", "coef_", "intercept_", "n_iter_", "n_features_in_", "feature_names_in_", "aliased_")
-    return {
-        **{name: plain(getattr(model, name)) for name in attributes},
+    facts = {
+        **{name: getattr(model, name) for name in attributes},
         "solution_": said(model.solution_),
         "names": ["(intercept)", *model.feature_names_in_],
-        "odds_ratio": plain(odds_ratio),
+        "odds_ratio": odds_ratio,
         "training": {
             "rows": y.size,
-            "rows_of_class": [int((~positive).sum()), int(positive.sum())],
-            "accuracy": float(accuracy_score(positive, scores > 0, sample_weight=weight)),
-            "auc": plain(float(roc_auc_score(positive, scores, sample_weight=weight))),
+            "rows_of_class": [np.sum(~positive), np.sum(positive)],
+            "accuracy": accuracy_score(positive, scores > 0, sample_weight=weight),
+            "auc": roc_auc_score(positive, scores, sample_weight=weight),
         },
     }
+    found: dict[str, Any] = plain(facts)
+    return found
 
 
-def _show(model: LogisticRegression, facts: dict[str, Any], what: str, weight: str | None) -> None:
+def _show(model: LogisticRegression, facts: dict[str, Any], target: str, weight: str | None) -> None:
     """Print the coefficients, and below them how good they are."""
     first, second = (_printable(label) for label in facts["classes_"])
     console = _console()
-    console.print(f"Log odds of {second} against {first}: {what}")
+    console.print(f"Log odds of {_printable(target)} = {second} against {first}")
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("column", overflow="fold")
     table.add_column("coefficient", justify="right", no_wrap=True)
@@ -263,21 +275,27 @@ def _show(model: LogisticRegression, facts: dict[str, Any], what: str, weight: s
         table.add_row(_printable(name), *cells)
     console.print(table)
 
-    solution, training = model.solution_, facts["training"]
-    negative, positive = training["rows_of_class"]
-    lines = {
-        "rows": f"{training['rows']:,}: {positive:,} {second}, {negative:,} {first}"
-        + (f"; weighted by {_printable(weight)}" if weight is not None else ""),
-        "fit": f"{solution.status}, {solution.iterations} iterations, {solution.passes} passes, {solution.solver}",
-        "loss": f"{solution.loss:.8g}, the mean log loss" + (" with its penalty" if np.isfinite(model.C) else ""),
-        "gap": f"{solution.gap:.2g} above the minimum at the most; {solution.error:.2g} standard errors",
-        "accuracy": f"{training['accuracy']:.4f} on the training data",
-        "AUC": f"{training['auc']:.4f} on the training data",
-    }
     grid = Table.grid(padding=(0, 2))
-    for name, text in lines.items():
+    for name, text in _summary(model.solution_, facts["training"], first, second, penalised=np.isfinite(model.C)):
         grid.add_row(f"  {name}", text)
+    if weight is not None:
+        grid.add_row("  weight", _printable(weight))
     console.print(grid)
+
+
+def _summary(
+    solution: Solution, training: dict[str, Any], first: str, second: str, *, penalised: bool
+) -> Iterator[tuple[str, str]]:
+    negative, positive = training["rows_of_class"]
+    yield "rows", f"{training['rows']:,} ({second}: {positive:,}, {first}: {negative:,})"
+    yield "fit", f"{solution.status}: {solution.iterations} iterations, {solution.passes} passes, {solution.solver}"
+    yield "loss", f"{solution.loss:.8g}, the mean log loss{' with its penalty' if penalised else ''}"
+    gap = f"at most {solution.gap:.1e} above the minimum ({solution.error:.1e} standard errors)"
+    if solution.status is Status.SEPARATED:
+        gap = "there is no minimum: the classes are separated"
+    yield "gap", gap if np.isfinite(solution.gap) else "not known"
+    yield "accuracy", f"{training['accuracy']:.4f} on the training data"
+    yield "AUC", f"{training['auc']:.4f} on the training data"
 
 
 # Tables
@@ -309,9 +327,10 @@ def _read(path: Path, columns: list[str] | None = None, *, verbatim: bool = Fals
                 table = pa.ipc.open_file(file).read_all()
         else:
             table = _read_csv(path, columns, verbatim)
+        names = Counter(table.column_names)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise EvenOddsError(f"{path} cannot be read: {error}") from error
-    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    twice = [name for name, times in names.items() if times > 1]
     if twice:
         raise EvenOddsError(f"{path} has {listed(twice)} more than once: give every column its own name.")
     if table.num_rows == 0:
@@ -335,7 +354,8 @@ def _read_csv(path: Path, columns: list[str] | None, verbatim: bool) -> Any:
 
 def _require(names: Sequence[str], columns: Sequence[str], path: Path) -> None:
     """Every name is a column, or the error says which could have been meant."""
-    missing = [name for name in names if name not in columns]
+    known = set(columns)
+    missing = [name for name in names if name not in known]
     if missing:
         by_lower = {name.lower(): name for name in columns}
         close = difflib.get_close_matches(missing[0].lower(), by_lower, n=1)
@@ -346,29 +366,28 @@ def _require(names: Sequence[str], columns: Sequence[str], path: Path) -> None:
 
 
 def _features(table: Any, path: Path) -> Any:
-    """The table, if its columns are numbers or booleans and have names."""
-    import pyarrow as pa
-
-    def numeric(kind: Any) -> bool:
-        kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean, pa.types.is_null)
-        return any(is_kind(kind) for is_kind in kinds)
-
-    other = [field.name for field in table.schema if not numeric(field.type)]
-    if other:
-        raise EvenOddsError(
-            f"{path}: {listed(other)} {'is' if len(other) == 1 else 'are'} not numeric. Numbers and booleans are "
-            "needed: leave such columns out of the fit with --drop NAME, or make numbers of them first."
-        )
+    """The columns to fit: numbers, with names that somebody gave."""
+    if not table.column_names:
+        raise EvenOddsError(f"{path}: no column is left for the features.")
     index = [name for name in table.column_names if name == "" or name.startswith("__index_level_")]
     if index:
         raise EvenOddsError(
             f"{path}: {listed(index)} looks like the index of a data frame that was saved as a column. "
             f'Leave it out with --drop "{index[0]}", or give it a name.'
         )
-    if not table.column_names:
-        raise EvenOddsError(f"{path}: no column is left for the features.")
+    return _numbers(table, path, "Leave such columns out with --drop NAME, or make numbers of them first.")
+
+
+def _numbers(table: Any, path: Path, remedy: str) -> Any:
+    """The table, if its columns are numbers or booleans."""
+    import pyarrow as pa
+
+    numeric = ("integer", "floating", "decimal", "boolean", "null")
+    other = [field.name for field in table.schema if not _is(field.type, *numeric)]
+    if other:
+        raise EvenOddsError(f"{path}: {listed(other)} {'is' if len(other) == 1 else 'are'} not numeric. {remedy}")
     # A column without any value has no type either; as numbers it is a column of missing ones.
-    types = [pa.float64() if pa.types.is_null(field.type) else field.type for field in table.schema]
+    types = [pa.float64() if _is(field.type, "null") else field.type for field in table.schema]
     return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
 
 
@@ -377,25 +396,27 @@ def _labels(column: Any, path: Path, target: str) -> NDArray[Any]:
     import pyarrow as pa
 
     kind = column.type
-    if pa.types.is_dictionary(kind):
+    if _is(kind, "dictionary"):
         kind = kind.value_type
-    elif pa.types.is_decimal(kind):
+    elif _is(kind, "decimal"):
         kind = pa.float64()
-    types = pa.types
-    kinds = (types.is_integer, types.is_floating, types.is_boolean, types.is_string, types.is_large_string)
-    if not any(is_kind(kind) for is_kind in kinds):
+    if not _is(kind, "integer", "floating", "boolean", "string", "large_string"):
         raise EvenOddsError(f"{path}: the target {target!r} has type {kind}; labels are numbers, booleans or text.")
     labels: NDArray[Any] = column.cast(kind).to_numpy()
     return labels
 
 
-def _write(table: Any, path: Path | None) -> None:
-    """Write in the format of the extension; without a path, CSV to stdout."""
+def _is(kind: Any, *names: str) -> bool:
+    """Whether an Arrow type is of one of the kinds that pyarrow calls by these names."""
     import pyarrow as pa
 
-    if path is None:
-        _write_csv(table, click.get_binary_stream("stdout"))
-        return
+    return any(getattr(pa.types, f"is_{name}")(kind) for name in names)
+
+
+def _write(table: Any, path: Path) -> None:
+    """Write a file in the format of its extension."""
+    import pyarrow as pa
+
     suffix = _format(path)
     try:
         with replacing(path) as file:
@@ -407,7 +428,7 @@ def _write(table: Any, path: Path | None) -> None:
                 with pa.ipc.new_file(file, table.schema) as writer:
                     writer.write_table(table)
             elif suffix == ".csv.gz":
-                with pa.CompressedOutputStream(file, "gzip") as packed:
+                with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as packed:
                     _write_csv(table, packed)
             else:
                 _write_csv(table, file)
@@ -415,24 +436,28 @@ def _write(table: Any, path: Path | None) -> None:
         raise EvenOddsError(f"{path} cannot be written: {error}") from error
 
 
-def _write_csv(table: Any, file: BinaryIO) -> None:
-    """Write CSV with quotes only in the blocks of rows that need them."""
+def _write_csv(table: Any, file: Any) -> None:
+    """Write CSV, with quotes only around the cells that need them."""
     import pyarrow as pa
     from pyarrow import csv as pa_csv
 
-    header = io.StringIO()
-    csv.writer(header, lineterminator="\n").writerow(table.column_names)
-    file.write(header.getvalue().encode())
+    options = pa_csv.WriteOptions(include_header=False, quoting_style="none")
+    file.write(_quoted([table.column_names]))
     for batch in table.to_batches(max_chunksize=_ROWS):
-        for quoting in ("none", "needed"):
-            rows = io.BytesIO()
-            try:
-                pa_csv.write_csv(batch, rows, pa_csv.WriteOptions(include_header=False, quoting_style=quoting))
-                break
-            except pa.ArrowInvalid:
-                if quoting == "needed":
-                    raise
-        file.write(rows.getvalue())
+        buffer = io.BytesIO()
+        try:
+            pa_csv.write_csv(batch, buffer, options)
+            rows = buffer.getvalue()
+        except pa.ArrowInvalid:
+            # A cell needs quotes. pyarrow would put them around every text, and kept numbers are text too.
+            rows = _quoted(zip(*(column.cast(pa.string()).to_pylist() for column in batch.columns), strict=True))
+        file.write(rows)
+
+
+def _quoted(rows: Iterable[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 # The terminal
@@ -448,7 +473,7 @@ def _console() -> Console:
 
 @contextlib.contextmanager
 def _progress(what: str) -> Iterator[None]:
-    """A spinner on stderr, if that is a terminal."""
+    """A spinner on stderr, if that is a terminal. Nothing may be printed on stdout meanwhile."""
     console = Console(stderr=True)
     with console.status(f"{what} ...") if console.is_terminal else contextlib.nullcontext():
         yield

@@ -18,7 +18,8 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .data import Array, Block, Data, Sums
+from .data import Array, Block, Data, Sums, require_finite
+from .exceptions import EvenOddsError
 
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
 _LEAST = 1e-303  # a deviation below it is none: the coefficient could not be represented
@@ -123,12 +124,13 @@ class Moments:
 
 
 def choose_coordinates(
-    data: Data, sample: Block, *, intercept: bool, standardize: bool, strength: float
+    data: Data, sample: Block, *, intercept: bool, standardize: bool, strength: float, exact_mean: bool = False
 ) -> Coordinates:
     """Coordinates from a sample of the rows; exact ones where they matter (see the module).
 
     strength : curvature of the penalty, lam; columns whose own curvature is less are scaled by it (unless the
         penalty is in units of the scale). Without one, aliased columns are left out.
+    exact_mean : centre at the mean even where a few far rows drag it out of the midst of the others
     """
     drop_aliased = strength == 0
     whole = sample.n_rows == data.n_rows
@@ -138,6 +140,12 @@ def choose_coordinates(
     unseen = (scale == 0).any() and (drop_aliased or not data.sparse)
     if not whole and (standardize or unseen):
         center, scale = _exact_moments(data, center, np.where(scale > 0, scale, 1.0), intercept)
+    if not np.isfinite(scale).all():
+        require_finite(data)
+        far = int(np.flatnonzero(~np.isfinite(scale))[0])
+        raise EvenOddsError(f"The values of column {far} are further apart than numbers go: divide the column by 10.")
+    if intercept and not exact_mean and not data.sparse:
+        center = _amid(sample.X, center)
     constant = scale < _LEAST
     scale = _usable(scale, 0.0 if standardize else strength)
     every = np.arange(data.n_columns)
@@ -149,6 +157,18 @@ def choose_coordinates(
         return kept
     dependent = _dependent_columns(data, sample, kept)
     return Coordinates(center, scale, np.delete(kept.columns, dependent), intercept)
+
+
+def _amid(X: Any, mean: Array) -> Array:
+    """The mean, or, where it is far from the middle half of some rows, their median.
+
+    A column with a few values of 1e12 has a mean among none of its rows: seen from there the others are all alike.
+    """
+    if len(X) < 15:
+        return mean
+    low, middle, high = np.sort(X[:: len(X) // 15], axis=0)[[3, 7, -4]].astype(np.float64)
+    spread = 100 * (high - low)
+    return np.where((mean < low - spread) | (mean > high + spread), middle, mean)
 
 
 def _usable(deviation: Array, strength: float) -> Array:

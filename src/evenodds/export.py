@@ -79,14 +79,13 @@ def save(model: LogisticRegression, path: str | os.PathLike[str]) -> None:
         check_is_fitted(model)
     except NotFittedError:
         raise EvenOddsError("This LogisticRegression is not fitted: call fit before you save it.") from None
-    record = _record(model)
     try:
-        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False, default=_refuse)
-        _model(_parse(text.encode()))  # what cannot be read back is not written
+        text = json.dumps(plain(_record(model)), indent=2, ensure_ascii=False, default=_refuse).encode() + b"\n"
+        _model(_parse(text))  # what cannot be read back is not written
     except (EvenOddsError, UnicodeEncodeError) as error:
         raise EvenOddsError(f"This model cannot be saved: {error}") from None
     with replacing(path) as file:
-        file.write(text.encode() + b"\n")
+        file.write(text)
 
 
 def load(path: str | os.PathLike[str]) -> LogisticRegression:
@@ -182,34 +181,30 @@ def _record(model: LogisticRegression) -> dict[str, Any]:
         "format": FORMAT,
         "version": VERSION,
         "evenodds": __version__,
-        "classes": {"dtype": "str" if kind.kind == "U" else str(kind), "labels": plain(model.classes_)},
-        "intercept": float(model.intercept_[0]),
+        "classes": {"dtype": "str" if kind.kind == "U" else str(kind), "labels": model.classes_},
+        "intercept": model.intercept_[0],
         "coef": coef if names is None else dict(zip(names.tolist(), coef, strict=True)),
-        "aliased": plain(getattr(model, "aliased_", None)),
-        "parameters": {name: _written(name, value) for name, value in model.get_params(deep=False).items()},
-        "n_iter": int(model.n_iter_[0]),
+        "aliased": getattr(model, "aliased_", None),
+        "parameters": {name: _parameter(name, value) for name, value in model.get_params(deep=False).items()},
+        "n_iter": model.n_iter_[0],
         "fit": None if solution is None else said(solution),
     }
 
 
 def said(solution: Solution) -> dict[str, Any]:
-    """What a fit says of itself, for JSON: a `Solution` without its arrays."""
+    """What a fit says of itself: a `Solution` without its arrays."""
     names = ("loss", "gap", "error", "passes", "iterations", "solver")
-    return {"status": str(solution.status), **{name: plain(getattr(solution, name)) for name in names}}
+    return {"status": str(solution.status), **{name: getattr(solution, name) for name in names}}
 
 
-def _written(name: str, value: Any) -> Any:
-    """A parameter as JSON can hold it; class_weight by label as pairs, because labels need not be strings."""
+def _parameter(name: str, value: Any) -> Any:
     if isinstance(value, SGD):
-        return plain(asdict(value))
+        return asdict(value)
     if name == "class_weight" and isinstance(value, Mapping):
-        return [[plain(label), plain(weight)] for label, weight in value.items()]
+        return list(value.items())  # pairs, because labels need not be strings
     if name == "random_state" and isinstance(value, np.random.RandomState):
-        raise EvenOddsError(
-            "This model cannot be saved: random_state is a RandomState. Give it a number first, "
-            "for example model.set_params(random_state=0)."
-        )
-    return plain(value)
+        raise EvenOddsError("random_state is a RandomState. Give it a number, as in model.set_params(random_state=0).")
+    return value
 
 
 def _refuse(value: Any) -> Any:
@@ -305,8 +300,10 @@ def _parameters(found: dict[str, Any]) -> dict[str, Any]:
         if type(value) not in _PARAMETERS.get(name, (type(value),)):
             raise EvenOddsError(f"{where} is {value!r}.")
     read = dict(found)
-    if "C" in read:
-        read["C"] = math.inf if read["C"] == "inf" else _number(read["C"], '"parameters", "C"')
+    if read.get("C") == "inf":
+        read["C"] = math.inf
+    elif "C" in read:
+        _number(read["C"], '"parameters", "C"')
     if isinstance(read.get("solver"), dict):
         read["solver"] = _sgd(read["solver"])
     if read.get("class_weight") is not None:

@@ -132,6 +132,8 @@ def combine_weights(sample_weight: Any, class_weight: Any, codes: Codes, classes
         if (weight < 0).any():
             row = int((weight < 0).argmax())
             raise EvenOddsError(f"sample_weight is negative, {weight[row]:g} in row {row} (counted from 0).")
+        if not np.isfinite(weight.sum()):
+            raise EvenOddsError("The sum of sample_weight is larger than numbers go: divide all of them by a constant.")
         if not weight.any():
             raise EvenOddsError("Sample weights must contain at least one non-zero number: all rows have weight 0.")
     if class_weight is None:

@@ -15,11 +15,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import advice, progress
 from .coordinates import Coordinates, Moments, choose_coordinates
-from .data import Array, Block, Data, as_data
+from .data import Array, Block, Data, as_data, require_finite
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, NonFiniteError
 from .labels import combine_weights, encode_labels, plain_labels, row_numbers
-from .objective import Objective, best_intercept, require_finite
+from .objective import Objective, best_intercept
 from .separation import Watch
 from .solvers import Report, Solution, Status, regimes
 from .solvers.sgd import SGD, one_epoch, sgd
@@ -180,6 +180,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             intercept=bool(self.fit_intercept),
             standardize=bool(self.standardize),
             strength=self._strength(data),
+            exact_mean=isinstance(self.solver, SGD) or self.solver == "sgd",
         )
         objective = Objective(data, coordinates, self._ridge(data, coordinates))
         if objective.n_coef == 0:
@@ -321,8 +322,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         return tags
 
     def _check_parameters(self) -> None:
-        if not _is_real(self.C) or not self.C > 0:
-            raise EvenOddsError(f"C is a positive number or inf (no penalty), got {self.C!r}.")
+        if not _is_real(self.C) or not self.C >= 1e-300:
+            raise EvenOddsError(f"C is a positive number (1e-300 or more) or inf (no penalty), got {self.C!r}.")
         if not _is_real(self.tol) or not 0 < self.tol < np.inf:
             raise EvenOddsError(f"tol is a positive number, in standard errors, got {self.tol!r}.")
         if not isinstance(self.max_iter, Integral) or isinstance(self.max_iter, bool) or self.max_iter < 0:
@@ -392,15 +393,15 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         if config == "auto":
             config = regimes.choose(objective)
         report = self._report(objective, config, X, y)
+        start, warm = self._start(objective, sample, isinstance(config, SGD))
         watch = Watch(objective, sample, self.tol) if not objective.ridge.any() else None
         if isinstance(config, SGD):
-            solution = sgd(
-                objective, np.zeros(objective.n_coef), config, np.random.default_rng(self._seed()), report=report
-            )
+            solution = sgd(objective, start, config, np.random.default_rng(self._seed()), report=report)
         else:
             solve = regimes.newton if config == "newton" else regimes.quasi_newton
-            start = self._start(objective, sample)
-            solution = solve(objective, start, sample, tol=self.tol, max_iter=self.max_iter, watch=watch, report=report)
+            solution = solve(
+                objective, start, sample, warm=warm, tol=self.tol, max_iter=self.max_iter, watch=watch, report=report
+            )
         if watch is not None and solution.status not in (Status.CONVERGED, Status.SEPARATED):
             watch.search(solution.theta)
         if watch is not None and watch.direction is not None:
@@ -421,16 +422,22 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         lines = progress.to_stderr(name, data.n_rows, data.n_columns) if self.verbose else None
         return progress.both(lines, progress.to_callbacks(self, X, y, most, attributes))
 
-    def _start(self, objective: Objective, sample: Block) -> Array:
-        """The last fit's coefficients if they are asked for and fit; else the best intercept and zeros."""
+    def _start(self, objective: Objective, sample: Block, zeros: bool) -> tuple[Array, bool]:
+        """The last fit's coefficients, if they are asked for and better than none, and whether it is they.
+
+        Else zeros, with the best intercept (the textbook's algorithm starts from plain zeros).
+        """
         coordinates = objective.coordinates
+        cold = np.zeros(objective.n_coef)
+        if coordinates.intercept and not zeros:
+            cold[0] = best_intercept(objective.data, sample)
         coef = getattr(self, "coef_", None) if self.warm_start else None
-        if coef is not None and coef.shape == (1, objective.data.n_columns):
-            return coordinates.from_coef(float(self.intercept_[0]), coef[0])
-        theta = np.zeros(objective.n_coef)
-        if coordinates.intercept:
-            theta[0] = best_intercept(objective.data, sample)
-        return theta
+        if coef is None or coef.shape != (1, objective.data.n_columns):
+            return cold, False
+        with np.errstate(over="ignore", invalid="ignore"):
+            theta = coordinates.from_coef(float(self.intercept_[0]), coef[0])
+        better = np.isfinite(theta).all() and objective.value_grad(theta)[0] <= objective.value_grad(cold)[0]
+        return (theta, True) if better else (cold, False)
 
     def _keep(self, coordinates: Coordinates, solution: Solution) -> None:
         """Set the attributes, and warn of what the user should know."""
@@ -474,7 +481,8 @@ def _overflowing(X: Any, coef: Array, scores: Array) -> Array:
     """Scores with those that overflowed replaced by the largest number of the right sign."""
     bad = np.flatnonzero(~np.isfinite(scores))
     small = 2.0**-600
-    signs = np.sign((X[bad] * small) @ (coef * small))
+    rows = X[bad].astype(np.float64) * small
+    signs = np.sign(rows @ (coef * small))
     scores[bad] = signs * np.finfo(np.float64).max
     return scores
 

@@ -20,9 +20,8 @@ from numpy.lib.stride_tricks import as_strided
 from scipy.special import expit
 
 from .coordinates import Coordinates
-from .data import Array, Block, Data, Sums
+from .data import Array, Block, Data, Sums, require_finite
 from .data.memory import Memory
-from .exceptions import NonFiniteError
 
 # Entries of X from which compiled kernels pay for the import of numba and the load of the compiled code.
 COMPILED_ENTRIES = 1 << 20
@@ -44,6 +43,7 @@ class Objective:
     total_weight: float = field(init=False)
     compiled: bool = field(init=False)
     passes: int = field(init=False, default=0)
+    _last: tuple[Array, float, Array] | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.total_weight = float(self.data.class_weights.sum())
@@ -65,7 +65,9 @@ class Objective:
         return self.data.reduce(function)
 
     def value_grad(self, theta: Array) -> tuple[float, Array, None]:
-        """J and its gradient (no Hessian)."""
+        """J and its gradient (no Hessian). Asked again for the same theta, it does not read the data again."""
+        if self._last is not None and np.array_equal(self._last[0], theta):
+            return self._last[1], self._last[2], None
         if self.compiled:
             intercept, coef = self.coordinates.split(theta)
             center = self.coordinates.center
@@ -74,7 +76,8 @@ class Objective:
         else:
             self.passes += 1
             loss, gradient = signed_sums(self.rows, theta)
-        return *self._finish(theta, loss, gradient), None
+        self._last = (theta, *self._finish(theta, loss, gradient))
+        return self._last[1], self._last[2], None
 
     def value_grad_hess(self, theta: Array) -> tuple[float, Array, Array]:
         """J, its gradient and its Hessian."""
@@ -101,6 +104,17 @@ class Objective:
         hessian = hessian / self.total_weight
         np.einsum("ii->i", hessian)[int(coordinates.intercept) :] += self.ridge
         return np.asarray(hessian)
+
+    def largest_move(self, step: Array) -> float:
+        """The largest change of a score that a step makes."""
+
+        def sums(block: Block) -> Sums:
+            D = SignedRows.of(block, self.coordinates).D
+            return ([float(np.abs(D @ step).max(initial=0.0))],)
+
+        if self.compiled:
+            return float(max(self.reduce(sums)[0]))
+        return float(np.abs(self.rows.D @ step).max(initial=0.0))
 
     @functools.cached_property
     def rows(self) -> "SignedRows":
@@ -282,21 +296,3 @@ def best_intercept(data: Data, sample: Block) -> float:
     from scipy.optimize import brentq  # slow to import, and seldom needed
 
     return float(brentq(excess, low - 1e-6, high + 1e-6))
-
-
-def require_finite(data: Data) -> None:
-    """Raise an error that names the first column and row with NaN or infinity in X, if there is one."""
-    first_row = 0
-    for block in data.blocks():
-        values = block.X.data if sp.issparse(block.X) else block.X
-        bad = ~np.isfinite(values)
-        if bad.any():
-            k = int(np.flatnonzero(bad.any(axis=1) if bad.ndim == 2 else bad)[0])
-            if sp.issparse(block.X):
-                row, column = int(np.searchsorted(block.X.indptr, k, "right")) - 1, int(block.X.indices[k])
-                value = values[k]
-            else:
-                row, column = k, int(np.flatnonzero(bad[k])[0])
-                value = values[row, column]
-            raise NonFiniteError(data.original_row(first_row + row), column, float(value))
-        first_row += block.n_rows

@@ -23,6 +23,7 @@ from .data import Array, Block, Sums
 from .objective import Objective, SignedRows
 from .solvers import Status
 from .solvers.quasi_newton import State
+from .solvers.regimes import still_moves
 
 _ROUNDS = 50
 _MOST_COEF = 1000  # beyond which the programme would cost too much: only complete separation is seen
@@ -35,9 +36,7 @@ _NAMED = 10  # columns to name where the programme cannot choose them
 class Watch:
     """Looks on while a fit without a penalty runs, and stops it when the classes are separated.
 
-    Suspicious is a loss near zero, or a step along which the loss is nearly flat, beside the loss itself,
-    though the step is long: only then are the data read to see whether scores still move, and only
-    if they do is the programme called.
+    Suspicious is a loss near zero, or a small decrement while scores still move: only then is the programme called.
     """
 
     objective: Objective
@@ -55,13 +54,8 @@ class Watch:
         early = state.iteration >= 8 and state.iteration % 4 == 0
         if not early and state.gap > self._target:
             return None
-        length = float(state.step @ state.step)
-        flat = 2 * state.decrement < 1e-3 * state.value * length
-        if not (flat or state.value < 1e-2 * self._null_loss):
-            return None
-        if state.value > 1e-2 * self._null_loss and _largest_move(self.objective, state.step) < 0.1:
-            return None
-        return self.search(state.theta)
+        lossless = state.value < 1e-2 * self._null_loss
+        return self.search(state.theta) if lossless or still_moves(self.objective, state) else None
 
     def search(self, theta: Array) -> Status | None:
         """Status.SEPARATED, and `direction` set, if the classes are separated; the screen is passed over."""
@@ -78,24 +72,45 @@ def separating_direction(objective: Objective, theta: Array, sample: Block) -> A
     complete = theta.any() and _violators(objective, theta, strict=True, most=1)[1] == 0
     if objective.n_coef > _MOST_COEF:
         return _largest_only(theta) if complete else None
-    found = _search(objective, theta, sample)
+    found = _search(objective, theta, sample, np.ones(objective.n_coef, dtype=bool))
     if found is None:
         return _largest_only(theta) if complete else None
-    return _certain_signs(objective, found)
+    if not objective.compiled and objective.n_coef <= _SMALL_COEF and objective.data.n_rows * found.size <= _SMALL:
+        return _certain_signs(objective, found)
+    return _fewer_columns(objective, theta, sample, found)
 
 
-def _search(objective: Objective, theta: Array, sample: Block) -> Array | None:
-    """The cutting planes of the module's docstring, from the rows that theta classifies worst."""
+def _fewer_columns(objective: Objective, theta: Array, sample: Block, found: Array) -> Array:
+    """The direction without the columns that it can spare, the least ones first."""
+    first = int(objective.coordinates.intercept)
+    for j in np.argsort(np.abs(found)):
+        columns = found != 0
+        if j < first or not columns[j] or columns[first:].sum() < 2 or columns.sum() > _NAMED:
+            continue
+        columns[:first] = True
+        columns[j] = False
+        fewer = _search(objective, theta, sample, columns)
+        found = found if fewer is None else fewer
+    return found
+
+
+def _search(objective: Objective, theta: Array, sample: Block, columns: Any) -> Array | None:
+    """The cutting planes of the module's docstring, from the rows that theta classifies worst.
+
+    columns : (k,) booleans, the entries of the direction that may differ from 0
+    """
     (total,) = objective.reduce(lambda block: (_column_sums(SignedRows.of(block, objective.coordinates).D),))
     mean = total / objective.data.n_rows
     rows = SignedRows.of(sample, objective.coordinates).D
     nearest = np.argsort(rows @ theta)[: max(200, 10 * objective.n_coef)]
     rows = _dense(rows[nearest])
     for _ in range(_ROUNDS):
-        guess = _programme(rows, mean)
-        direction = None if guess is None else _settle(rows, guess, mean)
-        if direction is None:
+        guess = _programme(rows[:, columns], mean[columns])
+        part = None if guess is None else _settle(rows[:, columns], guess, mean[columns])
+        if part is None:
             return None
+        direction = np.zeros(len(mean))
+        direction[columns] = part
         violated, count = _violators(objective, direction)
         if count == 0:
             return direction
@@ -120,10 +135,8 @@ def _programme(rows: Array, mean: Array) -> Array | None:
 
 
 def _certain_signs(objective: Objective, direction: Array) -> Array:
-    """+1 or -1 where all directions that separate have that sign or 0; on more than `_SMALL` data the one given."""
+    """+1 or -1 where all directions that separate have that sign or 0; if there is none, the direction given."""
     first, k = int(objective.coordinates.intercept), objective.n_coef
-    if objective.compiled or k > _SMALL_COEF or objective.data.n_rows * k > _SMALL:
-        return direction
     from scipy.optimize import linprog
 
     rows = _dense(objective.rows.D)
@@ -189,16 +202,6 @@ def _violators(objective: Objective, direction: Array, *, strict: bool = False, 
 
     found, count = objective.reduce(sums)
     return np.concatenate(found), int(count)
-
-
-def _largest_move(objective: Objective, step: Array) -> float:
-    """The largest change of a score that a step makes."""
-
-    def sums(block: Block) -> Sums:
-        D = SignedRows.of(block, objective.coordinates).D
-        return ([float(np.abs(D @ step).max(initial=0.0))],)
-
-    return float(max(objective.reduce(sums)[0]))
 
 
 def _largest_only(theta: Array) -> Array:

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from ..exceptions import NonFiniteError
 
 Array = NDArray[np.float64]
 Sums = tuple[Any, ...]
@@ -93,4 +96,22 @@ def as_data(
     return Memory(X, codes, weight, offset, n_jobs=n_jobs)
 
 
-__all__ = ["Array", "Block", "Data", "Sums", "as_data"]
+def require_finite(data: Data) -> None:
+    """Raise an error that names the first column and row with NaN or infinity in X, if there is one."""
+    first_row = 0
+    for block in data.blocks():
+        values = block.X.data if sp.issparse(block.X) else block.X
+        bad = ~np.isfinite(values)
+        if bad.any():
+            k = int(np.flatnonzero(bad.any(axis=1) if bad.ndim == 2 else bad)[0])
+            if sp.issparse(block.X):
+                row, column = int(np.searchsorted(block.X.indptr, k, "right")) - 1, int(block.X.indices[k])
+                value = values[k]
+            else:
+                row, column = k, int(np.flatnonzero(bad[k])[0])
+                value = values[row, column]
+            raise NonFiniteError(data.original_row(first_row + row), column, float(value))
+        first_row += block.n_rows
+
+
+__all__ = ["Array", "Block", "Data", "Sums", "as_data", "require_finite"]

@@ -57,8 +57,8 @@ class State:
         """How far J is above its minimum: the decrement, and with a metric that is not exact, all that are to follow.
 
         If each decrement is r times the one before, the distances to go, their square roots, form a geometric series
-        whose sum is 1 / (1 - sqrt(r)) of the first. Where the metric misses directions in which J is flat, the decrement
-        falls, and rises when they come to light: what has happened before is allowed for.
+        whose sum is 1 / (1 - sqrt(r)) of the first. Where the metric misses directions in which J is flat, the
+        decrement falls, and rises when they come to light: what has happened before is allowed for.
         """
         if self.exact:
             return max(self.decrement, 0.0)
@@ -78,6 +78,7 @@ def minimize(
     max_iter: int,
     from_hessian: Callable[[Array], Metric],
     polish: Evaluate,
+    still_moves: Callable[[State], bool],
     remake: Remake | None = None,
     watch: Watch | None = None,
 ) -> State:
@@ -86,6 +87,7 @@ def minimize(
     evaluate : theta -> J, gradient, Hessian or None
     metric : the first metric; None where `evaluate` gives Hessians, made into metrics by `from_hessian`
     polish : evaluates the last steps, taken with a Hessian that is already close
+    still_moves : whether the step is too long for the decrement to mean what it says
     remake : asked each iteration for a better metric, or None to keep the one there is
     watch : called each iteration; a status that it returns ends the loop
     """
@@ -121,7 +123,7 @@ def minimize(
         before = state.decrement
         if state.exact and before <= max(target, _POLISH):
             _polish(polish, state)
-        if state.gap <= target:
+        if state.gap <= target and not still_moves(state):
             state.status = Status.CONVERGED
             if not state.exact:
                 return _last_step(state)

@@ -1,0 +1,586 @@
+"""The command line, as its users meet it: what goes to stdout, to stderr and into files, and the exit status."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+from decimal import Decimal
+from importlib.metadata import entry_points
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import roc_auc_score
+
+from evenodds import LogisticRegression, __version__
+from evenodds.cli import main
+from evenodds.export import load, save
+
+rng = np.random.default_rng(3)
+N = 200
+FRAME = pd.DataFrame(
+    {
+        "age": rng.integers(18, 80, N),
+        "fare": rng.lognormal(3, 1, N).round(2),
+        "first class": rng.random(N) < 0.3,
+        "n": rng.integers(1, 4, N),
+    }
+)
+FRAME["survived"] = np.where(FRAME["age"] / 30 + FRAME["first class"] + rng.logistic(size=N) > 2, "yes", "no")
+FEATURES = ["age", "fare", "first class"]
+POSITIVE = FRAME["survived"] == "yes"
+FIT = ("--target", "survived", "--drop", "n")
+
+WRITERS = {
+    ".csv": lambda frame, path: frame.to_csv(path, index=False),
+    ".csv.gz": lambda frame, path: frame.to_csv(path, index=False),
+    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
+    ".feather": lambda frame, path: frame.to_feather(path),
+    ".arrow": lambda frame, path: frame.to_feather(path, compression="uncompressed"),
+}
+READERS = {
+    ".csv": pd.read_csv,
+    ".csv.gz": pd.read_csv,
+    ".parquet": pd.read_parquet,
+    ".feather": pd.read_feather,
+    ".arrow": pd.read_feather,
+}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run the command line in an empty folder that holds people.csv: the exit status, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    FRAME.to_csv("people.csv", index=False)
+
+    def call(*args):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main([str(arg) for arg in args])
+        assert list(tmp_path.glob(".*")) == [], "a temporary file was left behind"
+        return (stop.value.code or 0, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def model(run):
+    """model.json, fitted on people.csv."""
+    status, _, _ = run("fit", "people.csv", *FIT, "--model", "model.json")
+    assert status == 0
+    return load("model.json")
+
+
+def facts(run, *args):
+    status, out, err = run("fit", *args, "--json")
+    assert (status, err) == (0, "")
+    return json.loads(out, parse_constant=lambda token: pytest.fail(f"{token} is not JSON"))
+
+
+def problem(result):
+    """The one line of a run that failed with status 1."""
+    status, out, err = result
+    assert (status, out) == (1, "")
+    assert err.startswith("Error: ")
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    return err.strip()
+
+
+def reference(frame=FRAME, y=FRAME["survived"], weight=None, **parameters):
+    return LogisticRegression(**parameters).fit(frame[FEATURES], y, weight)
+
+
+# fit
+
+
+@pytest.mark.parametrize(
+    ("options", "parameters"),
+    [
+        ((), {}),
+        (("--C", "0.5"), {"C": 0.5}),
+        (("--C", "0.5", "--standardize"), {"C": 0.5, "standardize": True}),
+        (("--C", "2", "--solver", "quasi-newton"), {"C": 2, "solver": "quasi-newton"}),
+        (("--C", "1", "--solver", "sgd"), {"C": 1, "solver": "sgd"}),
+    ],
+)
+def test_fit_finds_what_the_estimator_finds(run, options, parameters):
+    found = facts(run, "people.csv", *FIT, *options)
+    expected = reference(**parameters)
+    assert_allclose(found["coef_"], expected.coef_, rtol=1e-10)
+    assert_allclose(found["intercept_"], expected.intercept_, rtol=1e-10)
+    assert found["classes_"] == ["no", "yes"]
+    assert found["feature_names_in_"] == FEATURES
+    assert found["n_features_in_"] == 3
+    assert found["n_iter_"] == expected.n_iter_.tolist()
+    assert found["aliased_"] == []
+    assert found["names"] == ["(intercept)", *FEATURES]
+    assert_allclose(found["odds_ratio"], np.exp([*expected.intercept_, *expected.coef_[0]]), rtol=1e-10)
+    assert found["solution_"]["status"] == str(expected.solution_.status)
+    assert found["solution_"]["solver"] == expected.solution_.solver
+    assert found["solution_"]["passes"] == expected.solution_.passes
+    assert_allclose(found["solution_"]["loss"], expected.solution_.loss, rtol=1e-12)
+    training = found["training"]
+    assert training["rows"] == N
+    assert training["rows_of_class"] == [(~POSITIVE).sum(), POSITIVE.sum()]
+    assert_allclose(training["accuracy"], expected.score(FRAME[FEATURES], FRAME["survived"]))
+    assert_allclose(training["auc"], roc_auc_score(POSITIVE, expected.predict_proba(FRAME[FEATURES])[:, 1]))
+
+
+def test_fit_prints_a_table_and_says_how_good_it_is(run):
+    status, out, err = run("fit", "people.csv", *FIT)
+    assert (status, err) == (0, "")
+    expected = reference()
+    assert out.splitlines()[0] == "Log odds of survived = yes against no"
+    for name, coef in zip(FEATURES, expected.coef_[0], strict=True):
+        assert re.search(rf"^ +{name} +{coef:#.5g} +{np.exp(coef):#.5g} *$", out, re.MULTILINE)
+    assert re.search(rf"^ +\(intercept\) +{expected.intercept_[0]:#.5g} *$", out, re.MULTILINE)
+    solution, accuracy = expected.solution_, expected.score(FRAME[FEATURES], FRAME["survived"])
+    assert f"rows      {N} (yes: {POSITIVE.sum()}, no: {(~POSITIVE).sum()})" in out
+    assert f"converged: {solution.iterations} iterations, {solution.passes} passes, newton" in out
+    assert f"loss      {solution.loss:.8g}, the mean log loss" in out
+    assert f"accuracy  {accuracy:.4f} on the training data" in out
+    assert re.search(r"AUC       0\.\d{4} on the training data", out)
+    assert "penalty" not in out
+    assert "mean log loss with its penalty" in run("fit", "people.csv", *FIT, "--C", "1")[1]
+
+
+def test_weights_are_repeated_rows(run):
+    weighted = facts(run, "people.csv", "--target", "survived", "--weight", "n")
+    FRAME.loc[FRAME.index.repeat(FRAME["n"])].to_csv("repeated.csv", index=False)
+    repeated = facts(run, "repeated.csv", *FIT)
+    assert_allclose(weighted["coef_"], repeated["coef_"], rtol=1e-9)
+    for name in ("accuracy", "auc"):
+        assert_allclose(weighted["training"][name], repeated["training"][name])
+    assert "weight    n" in run("fit", "people.csv", "--target", "survived", "--weight", "n")[1]
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_every_format_gives_the_same_fit(run, suffix):
+    WRITERS[suffix](FRAME, f"table{suffix}")
+    assert facts(run, f"table{suffix}", *FIT) == facts(run, "people.csv", *FIT)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (POSITIVE, [False, True]),
+        (POSITIVE.astype(int), [0, 1]),
+        (POSITIVE * 2**40, [0, 2**40]),
+        (FRAME["survived"], ["no", "yes"]),
+        (FRAME["survived"].map({"no": "nö, 1", "yes": 'a "b"'}), ['a "b"', "nö, 1"]),
+        (FRAME["survived"].astype("category"), ["no", "yes"]),
+        (pd.array([Decimal(int(one)) for one in POSITIVE], dtype=pd.ArrowDtype(pa.decimal128(3, 1))), [0.0, 1.0]),
+    ],
+    ids=lambda value: value if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_labels_are_numbers_booleans_or_text(run, labels, classes, suffix):
+    WRITERS[suffix](FRAME.assign(survived=labels), f"table{suffix}")
+    found = facts(run, f"table{suffix}", *FIT)
+    assert found["classes_"] == classes
+    status, _, _ = run("fit", f"table{suffix}", *FIT, "--model", "model.json")
+    assert (status, run("predict", "model.json", f"table{suffix}", "--out", "scored.parquet")[0]) == (0, 0)
+    scored = pd.read_parquet("scored.parquet")
+    assert_array_equal(scored["label"], np.array(classes)[(scored["probability"] > 0.5).astype(int)])
+
+
+def test_a_constant_column_is_shown_as_aliased_and_warned_of_in_one_line(run):
+    FRAME.assign(one=1).to_csv("constant.csv", index=False)
+    status, out, err = run("fit", "constant.csv", *FIT)
+    assert status == 0
+    assert re.search(r"^ +one +aliased *$", out, re.MULTILINE)
+    assert err.startswith("Warning: Column 'one' is constant")
+    assert err.count("\n") == 1
+    assert "site-packages" not in err
+    assert ".py" not in err
+
+
+def test_separated_classes_are_a_warning_and_no_minimum_is_claimed(run):
+    FRAME.assign(survived=FRAME["age"] > 40).to_csv("separated.csv", index=False)
+    status, out, err = run("fit", "separated.csv", *FIT)
+    assert status == 0
+    assert err.startswith("Warning: The classes are separated: high values of column 'age'")
+    assert err.count("\n") == 1
+    assert "gap       there is no minimum: the classes are separated" in out
+    status, out, err = run("fit", "separated.csv", *FIT, "--json")
+    assert json.loads(out)["solution_"]["status"] == "separated"
+    assert err.startswith("Warning: ")
+
+
+def test_an_odds_ratio_beyond_the_largest_number_is_still_json(run):
+    pd.DataFrame({"x": np.arange(8) / 1e6, "y": [0, 0, 0, 1, 0, 1, 1, 1]}).to_csv("steep.csv", index=False)
+    assert facts(run, "steep.csv", "--target", "y")["odds_ratio"][1] == "inf"
+    status, out, _ = run("fit", "steep.csv", "--target", "y")
+    assert status == 0
+    assert re.search(r"^ +x +\S+ +inf *$", out, re.MULTILINE)
+
+
+def test_names_are_shown_whole_and_cannot_move_the_cursor(run):
+    long, evil = "x" * 300, "\x1b[31m[red]"
+    FRAME.rename(columns={"age": long, "fare": evil}).to_csv("names.csv", index=False)
+    status, out, _ = run("fit", "names.csv", *FIT)
+    assert status == 0
+    assert f" {long} " in out
+    assert r"'\x1b[31m[red]'" in out
+    assert "\x1b" not in out
+
+
+def test_the_model_file_gives_the_same_model(run, model):
+    expected = reference()
+    assert_allclose(model.coef_, expected.coef_, rtol=1e-10)
+    assert model.classes_.tolist() == ["no", "yes"]
+    _, out, err = run("fit", "people.csv", *FIT, "--model", "again.json")
+    assert err == "Model: saved to again.json\n"
+    assert "again.json" not in out
+
+
+# predict
+
+
+@pytest.mark.parametrize("to", WRITERS)
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_predict_adds_what_the_estimator_predicts(run, model, suffix, to):
+    new = FRAME.drop(columns="survived")[::-1].reset_index(drop=True)
+    new = new[["n", "first class", "fare", "age"]]  # the order of the columns does not matter
+    WRITERS[suffix](new, f"new{suffix}")
+    status, out, err = run("predict", "model.json", f"new{suffix}", "--out", f"scored{to}")
+    assert (status, out, err) == (0, "", f"Table: of 200 rows saved to scored{to}\n")
+    scored = READERS[to](f"scored{to}")
+    assert list(scored) == [*new, "probability", "label"]
+    pd.testing.assert_frame_equal(scored[list(new)], new)
+    assert_allclose(scored["probability"], model.predict_proba(new[FEATURES])[:, 1], rtol=1e-14)
+    assert_array_equal(scored["label"], model.predict(new[FEATURES]))
+
+
+def test_without_out_the_scored_table_goes_to_stdout(run, model):
+    status, out, err = run("predict", "model.json", "people.csv")
+    assert (status, err) == (0, "")
+    scored = pd.read_csv(io.StringIO(out))
+    assert_allclose(scored["probability"], model.predict_proba(FRAME[FEATURES])[:, 1], rtol=1e-14)
+
+
+CELLS = [
+    ["id", "zip", "age", "fare", "first class", "note, if any", "x"],
+    ["12345678901234567890", "007", "30", "1.50", "true", "", "0.10"],
+    ["1", "010", "41", "7", "False", "Smith, John", "NA"],
+    ["2", "", "52", "1e1", "TRUE", 'he said "hi"', "nan"],
+    ["2", "NULL", "+63", "10", "false", "two\nlines", "1,5"],
+    ["3", "é", "74", "16.0", "true", " spaces ", "2024-01-01"],
+]
+
+
+@pytest.mark.parametrize("to", ["scored.csv", "scored.csv.gz", None])
+@pytest.mark.parametrize("start", ["", "\ufeff"], ids=["plain", "BOM"])
+def test_from_csv_to_csv_the_kept_cells_stay_as_they_were_written(run, model, start, to):
+    text = io.StringIO()
+    csv.writer(text).writerows(CELLS)
+    with open("new.csv", "w", encoding="utf-8", newline="") as file:
+        file.write(start + text.getvalue())
+    status, out, _ = run("predict", "model.json", "new.csv", *(() if to is None else ("--out", to)))
+    assert status == 0
+    if to is not None:
+        opened = gzip.open if to.endswith("gz") else open
+        with opened(to, "rt", encoding="utf-8", newline="") as file:
+            out = file.read()
+    rows = list(csv.reader(io.StringIO(out, newline="")))
+    assert [row[:-2] for row in rows] == CELLS
+    assert rows[0][-2:] == ["probability", "label"]
+    assert out.splitlines()[2].startswith('1,010,41,7,False,"Smith, John",NA,0.')
+    numbers = [[30, 1.5, 1], [41, 7, 0], [52, 10, 1], [63, 10, 0], [74, 16, 1]]
+    expected = model.predict_proba(pd.DataFrame(numbers, columns=FEATURES))[:, 1]
+    assert_allclose([float(row[-2]) for row in rows[1:]], expected, rtol=1e-14)
+
+
+def test_cells_without_special_characters_are_not_quoted(run, model):
+    status, out, _ = run("predict", "model.json", "people.csv")
+    assert status == 0
+    assert '"' not in out
+    assert out.splitlines()[0] == "age,fare,first class,n,survived,probability,label"
+    assert len(out.splitlines()) == N + 1
+
+
+def test_a_table_can_be_scored_in_place(run, model):
+    status, _, _ = run("predict", "model.json", "people.csv", "--out", "people.csv")
+    assert status == 0
+    assert list(pd.read_csv("people.csv"))[-2:] == ["probability", "label"]
+    assert problem(run("predict", "model.json", "people.csv")) == (
+        "Error: people.csv has columns 'probability', 'label', which predict would add. Rename them first."
+    )
+
+
+# What is wrong with the data
+
+
+BAD_TABLES = {
+    "empty file": (b"", "Empty CSV file"),
+    "header only": (b"x,y\n", "bad.csv has no rows"),
+    "blank lines only": (b"\n\n\n", "cannot be read"),
+    "target missing": (b"x,Y \n1,0\n2,1\n", "has no column 'y'. Did you mean 'Y '?"),
+    "no such target": (b"x,z\n1,0\n2,1\n", "has no column 'y'. It has columns 'x', 'z'."),
+    "semicolons": (b"x;y\n1;0\n2;1\n", "separated by commas"),
+    "only the target": (b"y\n0\n1\n", "no column is left for the features"),
+    "the same name twice": (b"x,x,y\n1,2,0\n3,4,1\n", "column 'x' more than once"),
+    "the index of a data frame": (b",x,y\n0,1,0\n1,2,1\n", "looks like the index of a data frame"),
+    "ragged rows": (b"x,y\n1,0\n1,2,3\n", "Expected 2 columns, got 3"),
+    "text": (b"x,w,y\na,1,0\nb,2,1\n", "column 'x' is not numeric"),
+    "text in two columns": (b"x,w,y\na,c,0\nb,d,1\n", "columns 'x', 'w' are not numeric"),
+    "dates": (b"x,y\n2024-01-01,0\n2024-01-02,1\n", "column 'x' is not numeric"),
+    "decimal commas": (b'x,y\n"1,5",0\n"2,5",1\n', "column 'x' is not numeric"),
+    "missing value": (b"x,y\n1,0\n,1\n", "column 'x' has a missing value, first in row 1"),
+    "NaN": (b"x,y\n1,0\nNaN,1\n", "column 'x' has a missing value, first in row 1"),
+    "no value at all": (b"x,w,y\n,1,0\n,2,1\n", "column 'x' has a missing value, first in row 0"),
+    "infinity": (b"x,y\n1,0\ninf,1\n", "infinity, first in column 'x', row 1"),
+    "beyond float64": (b"x,y\n1,0\n1e999,1\n", "infinity, first in column 'x', row 1"),
+    "one class": (b"x,y\n1,1\n2,1\n", "one class only"),
+    "three classes": (b"x,y\n1,a\n2,b\n3,c\n", "3 classes, 'a', 'b', 'c'"),
+    "a continuous target": (b"x,y\n1,0.1\n2,0.2\n3,0.3\n", "continuous"),
+    "a missing number as label": (b"x,y\n1,0\n2,1\n3,\n", "y contains NaN, first in row 2"),
+    "a missing text as label": (b"x,y\n1,no\n2,yes\n3,\n", "y contains NaN, first in row 2"),
+    "no label at all": (b"x,y\n1,\n2,\n", "the target 'y' has type null"),
+    "dates as labels": (b"x,y\n1,2024-01-01\n2,2024-01-02\n", "the target 'y' has type date32"),
+    "not UTF-8 in the header": (b"x\xff,y\n1,0\n2,1\n", "cannot be read: 'utf-8'"),
+    "not UTF-8 in the labels": (b"x,y\n1,\xff\n2,a\n", "the target 'y' has type binary"),
+    "UTF-16": ("x,y\n1,0\n2,1\n".encode("utf-16"), "cannot be read"),
+    "a Parquet file by a wrong name": (b"PAR1\x00\x00PAR1", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_a_bad_table_is_one_line_that_says_what_is_wrong(run, tmp_path, name):
+    content, message = BAD_TABLES[name]
+    (tmp_path / "bad.csv").write_bytes(content)
+    assert message in problem(run("fit", "bad.csv", "--target", "y", "--model", "model.json"))
+    assert not (tmp_path / "model.json").exists()
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".csv.gz"])
+def test_a_damaged_binary_file_is_one_line(run, tmp_path, suffix):
+    (tmp_path / f"bad{suffix}").write_bytes(b"x,y\n1,0\n2,1\n")
+    assert f"bad{suffix} cannot be read" in problem(run("fit", f"bad{suffix}", "--target", "y"))
+
+
+def test_a_file_that_is_not_there_or_of_no_known_kind_is_one_line(run, tmp_path):
+    assert problem(run("fit", "nothing.csv", "--target", "y")) == "Error: nothing.csv: no such file."
+    assert "no such file" in problem(run("fit", f"{tmp_path}/.csv", "--target", "y"))
+    assert "bad.xlsx: the extension is not one of .csv" in problem(run("fit", "bad.xlsx", "--target", "y"))
+
+
+def test_columns_to_drop_and_to_weigh_by_have_to_be_there_and_be_right(run):
+    assert "Did you mean 'fare'?" in problem(run("fit", "people.csv", *FIT, "--drop", "Far"))
+    assert "Did you mean 'n'?" in problem(run("fit", "people.csv", "--target", "survived", "--weight", "N"))
+    FRAME.assign(n="x").to_csv("text.csv", index=False)
+    message = problem(run("fit", "text.csv", "--target", "survived", "--weight", "n"))
+    assert "column 'n' is not numeric" in message
+    FRAME.assign(n=-1).to_csv("negative.csv", index=False)
+    assert "negative" in problem(run("fit", "negative.csv", "--target", "survived", "--weight", "n"))
+
+
+def test_large_numbers_are_read_right(run):
+    pd.DataFrame({"x": [10**19, 2 * 10**19, 3 * 10**19, 4 * 10**19], "y": [0, 1, 0, 1]}).to_csv("big.csv", index=False)
+    found = facts(run, "big.csv", "--target", "y", "--C", "1", "--standardize")
+    expected = LogisticRegression(C=1, standardize=True).fit([[1], [2], [3], [4]], [0, 1, 0, 1])
+    assert_allclose(np.array(found["coef_"]) * 1e19, expected.coef_, rtol=1e-9)
+
+
+def test_a_line_break_in_a_cell_is_no_new_row_even_where_blocks_of_the_file_meet(run, monkeypatch):
+    FRAME.assign(note="a\n" * 20 + ",").to_csv("notes.csv", index=False)
+    monkeypatch.setattr("evenodds.cli._BLOCK", 100)
+    assert facts(run, "notes.csv", *FIT, "--drop", "note") == facts(run, "people.csv", *FIT)
+
+
+cells = st.sampled_from(["0", "1", "2.5", "-1e300", "", "NA", "a", '"', '"a,b"', "é", "inf", "true", "2024-01-01"])
+tables = st.lists(st.lists(cells, min_size=1, max_size=3).map(",".join), max_size=6).map("\n".join)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tables | st.binary(max_size=40).map(lambda raw: raw.decode("latin-1")))
+def test_any_file_ends_in_a_fit_or_in_one_line(run, tmp_path, text):
+    (tmp_path / "any.csv").write_text("x,y\n" + text, encoding="latin-1" if "\x80" in text else "utf-8")
+    result = run("fit", "any.csv", "--target", "y", "--json")
+    if result[0] == 0:
+        found = json.loads(result[1])
+        assert np.isfinite(found["coef_"]).all()
+    else:
+        problem(result)
+
+
+# What is wrong with the model or the place to write to
+
+
+def test_a_model_that_cannot_be_used_is_one_line(run, model, tmp_path):
+    assert problem(run("predict", "nothing.json", "people.csv")) == "Error: nothing.json: No such file or directory"
+    assert "people.csv is not a model" in problem(run("predict", "people.csv", "model.json"))
+    (tmp_path / "cut.json").write_text((tmp_path / "model.json").read_text()[:-9])
+    assert "cut.json is not a model" in problem(run("predict", "cut.json", "people.csv"))
+    save(LogisticRegression(C=1).fit(FRAME[FEATURES].to_numpy(), FRAME["survived"]), "numbers.json")
+    assert "without column names" in problem(run("predict", "numbers.json", "people.csv"))
+
+
+def test_columns_that_the_model_needs_are_named_if_they_are_missing_or_wrong(run, model):
+    FRAME.drop(columns=["age", "fare"]).to_csv("new.csv", index=False)
+    assert "new.csv has no columns 'age', 'fare'" in problem(run("predict", "model.json", "new.csv"))
+    FRAME.rename(columns={"age": "Age"}).to_csv("new.csv", index=False)
+    assert "new.csv has no column 'age'. Did you mean 'Age'?" in problem(run("predict", "model.json", "new.csv"))
+    FRAME.assign(age="old").to_csv("new.csv", index=False)
+    assert "column 'age' is not numeric" in problem(run("predict", "model.json", "new.csv"))
+    FRAME.assign(age=FRAME["age"].where(FRAME.index != 5)).to_csv("new.csv", index=False)
+    assert "column 'age' has a missing value, first in row 5" in problem(run("predict", "model.json", "new.csv"))
+    FRAME.assign(label=1).to_csv("new.csv", index=False)
+    assert "new.csv has column 'label', which predict would add" in problem(run("predict", "model.json", "new.csv"))
+    FRAME.head(0).to_csv("new.csv", index=False)
+    assert "new.csv has no rows" in problem(run("predict", "model.json", "new.csv"))
+
+
+def test_where_nothing_can_be_written_the_error_names_the_path(run, model, tmp_path):
+    message = problem(run("predict", "model.json", "people.csv", "--out", "no/scored.csv"))
+    assert message == "Error: no/scored.csv: No such file or directory"
+    (tmp_path / "folder.csv").mkdir()
+    assert "folder.csv: Not a file" in problem(run("predict", "model.json", "people.csv", "--out", "folder.csv"))
+    status, out, err = run("fit", "people.csv", *FIT, "--model", "no/model.json")
+    assert (status, err) == (1, "Error: no/model.json: No such file or directory\n")
+    assert "Log odds" in out, "a fit is not lost because it cannot be saved"
+
+
+def test_a_folder_that_may_not_be_written_to_is_one_line(run, model, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o555)
+    if os.access("locked", os.W_OK):
+        pytest.skip("the superuser may write everywhere")
+    message = problem(run("predict", "model.json", "people.csv", "--out", "locked/scored.csv"))
+    assert message == "Error: locked/scored.csv: Permission denied"
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_a_disk_that_is_full_leaves_the_old_table_and_nothing_else(run, model, tmp_path, suffix):
+    resource = pytest.importorskip("resource")
+    old = tmp_path / f"scored{suffix}"
+    old.write_text("the old one")
+    before = sorted(tmp_path.iterdir())
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limit[1]))
+    try:
+        result = run("predict", "model.json", "people.csv", "--out", old.name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert problem(result) == f"Error: {old.name}: File too large"
+    assert old.read_text() == "the old one"
+    assert sorted(tmp_path.iterdir()) == before
+
+
+# Usage
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("fit",), "Missing argument 'DATA'"),
+        (("fit", "people.csv"), "Missing option '--target'"),
+        (("fit", "people.csv", *FIT, "--C", "0"), "0 is not a positive number"),
+        (("fit", "people.csv", *FIT, "--C", "nan"), "nan is not a positive number"),
+        (("fit", "people.csv", *FIT, "--C", "x"), "'x' is not a valid float"),
+        (("fit", "people.csv", *FIT, "--solver", "magic"), "'magic' is not one of"),
+        (("fit", "people.csv", *FIT, "--drop", "survived"), "name the same column"),
+        (("fit", "people.csv", *FIT, "--weight", "n"), "name the same column"),
+        (("fit", "people.csv", *FIT, "--tarjet", "x"), "No such option"),
+        (("predict", "model.json"), "Missing argument 'DATA'"),
+        (("predict", "model.json", "people.csv", "--out", "scored.xlsx"), "the extension is not one of"),
+        (("fot",), "No such command 'fot'"),
+    ],
+)
+def test_wrong_usage_has_status_2(run, args, message):
+    status, out, err = run(*args)
+    assert (status, out) == (2, "")
+    assert message in " ".join(err.split())
+    assert "--help" in err
+
+
+def test_help_and_version(run):
+    assert run("--version") == (0, f"evenodds {__version__}\n", "")
+    status, out, err = run("--help")
+    assert (status, err) == (0, "")
+    assert all(name in out for name in ("demo", "fit", "predict"))
+    options = {
+        "demo": ["--out"],
+        "fit": ["DATA", "--target", "--drop", "--weight", "--C", "--standardize", "--solver", "--model", "--json"],
+        "predict": ["MODEL", "DATA", "--out"],
+    }
+    for command, names in options.items():
+        status, out, err = run(command, "--help")
+        assert (status, err) == (0, "")
+        assert max(map(len, out.splitlines())) <= 80
+        assert [name for name in names if name not in out] == []
+
+
+def test_the_demo_gets_its_folder_and_a_console_on_stdout(run, monkeypatch):
+    def pretend(out, console):
+        console.print(f"the pictures are in {out}")
+
+    monkeypatch.setattr("evenodds.demo.run", pretend)
+    assert run("demo", "--out", "pictures")[1] == "the pictures are in pictures\n"
+    status, out, err = run("demo")
+    assert (status, out) == (0, "the pictures are in out\n")
+    assert err.startswith("Training")
+
+
+# As a process
+
+
+def test_the_command_is_installed_under_its_name():
+    (script,) = entry_points(group="console_scripts", name="evenodds")
+    assert script.load() is main
+
+
+COMMAND = [sys.executable, "-c", "from evenodds.cli import main; main()"]
+
+
+def test_as_a_process_piped_output_is_plain(run):
+    done = subprocess.run([*COMMAND, "fit", "people.csv", *FIT], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    assert done.stdout == run("fit", "people.csv", *FIT)[1]
+
+
+def test_with_stderr_on_a_terminal_the_progress_stays_out_of_stdout(run, model):
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    with open(ours, "rb"), open(theirs, "wb") as terminal:
+        environment = {**os.environ, "TERM": "xterm"}
+        done = subprocess.run(
+            [*COMMAND, "predict", "model.json", "people.csv"],
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            env=environment,
+            check=False,
+        )
+        assert select.select([ours], [], [], 0)[0], "nothing was shown"
+        shown = os.read(ours, 1 << 16).decode()
+    assert done.returncode == 0
+    assert "Scoring ..." in shown
+    assert done.stdout.decode() == run("predict", "model.json", "people.csv")[1]
+
+
+def test_a_reader_that_goes_away_is_no_traceback(run, model):
+    pd.concat([FRAME] * 200).to_csv("long.csv", index=False)
+    with subprocess.Popen(
+        [*COMMAND, "predict", "model.json", "long.csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
+def test_importing_the_command_line_waits_for_nothing_that_help_does_not_need():
+    code = "import sys, evenodds.cli; print({'matplotlib', 'pyarrow.csv', 'pyarrow.parquet'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
