@@ -67,6 +67,14 @@ def dense(rows: int, columns: int, rng: np.random.Generator) -> tuple[Array, Arr
     return X, y
 
 
+def factors(rows: int, columns: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Columns that share ten factors, as measurements of the same things do: worse conditioned than `dense`."""
+    loadings = rng.standard_normal((10, columns)) / np.sqrt(10)
+    X = rng.standard_normal((rows, columns)) + rng.standard_normal((rows, 10)) @ loadings
+    scores = X @ rng.standard_normal(columns)
+    return X, draw_labels(1.5 * (scores - scores.mean()) / scores.std() - 0.5, rng)
+
+
 def text(rows: int, columns: int, rng: np.random.Generator, per_row: int = 72) -> tuple[Any, Array]:
     frequency = 1.0 / np.arange(1.0, columns + 1.0)
     cumulative = np.cumsum(frequency / frequency.sum())
@@ -116,6 +124,7 @@ DATA = (
     DataSet("3Mx10", 3_000_000, 10, dense, raw_twin=True),
     DataSet("200kx200", 200_000, 200, dense, raw_twin=True),
     DataSet("20kx1k", 20_000, 1_000, dense, raw_twin=True),
+    DataSet("20kx1k-factors", 20_000, 1_000, factors),
     DataSet("sparse", 200_000, 50_000, text, sparse=True),
     DataSet("breast-cancer", 569, 30, breast_cancer),
 )
@@ -126,6 +135,7 @@ PROBLEMS = (
     Problem("3Mx10", "3Mx10", 1.0, 1e-10),
     Problem("200kx200", "200kx200", 1.0, 1e-10),
     Problem("20kx1k", "20kx1k", 1.0, 1e-10),
+    Problem("20kx1k-factors", "20kx1k-factors", 1.0, 1e-10),
     Problem("sparse-C1", "sparse", 1.0, 1e-8),
     Problem("sparse-C100", "sparse", 100.0, 1e-8),
     Problem("breast-cancer", "breast-cancer", 1.0, 1e-10),

@@ -1,6 +1,7 @@
 """Logistic regression, done completely: the readable textbook, the certified optimum, scikit-learn's interface."""
 
 from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
+from .export import load, save
 from .model import LogisticRegression
 from .solvers import Solution, Status
 from .solvers.sgd import SGD
@@ -16,4 +17,6 @@ __all__ = [
     "Solution",
     "Status",
     "__version__",
+    "load",
+    "save",
 ]

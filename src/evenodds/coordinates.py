@@ -23,7 +23,7 @@ from .exceptions import EvenOddsError
 
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
 _LEAST = 1e-303  # a deviation below it is none: the coefficient could not be represented
-_ENOUGH_ROWS = 4096  # for a centre and a scale
+_ENOUGH_ROWS = 1024  # for a centre and a scale
 _MOST_COLUMNS = 3000  # beyond which only constant columns are looked for: the factorisation would cost too much
 
 
@@ -72,15 +72,14 @@ class Coordinates:
         slopes = by_coef[self.columns] / self.scale[self.columns]
         return np.concatenate([[by_intercept], slopes]) if self.intercept else slopes
 
-    def design(self, block: Block) -> Any:
+    def design(self, block: Block, out: Array | None = None) -> Any:
         """The columns of a block in these coordinates, without the intercept: (m, k), dense or CSR."""
         every = self.columns.size == self.scale.size
-        scale = self.scale[self.columns]
-        if sp.issparse(block.X):
-            X = block.X if every else block.X[:, self.columns]
-            return X @ sp.diags_array(1 / scale)
         X = block.X if every else block.X[:, self.columns]
-        X = X - self.center[self.columns]
+        scale = self.scale[self.columns]
+        if sp.issparse(X):
+            return X @ sp.diags_array(1 / scale)
+        X = np.subtract(X, self.center[self.columns], out=out)
         X /= scale
         return X
 

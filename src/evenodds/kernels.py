@@ -31,6 +31,7 @@ _FLAGS = {"contract", "reassoc"}
 # since its columns lie far apart. At most 1000: the product of that many factors 1 + e^-|v| is finite.
 _TILE_C = 64
 _TILE_F = 256
+_LONG = 128
 
 
 def jit(function: Callable[..., Any]) -> Any:
@@ -125,7 +126,8 @@ def rows_c(
     for start in range(0, m, _TILE_C):
         k = min(_TILE_C, m - start)
         k4 = k // 4 * 4
-        for i in range(0, k4, 4):
+        together = k4 if p < _LONG else 0  # long rows stream from memory faster one by one
+        for i in range(0, together, 4):
             o = (start + i) * ld
             x0 = flat[o : o + p]
             x1 = flat[o + ld : o + ld + p]
@@ -143,7 +145,7 @@ def rows_c(
             z[i + 1] = a1
             z[i + 2] = a2
             z[i + 3] = a3
-        for i in range(k4, k):
+        for i in range(together, k):
             o = (start + i) * ld
             x0 = flat[o : o + p]
             a0 = 0.0

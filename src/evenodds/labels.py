@@ -69,7 +69,8 @@ def plain_labels(y: Any) -> NDArray[Any]:
     """Labels as a 1-d array of one kind: what frames hold as objects becomes integers, strings, ... again."""
     if hasattr(y, "to_numpy"):
         y = y.to_numpy()
-    y = np.asarray(column_or_1d(y, warn=True))
+    if not (type(y) is np.ndarray and y.ndim == 1):
+        y = np.asarray(column_or_1d(y, warn=True))
     labels: NDArray[Any] = y
     if y.dtype != object:
         return labels

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.lib.stride_tricks import as_strided
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, require_finite
@@ -157,13 +157,16 @@ class SignedRows:
     @classmethod
     def of(cls, block: Block, coordinates: Coordinates) -> "SignedRows":
         """The rows of a block."""
-        D = coordinates.design(block)
         sign = np.where(block.y > 0, 1.0, -1.0)
-        if sp.issparse(D):
-            D = sp.hstack([np.ones((block.n_rows, 1)), D], format="csr") if coordinates.intercept else D
+        first = int(coordinates.intercept)
+        if sp.issparse(block.X):
+            D = coordinates.design(block)
+            D = sp.hstack([np.ones((block.n_rows, 1)), D], format="csr") if first else D
             D = sp.diags_array(sign) @ D
         else:
-            D = np.concatenate([np.ones((block.n_rows, 1)), D], axis=1) if coordinates.intercept else D
+            D = np.empty((block.n_rows, first + coordinates.columns.size))
+            D[:, :first] = 1.0
+            coordinates.design(block, out=D[:, first:])
             D *= sign[:, None]
         offset = None if block.offset is None else block.offset * sign
         return cls(D, block.weight, offset, None if sp.issparse(D) else np.empty_like(D))
@@ -190,28 +193,19 @@ class SignedRows:
 def signed_sums(rows: SignedRows, theta: Array, *, second_order: bool = False) -> Sums:
     """Loss, its gradient by theta and, if asked, its Hessian, summed over rows: plain NumPy.
 
-    With t = e^-|v| nothing overflows: the loss of a row is log(1 + t) + max(-v, 0), its derivative by v
-    is -t / (1 + t) or -1 / (1 + t) by the sign of v, and its curvature t / (1 + t)^2.
+    The loss of a row is -log(sigmoid(v)), its derivative by v is -sigmoid(-v), and its curvature
+    sigmoid(v) sigmoid(-v); SciPy has the first two exact at any v.
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         v = rows.D @ theta
         if rows.offset is not None:
             v += rows.offset
-        t = np.exp(-np.abs(v))
-        q = 1.0 / (1.0 + t)
-        p = t * q
-        slope = -np.where(v >= 0, p, q)
-        losses = np.log1p(t) - np.minimum(v, 0.0)
-        if rows.weight is None:
-            loss = float(losses.sum())
-        else:
-            loss = float(rows.weight @ losses)
-            slope *= rows.weight
-        sums = (loss, slope @ rows.D)
-        if not second_order:
-            return sums
-        h = p * q if rows.weight is None else p * q * rows.weight
-        return (*sums, rows.weighted_product(h))
+        wrong = expit(-v)
+        weighted = wrong if rows.weight is None else rows.weight * wrong
+        losses = log_expit(v)
+        loss = -float(losses.sum() if rows.weight is None else rows.weight @ losses)
+        sums = (loss, -(weighted @ rows.D))
+        return (*sums, rows.weighted_product(weighted * (1.0 - wrong))) if second_order else sums
 
 
 def _hessian_sum(rows: SignedRows, theta: Array, dtype: Any) -> Array:

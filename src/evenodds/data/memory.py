@@ -131,7 +131,9 @@ def count_threads(n_jobs: int | None) -> int:
 
 
 def _dense_bounds(n_rows: int, n_columns: int) -> list[int]:
-    rows = max(256, min(_BLOCK_ROWS, _BLOCK_ENTRIES // max(n_columns, 1)) // 256 * 256)
+    """Blocks of about `_BLOCK_ENTRIES`; of wide data more rows, as products of few rows are slow."""
+    rows = min(_BLOCK_ROWS, max(_BLOCK_ENTRIES // n_columns, min(2048, 4 * _BLOCK_ENTRIES // n_columns)))
+    rows = max(256, rows // 256 * 256)
     return [*range(0, n_rows, rows), n_rows]
 
 

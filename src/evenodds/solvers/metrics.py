@@ -2,7 +2,10 @@
 
 `Cholesky` factors a Hessian, exact or of a sample of the rows; it serves where the columns are few.
 `head_and_diagonal` serves wide data: the columns of most curvature, which are the frequent ones of a sparse
-X, are treated together, the others one by one.
+X, are treated together, the others one by one. `from_rows` serves a penalised fit of few rows and many columns,
+where the Hessian is the penalty plus a matrix of rank n: exact, by its rows (the Woodbury identity).
+
+The last two see columns less their means, weighted by the curvature of the rows, so that the intercept stands alone.
 """
 
 from typing import Any
@@ -17,66 +20,88 @@ from . import Metric
 
 
 class Cholesky:
-    """A symmetric positive definite matrix, factored after scaling to a unit diagonal.
+    """A symmetric positive definite matrix, factored, after scaling to a unit diagonal where that is uneven.
 
     What is not positive definite in floating point is made so by the least ridge, in steps of a hundred,
     on the scaled matrix.
     """
 
     def __init__(self, H: Array) -> None:
-        diagonal = np.diag(H)
-        least = 1e-300 + 1e-30 * float(diagonal.max(initial=0.0))
-        self._size = 1 / np.sqrt(np.maximum(diagonal, least))
-        scaled = H * self._size
-        scaled *= self._size[:, None]
-        if not np.isfinite(scaled).all():
-            scaled = np.eye(len(H))
-        factor, failed = scipy.linalg.lapack.dpotrf(scaled, lower=1)
+        diagonal = H.diagonal()
+        self._size: Any = 1.0
+        largest = float(diagonal.max(initial=0.0))
+        if not diagonal.min(initial=largest) > 1e-4 * largest:
+            self._size = 1 / np.sqrt(np.maximum(diagonal, 1e-300 + 1e-30 * largest))
+            H = H * self._size * self._size[:, None]
+            largest = 1.0
+        self._factor, failed = scipy.linalg.lapack.dpotrf(H, lower=1)
         ridge = 1e-14
-        while failed:
-            factor, failed = scipy.linalg.lapack.dpotrf(scaled + ridge * np.eye(len(H)), lower=1)
+        while failed and ridge < 1e6:
+            self._factor, failed = scipy.linalg.lapack.dpotrf(H + ridge * largest * np.eye(len(H)), lower=1)
             ridge *= 100
-        self._factor = factor
+        if failed:  # not finite: any step will do, as the line search looks after it
+            self._factor = np.eye(len(H))
 
     def solve(self, g: Array) -> Array:
         """H^-1 g."""
         half, _ = scipy.linalg.lapack.dpotrs(self._factor, g * self._size, lower=1)
-        return np.asarray(half) * self._size
+        return np.asarray(half * self._size)
 
 
-class HeadAndDiagonal:
-    """A matrix that is full on the columns `head` and diagonal on the others, which are seen from their means.
+class Centred:
+    """A metric of the columns less their means, with an intercept that then stands alone.
 
-    means : (k,) or None; with an intercept, the change to centred columns makes it stand alone
+    means : (k,); total : the intercept's curvature
     """
 
-    def __init__(self, head: Any, H: Array, diagonal: Array, means: Array | None, total: float) -> None:
-        self._head, self._block = head, Cholesky(H)
-        self._inverse, self._means, self._total = 1 / diagonal, means, total
+    def __init__(self, slopes: Metric, means: Array, total: float) -> None:
+        self._slopes, self._means, self._total = slopes, means, total
 
     def solve(self, g: Array) -> Array:
         """P^-1 g."""
-        slopes = g if self._means is None else g[1:] - self._means * g[0]
-        step = slopes * self._inverse
-        step[self._head] = self._block.solve(slopes[self._head])
-        if self._means is None:
-            return step
+        step = self._slopes.solve(g[1:] - self._means * g[0])
         return np.concatenate([[g[0] / self._total - self._means @ step], step])
+
+
+class HeadAndDiagonal:
+    """A matrix that is full on the columns `head` and diagonal on the others."""
+
+    def __init__(self, head: Any, H: Array, diagonal: Array) -> None:
+        self._head, self._block, self._inverse = head, Cholesky(H), 1 / diagonal
+
+    def solve(self, g: Array) -> Array:
+        """P^-1 g."""
+        step = g * self._inverse
+        step[self._head] = self._block.solve(g[self._head])
+        return step
+
+
+class Rows:
+    """diag(ridge) + A'A for an A (m, k) of few rows."""
+
+    def __init__(self, A: Any, ridge: Array) -> None:
+        self._A, self._inverse = A, 1 / ridge
+        scaled = A @ sp.diags_array(self._inverse) if sp.issparse(A) else A * self._inverse
+        gram = scaled @ A.T
+        self._small = Cholesky(np.eye(A.shape[0]) + (gram.toarray() if sp.issparse(gram) else gram))
+
+    def solve(self, g: Array) -> Array:
+        """P^-1 g, by the Woodbury identity."""
+        step = g * self._inverse
+        return np.asarray(step - self._inverse * (self._small.solve(self._A @ step) @ self._A))
 
 
 def head_and_diagonal(objective: Objective, theta: Array, sample: Block, n_head: int = 200) -> Metric:
     """The Hessian of the `n_head` columns of most curvature on `sample`, and the exact diagonal of the others.
 
-    Columns of a sparse X are not centred, and a row holds many of them: together they would look like
-    the intercept, and a diagonal would miss that. The metric therefore works on columns less their
-    means, weighted by the curvature of the rows, which makes the intercept independent of all of them.
-    One read of the data.
+    A row of sparse data holds many columns, which together look like the intercept: a diagonal would miss that
+    if they were not seen from their means. One read of the data.
     """
     coordinates = objective.coordinates
     intercept, coef = coordinates.split(theta)
     center, columns = coordinates.center, coordinates.columns
     total, first, second = objective.reduce(lambda block: curvature_sums(block, intercept, coef, center))
-    total = max(float(total), 1e-300)
+    total = _floor(objective, float(total))
     means = first[columns] / total if coordinates.intercept else np.zeros(columns.size)
     variance = np.maximum(second[columns] / total - means**2, 1e-12 * second[columns] / total)
     scale = coordinates.scale[columns]
@@ -86,8 +111,31 @@ def head_and_diagonal(objective: Objective, theta: Array, sample: Block, n_head:
     H = _head_hessian(objective, theta, sample, head, means[head], diagonal[head])
     # A column without entries has no curvature: whatever stands here is multiplied by a zero gradient.
     diagonal = np.where(diagonal > 0, diagonal, 1.0)
-    scaled_means = means / scale if coordinates.intercept else None
-    return HeadAndDiagonal(head, H, diagonal, scaled_means, total / objective.total_weight)
+    metric = HeadAndDiagonal(head, H, diagonal)
+    return Centred(metric, means / scale, total / objective.total_weight) if coordinates.intercept else metric
+
+
+def from_rows(objective: Objective, theta: Array, sample: Block) -> Metric:
+    """The Hessian at theta of a penalised fit, by the rows of `sample` (all of them, if it is to be exact)."""
+    first = int(objective.coordinates.intercept)
+    D = objective.coordinates.design(sample)
+    h = curvature(sample, D @ theta[first:] + (theta[0] if first else 0.0))
+    total = _floor(objective, float(h.sum()))
+    root = np.sqrt(h / objective.total_weight)
+    means = np.asarray(h @ D).ravel() / total
+    if sp.issparse(D):
+        D = D.toarray() if first else sp.diags_array(root) @ D
+    if not sp.issparse(D):
+        D -= means if first else 0.0
+        D *= root[:, None]
+    metric = Rows(D, objective.ridge)
+    return Centred(metric, means, total / objective.total_weight) if first else metric
+
+
+def _floor(objective: Objective, total: float) -> float:
+    """The intercept's curvature, kept from vanishing where theta happens to classify every row with certainty."""
+    negative, positive = objective.data.class_weights / objective.total_weight
+    return max(total, 1e-3 * objective.total_weight * float(negative * positive))
 
 
 def _head_hessian(objective: Objective, theta: Array, sample: Block, head: Any, means: Array, diagonal: Array) -> Array:

@@ -22,7 +22,7 @@ from . import Metric, Status
 _MEMORY = 30
 _ARMIJO = 1e-4
 _POLISH = 1e-6  # the decrement from which steps with the last exact Hessian are as good as Newton's
-_NOTHING_LEFT = 1e-24  # the next step cannot show in an evaluation
+_NOTHING_LEFT = 1e-22  # the next step cannot show in an evaluation
 _ROUNDING = 1e-12  # of the loss: below it, sums over many rows may differ by rounding alone
 
 Evaluate = Callable[[Array], tuple[float, Array, Array | None]]
@@ -60,9 +60,11 @@ class State:
         whose sum is 1 / (1 - sqrt(r)) of the first. Where the metric misses directions in which J is flat, the
         decrement falls, and rises when they come to light: what has happened before is allowed for.
         """
+        if not self.decrement >= 0:
+            return math.inf  # rounding has the better of the metric
         if self.exact:
-            return max(self.decrement, 0.0)
-        return self.surprise * max(self.decrement, 0.0) / (1 - math.sqrt(min(self.contraction, 0.95))) ** 2
+            return self.decrement
+        return self.surprise * self.decrement / (1 - math.sqrt(min(self.contraction, 0.95))) ** 2
 
 
 Watch = Callable[[State], Status | None]
@@ -106,6 +108,9 @@ def minimize(
             pairs.clear()
         state.exact = hessian is not None
         _aim(state, pairs)
+        if not state.decrement >= 0 and pairs:
+            pairs.clear()
+            _aim(state, pairs)
         if remake is not None and (better := remake(state)) is not None:
             state.metric = better
             pairs.clear()
@@ -141,9 +146,10 @@ def minimize(
             state.status = Status.CONVERGED if state.gap <= target else Status.STALLED
             return state
         theta, value, gradient, hessian = found
-        change, turn = theta - state.theta, gradient - state.gradient
-        if (curvature := float(change @ turn)) > 0:
-            pairs.append((change, turn, curvature))
+        if hessian is None:
+            change, turn = theta - state.theta, gradient - state.gradient
+            if (curvature := float(change @ turn)) > 0:
+                pairs.append((change, turn, curvature))
         state.theta, state.value, state.gradient = theta, value, gradient
     return state
 
@@ -183,13 +189,13 @@ def _search(evaluate: Evaluate, state: State) -> tuple[Array, float, Array, Arra
     for _ in range(30):
         theta = state.theta + t * state.step
         value, gradient, hessian = evaluate(theta)
-        new_slope = float(gradient @ state.step) if np.isfinite(value) else np.inf
         if value <= state.value + _ARMIJO * t * slope:
             return theta, value, gradient, hessian
+        new_slope = float(gradient @ state.step) if math.isfinite(value) else math.inf
         if value <= state.value + rounding and abs(new_slope) <= 0.8 * abs(slope):
             return theta, value, gradient, hessian
         # The minimiser of the parabola through both slopes, kept within sense.
-        guess = slope / (slope - new_slope) if np.isfinite(new_slope) and new_slope > slope else 0.1
+        guess = slope / (slope - new_slope) if math.isfinite(new_slope) and new_slope > slope else 0.1
         t *= min(max(guess, 0.1), 0.5)
     return None
 

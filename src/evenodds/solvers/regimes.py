@@ -9,7 +9,7 @@ Costs are in multiplications of a Hessian, with n rows, k coefficients and `size
   within (1 +- sqrt(k/m))^2 of the true ones, so that each step divides the gap by about m/k: the m
   that makes metric and reads together cheapest is taken (`sample_rows`). Where a sample has many rows a
   coefficient, its own optimum, found the same way, is also the start.
-- Else head and diagonal.
+- Else, on wide data, the exact Hessian by its rows if these are few and there is a penalty; or head and diagonal.
 """
 
 import functools
@@ -20,7 +20,7 @@ import numpy as np
 from ..data import Array, Block, Data
 from ..objective import COMPILED_ENTRIES, Objective
 from . import Metric, Report, Solution, Status
-from .metrics import Cholesky, head_and_diagonal
+from .metrics import Cholesky, from_rows, head_and_diagonal
 from .quasi_newton import State, Watch, minimize
 
 _CHEAP_HESSIAN = 3e7
@@ -30,6 +30,7 @@ _SOLVE = 12  # reads of the sample: to draw it and to find its optimum
 _DIGITS = np.log(1e12)  # how far a gap has to fall
 _MOST_FULL = 3000
 _MOST_FULL_SPARSE = 500
+_FEW_ROWS = 2000  # up to which a penalised wide fit is solved by its rows
 _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
 _SINGLE = 300  # columns from which a metric is computed in single precision
 _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
@@ -97,8 +98,10 @@ def quasi_newton(
     """The smooth loop with the metric that suits the data. A start gives way to the sample's optimum if not `warm`."""
     remake = None
     if objective.data.n_columns > _most_full(objective.data):
-        metric: Metric = head_and_diagonal(objective, theta, sample)
-        remake = _once(lambda state: head_and_diagonal(objective, state.theta, sample))
+        few = sample.n_rows == objective.data.n_rows <= _FEW_ROWS and bool((objective.ridge > 0).all())
+        make = from_rows if few else head_and_diagonal
+        metric: Metric = make(objective, theta, sample)
+        remake = _each(make, objective, sample) if few else _once(lambda state: make(objective, state.theta, sample))
     elif sample.n_rows < objective.data.n_rows:
         part = objective.on(sample)
         part.ridge = part.ridge + 1e-6
@@ -134,6 +137,11 @@ def _is_near(objective: Objective, part: Objective, theta: Array) -> bool:
     gradient = objective.value_grad(theta)[1]
     decrement = 0.5 * float(gradient @ _hessian_metric(part, theta).solve(gradient))
     return decrement < part.n_coef / part.data.n_rows
+
+
+def _each(make: Callable[..., Metric], objective: Objective, sample: Block) -> Callable[[State], Metric | None]:
+    """Make the metric again at every step until the optimum is close, as Newton's method does."""
+    return lambda state: make(objective, state.theta, sample) if state.iteration and state.decrement > 1e-8 else None
 
 
 def _once(make: Callable[[State], Metric]) -> Callable[[State], Metric | None]:
