@@ -395,7 +395,7 @@ def test_large_numbers_are_read_right(run):
 
 def test_a_line_break_in_a_cell_is_no_new_row_even_where_blocks_of_the_file_meet(run, monkeypatch):
     FRAME.assign(note="a\n" * 20 + ",").to_csv("notes.csv", index=False)
-    monkeypatch.setattr("evenodds.cli._BLOCK", 100)
+    monkeypatch.setattr("evenodds.files._BLOCK", 100)
     assert facts(run, "notes.csv", *FIT, "--drop", "note") == facts(run, "people.csv", *FIT)
 
 

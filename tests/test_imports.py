@@ -27,9 +27,10 @@ LAYERS = {
         *("advice", "coordinates", "data", "exceptions", "labels", "objective"),
         *("progress", "separation", "solvers", "table"),
     },
-    "__init__": {"exceptions", "model", "solvers"},
+    "export": {"exceptions", "model", "solvers"},
+    "__init__": {"exceptions", "export", "model", "solvers"},
 }
-FRONT = {"scratch", "demo", "plots", "export", "cli"}  # on top: these may import all but each other's business
+FRONT = {"scratch", "demo", "plots", "files", "cli"}  # on top: these may import all but each other's business
 SCRATCH_USERS = {"demo"}
 
 

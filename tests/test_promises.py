@@ -7,6 +7,7 @@ sample or a linear programme would overlook.
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.special import expit
 
 from evenodds import LogisticRegression, SeparationWarning, Status
 from oracle import newton, quiet
@@ -76,6 +77,32 @@ def test_rounding_of_the_loss_wastes_no_passes(seed):
         model = LogisticRegression(tol=tol, solver="quasi-newton", n_jobs=1).fit(X, y, sample_weight=weight)
         assert model.solution_.status is Status.CONVERGED
         assert model.solution_.passes <= model.solution_.iterations + 4, (tol, model.solution_)
+
+
+# Wide data
+
+
+@pytest.mark.parametrize("make", [np.asarray, np.asfortranarray, sp.csr_array], ids=["C", "F", "CSR"])
+@pytest.mark.parametrize(("n", "p"), [(60, 3001), (40, 30_000), (2500, 3200)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_more_columns_than_a_hessian_can_hold(weighted, n, p, make):
+    """The optimum is proved by the gradient alone: J is strongly convex, so its gap is at most sum(g_j^2) / (2 lam)."""
+    rng = np.random.default_rng(p)
+    X = (rng.random((n, p)) < 0.05) * rng.normal(1, 1, (n, p))
+    y = (X[:, 0] + 0.3 * rng.normal(size=n) > 0).astype(int)
+    weight = rng.uniform(0.5, 2, n) if weighted else np.ones(n)
+    offset = rng.normal(size=n) if weighted else np.zeros(n)
+    model = LogisticRegression(C=1).fit(make(X), y, sample_weight=weight, offset=offset)
+    assert model.solution_.status is Status.CONVERGED
+    z = X @ model.coef_[0] + model.intercept_[0] + offset
+    total = weight.sum()
+    loss = (weight @ np.logaddexp(0, np.where(y == 1, -z, z)) + 0.5 * (model.coef_**2).sum()) / total
+    residual = weight * (expit(z) - y)
+    gradient = (residual @ X + model.coef_[0]) / total
+    assert loss == pytest.approx(model.solution_.loss, rel=1e-8)
+    assert abs(residual.sum() / total) < 1e-7
+    assert gradient @ gradient * total / 2 < 1e-8
+    assert model.solution_.passes <= (20 if n < 2000 else 100)
 
 
 # Separation

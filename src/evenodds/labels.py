@@ -31,7 +31,7 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
         return quick
     try:
         check_classification_targets(y)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise EvenOddsError(f"y does not hold classes. {error}") from None
     found = np.unique(y)
     known = found if classes is None else np.unique(plain_labels(classes))

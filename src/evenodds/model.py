@@ -342,21 +342,17 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             self.n_features_in_ = X.shape[1]
             self.__dict__.pop("feature_names_in_", None)
             return X
-        if is_frame(X):
+        try:
+            if not is_frame(X):
+                checks = {"dtype": "numeric", "ensure_all_finite": False, "accept_sparse": "csr"}
+                return validate_data(self, X, reset=reset, **checks)
             array = numeric_array(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
-            if 0 in array.shape:
-                raise EvenOddsError(f"Found a frame of shape {array.shape}: at least one row and column are required.")
-            return array
-        return validate_data(
-            self,
-            X,
-            reset=reset,
-            accept_sparse="csr",
-            dtype="numeric",
-            ensure_all_finite=False,
-            accept_large_sparse=True,
-        )
+        except ValueError as error:
+            raise error if isinstance(error, EvenOddsError) else EvenOddsError(str(error)) from None
+        if 0 in array.shape:
+            raise EvenOddsError(f"Found a frame of shape {array.shape}: at least one row and column are required.")
+        return array
 
     def _read(
         self, X: Any, y: Any, sample_weight: Any, offset: Any, *, classes: Any = None, reset: bool = True

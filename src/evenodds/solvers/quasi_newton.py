@@ -22,7 +22,7 @@ from . import Metric, Status
 _MEMORY = 30
 _ARMIJO = 1e-4
 _POLISH = 1e-6  # the decrement from which steps with the last exact Hessian are as good as Newton's
-_NOTHING_LEFT = 1e-22  # the next step cannot show in an evaluation
+_NOTHING_LEFT = 1e-24  # the next step cannot show in an evaluation
 _ROUNDING = 1e-12  # of the loss: below it, sums over many rows may differ by rounding alone
 
 Evaluate = Callable[[Array], tuple[float, Array, Array | None]]

@@ -47,7 +47,7 @@ class SGD:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
                 raise EvenOddsError(f"SGD's {name} is a positive integer, got {value!r}.")
-        if not (0 < self.learning_rate < np.inf):
+        if not isinstance(self.learning_rate, int | float | np.number) or not 0 < self.learning_rate < np.inf:
             raise EvenOddsError(f"SGD's learning_rate is a positive number, got {self.learning_rate!r}.")
 
 
