@@ -105,6 +105,39 @@ def residuals(z: A, y: A, weight: A | None, m: int, r: A) -> float:
 
 
 @jit
+def scores_c(flat: A, ld: int, start: int, k: int, center: A, coef: A, z: A) -> None:
+    """Write the scores of `k` rows from row `start`, without the intercept, into `z`: four rows at a time."""
+    p = coef.size
+    # Long rows stream from memory faster one by one.
+    together = k // 4 * 4 if p < _LONG else 0
+    for i in range(0, together, 4):
+        o = (start + i) * ld
+        x0 = flat[o : o + p]
+        x1 = flat[o + ld : o + ld + p]
+        x2 = flat[o + 2 * ld : o + 2 * ld + p]
+        x3 = flat[o + 3 * ld : o + 3 * ld + p]
+        a0 = a1 = a2 = a3 = 0.0
+        for j in range(p):
+            w = coef[j]
+            c = center[j]
+            a0 += (x0[j] - c) * w
+            a1 += (x1[j] - c) * w
+            a2 += (x2[j] - c) * w
+            a3 += (x3[j] - c) * w
+        z[i] = a0
+        z[i + 1] = a1
+        z[i + 2] = a2
+        z[i + 3] = a3
+    for i in range(together, k):
+        o = (start + i) * ld
+        x0 = flat[o : o + p]
+        a0 = 0.0
+        for j in range(p):
+            a0 += (x0[j] - center[j]) * coef[j]
+        z[i] = a0
+
+
+@jit
 def rows_c(
     flat: A,
     ld: int,
@@ -126,32 +159,7 @@ def rows_c(
     for start in range(0, m, _TILE_C):
         k = min(_TILE_C, m - start)
         k4 = k // 4 * 4
-        together = k4 if p < _LONG else 0  # long rows stream from memory faster one by one
-        for i in range(0, together, 4):
-            o = (start + i) * ld
-            x0 = flat[o : o + p]
-            x1 = flat[o + ld : o + ld + p]
-            x2 = flat[o + 2 * ld : o + 2 * ld + p]
-            x3 = flat[o + 3 * ld : o + 3 * ld + p]
-            a0 = a1 = a2 = a3 = 0.0
-            for j in range(p):
-                w = coef[j]
-                c = center[j]
-                a0 += (x0[j] - c) * w
-                a1 += (x1[j] - c) * w
-                a2 += (x2[j] - c) * w
-                a3 += (x3[j] - c) * w
-            z[i] = a0
-            z[i + 1] = a1
-            z[i + 2] = a2
-            z[i + 3] = a3
-        for i in range(together, k):
-            o = (start + i) * ld
-            x0 = flat[o : o + p]
-            a0 = 0.0
-            for j in range(p):
-                a0 += (x0[j] - center[j]) * coef[j]
-            z[i] = a0
+        scores_c(flat, ld, start, k, center, coef, z)
         for i in range(k):
             z[i] += intercept
         if offset is not None:

@@ -11,8 +11,7 @@ The loop ends when the decrement g'Pg/2, which estimates how far J is above its 
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,10 +32,12 @@ class State:
     """Where the loop is: what `watch` sees each iteration, and what it returns at the end.
 
     theta, value, gradient : the last accepted point, J and its gradient there
+    pairs : the last steps, changes of the gradient, and their products
     step : the full step that is taken next; decrement : how much of J it promises to gain
-    contraction : by what factor the decrement fell in the last steps, on (geometric) average
-    surprise : by what factor it has ever risen above its lowest so far
-    slow : iterations since the decrement last fell tenfold
+    exact : whether the metric is the Hessian at theta
+    fallen : the last decrements; lowest : the least ever
+    surprise : by what factor the decrement has ever risen above its lowest
+    slow : iterations since the decrement last fell tenfold, below `milestone`
     """
 
     theta: Array
@@ -44,13 +45,16 @@ class State:
     gradient: Array
     metric: Metric
     step: Array
-    decrement: float = np.inf
-    contraction: float = 0.25
-    surprise: float = 1.0
+    decrement: float = math.inf
     iteration: int = 0
-    slow: int = 0
     exact: bool = False
     status: Status = Status.MAX_ITER
+    pairs: deque[tuple[Array, Array, float]] = field(default_factory=lambda: deque(maxlen=_MEMORY))
+    fallen: deque[float] = field(default_factory=lambda: deque(maxlen=4))
+    lowest: float = math.inf
+    milestone: float = math.inf
+    surprise: float = 1.0
+    slow: int = 0
 
     @property
     def gap(self) -> float:
@@ -64,7 +68,43 @@ class State:
             return math.inf  # rounding has the better of the metric
         if self.exact:
             return self.decrement
-        return self.surprise * self.decrement / (1 - math.sqrt(min(self.contraction, 0.95))) ** 2
+        r = (self.fallen[-1] / self.fallen[0]) ** (1 / (len(self.fallen) - 1)) if len(self.fallen) > 1 else 0.25
+        return self.surprise * self.decrement / (1 - math.sqrt(min(r, 0.95))) ** 2
+
+    def aim(self) -> None:
+        """Set the step -P g by the two-loop recursion, and the decrement."""
+        q = self.gradient.copy()
+        weights = []
+        for change, turn, curvature in reversed(self.pairs):
+            a = float(change @ q) / curvature
+            q -= a * turn
+            weights.append(a)
+        q = self.metric.solve(q)
+        for (change, turn, curvature), a in zip(self.pairs, reversed(weights), strict=True):
+            q += (a - float(turn @ q) / curvature) * change
+        self.step = -q
+        self.decrement = 0.5 * float(q @ self.gradient)
+
+    def forget(self) -> None:
+        """Aim with the metric alone."""
+        self.pairs.clear()
+        self.aim()
+
+    def take_stock(self) -> None:
+        """Note how the decrement has fallen and risen."""
+        self.fallen.append(max(self.decrement, 1e-300))
+        self.surprise = max(self.surprise, self.decrement / self.lowest)
+        self.lowest = min(self.lowest, self.decrement)
+        self.slow += 1
+        if self.decrement < 0.1 * self.milestone:
+            self.slow, self.milestone = 0, self.decrement
+
+    def move(self, theta: Array, value: float, gradient: Array) -> None:
+        """Go to a new point, and remember the way."""
+        change, turn = theta - self.theta, gradient - self.gradient
+        if not self.exact and (curvature := float(change @ turn)) > 0:
+            self.pairs.append((change, turn, curvature))
+        self.theta, self.value, self.gradient = theta, value, gradient
 
 
 Watch = Callable[[State], Status | None]
@@ -99,29 +139,19 @@ def minimize(
         value, gradient, hessian = evaluate(theta)
     first = metric if metric is not None else from_hessian(_given(hessian))
     state = State(theta, value, gradient, first, np.zeros_like(theta))
-    pairs: deque[tuple[Array, Array, float]] = deque(maxlen=_MEMORY)
-    lowest = milestone = polished = np.inf
-    fallen: deque[float] = deque(maxlen=4)
+    polished = math.inf
     for state.iteration in range(max_iter + 1):
-        if hessian is not None:
-            state.metric = from_hessian(hessian) if state.iteration else state.metric
-            pairs.clear()
         state.exact = hessian is not None
-        _aim(state, pairs)
-        if not state.decrement >= 0 and pairs:
-            pairs.clear()
-            _aim(state, pairs)
+        if hessian is not None and state.iteration:
+            state.metric = from_hessian(hessian)
+            state.pairs.clear()
+        state.aim()
+        if state.pairs and not state.decrement >= 0:
+            state.forget()
         if remake is not None and (better := remake(state)) is not None:
             state.metric = better
-            pairs.clear()
-            _aim(state, pairs)
-        fallen.append(max(state.decrement, 1e-300))
-        if len(fallen) > 1:
-            state.contraction = (fallen[-1] / fallen[0]) ** (1 / (len(fallen) - 1))
-        state.surprise = max(state.surprise, state.decrement / lowest)
-        state.slow = 0 if state.decrement < 0.1 * milestone else state.slow + 1
-        milestone = state.decrement if state.slow == 0 else milestone
-        lowest = min(lowest, state.decrement)
+            state.forget()
+        state.take_stock()
         if watch is not None and (verdict := watch(state)) is not None:
             state.status = verdict
             return state
@@ -138,19 +168,14 @@ def minimize(
         if state.iteration == max_iter:
             return state  # its status may have become CONVERGED above
         found = _search(evaluate, state)
-        if found is None and pairs:
-            pairs.clear()  # the memory misleads: try the metric alone
-            _aim(state, pairs)
+        if found is None and state.pairs:
+            state.forget()  # the memory misleads
             found = _search(evaluate, state)
         if found is None:
             state.status = Status.CONVERGED if state.gap <= target else Status.STALLED
             return state
         theta, value, gradient, hessian = found
-        if hessian is None:
-            change, turn = theta - state.theta, gradient - state.gradient
-            if (curvature := float(change @ turn)) > 0:
-                pairs.append((change, turn, curvature))
-        state.theta, state.value, state.gradient = theta, value, gradient
+        state.move(theta, value, gradient)
     return state
 
 
@@ -158,21 +183,6 @@ def _given(hessian: Array | None) -> Array:
     if hessian is None:
         raise AssertionError("a loop without a metric needs an evaluation that gives the Hessian")
     return hessian
-
-
-def _aim(state: State, pairs: Any) -> None:
-    """Set the step -P g by the two-loop recursion, and the decrement."""
-    q = state.gradient.copy()
-    weights = []
-    for change, turn, curvature in reversed(pairs):
-        a = float(change @ q) / curvature
-        q -= a * turn
-        weights.append(a)
-    q = state.metric.solve(q)
-    for (change, turn, curvature), a in zip(pairs, reversed(weights), strict=True):
-        q += (a - float(turn @ q) / curvature) * change
-    state.step = -q
-    state.decrement = 0.5 * float(q @ state.gradient)
 
 
 def _search(evaluate: Evaluate, state: State) -> tuple[Array, float, Array, Array | None] | None:
