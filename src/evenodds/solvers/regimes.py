@@ -129,7 +129,7 @@ def _sample_optimum(part: Objective) -> Array:
     """
     solver = newton if choose(part) == "newton" else quasi_newton
     inner = part.data.sample(sample_rows(part.data, part.compiled), 0)
-    return solver(part, np.zeros(part.n_coef), inner, tol=0.1, max_iter=15).theta
+    return solver(part, np.zeros(part.n_coef), inner, tol=1.0, max_iter=15).theta  # sampling errors are larger
 
 
 def _is_near(objective: Objective, part: Objective, theta: Array) -> bool:
