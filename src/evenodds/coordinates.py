@@ -24,6 +24,7 @@ from .exceptions import EvenOddsError
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
 _LEAST = 1e-303  # a deviation below it is none: the coefficient could not be represented
 _ENOUGH_ROWS = 1024  # for a centre and a scale
+_TILE_ENTRIES = 1 << 15
 _MOST_COLUMNS = 3000  # beyond which only constant columns are looked for: the factorisation would cost too much
 
 
@@ -236,9 +237,14 @@ def _exact_moments(data: Data, center: Array, unit: Array, intercept: bool) -> t
         if sp.issparse(block.X):
             X = block.X @ sp.diags_array(1 / unit)
             return weight.sum(), weight @ X, weight @ X.multiply(X)
-        deviation = (block.X - center) / unit
-        first = weight @ deviation
-        return weight.sum(), first, weight @ np.square(deviation, out=deviation)
+        first, second = np.zeros_like(center), np.zeros_like(center)
+        tile = max(64, _TILE_ENTRIES // center.size)  # so that the deviations stay in the cache
+        for k in range(0, block.n_rows, tile):
+            deviation = block.X[k : k + tile] - center
+            deviation /= unit
+            first += weight[k : k + tile] @ deviation
+            second += weight[k : k + tile] @ np.square(deviation, out=deviation)
+        return weight.sum(), first, second
 
     total, first, second = data.reduce(sums)
     shift = first / total if intercept else np.zeros_like(center)

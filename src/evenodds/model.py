@@ -153,7 +153,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the rows, not negative. A row of weight 2 is two rows, one of weight 0 none.
         offset : array-like of shape (n_samples,), optional
-            Added to the scores with a coefficient of 1, in units of log odds.
+            Added to the scores with a coefficient of 1, in units of log odds. The methods that predict leave it
+            out: add it to `decision_function` yourself.
 
         Returns
         -------

@@ -9,7 +9,7 @@
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..data import Array
@@ -44,14 +44,14 @@ class Solution:
     solver : the solver that ran
     """
 
-    theta: Array
+    theta: Array = field(repr=False)
     loss: float
     gap: float
     error: float
     passes: int
     iterations: int
     status: Status
-    history: Array
+    history: Array = field(repr=False)
     solver: str
 
 
