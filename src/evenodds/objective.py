@@ -26,6 +26,7 @@ from .data.memory import Memory
 # Entries of X from which compiled kernels pay for the import of numba and the load of the compiled code.
 COMPILED_ENTRIES = 1 << 20
 _LOADED_ENTRIES = 1 << 17
+_TILE_ENTRIES = 1 << 17
 
 
 @dataclass
@@ -84,7 +85,9 @@ class Objective:
         if self.compiled:
             coordinates = self.coordinates
             loss, gradient, hessian = self.reduce(
-                lambda block: signed_sums(SignedRows.of(block, coordinates), theta, second_order=True)
+                lambda block: _over_tiles(
+                    block, lambda tile: signed_sums(SignedRows.of(tile, coordinates), theta, second_order=True)
+                )
             )
         else:
             self.passes += 1
@@ -97,7 +100,11 @@ class Objective:
         """The Hessian alone; products of columns in `dtype`."""
         coordinates = self.coordinates
         if self.compiled:
-            (hessian,) = self.reduce(lambda block: (_hessian_sum(SignedRows.of(block, coordinates), theta, dtype),))
+            (hessian,) = self.reduce(
+                lambda block: _over_tiles(
+                    block, lambda tile: (_hessian_sum(SignedRows.of(tile, coordinates), theta, dtype),)
+                )
+            )
         else:
             self.passes += 1
             hessian = _hessian_sum(self.rows, theta, dtype)
@@ -206,6 +213,16 @@ def signed_sums(rows: SignedRows, theta: Array, *, second_order: bool = False) -
         loss = -float(losses.sum() if rows.weight is None else rows.weight @ losses)
         sums = (loss, -(weighted @ rows.D))
         return (*sums, rows.weighted_product(weighted * (1.0 - wrong))) if second_order else sums
+
+
+def _over_tiles(block: Block, function: Callable[[Block], Sums]) -> Sums:
+    """Sum over parts of a dense block, small enough for the copies that plain NumPy makes of them."""
+    if sp.issparse(block.X):
+        return function(block)
+    p = block.X.shape[1]
+    rows = max(_TILE_ENTRIES // p, 512 if p < 512 else 2048)
+    parts = [function(block.take(slice(k, k + rows))) for k in range(0, block.n_rows, rows)]
+    return tuple(sum(values[1:], start=values[0]) for values in zip(*parts, strict=True))
 
 
 def _hessian_sum(rows: SignedRows, theta: Array, dtype: Any) -> Array:

@@ -44,7 +44,7 @@ def sample_rows(data: Data, compiled: bool | None = None) -> int:
         return 20_000
     if _is_cheap(data, data.size >= COMPILED_ENTRIES if compiled is None else compiled):
         return data.n_rows
-    most = max(data.n_rows // 10, min(8 * k, data.n_rows // 2))
+    most = max(data.n_rows // 16, min(16 * k, data.n_rows // 2))  # few, as they are copied
     m = np.unique(np.geomspace(2 * k, most, 50).astype(int)) if most > 2 * k else np.array([data.n_rows])
     hessians = (1 if k >= _SINGLE else 2) * m * k
     reads = _SOLVE * m + data.n_rows * _DIGITS / np.log(m / k)
