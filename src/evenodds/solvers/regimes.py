@@ -41,7 +41,7 @@ def sample_rows(data: Data, compiled: bool | None = None) -> int:
     """Rows of the sample that coordinates, start and metric are taken from."""
     k = data.n_columns + 1
     if k > _most_full(data):
-        return 20_000
+        return 8192
     if _is_cheap(data, data.size >= COMPILED_ENTRIES if compiled is None else compiled):
         return data.n_rows
     most = max(data.n_rows // 16, min(16 * k, data.n_rows // 2))  # few, as they are copied
