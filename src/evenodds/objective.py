@@ -212,7 +212,7 @@ def signed_sums(rows: SignedRows, theta: Array, *, second_order: bool = False) -
         losses = log_expit(v)
         loss = -float(losses.sum() if rows.weight is None else rows.weight @ losses)
         sums = (loss, -(weighted @ rows.D))
-        return (*sums, rows.weighted_product(weighted * (1.0 - wrong))) if second_order else sums
+        return (*sums, rows.weighted_product(weighted * expit(v))) if second_order else sums
 
 
 def _over_tiles(block: Block, function: Callable[[Block], Sums]) -> Sums:
@@ -221,7 +221,7 @@ def _over_tiles(block: Block, function: Callable[[Block], Sums]) -> Sums:
         return function(block)
     p = block.X.shape[1]
     rows = max(_TILE_ENTRIES // p, 512 if p < 512 else 2048)
-    parts = [function(block.take(slice(k, k + rows))) for k in range(0, block.n_rows, rows)]
+    parts = [function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows)]
     return tuple(sum(values[1:], start=values[0]) for values in zip(*parts, strict=True))
 
 
