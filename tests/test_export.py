@@ -215,6 +215,7 @@ def test_where_nothing_can_be_written_the_error_names_the_path_that_was_asked_fo
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
 
 
+# Elsewhere these have another meaning, and there is nothing to keep.
 @pytest.mark.skipif(os.name != "posix", reason="permissions and links as on Unix")
 def test_a_file_that_is_replaced_keeps_its_permissions_and_links(path, tmp_path):
     model = LogisticRegression(C=1).fit(X, y)

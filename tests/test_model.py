@@ -29,6 +29,7 @@ from evenodds import SGD, CollinearWarning, EvenOddsError, LogisticRegression, S
 from oracle import newton, quiet
 
 HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
+# The library allows scikit-learn 1.8, which has nothing to test here.
 needs_callbacks = pytest.mark.skipif(not HAS_CALLBACKS, reason="scikit-learn has no callbacks before 1.9")
 
 

@@ -28,6 +28,7 @@ from .table import is_frame, numeric_array
 _PREDICT_ROWS = 1 << 16
 
 
+# scikit-learn has no types, so mypy sees bases of type Any and says so.
 class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Logistic regression for two classes, solved to a certified optimum.
 
