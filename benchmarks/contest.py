@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.problems import Array, DataSet, Problem, raw_scales
-from benchmarks.score import Judge
+from benchmarks.score import FirthJudge, Judge
 from benchmarks.solvers import DEFAULT_TOL, OURS, PEERS, SETTINGS, SOLVERS, Solver
 from benchmarks.workers import Failed, Worker
 
@@ -173,7 +173,8 @@ def contest(data: DataSet, problem: Problem, X: Any, y: Array, folder: Path, opt
             except Failed as failure:
                 outcomes[OURS.name] = str(failure)
                 entered.remove(OURS)
-        judge = Judge(X, y, np.full(X.shape[1], 1 / (problem.C * len(y))), start)
+        kind = FirthJudge if problem.firth else Judge
+        judge = kind(X, y, np.full(X.shape[1], 1 / (problem.C * len(y))), start)
         arena = Arena(problem, judge, folder, options.budget, say)
         own: list[tuple[Lane, float]] = []
         best = None

@@ -50,6 +50,7 @@ class Problem:
     target: float
     solvers: tuple[str, ...] = ()
     standardize: bool = False
+    firth: bool = False
 
 
 def dense(rows: int, columns: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -127,9 +128,12 @@ DATA = (
     DataSet("20kx1k-factors", 20_000, 1_000, factors),
     DataSet("sparse", 200_000, 50_000, text, sparse=True),
     DataSet("breast-cancer", 569, 30, breast_cancer),
+    DataSet("10kx20", 10_000, 20, dense),
+    DataSet("200kx50", 200_000, 50, dense),
 )
 
 MAXIMUM_LIKELIHOOD = ("evenodds", "newton-cholesky", "lbfgs", "glum", "statsmodels")
+FIRTH = ("evenodds", "firthmodels numba", "firthmodels numpy")
 PROBLEMS = (
     Problem("1Mx50", "1Mx50", 1.0, 1e-10),
     Problem("3Mx10", "3Mx10", 1.0, 1e-10),
@@ -141,6 +145,9 @@ PROBLEMS = (
     Problem("breast-cancer", "breast-cancer", 1.0, 1e-10),
     # statsmodels has no ridge, so it is compared here
     Problem("1Mx50-unpenalised", "1Mx50", inf, 1e-10, MAXIMUM_LIKELIHOOD),
+    # Firth's penalised likelihood
+    Problem("10kx20-firth", "10kx20", inf, 1e-10, FIRTH, firth=True),
+    Problem("200kx50-firth", "200kx50", inf, 1e-10, FIRTH, firth=True),
 )
 
 

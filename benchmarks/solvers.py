@@ -34,9 +34,10 @@ class Solver:
     prepare: Callable[[Any], Any] = as_given
     wide: bool = True
     only_unpenalised: bool = False
+    only_firth: bool = False
 
     def enters(self, problem: Problem, sparse: bool) -> bool:
-        if problem.solvers and self.name not in problem.solvers:
+        if (problem.solvers and self.name not in problem.solvers) or (self.only_firth and not problem.firth):
             return False
         return (self.wide or not sparse) and not (self.only_unpenalised and isfinite(problem.C))
 
@@ -44,7 +45,7 @@ class Solver:
 def evenodds(X: Any, y: Array, problem: Problem, tol: float) -> Fitted:
     from evenodds import LogisticRegression
 
-    model = LogisticRegression(C=problem.C, tol=tol, standardize=problem.standardize).fit(X, y)
+    model = LogisticRegression(C=problem.C, tol=tol, standardize=problem.standardize, firth=problem.firth).fit(X, y)
     return np.append(model.intercept_, model.coef_), int(model.solution_.passes)
 
 
@@ -103,6 +104,17 @@ def statsmodels(X: Any, y: Array, problem: Problem, tol: float) -> Fitted:
     return np.asarray(fitted.params), None
 
 
+def firthmodels(backend: str) -> Solver:
+    def fit(X: Any, y: Array, problem: Problem, tol: float) -> Fitted:
+        from firthmodels import FirthLogisticRegression
+
+        model = FirthLogisticRegression(backend=backend, gtol=tol, xtol=1.0, max_iter=MANY).fit(X, y)
+        return np.append(model.intercept_, model.coef_), None
+
+    tols = tuple(10.0**-k for k in range(-3, 9))  # of the sum of the rows' scores
+    return Solver(f"firthmodels {backend}", "firthmodels", fit, tols, only_firth=True)
+
+
 def with_constant(X: Any) -> Any:
     return np.column_stack([np.ones(len(X)), X])
 
@@ -121,6 +133,8 @@ PEERS = (
     liblinear(dual=True),
     Solver("statsmodels", "statsmodels", statsmodels, TENTHS[:11], with_constant, only_unpenalised=True),
     sklearn("saga", TENTHS[2:9]),
+    firthmodels("numba"),
+    firthmodels("numpy"),
 )
 SOLVERS = {solver.name: solver for solver in (OURS, *PEERS)}
 

@@ -18,7 +18,7 @@ Cells = list[list[str]]
 
 
 def machine() -> dict[str, str]:
-    packages = ("evenodds", "numpy", "scipy", "numba", "scikit-learn", "glum", "statsmodels")
+    packages = ("evenodds", "numpy", "scipy", "numba", "scikit-learn", "glum", "statsmodels", "firthmodels")
     return {
         "cpu": cpu_model(),
         "cores": str(CORES),

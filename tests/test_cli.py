@@ -112,6 +112,7 @@ def reference(frame=FRAME, y=FRAME["survived"], weight=None, **parameters):
         (("--C", "0.5", "--standardize"), {"C": 0.5, "standardize": True}),
         (("--C", "2", "--solver", "quasi-newton"), {"C": 2, "solver": "quasi-newton"}),
         (("--C", "1", "--solver", "sgd"), {"C": 1, "solver": "sgd"}),
+        (("--firth",), {"firth": True}),
     ],
 )
 def test_fit_finds_what_the_estimator_finds(run, options, parameters):
@@ -153,6 +154,7 @@ def test_fit_prints_a_table_and_says_how_good_it_is(run):
     assert re.search(r"AUC       0\.\d{4} on the training data", out)
     assert "penalty" not in out
     assert "mean log loss with its penalty" in run("fit", "people.csv", *FIT, "--C", "1")[1]
+    assert "mean log loss with Firth's penalty" in run("fit", "people.csv", *FIT, "--firth")[1]
 
 
 def test_weights_are_repeated_rows(run):
@@ -488,6 +490,8 @@ def test_a_disk_that_is_full_leaves_the_old_table_and_nothing_else(run, model, t
         (("fit", "people.csv", *FIT, "--C", "0"), "0 is not a positive number"),
         (("fit", "people.csv", *FIT, "--C", "nan"), "nan is not a positive number"),
         (("fit", "people.csv", *FIT, "--C", "x"), "'x' is not a valid float"),
+        (("fit", "people.csv", *FIT, "--C", "1", "--firth"), "--firth is a penalty of its own: leave out --C"),
+        (("fit", "people.csv", *FIT, "--solver", "sgd", "--firth"), "--firth and --solver sgd do not go together"),
         (("fit", "people.csv", *FIT, "--solver", "magic"), "'magic' is not one of"),
         (("fit", "people.csv", *FIT, "--drop", "survived"), "name the same column"),
         (("fit", "people.csv", *FIT, "--weight", "n"), "name the same column"),
@@ -511,7 +515,18 @@ def test_help_and_version(run):
     assert all(name in out for name in ("demo", "fit", "predict"))
     options = {
         "demo": ["--out"],
-        "fit": ["DATA", "--target", "--drop", "--weight", "--C", "--standardize", "--solver", "--model", "--json"],
+        "fit": [
+            "DATA",
+            "--target",
+            "--drop",
+            "--weight",
+            "--C",
+            "--standardize",
+            "--firth",
+            "--solver",
+            "--model",
+            "--json",
+        ],
         "predict": ["MODEL", "DATA", "--out"],
     }
     for command, names in options.items():

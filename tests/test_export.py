@@ -68,7 +68,7 @@ def test_a_model_comes_back_the_same(model, frame, path):
         assert back.feature_names_in_.tolist() == list(X)
     assert back.aliased_ == model.aliased_ == ()
     assert back.get_params() == model.get_params()
-    for name in ("status", "solver", "loss", "passes", "iterations"):
+    for name in ("status", "solver", "loss", "passes", "iterations", "n_rows", "total_weight"):
         assert getattr(back.solution_, name) == getattr(model.solution_, name)
     np.testing.assert_equal([back.solution_.gap, back.solution_.error], [model.solution_.gap, model.solution_.error])
     same_bits(back.predict_proba(data), model.predict_proba(data))
@@ -308,6 +308,8 @@ def drop(key):
         (put("parameters", "fit_intercept", "yes"), "\"fit_intercept\" is 'yes'"),
         (put("parameters", "random_state", "now"), "\"random_state\" is 'now'"),
         (put("parameters", "solver", "magic"), "solver is one of"),
+        (put("parameters", "firth", "flak"), "firth is one of"),
+        (put("parameters", "firth", 1), '"firth" is 1'),
         (put("parameters", "solver", {"epochs": 1}), '"batch_size" is missing'),
         (put("parameters", "solver", "epochs", 0), "SGD's epochs is a positive integer"),
         (put("parameters", "solver", "learning_rate", "fast"), "\"learning_rate\" is 'fast'"),
@@ -319,6 +321,9 @@ def drop(key):
         (put("fit", "loss", "low"), "\"loss\" is 'low'"),
         (put("fit", "passes", 1.0), '"passes" is 1.0'),
         (put("fit", "solver", None), '"solver" is None'),
+        (put("fit", "n_rows", 2.0), '"n_rows" is 2.0'),
+        (put("fit", "total_weight", None), '"total_weight" is None, and should be a finite number'),
+        (lambda record: record["fit"].pop("n_rows"), '"n_rows" is missing'),
     ],
 )
 def test_a_damaged_file_is_an_error_that_says_what_and_where(good, path, change, message):

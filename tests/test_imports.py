@@ -18,17 +18,23 @@ LAYERS = {
     "coordinates": {"data", "exceptions"},
     "objective": {"coordinates", "data", "exceptions", "kernels"},
     "solvers": {"data", "exceptions", "objective"},
-    "separation": {"data", "objective", "solvers"},
     "labels": {"data", "exceptions"},
     "advice": {"exceptions", "solvers"},
     "table": {"advice", "exceptions"},
+    "separation": {"coordinates", "data", "exceptions", "labels", "objective", "solvers", "table"},
+    "firth": {"coordinates", "data", "exceptions", "objective", "solvers"},
+    "parameters": {"exceptions", "solvers"},
     "progress": {"data", "solvers"},
     "model": {
-        *("advice", "coordinates", "data", "exceptions", "labels", "objective"),
+        *("advice", "coordinates", "data", "exceptions", "firth", "labels", "objective", "parameters"),
         *("progress", "separation", "solvers", "table"),
     },
-    "export": {"exceptions", "model", "solvers"},
-    "__init__": {"exceptions", "export", "model", "solvers"},
+    "inference": {
+        *("coordinates", "data", "exceptions", "firth", "labels", "model"),
+        *("objective", "separation", "solvers", "table"),
+    },
+    "export": {"exceptions", "model", "parameters", "solvers"},
+    "__init__": {"exceptions", "export", "inference", "model", "separation", "solvers"},
 }
 FRONT = {"scratch", "demo", "plots", "files", "cli"}  # on top: these may import all but each other's business
 SCRATCH_USERS = {"demo"}

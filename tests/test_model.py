@@ -59,7 +59,7 @@ def numbers(model):
 @pytest.mark.filterwarnings("ignore::evenodds.SeparationWarning", "ignore::evenodds.CollinearWarning")
 @parametrize_with_checks(
     [LogisticRegression(C=C, solver=solver) for solver in ("auto", "newton", "quasi-newton") for C in (np.inf, 1.0)]
-    + [LogisticRegression(C=1.0, solver="sgd")]
+    + [LogisticRegression(C=1.0, solver="sgd"), LogisticRegression(firth=True), LogisticRegression(firth="flac")]
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

@@ -3,6 +3,7 @@
 from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
 from .export import load, save
 from .model import LogisticRegression
+from .separation import Separation, find_separation
 from .solvers import Solution, Status
 from .solvers.sgd import SGD
 
@@ -13,10 +14,12 @@ __all__ = [
     "CollinearWarning",
     "EvenOddsError",
     "LogisticRegression",
+    "Separation",
     "SeparationWarning",
     "Solution",
     "Status",
     "__version__",
+    "find_separation",
     "load",
     "save",
 ]

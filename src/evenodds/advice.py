@@ -28,18 +28,19 @@ def warn_of_separation(high: Sequence[Any], low: Sequence[Any], classes: Sequenc
     _warn(
         f"The classes are separated: {what} belong to class {classes[1]!r} and never to class {classes[0]!r}. "
         "The likelihood has no maximum: the coefficients grow without end, and those reported are only where the fit "
-        "stopped. Add a ridge (for example C=1), or ask how such a column can know the answer.",
+        "stopped. Use Firth's fit, LogisticRegression(firth=True), or a ridge (for example C=1), or ask how such a "
+        "column can know the answer.",
         SeparationWarning,
     )
 
 
-def warn_of_distance(solution: Solution, tol: float, max_iter: int) -> None:
+def warn_of_distance(solution: Solution, tol: float, max_iter: int, firth: Any) -> None:
     """The fit ended before the optimum."""
     why = solution.status.value
     _warn(
         f"{why[0].upper() + why[1:]}. After {solution.iterations} iterations a coefficient can be "
         f"{solution.error:.1e} standard errors from the optimum (tol={tol:g}). "
-        f"Raise max_iter (now {max_iter}) or tol, or add a ridge (for example C=1).",
+        f"Raise max_iter (now {max_iter}) or tol{'' if firth else ', or add a ridge (for example C=1)'}.",
         ConvergenceWarning,
     )
 

@@ -99,6 +99,7 @@ def _strength(context: click.Context, parameter: click.Parameter, value: float) 
     help="Inverse strength of the ridge penalty; inf is none: maximum likelihood.",
 )
 @click.option("--standardize", is_flag=True, help="Take the penalty in standard deviations of each column.")
+@click.option("--firth", is_flag=True, help="Firth's penalty: finite, and little biased in small samples.")
 @click.option(
     "--solver",
     type=click.Choice(["auto", "newton", "quasi-newton", "sgd"]),
@@ -122,6 +123,7 @@ def fit(
     weight: str | None,
     C: float,
     standardize: bool,
+    firth: bool,
     solver: str,
     model_path: Path | None,
     as_json: bool,
@@ -138,13 +140,17 @@ def fit(
     apart = [name for name in (target, weight, *drop) if name is not None]
     if len(set(apart)) < len(apart):
         raise click.UsageError("--target, --weight and --drop name the same column.")
+    if firth and math.isfinite(C):
+        raise click.UsageError("--firth is a penalty of its own: leave out --C.")
+    if firth and solver == "sgd":
+        raise click.UsageError("--firth and --solver sgd do not go together.")
     with _progress("Reading the table"):
         table = read_table(data)
         require_columns(apart, table.column_names, data)
         X = features(table.drop(apart), data)
         y = labels(table[target], data, target)
         rows_weight = None if weight is None else numbers(table.select([weight]), data, _WEIGHT)[weight].to_numpy()
-    model = LogisticRegression(C, standardize=standardize, solver=solver)
+    model = LogisticRegression(C, standardize=standardize, firth=firth, solver=solver)
     with _progress("Fitting"):
         _fit_aloud(model, X, y, rows_weight)
         facts = _facts(model, X, y, rows_weight)
@@ -269,20 +275,26 @@ def _show(model: LogisticRegression, facts: dict[str, Any], target: str, weight:
     console.print(table)
 
     grid = Table.grid(padding=(0, 2))
-    for name, text in _summary(model.solution_, facts["training"], first, second, penalised=np.isfinite(model.C)):
+    for name, text in _summary(model.solution_, facts["training"], first, second, _penalty(model)):
         grid.add_row(f"  {name}", text)
     if weight is not None:
         grid.add_row("  weight", _printable(weight))
     console.print(grid)
 
 
+def _penalty(model: LogisticRegression) -> str:
+    if model.firth:
+        return " with Firth's penalty"
+    return " with its penalty" if np.isfinite(model.C) else ""
+
+
 def _summary(
-    solution: Solution, training: dict[str, Any], first: str, second: str, *, penalised: bool
+    solution: Solution, training: dict[str, Any], first: str, second: str, penalty: str
 ) -> Iterator[tuple[str, str]]:
     negative, positive = training["rows_of_class"]
     yield "rows", f"{training['rows']:,} ({second}: {positive:,}, {first}: {negative:,})"
     yield "fit", f"{solution.status}: {solution.iterations} iterations, {solution.passes} passes, {solution.solver}"
-    yield "loss", f"{solution.loss:.8g}, the mean log loss{' with its penalty' if penalised else ''}"
+    yield "loss", f"{solution.loss:.8g}, the mean log loss{penalty}"
     gap = f"at most {solution.gap:.1e} above the minimum ({solution.error:.1e} standard errors)"
     if solution.status is Status.SEPARATED:
         gap = "there is no minimum: the classes are separated"

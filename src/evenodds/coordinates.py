@@ -267,6 +267,7 @@ def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> N
         return np.empty(0, dtype=np.intp)
     R = scipy.linalg.qr(D, mode="r", check_finite=False)[0][: D.shape[1]]
     size = np.sqrt(np.square(R).sum(axis=0))
+    size[size == 0] = 1.0  # a column that in the sample is always at its centre
     candidates, combination = _eliminate(R / size, _DEPENDENT)
     if candidates.size == 0 or sample.n_rows == data.n_rows:
         return candidates - int(coordinates.intercept)

@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .exceptions import EvenOddsError
 from .model import LogisticRegression
+from .parameters import check_parameters
 from .solvers import Solution, Status
 from .solvers.sgd import SGD
 
@@ -36,6 +37,7 @@ _DTYPES = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)|str|object")
 _PARAMETERS = {
     "fit_intercept": (bool, int),
     "standardize": (bool, int),
+    "firth": (bool, str),
     "warm_start": (bool, int),
     "verbose": (bool, int),
     "max_iter": (int,),
@@ -193,7 +195,7 @@ def _record(model: LogisticRegression) -> dict[str, Any]:
 
 def said(solution: Solution) -> dict[str, Any]:
     """What a fit says of itself: a `Solution` without its arrays."""
-    names = ("loss", "gap", "error", "passes", "iterations", "solver")
+    names = ("loss", "gap", "error", "passes", "iterations", "solver", "n_rows", "total_weight")
     return {"status": str(solution.status), **{name: getattr(solution, name) for name in names}}
 
 
@@ -251,7 +253,7 @@ def _no_constant(token: str) -> Any:
 def _model(record: dict[str, Any]) -> LogisticRegression:
     """The fitted estimator of a record."""
     model = LogisticRegression(**_parameters(_get(record, "parameters", dict)))
-    model._check_parameters()
+    check_parameters(model)
     coef = _get(record, "coef", dict, list)
     names = list(coef) if isinstance(coef, dict) else None
     numbers = list(coef.values()) if isinstance(coef, dict) else coef
@@ -351,6 +353,8 @@ def _solution(found: dict[str, Any]) -> Solution:
         status=by_name[status],
         history=nothing,
         solver=_get(found, "solver", str),
+        n_rows=_count(found, "n_rows"),
+        total_weight=_number(_get(found, "total_weight"), '"fit", "total_weight"'),
     )
 
 

@@ -2,30 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import advice, progress
+from . import advice, firth, progress
 from .coordinates import Coordinates, Moments, choose_coordinates
 from .data import Array, Block, Data, as_data, require_finite
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, NonFiniteError
 from .labels import combine_weights, encode_labels, plain_labels, row_numbers
-from .objective import Objective, best_intercept
+from .objective import Objective, best_intercept, bounded_scores, linear_scores
+from .parameters import WithoutFirth, check_parameters, seed
 from .separation import Watch
 from .solvers import Report, Solution, Status, regimes
 from .solvers.sgd import SGD, one_epoch, sgd
 from .table import is_frame, numeric_array
-
-_PREDICT_ROWS = 1 << 16
 
 
 # scikit-learn has no types, so mypy sees bases of type Any and says so.
@@ -46,10 +42,18 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         columns as given. Without a penalty it changes nothing.
     class_weight : dict, "balanced" or None, default=None
         Factors on the weights of rows by class; "balanced" gives the classes the same total weight.
+    firth : {False, True, "flic", "flac"}, default=False
+        Firth's penalised likelihood [1]_: finite where classes are separated, and nearly without bias in small
+        samples or with rare events. With ``C=inf`` only. It moves probabilities towards 1/2, so that
+        True is for coefficients and odds ratios. For probabilities, "flic" refits the intercept, so that the mean
+        probability is the share of ``classes_[1]``, and leaves the slopes; "flac" fits anew with a column that tells
+        the rows from the pseudo-observations that Firth's penalty adds to them, which moves the slopes too and
+        predicts best of the three [2]_.
     solver : {"auto", "newton", "quasi-newton", "sgd"} or SGD, default="auto"
         "auto" takes the cheaper of the next two; ``solution_.solver`` says which. "newton" uses the exact
         Hessian at every step, "quasi-newton" a cheap metric close to it. "sgd", or an `SGD` with other
         settings, is the textbook's mini-batch gradient descent, which only approaches the optimum.
+        With `firth` the first three are one: steps in the metric of Fisher's information.
     tol : float, default=1e-4
         No coefficient is further from the optimum than `tol` of its standard error (with a penalty: of the
         standard deviation that the penalised curvature gives). Where the exact Hessian is at hand, the
@@ -81,15 +85,25 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         or constant beside the intercept. Their coefficient is 0. Only without a penalty.
     solution_ : Solution
         What the solver found and how well it knows: ``status``, ``loss``, ``gap``, ``error``, ``passes``...
+        With `firth`, ``loss`` is the negative penalised log-likelihood over the total weight; it is of Firth's
+        fit with "flic" and "flac" as well.
 
     Warns
     -----
     SeparationWarning
-        The classes are separated and there is no penalty: no finite optimum exists.
+        The classes are separated and there is no penalty: no finite optimum exists. With `firth` one does.
     CollinearWarning
         Some columns are aliased.
     ConvergenceWarning
         The fit ended before `tol` was reached.
+
+    References
+    ----------
+    .. [1] Firth, "Bias reduction of maximum likelihood estimates", Biometrika 80, 1993, section 3.3; Heinze and
+       Schemper, "A solution to the problem of separation in logistic regression", Statistics in Medicine 21, 2002,
+       section 2.
+    .. [2] Puhr, Heinze, Nold, Lusa and Geroldinger, "Firth's logistic regression with rare events: accurate effect
+       estimates and predictions?", Statistics in Medicine 36, 2017, section 2.
 
     Examples
     --------
@@ -119,6 +133,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         fit_intercept: bool = True,
         standardize: bool = False,
         class_weight: Mapping[Any, float] | str | None = None,
+        firth: bool | str = False,
         solver: str | SGD = "auto",
         tol: float = 1e-4,
         max_iter: int = 100,
@@ -131,6 +146,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         self.fit_intercept = fit_intercept
         self.standardize = standardize
         self.class_weight = class_weight
+        self.firth = firth
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
@@ -167,7 +183,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         EvenOddsError
             If the data or a parameter is wrong; the message says what, where and what to do.
         """
-        self._check_parameters()
+        check_parameters(self)
         data = self._read(X, y, sample_weight, offset)
         # Threads are ours: BLAS has small products only, where its own threads cost more than they give.
         with one_blas_thread:
@@ -175,7 +191,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         return self
 
     def _fit(self, data: Data, X: Any, y: Any) -> None:
-        sample = data.sample(regimes.sample_rows(data), self._seed())
+        sample = data.sample((firth if self.firth else regimes).sample_rows(data), seed(self.random_state))
         coordinates = choose_coordinates(
             data,
             sample,
@@ -184,12 +200,17 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             strength=self._strength(data),
             exact_mean=isinstance(self.solver, SGD) or self.solver == "sgd",
         )
-        objective = Objective(data, coordinates, self._ridge(data, coordinates))
-        if objective.n_coef == 0:
+        if coordinates.columns.size + coordinates.intercept == 0:
             raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
-        self._keep(coordinates, self._solve(objective, sample, X, y))
+        if self.firth:
+            theta, solution = self._solve_firth(firth.FirthObjective(data, coordinates), sample, X, y)
+        else:
+            solution = self._solve(Objective(data, coordinates, self._ridge(data, coordinates)), sample, X, y)
+            theta = solution.theta
+        self._keep(coordinates, theta, solution)
         progress.end_callbacks(self, X, y)
 
+    @WithoutFirth
     def partial_fit(
         self, X: Any, y: Any = None, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -210,7 +231,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         self
             The model, with ``coef_`` and ``intercept_`` moved on.
         """
-        self._check_parameters()
+        check_parameters(self)
         first = not hasattr(self, "coef_")
         if not first and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise EvenOddsError(f"classes={classes!r} differ from those of the first call, {self.classes_!r}.")
@@ -225,7 +246,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         objective = Objective(data, coordinates, self._ridge(data, coordinates))
         theta = np.zeros(objective.n_coef) if first else coordinates.from_coef(self.intercept_[0], self.coef_[0])
         config = self.solver if isinstance(self.solver, SGD) else SGD()
-        rng = np.random.default_rng([self._seed(), self._seen.calls])
+        rng = np.random.default_rng([seed(self.random_state), self._seen.calls])
         theta = one_epoch(objective, theta, config, rng)
         intercept, coef = coordinates.to_coef(theta)
         self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
@@ -248,17 +269,11 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         check_is_fitted(self)
         array = self._array(X, reset=False)
         coef = self.coef_[0]
-        with np.errstate(over="ignore", invalid="ignore"):
-            if sp.issparse(array) or array.dtype == np.float64:
-                scores = array @ coef
-            else:  # a block at a time: X is not copied to float64 as a whole
-                starts = range(0, array.shape[0], _PREDICT_ROWS)
-                scores = np.concatenate([array[k : k + _PREDICT_ROWS].astype(np.float64) @ coef for k in starts])
-        scores += self.intercept_[0]
+        scores = linear_scores(array, self.intercept_[0], coef)
         if not np.isfinite(scores).all():
             self._guarded(require_finite, as_data(array, np.zeros(array.shape[0], np.uint8)))
-            scores = _overflowing(array, coef, scores)
-        return np.asarray(scores)
+            scores = bounded_scores(array, coef, scores)
+        return scores
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The more likely class of each row.
@@ -323,21 +338,6 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         tags.classifier_tags.multi_class = False
         return tags
 
-    def _check_parameters(self) -> None:
-        if not _is_real(self.C) or not self.C >= 1e-300:
-            raise EvenOddsError(f"C is a positive number (1e-300 or more) or inf (no penalty), got {self.C!r}.")
-        if not _is_real(self.tol) or not 0 < self.tol < np.inf:
-            raise EvenOddsError(f"tol is a positive number, in standard errors, got {self.tol!r}.")
-        if not isinstance(self.max_iter, Integral) or isinstance(self.max_iter, bool) or self.max_iter < 0:
-            raise EvenOddsError(f"max_iter is an integer, 0 or more, got {self.max_iter!r}.")
-        if self.n_jobs is not None and (not isinstance(self.n_jobs, Integral) or self.n_jobs == 0):
-            raise EvenOddsError(f"n_jobs is an integer other than 0, or None for all cores, got {self.n_jobs!r}.")
-        solvers = ("auto", "newton", "quasi-newton", "sgd")
-        if not isinstance(self.solver, SGD) and self.solver not in solvers:
-            raise EvenOddsError(
-                f"solver is one of {', '.join(map(repr, solvers))} or an SGD(...), got {self.solver!r}."
-            )
-
     def _array(self, X: Any, *, reset: bool) -> Any:
         """X as a checked 2-d array or CSR matrix. Whether it is finite shows in the first read."""
         if _is_plain(X) and reset:  # spares a small fit a third of its time
@@ -394,7 +394,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         start, warm = self._start(objective, sample, isinstance(config, SGD))
         watch = Watch(objective, sample, self.tol) if not objective.ridge.any() else None
         if isinstance(config, SGD):
-            solution = sgd(objective, start, config, np.random.default_rng(self._seed()), report=report)
+            solution = sgd(objective, start, config, np.random.default_rng(seed(self.random_state)), report=report)
         else:
             solve = regimes.newton if config == "newton" else regimes.quasi_newton
             solution = solve(
@@ -407,6 +407,14 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             if not isinstance(config, SGD):
                 solution = replace(solution, status=Status.SEPARATED)
         return solution
+
+    def _solve_firth(self, objective: firth.FirthObjective, sample: Block, X: Any, y: Any) -> tuple[Array, Solution]:
+        """Firth's fit, and theta with the correction that was asked for."""
+        report = self._report(objective, "firth", X, y)
+        start, warm = self._start(objective, sample, False)
+        tol, most = self.tol, self.max_iter
+        solution = firth.solve(objective, start, sample, warm=warm, tol=tol, max_iter=most, report=report)
+        return firth.corrected(objective, solution, self.firth, tol=tol, max_iter=most)
 
     def _report(self, objective: Objective, config: Any, X: Any, y: Any) -> Report | None:
         coordinates, data = objective.coordinates, objective.data
@@ -437,10 +445,10 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         better = np.isfinite(theta).all() and objective.value_grad(theta)[0] <= objective.value_grad(cold)[0]
         return (theta, True) if better else (cold, False)
 
-    def _keep(self, coordinates: Coordinates, solution: Solution) -> None:
+    def _keep(self, coordinates: Coordinates, theta: Array, solution: Solution) -> None:
         """Set the attributes, and warn of what the user should know."""
         self.__dict__.pop("_seen", None)
-        intercept, coef = coordinates.to_coef(solution.theta)
+        intercept, coef = coordinates.to_coef(theta)
         self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
         self.n_iter_ = np.array([solution.iterations])
         self.solution_ = solution
@@ -448,7 +456,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         if self.aliased_:
             advice.warn_of_aliased(self.aliased_)
         if solution.status in (Status.MAX_ITER, Status.STALLED):
-            advice.warn_of_distance(solution, self.tol, self.max_iter)
+            advice.warn_of_distance(solution, self.tol, self.max_iter, self.firth)
 
     def _warn_of_separation(self, coordinates: Coordinates, direction: Array) -> None:
         _, slopes = coordinates.split(direction)
@@ -466,29 +474,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         names = getattr(self, "feature_names_in_", None)
         return int(column) if names is None else str(names[column])
 
-    def _seed(self) -> int:
-        if self.random_state is None or isinstance(self.random_state, Integral):
-            return int(self.random_state or 0)
-        try:
-            return int(check_random_state(self.random_state).randint(2**31 - 1))
-        except ValueError as error:
-            raise EvenOddsError(f"random_state: {error}") from None
-
-
-def _overflowing(X: Any, coef: Array, scores: Array) -> Array:
-    """Scores with those that overflowed replaced by the largest number of the right sign."""
-    bad = np.flatnonzero(~np.isfinite(scores))
-    small = 2.0**-600
-    rows = X[bad].astype(np.float64) * small
-    signs = np.sign(rows @ (coef * small))
-    scores[bad] = signs * np.finfo(np.float64).max
-    return scores
-
 
 def _is_plain(X: Any) -> bool:
     """Whether X needs none of scikit-learn's checks: a 2-d array of floats, with rows and columns."""
     return type(X) is np.ndarray and X.ndim == 2 and X.dtype in (np.float64, np.float32) and X.size > 0
-
-
-def _is_real(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)

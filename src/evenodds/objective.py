@@ -12,12 +12,12 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.lib.stride_tricks import as_strided
-from scipy.special import expit, log_expit
+from scipy.special import expit
 
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, require_finite
@@ -27,6 +27,7 @@ from .data.memory import Memory
 COMPILED_ENTRIES = 1 << 20
 _LOADED_ENTRIES = 1 << 17
 _TILE_ENTRIES = 1 << 17
+_SCORED_ROWS = 1 << 16
 
 
 @dataclass
@@ -85,7 +86,7 @@ class Objective:
         if self.compiled:
             coordinates = self.coordinates
             loss, gradient, hessian = self.reduce(
-                lambda block: _over_tiles(
+                lambda block: over_tiles(
                     block, lambda tile: signed_sums(SignedRows.of(tile, coordinates), theta, second_order=True)
                 )
             )
@@ -101,7 +102,7 @@ class Objective:
         coordinates = self.coordinates
         if self.compiled:
             (hessian,) = self.reduce(
-                lambda block: _over_tiles(
+                lambda block: over_tiles(
                     block, lambda tile: (_hessian_sum(SignedRows.of(tile, coordinates), theta, dtype),)
                 )
             )
@@ -148,7 +149,7 @@ class SignedRows:
     """Rows as plain NumPy works on them: margins v = D theta + offset, large where the row is well classified.
 
     D : (m, k) the columns of theta, the intercept's first, each row times s = 2y - 1; dense or CSR
-    work : room for a scaled copy of a dense D, as the allocation would take as long as the scaling
+    work : room for a scaled copy of a dense D in C order, as the allocation would take as long as the scaling
     """
 
     D: Any
@@ -162,8 +163,8 @@ class SignedRows:
         return SignedRows(self.D[k], weight, None if self.offset is None else self.offset[k], None)
 
     @classmethod
-    def of(cls, block: Block, coordinates: Coordinates) -> "SignedRows":
-        """The rows of a block."""
+    def of(cls, block: Block, coordinates: Coordinates, order: Literal["C", "F"] = "C") -> "SignedRows":
+        """The rows of a block; dense ones in C order, or in F order, in which they are sooner scaled."""
         sign = np.where(block.y > 0, 1.0, -1.0)
         first = int(coordinates.intercept)
         if sp.issparse(block.X):
@@ -171,19 +172,33 @@ class SignedRows:
             D = sp.hstack([np.ones((block.n_rows, 1)), D], format="csr") if first else D
             D = sp.diags_array(sign) @ D
         else:
-            D = np.empty((block.n_rows, first + coordinates.columns.size))
+            D = np.empty((block.n_rows, first + coordinates.columns.size), order=order)
             D[:, :first] = 1.0
             coordinates.design(block, out=D[:, first:])
             D *= sign[:, None]
         offset = None if block.offset is None else block.offset * sign
-        return cls(D, block.weight, offset, None if sp.issparse(D) else np.empty_like(D))
+        return cls(D, block.weight, offset, None if sp.issparse(D) or order == "F" else np.empty_like(D))
 
-    def curvature(self, theta: Array) -> Array:
-        """s p (1 - p) of each row."""
+    def margins(self, theta: Array) -> Array:
+        """The v of each row."""
         v = self.D @ theta
         if self.offset is not None:
             v += self.offset
+        return np.asarray(v)
+
+    def losses(self, theta: Array) -> tuple[float, Array, Array]:
+        """The loss, -log(sigmoid(v)), summed, and sigmoid(-v) and sigmoid(v) of each row, all exact at any v."""
+        v = self.margins(theta)
         t = np.exp(-np.abs(v))
+        losses = np.log1p(t) - np.minimum(v, 0.0)
+        larger = 1.0 / (1.0 + t)
+        smaller = t * larger
+        loss = float(losses.sum() if self.weight is None else self.weight @ losses)
+        return loss, np.where(v < 0, larger, smaller), np.where(v < 0, smaller, larger)
+
+    def curvature(self, theta: Array) -> Array:
+        """s p (1 - p) of each row."""
+        t = np.exp(-np.abs(self.margins(theta)))
         h: Array = t / (1.0 + t) ** 2
         return h if self.weight is None else h * self.weight
 
@@ -200,27 +215,25 @@ class SignedRows:
 def signed_sums(rows: SignedRows, theta: Array, *, second_order: bool = False) -> Sums:
     """Loss, its gradient by theta and, if asked, its Hessian, summed over rows: plain NumPy.
 
-    The loss of a row is -log(sigmoid(v)), its derivative by v is -sigmoid(-v), and its curvature
-    sigmoid(v) sigmoid(-v); SciPy has the first two exact at any v.
+    The derivative of a row's loss by v is -sigmoid(-v), and its curvature sigmoid(v) sigmoid(-v).
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        v = rows.D @ theta
-        if rows.offset is not None:
-            v += rows.offset
-        wrong = expit(-v)
+        loss, wrong, right = rows.losses(theta)
         weighted = wrong if rows.weight is None else rows.weight * wrong
-        losses = log_expit(v)
-        loss = -float(losses.sum() if rows.weight is None else rows.weight @ losses)
         sums = (loss, -(weighted @ rows.D))
-        return (*sums, rows.weighted_product(weighted * expit(v))) if second_order else sums
+        return (*sums, rows.weighted_product(weighted * right)) if second_order else sums
 
 
-def _over_tiles(block: Block, function: Callable[[Block], Sums]) -> Sums:
-    """Sum over parts of a dense block, small enough for the copies that plain NumPy makes of them."""
-    if sp.issparse(block.X):
-        return function(block)
-    p = block.X.shape[1]
-    rows = max(_TILE_ENTRIES // p, 512 if p < 512 else 2048)
+def over_tiles(block: Block, function: Callable[[Block], Sums], rows: int = 0) -> Sums:
+    """Sum over parts of a block, small enough for the copies that plain NumPy makes of them.
+
+    rows : of a part; 0 for what suits a dense block (a sparse one is not parted)
+    """
+    if not rows:
+        if sp.issparse(block.X):
+            return function(block)
+        p = block.X.shape[1]
+        rows = max(_TILE_ENTRIES // p, 512 if p < 512 else 2048)
     parts = [function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows)]
     return tuple(sum(values[1:], start=values[0]) for values in zip(*parts, strict=True))
 
@@ -307,3 +320,24 @@ def best_intercept(data: Data, sample: Block) -> float:
     from scipy.optimize import brentq  # slow to import, and seldom needed
 
     return float(brentq(excess, low - 1e-6, high + 1e-6))
+
+
+def linear_scores(X: Any, intercept: float, coef: Array) -> Array:
+    """b + x w of each row of an array or a CSR matrix. They are not finite where they overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if sp.issparse(X) or X.dtype == np.float64:
+            scores = X @ coef
+        else:  # a block at a time: X is not copied to float64 as a whole
+            starts = range(0, X.shape[0], _SCORED_ROWS)
+            scores = np.concatenate([X[k : k + _SCORED_ROWS].astype(np.float64) @ coef for k in starts])
+        scores += intercept
+    return np.asarray(scores)
+
+
+def bounded_scores(X: Any, coef: Array, scores: Array) -> Array:
+    """Scores of finite rows, with those that overflowed replaced by the largest number of the right sign."""
+    bad = np.flatnonzero(~np.isfinite(scores))
+    small = 2.0**-600
+    signs = np.sign(X[bad].astype(np.float64) * small @ (coef * small))
+    scores[bad] = signs * np.finfo(np.float64).max
+    return scores

@@ -35,6 +35,7 @@ class Memory:
         offset: Array | None = None,
         *,
         n_jobs: int | None = None,
+        n_classes: int = 2,
     ) -> None:
         self._kept: NDArray[np.intp] | None = None
         if weight is not None and not weight.all():
@@ -50,7 +51,7 @@ class Memory:
         self._X, self._y, self._weight, self._offset = X, codes, weight, offset
         self.n_rows, self.n_columns = X.shape
         self.size = int(X.nnz) if self.sparse else self.n_rows * self.n_columns
-        self.class_weights = _class_weights(codes, weight)
+        self.class_weights = _class_weights(codes, weight, n_classes)
         self._bounds = _sparse_bounds(X) if self.sparse else _dense_bounds(self.n_rows, self.n_columns)
         self.n_jobs = n_jobs
         n_blocks = len(self._bounds) - 1
@@ -65,7 +66,7 @@ class Memory:
         numbers = range(len(self._bounds) - 1)
         with one_blas_thread:
             mapped = map if self._n_threads <= 1 else _pool(self._n_threads).map
-            return _add(mapped(one, numbers))
+            return add_up(mapped(one, numbers))
 
     def blocks(self) -> Iterator[Block]:
         """All rows as one block."""
@@ -80,7 +81,7 @@ class Memory:
         if n >= self.n_rows:
             return self._rows(0, self.n_rows)
         rng = np.random.default_rng(rng)
-        ones = int(np.count_nonzero(self._y))
+        ones = int(np.count_nonzero(self._y))  # of more than two classes, those that are not the first
         rare = 1 if 2 * ones <= self.n_rows else 0
         n_rare = min(ones, self.n_rows - ones)
         if 10 * n_rare >= self.n_rows:
@@ -107,9 +108,9 @@ class Memory:
         return Block(X if self.sparse else _readable(X), self._y[start:stop], weight, offset)
 
 
-def _class_weights(codes: NDArray[np.integer[Any]], weight: Array | None) -> Array:
-    if weight is not None:
-        return np.bincount(codes, weights=weight, minlength=2).astype(np.float64)
+def _class_weights(codes: NDArray[np.integer[Any]], weight: Array | None, n_classes: int) -> Array:
+    if weight is not None or n_classes > 2:
+        return np.bincount(codes, weights=weight, minlength=n_classes).astype(np.float64)
     ones = np.count_nonzero(codes)
     return np.array([codes.size - ones, ones], dtype=np.float64)
 
@@ -171,7 +172,8 @@ def _spread(n_rows: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return ((np.arange(n) + rng.random(n)) * (n_rows / max(n, 1))).astype(np.int64)
 
 
-def _add(results: Iterator[Sums]) -> Sums:
+def add_up(results: Iterator[Sums]) -> Sums:
+    """The sum of several, in their order."""
     total = list(next(results))
     for result in results:
         for k, value in enumerate(result):

@@ -42,6 +42,8 @@ class Solution:
     status : a `Status`
     history : the mean loss after each read of the data (each epoch for SGD)
     solver : the solver that ran
+    n_rows : rows with a weight
+    total_weight : S, the sum of their weights
     """
 
     theta: Array = field(repr=False)
@@ -53,6 +55,8 @@ class Solution:
     status: Status
     history: Array = field(repr=False)
     solver: str
+    n_rows: int
+    total_weight: float
 
 
 class Metric(Protocol):

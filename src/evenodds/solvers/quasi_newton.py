@@ -123,6 +123,7 @@ def minimize(
     still_moves: Callable[[State], bool],
     remake: Remake | None = None,
     watch: Watch | None = None,
+    size: float = 0.0,
 ) -> State:
     """Minimise J from `theta` until the gap is at most `target`.
 
@@ -132,6 +133,7 @@ def minimize(
     still_moves : whether the step is too long for the decrement to mean what it says
     remake : asked each iteration for a better metric, or None to keep the one there is
     watch : called each iteration; a status that it returns ends the loop
+    size : of the terms of J, where these may cancel: what its rounding errors are measured by, if larger than J
     """
     value, gradient, hessian = evaluate(theta)
     if not np.isfinite(value):  # a start that overflows, from a fit of other data
@@ -167,10 +169,11 @@ def minimize(
             polished = before
         if state.iteration == max_iter:
             return state  # its status may have become CONVERGED above
-        found = _search(evaluate, state)
+        rounding = _ROUNDING * max(abs(state.value), size)
+        found = _search(evaluate, state, rounding)
         if found is None and state.pairs:
             state.forget()  # the memory misleads
-            found = _search(evaluate, state)
+            found = _search(evaluate, state, rounding)
         if found is None:
             state.status = Status.CONVERGED if state.gap <= target else Status.STALLED
             return state
@@ -185,7 +188,7 @@ def _given(hessian: Array | None) -> Array:
     return hessian
 
 
-def _search(evaluate: Evaluate, state: State) -> tuple[Array, float, Array, Array | None] | None:
+def _search(evaluate: Evaluate, state: State, rounding: float) -> tuple[Array, float, Array, Array | None] | None:
     """Backtrack from the full step until J falls enough; None if it never does.
 
     Where differences of J are rounding, a slope that shrinks is accepted instead (the approximate
@@ -194,7 +197,6 @@ def _search(evaluate: Evaluate, state: State) -> tuple[Array, float, Array, Arra
     slope = float(state.gradient @ state.step)
     if not slope < 0:
         return None
-    rounding = _ROUNDING * abs(state.value)
     t = 1.0
     for _ in range(30):
         theta = state.theta + t * state.step

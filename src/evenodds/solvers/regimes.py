@@ -106,7 +106,7 @@ def quasi_newton(
         part = objective.on(sample)
         part.ridge = part.ridge + 1e-6
         if sample.n_rows >= _ENOUGH * objective.n_coef:
-            theta = theta if warm and _is_near(objective, part, theta) else _sample_optimum(part)
+            theta = theta if warm and _is_near(objective, part, theta) else sample_optimum(part)
         metric = _hessian_metric(part, theta)
     else:
         metric = _hessian_metric(objective, theta)
@@ -121,7 +121,7 @@ def _hessian_metric(objective: Objective, theta: Array) -> Metric:
     return Cholesky(objective.hessian(theta, dtype))
 
 
-def _sample_optimum(part: Objective) -> Array:
+def sample_optimum(part: Objective) -> Array:
     """The optimum on a sample of the rows.
 
     The caller has added a ridge far below sampling error, which keeps a sample finite whose classes are
@@ -129,7 +129,13 @@ def _sample_optimum(part: Objective) -> Array:
     """
     solver = newton if choose(part) == "newton" else quasi_newton
     inner = part.data.sample(sample_rows(part.data, part.compiled), 0)
-    return solver(part, np.zeros(part.n_coef), inner, tol=1.0, max_iter=15).theta  # sampling errors are larger
+    tol = 0.5  # sampling errors are larger, and more digits no help
+    enough = tol**2 / (2 * part.total_weight)
+
+    def watch(state: State) -> Status | None:
+        return Status.CONVERGED if state.gap <= enough else None
+
+    return solver(part, np.zeros(part.n_coef), inner, tol=tol, max_iter=15, watch=watch).theta
 
 
 def _is_near(objective: Objective, part: Objective, theta: Array) -> bool:
@@ -190,7 +196,7 @@ def _run(
     def look(state: State) -> Status | None:
         nonlocal exact
         exact = exact or (rescue and state.slow > _PATIENCE)
-        if report is not None and report(state.iteration, state.value, _error(objective, state.gap), state.theta):
+        if report is not None and report(state.iteration, state.value, error(objective, state.gap), state.theta):
             return Status.STOPPED
         return watch(state) if watch is not None else None
 
@@ -207,16 +213,23 @@ def _run(
         remake=remake,
         watch=look,
     )
+    return record(name, objective, state, history)
+
+
+def record(name: str, objective: Objective, state: State, history: list[float]) -> Solution:
+    """The solution that a loop has come to."""
     return Solution(
         theta=state.theta,
         loss=state.value,
         gap=state.gap,
-        error=_error(objective, state.gap),
+        error=error(objective, state.gap),
         passes=objective.passes,
         iterations=state.iteration,
         status=state.status,
         history=np.array(history),
         solver=name,
+        n_rows=objective.data.n_rows,
+        total_weight=objective.total_weight,
     )
 
 
@@ -231,5 +244,6 @@ def still_moves(objective: Objective, state: State) -> bool:
     return flat and objective.largest_move(state.step) >= 0.1
 
 
-def _error(objective: Objective, gap: float) -> float:
+def error(objective: Objective, gap: float) -> float:
+    """A gap in standard errors."""
     return float(np.sqrt(2 * objective.total_weight * max(gap, 0.0)))

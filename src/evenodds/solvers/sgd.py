@@ -79,6 +79,8 @@ def sgd(
         status=status,
         history=np.array(history),
         solver="sgd",
+        n_rows=objective.data.n_rows,
+        total_weight=objective.total_weight,
     )
 
 

@@ -1,10 +1,9 @@
-"""Which columns separate the classes, so that the likelihood has no maximum.
+"""A fit looks on for separation, and names the columns that tell the classes apart.
 
-Without a penalty the loss is bounded below by a limit that no finite theta reaches exactly when there is
-a direction d with s_i x_i d >= 0 for all rows and > 0 for some (s = 2y - 1; Albert and Anderson,
-Biometrika 71, 1984). Such a d with the least sum of |d_j| and a mean of s_i x_i d of 1 is found by a linear
-programme (HiGHS, in SciPy) on a few hundred rows; the rows that it violates are added until there are
-none, or until the rows at hand have no such d, which proves that the classes overlap.
+A direction d with s_i x_i d >= 0 for all rows, the least sum of |d_j| and a mean of s_i x_i d of 1 is found by a linear
+programme (HiGHS, in SciPy) on a few hundred rows; the rows that it violates are added until there are none, or until
+the rows at hand have no such d, which proves that the classes overlap. It is one direction of many, with few columns:
+enough to stop a fit, at less cost than the answer in full (`recession`).
 
 The programme's tolerance is far above rounding, so its answer is only a guess at which rows lie on or near
 the boundary. These are settled among themselves, in units of their own differences, and the direction is
@@ -19,11 +18,14 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from .data import Array, Block, Sums
-from .objective import Objective, SignedRows
-from .solvers import Status
-from .solvers.quasi_newton import State
-from .solvers.regimes import still_moves
+from ..data import Array, Block, Sums
+from ..exceptions import EvenOddsError
+from ..objective import Objective, SignedRows
+from ..solvers import Status
+from ..solvers.quasi_newton import State
+from ..solvers.regimes import still_moves
+from .cone import rounding
+from .recession import separation_of
 
 _ROUNDS = 50
 _MOST_COEF = 1000  # beyond which the programme would cost too much: only complete separation is seen
@@ -136,18 +138,14 @@ def _programme(rows: Array, mean: Array) -> Array | None:
 
 def _certain_signs(objective: Objective, direction: Array) -> Array:
     """+1 or -1 where all directions that separate have that sign or 0; if there is none, the direction given."""
-    first, k = int(objective.coordinates.intercept), objective.n_coef
-    from scipy.optimize import linprog
-
-    rows = _dense(objective.rows.D)
-    bounds = (-rows, np.zeros(len(rows)))
-    signs = np.zeros(k)
-    for j in range(first, k):
-        axis = np.zeros(k)
-        axis[j] = 1.0
-        reach = [linprog(-side * axis, *bounds, bounds=(-1, 1), method="highs") for side in (1, -1)]
-        up, down = (0.0 if answer.fun is None else -answer.fun for answer in reach)
-        signs[j] = float(up > 1e-6) - float(down > 1e-6)
+    coordinates = objective.coordinates
+    try:
+        infinite = separation_of(objective.data, coordinates).infinite
+    except EvenOddsError:  # too close to rounding for an answer in full
+        return direction
+    first = int(coordinates.intercept)
+    slopes = infinite[first:][coordinates.columns]
+    signs = np.concatenate([np.zeros(first), np.where(np.isinf(slopes), np.sign(slopes), 0.0)])
     return signs if signs.any() else direction
 
 
@@ -171,14 +169,9 @@ def _settle(rows: Array, guess: Array, mean: Array) -> Array | None:
         direction = np.where(np.abs(direction) > 1e-9 * np.abs(direction).max(initial=0.0), direction, 0.0)
         margins, size = rows @ direction, np.abs(rows) @ np.abs(direction)
         # Strictly positive somewhere: perhaps only on rows that are not at hand, so the mean over all has to show it.
-        if (margins >= -_rounding(rows) * size).all() and mean @ direction > 1e-9 * (np.abs(mean) @ np.abs(direction)):
+        if (margins >= -rounding(rows) * size).all() and mean @ direction > 1e-9 * (np.abs(mean) @ np.abs(direction)):
             return direction
     return None
-
-
-def _rounding(rows: Any) -> float:
-    """A margin below this share of sum |x_j d_j| is zero but for rounding."""
-    return 2.0**-52 * (int(rows.shape[1]) + 4)
 
 
 def _column_sums(D: Any) -> Array:
@@ -195,7 +188,7 @@ def _violators(objective: Objective, direction: Array, *, strict: bool = False, 
         D = SignedRows.of(block, objective.coordinates).D
         margins = D @ direction
         size = abs(D) @ np.abs(direction)
-        zero = _rounding(D) * size
+        zero = rounding(D) * size
         bad = np.flatnonzero(margins <= zero if strict else margins < -zero)
         worst = bad[np.argsort(margins[bad])[:most]]
         return [_dense(D[worst])], bad.size

@@ -1,0 +1,147 @@
+"""Which columns separate the classes, so that the likelihood has no maximum.
+
+`Watch` asks while a fit runs, `find_separation` answers in full, `separation_of` does so for a home of data. Without a
+penalty the loss has no minimum exactly when some direction d has s_i x_i d >= 0 on all rows and > 0 on some, s = 2y - 1
+(Albert and Anderson, Biometrika 71, 1984).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_array
+
+from ..coordinates import choose_coordinates
+from ..data import Array, as_data, require_finite
+from ..exceptions import EvenOddsError, NonFiniteError
+from ..labels import combine_weights, encode_labels
+from ..solvers.regimes import sample_rows
+from ..table import is_frame, numeric_array
+from .recession import Recession, separation_of
+from .watch import Watch
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Whether the classes are separated, and what that does to a fit by maximum likelihood.
+
+    Attributes
+    ----------
+    kind : {"overlap", "quasi-complete", "complete"}
+        Complete: some direction has all rows of a class strictly on its side. Quasi-complete: some rows of both
+        classes are on the boundary. Overlap: no direction separates, and all coefficients are finite.
+    infinite : dict
+        For the coefficients that are infinite, by name: inf, -inf, or nan where the data do not determine the sign
+        (as for columns that repeat one another), and, where more than 200 coefficients are free of one another, nan
+        for all, as signs are not looked for.
+    rows : ndarray of int
+        The numbers, counted from 0, of the rows that are strictly on their side. Their fitted probability is 0 or 1.
+    direction : ndarray of shape (k,)
+        Coefficients, in the order of `names`, whose scores are zero on the boundary, and on `rows` positive for the
+        second class, negative for the first.
+    names : tuple of str
+        "(intercept)", if there is one, and the columns.
+    classes : ndarray of shape (2,)
+    """
+
+    kind: str
+    infinite: dict[str, float]
+    rows: NDArray[np.intp]
+    direction: Array
+    names: tuple[str, ...]
+    classes: NDArray[Any]
+
+    def __str__(self) -> str:
+        if self.kind == "overlap":
+            return "The classes overlap: the maximum-likelihood estimate is finite."
+        first, second = map(repr, self.classes.tolist())
+        rows = "all rows" if self.kind == "complete" else f"{len(self.rows)} row{'s' if len(self.rows) > 1 else ''}"
+        lines = [f"The classes are separated, {self.kind}ly: the columns tell class {second} from {first} in {rows}."]
+        for end, test in (
+            ("+inf", np.isposinf),
+            ("-inf", np.isneginf),
+            ("infinity, the sign not determined", np.isnan),
+        ):
+            names = [name for name, sign in self.infinite.items() if test(sign)]
+            if names:
+                shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+                lines.append(f"Going to {end}: {shown}.")
+        lines.append(
+            "The maximum-likelihood estimate does not exist. Use Firth's fit, LogisticRegression(firth=True), or a "
+            "ridge, for example C=1; or ask how such columns can know the answer."
+        )
+        return "\n".join(lines)
+
+
+def find_separation(
+    X: Any, y: Any, sample_weight: ArrayLike | None = None, *, fit_intercept: bool = True
+) -> Separation:
+    """Whether columns separate the classes, and which coefficients that makes infinite.
+
+    Parameters
+    ----------
+    X : array, frame or sparse matrix of shape (n_samples, n_features)
+        As for `LogisticRegression.fit`.
+    y : array-like of shape (n_samples,)
+        Labels with two different values.
+    sample_weight : array-like of shape (n_samples,), optional
+        Rows of weight 0 are left out; other weights change nothing.
+    fit_intercept : bool, default=True
+        Whether the scores have an intercept.
+
+    Returns
+    -------
+    Separation
+
+    Raises
+    ------
+    EvenOddsError
+        If the data are wrong, or too wide or too close to rounding for a certain answer.
+
+    Examples
+    --------
+    >>> from evenodds import find_separation
+    >>> found = find_separation([[1, 3], [2, 0], [3, -1], [3, 4], [3, 1], [4, 0], [5, 2]], [0, 0, 0, 0, 1, 1, 1])
+    >>> found.kind, found.infinite
+    ('quasi-complete', {'(intercept)': -inf, 'x0': inf})
+    """
+    if y is None:
+        raise EvenOddsError("find_separation requires y to be passed, but the target y is None. Pass the labels.")
+    array, names = _read(X)
+    classes, codes = encode_labels(y, array.shape[0])
+    data = as_data(array, codes, combine_weights(sample_weight, None, codes, classes))
+    if not data.class_weights.all():
+        empty = classes.tolist()[int(np.argmin(data.class_weights))]
+        raise EvenOddsError(f"All rows of class {empty!r} have weight 0: two classes are needed.")
+    try:
+        require_finite(data)
+    except NonFiniteError as error:
+        name = names[error.column] if is_frame(X) else None
+        raise NonFiniteError(error.row, error.column, error.value, name) from None
+    sample = data.sample(sample_rows(data), 0)
+    coordinates = choose_coordinates(data, sample, intercept=fit_intercept, standardize=False, strength=0.0)
+    if not fit_intercept and coordinates.columns.size == 0:
+        raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
+    found = separation_of(data, coordinates)
+    names = ("(intercept)", *names) if fit_intercept else names
+    infinite = {name: float(sign) for name, sign in zip(names, found.infinite, strict=True) if sign != 0}
+    return Separation(found.kind, infinite, found.rows, found.direction, names, classes)
+
+
+def _read(X: Any) -> tuple[Any, tuple[str, ...]]:
+    """X as an array or CSR matrix, and the names of its columns."""
+    try:
+        array = numeric_array(X) if is_frame(X) else check_array(X, accept_sparse="csr", ensure_all_finite=False)
+    except ValueError as error:
+        raise error if isinstance(error, EvenOddsError) else EvenOddsError(str(error)) from None
+    if 0 in array.shape:
+        raise EvenOddsError(f"Found a frame of shape {array.shape}: at least one row and column are required.")
+    names = nw.from_native(X, eager_only=True).columns if is_frame(X) else []
+    if not names or not all(isinstance(name, str) for name in names):
+        names = [f"x{k}" for k in range(array.shape[1])]
+    return array, tuple(names)
+
+
+__all__ = ["Recession", "Separation", "Watch", "find_separation", "separation_of"]

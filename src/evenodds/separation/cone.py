@@ -1,0 +1,296 @@
+"""The cone {d : rows @ d >= 0} of a few rows in memory: which of them a direction in it can make positive.
+
+By Tucker's theorem the rows fall into two parts. Some d of the cone is positive on all rows of the first part and zero
+on the second; and the second part balances: lambda' rows = 0 for some positive lambda, so that no d of the cone is
+other than zero there. Both are looked for, and an answer is given only where both are found.
+
+A linear programme (HiGHS) guesses the parts. Its tolerance is far above rounding, so that rows which seem to lie on
+the boundary may be apart by less. These are taken as the unit of measure, by a singular value decomposition of their
+own, and the programme is asked again, until the parts are proved.
+
+That rows balance is proved by a logistic fit, whose gradient is sum_i lambda_i rows_i with lambda = sigmoid(-margin).
+Regress 1 on the rows with weights lambda: where all fitted values are below 1, the lambda_i (1 - fitted_i) are positive
+and balance the rows exactly.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.special import expit, log_expit
+
+from ..data import Array
+from ..exceptions import EvenOddsError
+
+Mask = NDArray[np.bool_]
+
+EXACT = 1e-14  # what is smaller, beside rows of size 1, is rounding: about 50 units in the last place
+_CLEAR = 1e-3  # a margin above it is beyond the tolerance of the programme, 1e-7
+_BOX = 1e4  # the largest entry of a direction in the programme
+_SMALL = (1e-3, 1e-3, 1.0, 1.0, 30.0, 1e-1)  # up to which a margin is small, one attempt after another
+_QUICK = 30  # steps of a fit that most rows that balance need less of
+_PATIENT = 60  # classes that overlap by 1e-14 only have a fit with margins of 35, about a step each
+_SHORT = 3.0  # the move of a margin from which a fit is too far from its end for the proof to be tried
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A direction of the cone that is positive on as many rows as any can be.
+
+    direction : (k,) zero if none is
+    strict : (m,) the rows on which it is positive
+    null : (k, q) orthonormal, the directions that are zero on all other rows; the cone lies in their span
+    basis : (k, q) of the same span, in which the cone is not narrow
+    """
+
+    direction: Array
+    strict: Mask
+    null: Array
+    basis: Array
+
+
+def support(rows: Array, exact: float = EXACT) -> Face:
+    """The face of the rows, each of which may be repeated.
+
+    exact : the share of a row's size below which its entries are rounding
+
+    Raises
+    ------
+    EvenOddsError
+        If rounding leaves no certain answer.
+    """
+    strict = np.asarray(rows.any(axis=1))
+    unique, inverse = np.unique(normalised(rows[strict]), axis=0, return_inverse=True)
+    if len(unique) == 0:
+        free = np.eye(rows.shape[1])
+        return Face(np.zeros(rows.shape[1]), strict, free, free)
+    face = _support(unique, exact)
+    strict[strict] = face.strict[inverse.ravel()]
+    return Face(face.direction, strict, face.null, face.basis)
+
+
+def _support(rows: Array, exact: float) -> Face:
+    units = np.ones(len(rows), dtype=bool)
+    for attempt, small in enumerate(_SMALL):
+        basis, seen, noise = _in_units_of(rows, units, exact)
+        fit = fitted(seen, _PATIENT if attempt else _QUICK, noise, alert=True)
+        if fit.guess is not None:
+            face = _proved(rows, seen @ fit.guess <= _CLEAR, basis @ fit.guess, exact)
+            if face is not None:
+                return face
+            fit = fitted(seen, _PATIENT, noise)
+        if fit.balanced:
+            return _none(rows, exact)
+        guess, weight = _widest(seen)
+        near = seen @ guess <= _CLEAR
+        if near.all() and _proves_balance(seen, weight, noise):
+            return _none(rows, exact)
+        for inward in (False, True):
+            inside = _most_inward(seen, near) if inward and not near.all() else guess
+            face = _proved(rows, near, basis @ inside, exact)
+            if face is not None:
+                return face
+        units = seen @ guess <= small
+    raise EvenOddsError(
+        "Whether the classes are separated cannot be told: rows of both are closer to one another than the numbers "
+        "are exact. Round the columns to the digits that mean something, or drop columns that nearly repeat others."
+    )
+
+
+def _none(rows: Array, exact: float) -> Face:
+    """The face of rows that balance."""
+    null = _decomposed(rows, exact)[3]
+    return Face(np.zeros(rows.shape[1]), np.zeros(len(rows), dtype=bool), null, null)
+
+
+def _balances(rows: Array, exact: float) -> bool:
+    """Whether the rows are proved to balance: by a fit, or by the multipliers of the programme."""
+    return fitted(rows, _PATIENT, exact).balanced or _proves_balance(rows, _widest(rows)[1], exact)
+
+
+def _proved(rows: Array, near: Mask, guess: Array, exact: float) -> Face | None:
+    """The face with the rows `near` on the boundary and the others off it, if it is one."""
+    left, size, _, null = _decomposed(rows[near], exact)
+    if null.shape[1] == 0 or near.all() or (near.any() and not _balances(left, _noise(size, exact))):
+        return None
+    whole = null @ (null.T @ guess)
+    for least in (1e-9, 1e-12, 0.0):  # zeros that rounding hides are made zeros, if that is right
+        direction = np.where(np.abs(whole) > least * np.abs(whole).max(), whole, 0.0)
+        margins, room = rows @ direction, rounding(rows) * (np.abs(rows) @ np.abs(direction))
+        if (margins[~near] > room[~near]).all():
+            return Face(direction, ~near, null, null @ _whitening(rows[~near] @ null, exact)[0])
+    return None
+
+
+def _in_units_of(rows: Array, near: Mask, exact: float) -> tuple[Array, Array, float]:
+    """A basis in which some rows are orthonormal, and what they leave free is so for the others.
+
+    And all rows in it, with what is rounding in them.
+    """
+    left, size, right, null = _decomposed(rows[near], exact)
+    change, seen_there = _whitening(rows[~near] @ null, exact)
+    free = null @ change[:, seen_there]
+    basis = np.hstack([right.T / size, free])
+    seen = rows @ basis
+    seen[near] = np.hstack([left, np.zeros((len(left), free.shape[1]))])
+    return basis, normalised(seen), _noise(size, exact)
+
+
+def _noise(size: Array, exact: float) -> float:
+    """What is rounding in units of the least of singular values."""
+    return float(max(exact, 0.02 * exact * size[0] / size[-1])) if size.size else exact
+
+
+def _decomposed(rows: Array, exact: float) -> tuple[Array, Array, Array, Array]:
+    """The singular value decomposition without what is rounding, and an orthonormal basis of the null space."""
+    m, k = rows.shape
+    if m == 0:
+        return np.empty((0, 0)), np.empty(0), np.empty((0, k)), np.eye(k)
+    left, size, right = scipy.linalg.svd(rows, full_matrices=m < k)
+    rank = int(np.count_nonzero(size > exact * size[0]))
+    return left[:, :rank], size[:rank], right[:rank], right[rank:].T
+
+
+def _whitening(rows: Array, exact: float) -> tuple[Array, Mask]:
+    """The change of basis that makes the columns of rows orthonormal or zero, and which are not zero."""
+    m, k = rows.shape
+    if m == 0 or k == 0:
+        return np.eye(k), np.zeros(k, dtype=bool)
+    _, size, right = scipy.linalg.svd(rows, full_matrices=m < k)
+    scale = np.zeros(k)
+    scale[: size.size] = size
+    seen = scale > exact * size[0]
+    return right.T / np.where(seen, scale, 1.0), seen
+
+
+def _widest(rows: Array) -> tuple[Array, Array]:
+    """A d in the cone that is clearly positive on as many rows as can be; and multipliers of the rows.
+
+    One programme may leave rows out for the sake of others where the cone is narrow, so these are asked for again.
+    """
+    d = np.zeros(rows.shape[1])
+    left = np.ones(len(rows), dtype=bool)
+    while True:
+        more, weight = _programme(rows, left)
+        gained = left & (rows @ more > _CLEAR)
+        d, left = d + more, left & ~gained
+        if not (gained.any() and left.any()):
+            return d, weight
+
+
+def _programme(rows: Array, wanted: Mask) -> tuple[Array, Array]:
+    """A d in the cone, in a box, with the largest sum of min(rows @ d, 1) over the rows that are wanted.
+
+    The multipliers are at least 1 for the rows that cannot be positive.
+    """
+    k, m = rows.shape[1], np.count_nonzero(wanted)
+    reach = sp.eye_array(len(rows), format="csc")[:, wanted]
+    d, weight = _solved(
+        np.repeat([0.0, -1.0], [k, m]),
+        sp.hstack([sp.csr_array(-rows), reach], format="csr"),
+        np.repeat([[-_BOX, _BOX], [0.0, 1.0]], [k, m], axis=0),
+    )
+    return d[:k], weight
+
+
+def _most_inward(rows: Array, near: Mask) -> Array:
+    """A d in the cone, in a box, with the largest margin on the rows that are not near."""
+    k = rows.shape[1]
+    d, _ = _solved(
+        np.repeat([0.0, -1.0], [k, 1]),
+        np.hstack([-rows, ~near[:, None]]),
+        np.repeat([[-_BOX, _BOX], [0.0, np.inf]], [k, 1], axis=0),
+    )
+    return d[:k]
+
+
+def _solved(cost: Array, matrix: Any, bounds: Array) -> tuple[Array, Array]:
+    """The x of least cost with matrix @ x <= 0, and the multipliers of that; zeros if the programme fails.
+
+    It has a solution, but may not find it where its numbers differ by many powers of ten. All is proved afterwards.
+    """
+    from scipy.optimize import linprog
+
+    zeros = np.zeros(matrix.shape[0])
+    for method in ("highs", "highs-ipm"):
+        answer = linprog(cost, A_ub=matrix, b_ub=zeros, bounds=bounds, method=method)
+        if answer.status == 0:
+            return np.asarray(answer.x), -np.asarray(answer.ineqlin.marginals)
+    return np.zeros_like(cost), zeros
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a logistic fit ended.
+
+    balanced : with the proof that the rows, of full column rank, balance
+    guess : or at the sight of rows that are separated, by this direction; None if there were none
+    """
+
+    direction: Array
+    balanced: bool = False
+    guess: Array | None = None
+
+
+def fitted(rows: Array, steps: int = _QUICK, exact: float = EXACT, *, alert: bool = False) -> Fit:
+    """A logistic fit by Newton's method, until it shows something.
+
+    alert : end where it seems that some rows are separated. Far out, where the loss of a row is exp(-margin), a step
+        moves these by 1 or more, and the others no longer.
+    """
+    d = np.zeros(rows.shape[1])
+    for _ in range(steps):
+        margins = rows @ d
+        if margins.min(initial=0.0) > 0:
+            return Fit(d, guess=d)
+        wrong, right = expit(-margins), expit(margins)
+        step = _newton_step(rows, wrong, right)
+        moves = rows @ step
+        if moves.max(initial=0.0) < _SHORT and _proves_balance(rows, wrong, exact):
+            return Fit(d, balanced=True)
+        if alert and _parts(moves, wrong):
+            return Fit(d, guess=step)
+        loss = -float(log_expit(margins).sum())
+        while np.abs(step).max() > 1e-12 and -float(log_expit(rows @ (d + step)).sum()) > loss:
+            step = step / 2
+        d = d + step
+    return Fit(d)
+
+
+def _parts(moves: Array, wrong: Array) -> bool:
+    """Whether Newton's step moves some rows, which are classified well, and leaves the others where they are."""
+    on = moves > 0.5
+    return bool(on.any() and wrong[on].max() < 0.1 and (np.abs(moves[~on]) < _CLEAR).all())
+
+
+def _proves_balance(rows: Array, weight: Array, exact: float) -> bool:
+    """Whether the weights, corrected, balance the rows; with room for rounding to change the rows by `exact`."""
+    if not weight.min() > 1e-290:
+        return False
+    root = np.sqrt(weight)
+    Q, R = scipy.linalg.qr(rows * root[:, None], mode="economic", check_finite=False)
+    diagonal = np.abs(np.diag(R))
+    if len(diagonal) < rows.shape[1] or not diagonal.min() > 10 * np.sqrt(exact) * np.linalg.norm(root):
+        return False
+    return bool((Q @ (Q.T @ root) < 0.9 * root).all())
+
+
+def _newton_step(rows: Array, wrong: Array, right: Array) -> Array:
+    """Newton's step for the loss sum(-log(right)); with a trace of a ridge, as the curvature may vanish."""
+    hessian = (rows * (wrong * right)[:, None]).T @ rows
+    np.einsum("ii->i", hessian)[:] += 1e-14 * np.trace(hessian) + 1e-300
+    return np.asarray(scipy.linalg.solve(hessian, rows.T @ wrong, assume_a="pos", check_finite=False))
+
+
+def normalised(rows: Array) -> Array:
+    """Each row over its largest entry."""
+    size = np.abs(rows).max(axis=1, initial=0.0, keepdims=True)
+    return np.asarray(rows / np.where(size > 0, size, 1.0))
+
+
+def rounding(rows: Any) -> float:
+    """A margin below this share of sum |x_j d_j| is zero but for rounding."""
+    return 2.0**-52 * (int(rows.shape[1]) + 4)

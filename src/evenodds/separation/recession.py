@@ -1,0 +1,321 @@
+"""The directions in which the likelihood of a home of data rises for ever, and the coefficients they carry to infinity.
+
+These are the d with s_i x_i d >= 0 on all rows and > 0 on some (s = 2y - 1; Albert and Anderson, Biometrika 71, 1984;
+Konis, Oxford thesis, 2007). `cone` finds them for rows in memory. Of many rows it is given a few hundred, and then
+those that its answer is wrong about: cutting planes. That a few rows balance proves it for all.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..coordinates import Coordinates
+from ..data import Array, Block, Data, Sums
+from ..data.memory import one_blas_thread
+from ..exceptions import EvenOddsError
+from ..objective import SignedRows
+from .cone import EXACT, Face, Mask, fitted, normalised, rounding, support
+
+_MOST_COEF = 1000
+_MOST_WIDE = 3000  # up to which a proof that the classes overlap is tried
+_FEW_ROWS = 2000  # taken as they are
+_MOST_SIGNS = 200  # dimensions of the cone up to which signs are looked for
+_SAMPLE_ROWS = 4096
+_SAMPLE_ENTRIES = 20_000_000
+_TILE_ENTRIES = 1 << 18
+_ROUNDS = 100
+_MOST_CUTS = 100  # rows a tile
+_ON = 100  # times what is rounding: how far off the boundary a row may seem that lies on it
+
+
+@dataclass(frozen=True)
+class Recession:
+    """What separates the classes of a home.
+
+    Coefficients are those of the raw columns: the intercept first, if there is one, then all columns (k,).
+
+    kind : "overlap", "quasi-complete" or "complete"
+    infinite : (k,) inf or -inf where a coefficient goes there, nan where it goes to either (and, in a cone of more than
+        200 dimensions, where the sign was not looked for), 0 where it stays finite
+    direction : (k,) a direction that is positive on the rows of `separated`, zero on the others; 0 for aliased columns
+    separated : (n_rows,) the rows of the home that some direction makes positive
+    rows : their numbers in what the user gave
+    """
+
+    kind: str
+    infinite: Array
+    direction: Array
+    separated: Mask
+    rows: NDArray[np.intp]
+
+
+def separation_of(data: Data, coordinates: Coordinates) -> Recession:
+    """What separates the classes of a home. The coordinates leave out aliased columns, as they do without a penalty.
+
+    Raises
+    ------
+    EvenOddsError
+        If rounding leaves no certain answer, or there are too many columns for one.
+    """
+    _require_narrow(coordinates)
+    with one_blas_thread:
+        home = _Home(data, coordinates)
+        face = _face(home)
+        infinite = np.zeros(int(coordinates.intercept) + data.n_columns)
+        if not face.direction.any():
+            nothing = np.zeros(data.n_rows, dtype=bool), np.empty(0, dtype=np.intp)
+            return Recession("overlap", infinite, infinite.copy(), *nothing)
+        separated = home.strict(face)
+        functionals, places = _coefficients(coordinates)
+        infinite[places] = _signs(home, face, functionals)
+        for group in _collinear(home) if infinite.size > home.n_coef else ():
+            infinite[group] = np.nan if infinite[group].any() else 0.0
+    direction = np.zeros_like(infinite)
+    direction[places] = _values(functionals, face.direction / np.abs(face.direction).max(), home.exact)
+    rows = np.array([data.original_row(int(k)) for k in np.flatnonzero(separated)], dtype=np.intp)
+    return Recession("complete" if separated.all() else "quasi-complete", infinite, direction, separated, rows)
+
+
+class _Home:
+    """The signed rows of a home: all in memory if they are few, else `known`, those that matter."""
+
+    def __init__(self, data: Data, coordinates: Coordinates) -> None:
+        self.data, self.coordinates = data, coordinates
+        self.n_coef = coordinates.columns.size + int(coordinates.intercept)
+        self.exact = _exactness(coordinates)
+        self.on = _ON * self.exact
+        self.few = data.n_rows <= _FEW_ROWS
+        enough = min(30 * self.n_coef, _SAMPLE_ENTRIES // max(self.n_coef, 1))  # the fits on fewer are often separated
+        self.sample = self.signed(data.sample(data.n_rows if self.few else max(_SAMPLE_ROWS, enough), 0))
+        self.known = self.sample
+
+    def signed(self, block: Block) -> Array:
+        """Dense rows of theta's columns, each times the sign of its label."""
+        D = SignedRows.of(block, self.coordinates).D
+        return np.asarray(D.toarray() if sp.issparse(D) else D)
+
+    def read(self, function: Callable[[Array], Sums]) -> Sums:
+        """Join the lists that the function makes of tiles of all rows."""
+        rows = max(64, _TILE_ENTRIES // max(self.n_coef, 1))
+
+        def over(block: Block) -> Sums:
+            starts = range(0, block.n_rows, rows)
+            parts = [function(self.signed(block.take(slice(k, k + rows)))) for k in starts]
+            return tuple([item for part in column for item in part] for column in zip(*parts, strict=True))
+
+        return self.data.reduce(over)
+
+    def learn(self, rows: Array) -> bool:
+        """Add rows to those known; False if all are."""
+        known = {row.tobytes() for row in self.known}
+        new = [row for row in rows if row.tobytes() not in known]
+        self.known = np.concatenate([self.known, new]) if new else self.known
+        return bool(new)
+
+    def strict(self, face: Face) -> Mask:
+        """The rows on which the face's direction is positive."""
+        if self.few:
+            return face.strict
+        (masks,) = self.read(lambda rows: ([~_on_boundary(rows, face, self.on)],))
+        return np.concatenate(masks)
+
+    def strict_of_known(self, face: Face) -> Array:
+        """Those of the rows known on which it is positive."""
+        return self.known[face.strict if self.few else ~_on_boundary(self.known, face, self.on)]
+
+    def within(self, face: Face, direction: Array) -> Sums:
+        """`_within` for all rows off the boundary."""
+        if self.few:
+            return _within(self.strict_of_known(face), face, direction)
+        return self.read(lambda rows: _within(rows[~_on_boundary(rows, face, self.on)], face, direction))
+
+
+def _exactness(coordinates: Coordinates) -> float:
+    """What is rounding in rows of size 1: numbers far from 0, beside their differences, have few digits in these."""
+    columns = coordinates.columns
+    far = np.abs(coordinates.center[columns]) / coordinates.scale[columns]
+    return float(np.clip(4 * np.finfo(float).eps * far.max(initial=0.0), EXACT, 1e-7))
+
+
+def _face(home: _Home) -> Face:
+    """The face of all rows."""
+    if home.n_coef == 0:
+        return _overlap(0)
+    wide = home.n_coef > _MOST_COEF
+    if home.few and not wide:
+        return support(home.known, home.exact)
+    fit = fitted(normalised(home.sample), exact=home.exact)
+    if fit.balanced:
+        return _overlap(home.n_coef)
+    if wide:
+        raise _too_wide(home.n_coef)
+    nearest = np.argsort(normalised(home.sample) @ fit.direction)
+    home.known = home.sample[nearest[: max(200, 10 * home.n_coef)]]
+    for _ in range(_ROUNDS):
+        face = support(home.known, home.exact)
+        if face.null.shape[1] == 0:
+            return face
+        (cuts,) = home.read(lambda rows, face=face: ([_cuts(rows, face, home.on)],))  # type: ignore[misc]
+        if not home.learn(np.concatenate(cuts)):
+            return face
+    raise EvenOddsError("Whether the classes are separated was not decided: the rows leave too many corners.")
+
+
+def _require_narrow(coordinates: Coordinates) -> None:
+    if coordinates.columns.size > _MOST_WIDE:
+        raise _too_wide(coordinates.columns.size)
+
+
+def _too_wide(n_coef: int) -> EvenOddsError:
+    return EvenOddsError(
+        f"Whether the classes are separated is decided for up to {_MOST_COEF} coefficients, here there are {n_coef}. "
+        "Take fewer columns, or add a ridge (for example C=1), which needs no answer."
+    )
+
+
+def _overlap(k: int) -> Face:
+    return Face(np.zeros(k), np.zeros(0, dtype=bool), np.empty((k, 0)), np.empty((k, 0)))
+
+
+def _doubtful(rows: Array, direction: Array, least: float) -> Mask:
+    """Rows with a margin that is negative, or small enough to be rounding."""
+    size = np.abs(rows).max(axis=1, initial=0.0)
+    return np.asarray(rows @ direction <= least * np.abs(direction).max() * size)
+
+
+def _on_boundary(rows: Array, face: Face, least: float) -> Mask:
+    """The rows that every direction of the cone is zero on."""
+    on = _doubtful(rows, face.direction, least)
+    on[on] = np.abs(normalised(rows[on]) @ face.null).max(axis=1, initial=0.0) <= least
+    return on
+
+
+def _cuts(rows: Array, face: Face, on: float) -> Array:
+    """Rows that the face is wrong about, or that are too close to tell: the worst, and those furthest each way."""
+    numbers = np.flatnonzero(_doubtful(rows, face.direction, on) & ~_on_boundary(rows, face, on))
+    unit = normalised(rows[numbers])
+    worst = np.argsort(unit @ face.direction)[:_MOST_CUTS]
+    if not len(worst):
+        return rows[:0]
+    free = unit @ face.null
+    chosen = np.unique(np.concatenate([worst, free.argmin(axis=0), free.argmax(axis=0)]))
+    return np.asarray(rows[numbers[chosen]])
+
+
+def _coefficients(coordinates: Coordinates) -> tuple[Array, NDArray[np.intp]]:
+    """The raw coefficients as functions of theta, a row each, and their places among all of them."""
+    first = int(coordinates.intercept)
+    columns = coordinates.columns
+    with np.errstate(over="ignore", under="ignore"):
+        functionals = np.diag(np.concatenate([np.ones(first), 1 / coordinates.scale[columns]]))
+        if first:
+            far = coordinates.center[columns] / coordinates.scale[columns]
+            functionals[0, 1:] = np.where(np.abs(far) > EXACT, -far, 0.0)  # a mean of 0 may come out as 1e-17
+    return functionals, np.concatenate([np.zeros(first, dtype=np.intp), columns + first])
+
+
+def _values(functionals: Array, direction: Array, exact: float) -> Array:
+    """Functions of a direction, exactly zero where they are so but for rounding."""
+    direction = np.where(np.abs(direction) > 10 * exact * np.abs(direction).max(), direction, 0.0)
+    with np.errstate(over="ignore", under="ignore"):
+        values, size = functionals @ direction, np.abs(functionals) @ np.abs(direction)
+    return np.where(np.abs(values) <= max(1e-10, 10 * exact) * size, 0.0, values)
+
+
+def _signs(home: _Home, face: Face, functionals: Array) -> Array:
+    """inf, -inf, nan or 0 for each coefficient.
+
+    The direction of the face is inside the cone: a coefficient that is zero there, but not everywhere, takes both
+    signs; else only the other sign has to be looked for. What is found for one coefficient may settle others.
+    """
+
+    def signs(direction: Array) -> Array:
+        return np.sign(_values(functionals, direction, home.exact))
+
+    functionals = normalised(functionals)
+    moves = np.array([signs(column) for column in face.null.T]).any(axis=0)
+    inside = signs(face.direction)
+    found = [inside]
+    dimensions = face.null.shape[1]
+    if dimensions > _MOST_SIGNS:
+        return np.where(moves, np.nan, 0.0)
+    if dimensions > 1:
+        rows = _nearest(home.strict_of_known(face), face)
+        for j in np.flatnonzero(moves & (inside != 0)):
+            if all(sign[j] != -inside[j] for sign in found):
+                direction, rows = _reach(home, face, rows, -inside[j] * functionals[j])
+                found += [] if direction is None else [signs(direction)]
+    both = (np.max(found, axis=0) > np.min(found, axis=0) + 1) | (inside == 0)
+    with np.errstate(invalid="ignore"):
+        return np.where(~moves, 0.0, np.where(both, np.nan, inside * np.inf))
+
+
+def _nearest(rows: Array, face: Face) -> Array:
+    """The rows that are likely to bound the cone."""
+    margins = (rows @ face.direction) / np.linalg.norm(rows @ face.basis, axis=1)
+    return np.asarray(rows[np.argsort(margins)[: max(200, 4 * face.null.shape[1])]])
+
+
+def _reach(home: _Home, face: Face, rows: Array, functional: Array) -> tuple[Array | None, Array]:
+    """A direction of the cone with a positive value of the functional, or None; and the rows known by then."""
+    for _ in range(_ROUNDS):
+        inner = support(np.vstack([rows, functional]) @ face.basis, home.exact)
+        if not inner.strict[-1]:
+            return None, rows
+        direction = face.basis @ inner.direction
+        shares, cuts = home.within(face, direction / np.abs(direction).max())
+        share = min(shares)
+        direction = share * direction / np.abs(direction).max() + (1 - share) * face.direction
+        if _values(functional[None, :], direction, home.exact)[0] > 0:
+            return direction, rows
+        rows = np.concatenate([rows, *cuts])
+    raise EvenOddsError("The signs of the coefficients were not decided: the rows leave too many corners.")
+
+
+def _within(rows: Array, face: Face, direction: Array) -> Sums:
+    """How far one can go from the face's direction towards another one within the cone, and rows that stop it."""
+    margins, inside = rows @ direction, rows @ face.direction
+    bad = np.flatnonzero(margins < -rounding(rows) * (np.abs(rows) @ np.abs(direction)))
+    if not len(bad):
+        return [1.0], [rows[:0]]
+    shares = inside[bad] / (inside[bad] - margins[bad])
+    return [float(shares.min())], [rows[bad[np.argsort(shares)[:_MOST_CUTS]]]]
+
+
+def _collinear(home: _Home) -> list[list[int]]:
+    """Groups of coefficients, by place, that a linear combination of their columns being zero ties together.
+
+    Each aliased column is a combination of those kept, found by least squares from the triangular factors of the
+    blocks.
+    """
+    coordinates, first = home.coordinates, int(home.coordinates.intercept)
+    aliased = np.array(coordinates.aliased())
+
+    def triangle(block: Block) -> Sums:
+        X = block.X[:, aliased]
+        X = (X.toarray() if sp.issparse(X) else X) - coordinates.center[aliased]
+        sign = np.where(block.y > 0, 1.0, -1.0)
+        X = np.hstack([home.signed(block), sign[:, None] * X / coordinates.scale[aliased]])
+        return ([scipy.linalg.qr(X, mode="r", check_finite=False)[0][: X.shape[1]]],)
+
+    R = np.concatenate(home.data.reduce(triangle)[0])
+    combinations = scipy.linalg.lstsq(R[:, : home.n_coef], R[:, home.n_coef :])[0]
+    functionals, places = _coefficients(coordinates)
+    groups: list[set[int]] = []
+    for a, weights in zip(aliased, combinations.T, strict=True):
+        weights = np.where(np.abs(weights) > 1e-7 * np.abs(weights).max(initial=0.0), weights, 0.0)
+        tied = {int(place) for place, weight in zip(places, weights, strict=True) if weight and place >= first}
+        # The intercept's weight in raw columns, in units of the scale; the centre of the aliased column is in it.
+        terms = np.append(functionals[0] * weights, coordinates.center[a] / coordinates.scale[a])
+        if first and abs(terms.sum()) > 1e-7 * np.abs(terms).sum() + 1e-12 * np.abs(weights).max(initial=0.0):
+            tied.add(0)
+        joined = {int(a) + first} | tied
+        for group in [group for group in groups if group & joined]:
+            groups.remove(group)
+            joined |= group
+        groups.append(joined)
+    return [sorted(group) for group in groups]
