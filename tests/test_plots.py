@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import warnings
+from dataclasses import replace
 from types import SimpleNamespace
 
 import matplotlib
@@ -11,24 +13,46 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from matplotlib.collections import PathCollection
 from matplotlib.contour import QuadContourSet
 from scipy.special import expit
 from sklearn.calibration import calibration_curve
 from sklearn.datasets import load_iris, make_moons
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+import evenodds
 from evenodds import plots
 from evenodds.exceptions import EvenOddsError
+from evenodds.inference import infer
+from oracle import case
 
 matplotlib.use("Agg")
 
 X, Y = make_moons(n_samples=100, noise=0.24, random_state=44)
 LINE = LogisticRegression(C=np.inf).fit(X, Y)
 FRAMES = [pd.DataFrame, pl.DataFrame, pa.table]
+
+
+def inferred(table, y, weight=None, asked=None, **parameters):
+    """What `infer` says, without the warnings of the fit."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        model = evenodds.LogisticRegression(**parameters).fit(table, y, weight)
+    return infer(model, table, y, weight, **(asked or {}))
+
+
+def reference(name):
+    columns = case(name)[1]
+    y = columns.pop("y").astype(int)
+    return pd.DataFrame({key: values for key, values in columns.items() if key != "const"}), y
+
+
+GRADES, GRADE = reference("a01_spector")
+RESULT = inferred(GRADES, GRADE)
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +79,14 @@ def even_odds(ax):
         lambda ax=None: plots.decision_boundary(LINE, X, Y, ax=ax),
         lambda ax=None: plots.loss_curve([0.7, 0.5], ax=ax),
         lambda ax=None: plots.coefficients(LINE, ax=ax),
+        lambda ax=None: plots.coefficients(RESULT, ax=ax),
+        lambda ax=None: plots.forest(RESULT, ax=ax),
+        lambda ax=None: plots.forest(RESULT, ax=ax, odds_ratio=True),
+        lambda ax=None: plots.margins(RESULT, GRADES, ax=ax),
+        lambda ax=None: plots.influence(RESULT, GRADES, GRADE, ax=ax),
+        lambda ax=None: plots.residuals(RESULT, GRADES, GRADE, ax=ax),
         lambda ax=None: plots.roc(LINE, X, Y, ax=ax),
+        lambda ax=None: plots.precision_recall(LINE, X, Y, ax=ax),
         lambda ax=None: plots.calibration(LINE, X, Y, ax=ax),
     ],
 )
@@ -69,6 +100,11 @@ def test_every_picture_takes_axes_or_makes_them_and_names_both(draw):
     before = plt.get_fignums()
     assert draw(ax=given) is given
     assert plt.get_fignums() == before
+
+
+def test_every_picture_is_named():
+    assert sorted(plots.__all__) == plots.__all__
+    assert all(callable(getattr(plots, name)) for name in plots.__all__)
 
 
 def test_the_package_does_not_wait_for_matplotlib():
@@ -286,7 +322,251 @@ def test_coefficients_take_names_from_the_model_or_number_them():
     assert {label.get_text() for label in numbered.get_yticklabels()} == {"x0", "x1"}
 
 
-# ROC and calibration
+# Coefficients and effects with their intervals
+
+
+def dots(ax):
+    """The dots of a forest by the names beside them."""
+    names = dict(zip(ax.get_yticks(), (label.get_text() for label in ax.get_yticklabels()), strict=True))
+    (points,) = [c for c in ax.collections if len(c.get_offsets()) and isinstance(c, PathCollection)]
+    return {names[row]: x for x, row in points.get_offsets().data.tolist()}
+
+
+def ends(ax):
+    """The ends of the intervals, from the lowest line up."""
+    (lines,) = [c for c in ax.collections if hasattr(c, "get_segments")]
+    return np.array([segment[:, 0] for segment in lines.get_segments()])
+
+
+def beside(ax):
+    return [label.get_text() for label in ax.get_yticklabels()]
+
+
+def test_coefficients_of_an_inference_have_their_intervals():
+    ax = plots.coefficients(RESULT)
+    assert beside(ax) == ["TUCE", "PSI", "GPA"]
+    assert dots(ax) == pytest.approx(dict(zip(RESULT.names[1:], RESULT.coef[1:], strict=True)))
+    np.testing.assert_allclose(ends(ax), RESULT.conf_int[[2, 3, 1]])
+    assert "95% interval" in ax.get_xlabel()
+    assert beside(plots.coefficients(RESULT, names=["a", "b", "c"])) == ["b", "c", "a"]
+
+
+def test_a_forest_is_in_the_order_of_the_table():
+    ax = plots.forest(RESULT, intercept=True)
+    assert beside(ax)[::-1] == list(RESULT.names)
+    np.testing.assert_allclose(ends(ax)[::-1], RESULT.conf_int)
+    assert beside(plots.forest(RESULT))[::-1] == list(RESULT.names[1:])
+    assert "90% interval" in plots.forest(replace(RESULT, level=0.9)).get_xlabel()
+
+
+def test_odds_ratios_are_on_an_axis_in_logarithms():
+    ax = plots.forest(RESULT, odds_ratio=True)
+    assert ax.get_xscale() == "log"
+    assert dots(ax) == pytest.approx(dict(zip(RESULT.names[1:], RESULT.odds_ratio[1:], strict=True)))
+    np.testing.assert_allclose(ends(ax)[::-1], RESULT.odds_ratio_conf_int[1:])
+    assert any(list(line.get_xdata()) == [1, 1] for line in ax.lines)
+    ax.figure.canvas.draw()
+    assert "10" in [label.get_text() for label in ax.get_xticklabels()]
+
+
+@pytest.mark.parametrize("size", [1e-3, 0.2, 1.0, 3.0, 200.0])
+def test_odds_ratios_of_any_size_have_some_ticks(size):
+    coef = size * np.array([0.0, -1.0, 0.3, 1.0])
+    ax = plots.forest(replace(RESULT, coef=coef, conf_int=coef[:, None] + [-size / 9, size / 9]), odds_ratio=True)
+    ax.figure.canvas.draw()
+    low, high = ax.get_xlim()
+    assert (
+        2
+        <= sum(
+            low <= tick <= high and bool(label.get_text())
+            for tick, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
+        )
+        <= 12
+    )
+
+
+def words(ax):
+    """The words in the picture by the names beside them."""
+    names = dict(zip(ax.get_yticks(), beside(ax), strict=True))
+    return {names[text.get_position()[1]]: text for text in ax.texts}
+
+
+@pytest.mark.parametrize("odds_ratio", [False, True])
+def test_what_is_infinite_is_named_at_its_edge(odds_ratio):
+    result = inferred(*reference("b01_endometrial"))
+    ax = plots.forest(result, odds_ratio=odds_ratio)
+    assert words(ax)["NV"].get_text() == "infinite (+): separated →"
+    assert words(ax)["NV"].get_ha() == "right"
+    assert set(dots(ax)) == {"PI", "EH"}
+    below = replace(result, coef=np.where(np.isinf(result.coef), -np.inf, result.coef))
+    below.notes["NV"] = "infinite (-): separated"
+    ax = plots.forest(below, odds_ratio=odds_ratio)
+    assert words(ax)["NV"].get_text() == "← infinite (-): separated"
+    assert words(ax)["NV"].get_ha() == "left"
+    assert beside(plots.coefficients(below))[0] == "NV"
+    ax.figure.canvas.draw()
+
+
+def test_aliased_coefficients_are_at_the_bottom_in_words():
+    result = inferred(GRADES.assign(twice=2 * GRADES["GPA"]), GRADE)
+    ax = plots.coefficients(result)
+    assert beside(ax) == ["twice", "TUCE", "PSI", "GPA"]
+    assert words(ax)["twice"].get_text().startswith("aliased")
+    assert "twice" not in dots(ax)
+    assert words(plots.margins(result, GRADES.assign(twice=2 * GRADES["GPA"])))["twice"].get_text()[:7] == "aliased"
+
+
+@pytest.mark.parametrize("odds_ratio", [False, True])
+def test_a_picture_of_words_alone_has_no_numbers(odds_ratio):
+    table = pd.DataFrame({"dose": [1.0, 2, 3, 4, 5, 6], "age": [3.0, 1, 2, 2, 1, 3]})
+    ax = plots.forest(inferred(table, [0, 0, 0, 1, 1, 1]), odds_ratio=odds_ratio, intercept=True)
+    assert set(words(ax)) == {"(intercept)", "dose", "age"}
+    ax.figure.canvas.draw()
+    assert list(ax.get_xticks()) == []
+
+
+@pytest.mark.parametrize("odds_ratio", [False, True])
+def test_an_infinite_end_is_drawn_to_the_frame(odds_ratio):
+    interval = RESULT.conf_int.copy()
+    interval[3, 1] = np.inf
+    ax = plots.forest(replace(RESULT, conf_int=interval), odds_ratio=odds_ratio)
+    assert ends(ax)[0, 1] == pytest.approx(ax.get_xlim()[1])
+    assert ax.get_xlim()[1] < 1000
+
+
+def test_long_names_are_shortened_and_dollars_are_no_formula():
+    name = "grade point average over the last four semesters"
+    result = inferred(GRADES.rename(columns={"GPA": name, "PSI": "from $a$ to $b$"}), GRADE)
+    ax = plots.forest(result)
+    ax.figure.canvas.draw()
+    box, page = ax.get_yticklabels()[2].get_window_extent(), ax.figure.bbox
+    assert box.x0 >= 0
+    assert "…" in beside(ax)[2]
+    assert beside(ax)[0] == r"from \$a\$ to \$b\$"
+    label = ax.xaxis.label.get_window_extent()
+    assert page.x0 <= label.x0 < label.x1 <= page.x1
+
+
+@pytest.mark.parametrize("make", FRAMES)
+def test_margins_draw_their_table(make):
+    frame = make({name: GRADES[name].to_numpy() for name in GRADES.columns})
+    ax = plots.margins(RESULT, frame)
+    table = RESULT.margins(GRADES)
+    assert dots(ax) == pytest.approx(dict(zip(table["term"], table["effect"], strict=True)))
+    np.testing.assert_allclose(ends(ax)[::-1], table[["lower", "upper"]])
+    assert "from 0 to 1" in ax.get_xlabel()
+    assert "from 0 to 1" not in plots.margins(RESULT, frame, discrete=False).get_xlabel()
+
+
+# Rows
+
+
+def test_influence_draws_each_row_and_labels_the_largest():
+    ax = plots.influence(RESULT, GRADES, GRADE, n_labels=3)
+    table = RESULT.influence(GRADES, GRADE)
+    drawn = np.concatenate([c.get_offsets() for c in ax.collections])
+    order = np.lexsort(drawn.T)
+    expected = table[["leverage", "studentized"]].to_numpy()
+    np.testing.assert_allclose(drawn[order], expected[np.lexsort(expected.T)])
+    largest = table["cooks_distance"].sort_values(ascending=False).index[:3]
+    assert [text.get_text() for text in ax.texts] == [str(row) for row in largest]
+    for text, row in zip(ax.texts, largest, strict=True):
+        assert text.xy == pytest.approx(expected[row])
+    area = np.concatenate([c.get_sizes() for c in ax.collections if len(c.get_offsets())])
+    assert area.max() / area.min() > 20
+    assert texts(ax) == ["class 0", "class 1"]
+
+
+def test_labels_of_rows_do_not_cover_each_other():
+    crowd = np.linspace(0, 1e-6, 6)
+    table = pd.DataFrame({"a": [*range(30), *(60 + crowd)]})
+    y = np.array([0, 1] * 15 + [0, 1, 0, 1, 0, 1])
+    ax = plots.influence(inferred(table, y), table, y, n_labels=6)
+    ax.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert len(boxes) == 6
+    assert not any(one.overlaps(two) for k, one in enumerate(boxes) for two in boxes[:k])
+
+
+def test_rows_of_weight_zero_are_not_drawn():
+    weight = np.ones(32)
+    weight[:4] = 0
+    ax = plots.influence(inferred(GRADES, GRADE, weight), GRADES, GRADE, sample_weight=weight)
+    assert sum(len(c.get_offsets()) for c in ax.collections) == 28
+    ax.figure.canvas.draw()
+
+
+def binned(ax):
+    found = [c.get_offsets() for c in ax.collections if isinstance(c, PathCollection) and len(c.get_offsets())]
+    points = np.concatenate(found)
+    return points[np.argsort(points[:, 0])]
+
+
+def test_residuals_are_means_of_bins_with_their_bands():
+    ax = plots.residuals(RESULT, GRADES, GRADE, n_bins=4)
+    p = RESULT.model.predict_proba(GRADES)[:, 1]
+    bins = np.array_split(np.argsort(p), 4)
+    expected = [(p[rows].mean(), (GRADE - p)[rows].mean()) for rows in bins]
+    np.testing.assert_allclose(binned(ax), expected)
+    band = [1.959963985 * np.sqrt((p * (1 - p))[rows].sum()) / len(rows) for rows in bins]
+    corners = ax.collections[0].get_paths()[0].vertices
+    for (center, _), half in zip(expected, band, strict=True):
+        at = corners[np.isclose(corners[:, 0], center)][:, 1]
+        np.testing.assert_allclose([at.min(), at.max()], [-half, half])
+    assert "inside: 4 of 4 bins" in texts(ax)
+
+
+def test_residuals_show_a_missing_term():
+    random = np.random.default_rng(0)
+    x = random.uniform(-2, 2, 4000)
+    y = (random.random(4000) < expit(x + x**2 - 1)).astype(int)
+    wrong, right = (np.column_stack(columns) for columns in ([x], [x, x**2]))
+    outside = [int(texts(plots.residuals(inferred(z, y), z, y))[2].split()[1]) for z in (wrong, right)]
+    assert outside[0] > 20
+    assert outside[1] < 8
+
+
+def test_residuals_of_equal_probability_stay_together_and_models_will_do():
+    switch = np.repeat([0.0, 1.0], 50)[:, None]
+    y = np.r_[np.arange(50) < 10, np.arange(50) < 30]
+    ax = plots.residuals(LogisticRegression(C=np.inf, tol=1e-10).fit(switch, y), switch, y)
+    np.testing.assert_allclose(binned(ax), [[0.2, 0], [0.6, 0]], atol=1e-5)
+
+
+def test_weights_of_residuals_are_rows():
+    weight = 1 + np.arange(32) % 3
+    result = inferred(GRADES, GRADE, weight)
+    again = np.repeat(np.arange(32), weight)
+    ax = plots.residuals(result, GRADES, GRADE, sample_weight=weight, n_bins=1)
+    longer = plots.residuals(result, GRADES.iloc[again], GRADE[again], n_bins=1)
+    np.testing.assert_allclose(binned(ax), binned(longer), atol=1e-12)
+    for one, two in zip(*(a.collections[0].get_paths()[0].vertices.T for a in (ax, longer)), strict=True):
+        np.testing.assert_allclose(one, two)
+
+
+def test_residuals_know_an_offset():
+    offset = np.linspace(-1, 1, 32)
+    plain = plots.residuals(RESULT, GRADES, GRADE, n_bins=1)
+    moved = plots.residuals(RESULT, GRADES, GRADE, offset=offset, n_bins=1)
+    p = expit(RESULT.model.decision_function(GRADES) + offset)
+    np.testing.assert_allclose(binned(moved), [[p.mean(), (GRADE - p).mean()]])
+    assert not np.allclose(binned(plain), binned(moved))
+
+
+# ROC, precision and calibration
+
+
+def test_precision_and_recall_are_the_curve_with_its_area():
+    labels = np.where(Y == 1, "yes", "no")
+    model = LogisticRegression().fit(X, labels)
+    ax = plots.precision_recall(model, X, labels)
+    scores = model.decision_function(X)
+    precision, recall, _ = precision_recall_curve(Y, scores)
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), np.c_[recall, precision])
+    area = average_precision_score(Y, scores)
+    assert texts(ax) == [f"LogisticRegression (AP = {area:.3f})", f"guessing (AP = {Y.mean():.3f})"]
+    assert "yes" in ax.get_xlabel()
+    assert "yes" in ax.get_ylabel()
 
 
 def test_roc_is_the_curve_with_its_area():

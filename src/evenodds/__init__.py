@@ -1,7 +1,8 @@
-"""Logistic regression, done completely: the readable textbook, the certified optimum, scikit-learn's interface."""
+"""Logistic regression, done completely: the readable textbook, the certified optimum, the coefficient table."""
 
 from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
 from .export import load, save
+from .inference import Inference, infer
 from .model import LogisticRegression
 from .separation import Separation, find_separation
 from .solvers import Solution, Status
@@ -13,6 +14,7 @@ __all__ = [
     "SGD",
     "CollinearWarning",
     "EvenOddsError",
+    "Inference",
     "LogisticRegression",
     "Separation",
     "SeparationWarning",
@@ -20,6 +22,7 @@ __all__ = [
     "Status",
     "__version__",
     "find_separation",
+    "infer",
     "load",
     "save",
 ]

@@ -1,40 +1,20 @@
-"""Pictures of data and fitted models: each function draws on one Matplotlib Axes and returns it.
+"""Pictures of data, of what a classifier makes of them, and of how it was trained."""
 
-The colours are Okabe and Ito's, which readers with any colour vision can tell apart, and classes differ by
-marker as well. Of two classes, vermilion is the second, whose probability is modelled, and blue is the first.
-scikit-learn's displays do the work where they exist.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import cycle, islice
 from typing import Any
 
-import matplotlib.pyplot as plt
 import narwhals as nw
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.calibration import CalibrationDisplay
 from sklearn.inspection import DecisionBoundaryDisplay
-from sklearn.metrics import RocCurveDisplay
+from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
-from .exceptions import EvenOddsError
-
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
-MARKERS = (
-    "o",
-    "^",
-    "s",
-    "D",
-    "v",
-    "P",
-    "X",
-)  # seven, so that colour and marker together differ for 56 classes
-BLUE, VERMILION = COLORS[:2]
-TINTS = [tuple(1 - 0.4 * (1 - np.array(to_rgb(color)))) for color in COLORS]
-SHADES = LinearSegmentedColormap.from_list("evenodds", [TINTS[0], "white", TINTS[1]])
+from ..exceptions import EvenOddsError
+from .style import COLORS, MARKERS, SHADES, TINTS, VERMILION, legend, new_axes, shown
 
 
 def sigmoid(ax: Axes | None = None) -> Axes:
@@ -49,7 +29,7 @@ def sigmoid(ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = new_axes(ax)
     z = np.linspace(-6, 6, 241)
     ax.plot([-6, 0, 0], [0.5, 0.5, 0], color="0.6", linewidth=0.8, linestyle="--")
     ax.plot(z, expit(z), color=VERMILION, linewidth=2)
@@ -79,7 +59,7 @@ def scatter(X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
     labels = np.asarray(y).ravel()
     if len(labels) != len(points):
         raise EvenOddsError(f"X has {len(points)} rows but y has {len(labels)} labels: one label a row is needed.")
-    ax = _axes(ax)
+    ax = new_axes(ax)
     for label, color, marker in zip(np.unique(labels), cycle(COLORS), cycle(MARKERS), strict=False):
         rows = points[labels == label]
         ax.scatter(
@@ -93,7 +73,7 @@ def scatter(X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
             label=f"class {label}",
         )
     ax.set(xlabel=names[0], ylabel=names[1])
-    _legend(ax, len(points))
+    legend(ax, len(points))
     return ax
 
 
@@ -120,7 +100,7 @@ def decision_boundary(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) 
     matplotlib Axes
     """
     points, names = _two_features(X)
-    ax = _axes(ax)
+    ax = new_axes(ax)
     n_classes = len(model.classes_)
     has_probabilities = hasattr(model, "predict_proba")
     style: dict[str, Any] = {"levels": np.linspace(0, 1, 11)} if has_probabilities else {}
@@ -139,7 +119,7 @@ def decision_boundary(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) 
     scatter(X, y, ax)
     if any(drawn):
         ax.plot([], [], color="black", label="even odds (p = 0.5)" if n_classes == 2 else "even odds")
-        _legend(ax, len(points))
+        legend(ax, len(points))
     ax.set(xlim=display.xx0[0, [0, -1]], ylim=display.xx1[[0, -1], 0], xlabel=names[0], ylabel=names[1])
     return ax
 
@@ -165,56 +145,13 @@ def loss_curve(losses: Any, ax: Axes | None = None, label: str | None = None) ->
     for values in arrays:
         if values.ndim != 1 or values.size == 0:
             raise EvenOddsError(f"A loss curve needs one loss a pass, shape (passes,), not {values.shape}.")
-    ax = _axes(ax)
+    ax = new_axes(ax)
     styles = zip(cycle(COLORS), cycle(("-", "--", "-.", ":")), strict=False)
     for name, values, (color, dashes) in zip(curves, arrays, styles, strict=False):
         ax.plot(np.arange(1, values.size + 1), values, color=color, linestyle=dashes, label=name)
     ax.set(xlabel="passes over the data", ylabel="mean log loss (nats)")
     if any(name is not None for name in curves):
-        _legend(ax, max(values.size for values in arrays))
-    return ax
-
-
-def coefficients(model: Any, ax: Axes | None = None, names: Sequence[str] | None = None) -> Axes:
-    """Draw the coefficients of a fitted linear model with two classes, the largest on top.
-
-    To the right of zero (vermilion) a feature speaks for the second class, to the left (blue) for the first.
-    Dots can be compared with each other when their features have comparable units.
-
-    Parameters
-    ----------
-    model : fitted linear classifier
-        Anything with ``coef_`` of shape (1, p); of a pipeline, its last step.
-    ax : matplotlib Axes, optional
-        Where to draw; by default a new figure, as high as it needs to be.
-    names : sequence of p str, optional
-        The features; by default ``model.feature_names_in_``, or x0, x1, ... where it has none.
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    if not hasattr(model, "coef_"):
-        raise EvenOddsError(
-            f"{type(model).__name__} has no coef_: pass a fitted linear model (of a pipeline, its last step)."
-        )
-    table = np.atleast_2d(model.coef_)
-    if len(table) != 1:
-        raise EvenOddsError(f"coefficients draws a model with two classes; this coef_ has shape {table.shape}.")
-    coef: NDArray[np.float64] = table[0]
-    default = getattr(model, "feature_names_in_", [f"x{j}" for j in range(coef.size)])
-    names = list(default if names is None else names)
-    if len(names) != coef.size:
-        raise EvenOddsError(f"There are {coef.size} coefficients but {len(names)} names.")
-    order = np.argsort(coef, kind="stable")
-    rows = np.arange(coef.size)
-    ax = _axes(ax, height=1.2 + 0.22 * coef.size)
-    ax.axvline(0, color="0.4", linewidth=0.8)
-    ax.hlines(rows, 0, coef[order], color="0.8", linewidth=1)
-    ax.scatter(coef[order], rows, s=28, c=np.where(coef[order] > 0, VERMILION, BLUE), zorder=3)
-    ax.set_yticks(rows, [names[j] for j in order])
-    ax.tick_params(axis="y", length=0)
-    ax.set(ylim=(-0.7, coef.size - 0.3), xlabel=f"change in the log-odds of class {model.classes_[1]}, per unit")
+        legend(ax, max(values.size for values in arrays))
     return ax
 
 
@@ -236,7 +173,7 @@ def roc(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = new_axes(ax)
     display = RocCurveDisplay.from_estimator(
         model,
         X,
@@ -254,6 +191,48 @@ def roc(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
         ylabel=f"share of class {model.classes_[1]} found",
     )
     ax.legend(loc="lower right", framealpha=1, edgecolor="none")
+    return ax
+
+
+def precision_recall(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
+    """Draw precision against recall: of the rows called positive, the share that is, at every threshold.
+
+    Where one class is rare this says more than `roc`: a few wrong calls among many rows are many of all calls.
+
+    Parameters
+    ----------
+    model : fitted classifier with two classes
+        Anything with scikit-learn's interface.
+    X : array or data frame of shape (m, p)
+        Rows that the model has not seen.
+    y : array of shape (m,)
+        Their classes.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = new_axes(ax)
+    second = shown(model.classes_[1])
+    display = PrecisionRecallDisplay.from_estimator(
+        model,
+        X,
+        y,
+        pos_label=model.classes_[1],
+        ax=ax,
+        plot_chance_level=True,
+        chance_level_kw={"color": "0.6", "linewidth": 0.8},
+    )
+    (line,), (area,), (chance,) = map(np.ravel, (display.line_, display.average_precision, display.chance_level_))
+    line.set(color=VERMILION, linewidth=2, label=f"{type(model).__name__} (AP = {area:.3f})")
+    chance.set_label(f"guessing (AP = {chance.get_ydata()[0]:.3f})")
+    ax.set(
+        xlabel=f"recall: share of class {second} found",
+        ylabel=f"precision: share of class {second}\namong those called {second}",
+    )
+    ax.legend(loc="lower left", framealpha=1, edgecolor="none")
     return ax
 
 
@@ -280,7 +259,7 @@ def calibration(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None, n_bins
     -------
     matplotlib Axes
     """
-    ax = _axes(ax)
+    ax = new_axes(ax)
     CalibrationDisplay.from_estimator(
         model, X, y, n_bins=n_bins, strategy="quantile", ax=ax, color=VERMILION, marker="o"
     )
@@ -293,18 +272,6 @@ def calibration(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None, n_bins
     )
     ax.legend(loc="upper left", frameon=False)
     return ax
-
-
-def _axes(ax: Axes | None, height: float = 4.2) -> Axes:
-    if ax is None:
-        _, ax = plt.subplots(figsize=(5.6, height), layout="constrained")
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
-
-
-def _legend(ax: Axes, n_points: int) -> None:
-    # Matplotlib's search for the emptiest corner is slow, and warns, when there are many points.
-    ax.legend(loc="best" if n_points <= 5000 else "upper right", framealpha=0.85, edgecolor="none")
 
 
 def _two_features(X: Any) -> tuple[NDArray[np.float64], tuple[str, str]]:

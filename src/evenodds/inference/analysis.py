@@ -1,0 +1,214 @@
+"""`infer`: check what is asked, read the rows once at the fitted coefficients, and make the record."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from ..data import Data, require_finite
+from ..exceptions import EvenOddsError
+from ..model import LogisticRegression
+from ..solvers import Status
+from .covariance import KINDS
+from .evidence import Evidence, gather
+from .limit import limit_of
+from .problem import Problem, pose
+from .profile import constrained_maximum
+from .record import Inference
+from .tables import Asked, record
+
+_FAR = 0.01  # standard errors from the optimum from which the table says so
+_SAME_LOSS = 1e-7  # relative: of the same rows read in another way
+
+
+def infer(
+    model: LogisticRegression,
+    X: Any,
+    y: Any = None,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    *,
+    cov: str = "model",
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    weights: str = "frequency",
+) -> Inference:
+    """Standard errors, tests and intervals of a fitted model, from the rows that it was fitted on.
+
+    Reads the rows once for the model's covariance, twice for a robust one.
+
+    Parameters
+    ----------
+    model : LogisticRegression
+        A fitted model.
+    X, y, sample_weight, offset
+        What it was fitted on.
+    cov : {"model", "HC0", "HC1", "HC2", "HC3", "cluster"}, default="model"
+        Covariance of the coefficients. "model" is the inverse information, right if the model is. The others are
+        sandwiches, which hold for a wrong model as well: HC0 the plain one, HC1 times n/(n-k), HC2 and HC3
+        corrected by leverage, "cluster" for rows that are independent only between `groups`, times G/(G-1).
+        Of a ridge fit all are sandwiches; see the remarks of the result.
+    groups : array-like of shape (n_samples,), optional
+        The cluster of each row, for ``cov="cluster"``: any labels.
+    level : float, default=0.95
+        Of the intervals.
+    weights : {"frequency", "sampling", "precision"}, default="frequency"
+        What `sample_weight` means. "frequency": a row of weight s is s equal rows. "sampling": it stands for s of the
+        population but is one observation; "model" then is the sandwich with n/(n-1), as survey packages take it.
+        "precision": its information counts s times as much as that of a row of weight 1, only the ratios
+        matter: weights are rescaled to a mean of 1.
+
+    Returns
+    -------
+    Inference
+        One frozen record; print it for the table.
+
+    Raises
+    ------
+    EvenOddsError
+        If the model is not fitted, these are not its rows, or what is asked does not exist.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the coefficients are far from the optimum.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from evenodds import LogisticRegression, infer
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> X = X[["mean radius", "mean texture"]]
+    >>> result = infer(LogisticRegression().fit(X, y), X, y)
+    >>> result.names
+    ('(intercept)', 'mean radius', 'mean texture')
+    >>> [f"{se:.4f}" for se in result.se]
+    ['1.7676', '0.0972', '0.0368']
+    """
+    _check_arguments(model, cov, groups, level, weights)
+    data, total, strength = _rows(model, X, y, sample_weight, offset, weights)
+    problem = pose(model, data, strength)
+    clusters = None if groups is None else _clusters(groups, _n_rows(X), data)
+    evidence = gather(problem)
+    if not np.isfinite(evidence.log_likelihood + evidence.score.sum()):
+        model._guarded(require_finite, data)
+    _require_same_rows(model, problem, evidence, total)
+    limit = limit_of(problem) if _may_be_separated(model, problem) else None
+    result = record(model, problem, evidence, Asked(cov, clusters, float(level), weights), limit)
+    _warn_of_distance(result)
+    return result
+
+
+def _check_arguments(model: Any, cov: Any, groups: Any, level: Any, weights: Any) -> None:
+    if not isinstance(model, LogisticRegression):
+        raise EvenOddsError(f"infer takes a fitted evenodds.LogisticRegression, got a {type(model).__name__}.")
+    try:
+        check_is_fitted(model)
+    except NotFittedError:
+        raise EvenOddsError("This LogisticRegression is not fitted: call fit before infer.") from None
+    if not hasattr(model, "solution_"):
+        raise EvenOddsError("partial_fit ends at no optimum, so there is nothing to infer: call fit on all rows.")
+    if cov not in KINDS:
+        raise EvenOddsError(f"cov is one of {', '.join(map(repr, KINDS))}, got {cov!r}.")
+    if (cov == "cluster") != (groups is not None):
+        raise EvenOddsError(
+            'cov="cluster" needs groups=, the cluster of each row.'
+            if groups is None
+            else f'groups are only for cov="cluster", got cov={cov!r}.'
+        )
+    if not isinstance(level, float | int | np.number) or isinstance(level, bool) or not 0 < level < 1:
+        raise EvenOddsError(f"level is a number between 0 and 1, such as 0.95, got {level!r}.")
+    if weights not in ("frequency", "sampling", "precision"):
+        raise EvenOddsError(f"weights is 'frequency', 'sampling' or 'precision', got {weights!r}.")
+
+
+def _rows(
+    model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset: Any, weights: str
+) -> tuple[Data, float, float]:
+    """The home of the rows, their weight and the penalty's lam, which precision weights leave as they were."""
+    data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
+    if not data.class_weights.all():
+        raise EvenOddsError("These rows hold one class only, so they are not those that the model was fitted on.")
+    total, strength = float(data.class_weights.sum()), model._strength(data)
+    if weights == "precision":
+        factor = data.n_rows / total
+        if model.firth and abs(factor - 1) > 1e-9:
+            raise EvenOddsError(
+                "Firth's penalty depends on the scale of the weights: for precision weights give the fit weights with "
+                f"a mean of 1 (these have {1 / factor:.6g})."
+            )
+        weight = factor * (1.0 if sample_weight is None else np.asarray(sample_weight, dtype=np.float64))
+        data = model._read(X, y, weight, offset, classes=model.classes_, reset=False)
+    return data, total, strength
+
+
+def _clusters(groups: Any, n_rows: int, data: Data) -> NDArray[np.intp]:
+    """Clusters numbered from 0, of the rows that have weight."""
+    if hasattr(groups, "to_numpy"):
+        groups = groups.to_numpy()
+    # A list of several kinds would become one of strings: 1 and "1" are two clusters.
+    values = groups if isinstance(groups, np.ndarray) else np.array(list(groups), dtype=object)
+    if values.ndim != 1 or values.shape[0] != n_rows:
+        raise EvenOddsError(f"groups has shape {values.shape}, and X has {n_rows} rows: one cluster a row.")
+    missing = np.array([value is None or value != value for value in values.tolist()], dtype=bool)
+    if missing.any():
+        raise EvenOddsError(f"groups has a missing value, first in row {int(missing.argmax())} (counted from 0).")
+    if data.n_rows < n_rows:
+        values = values[np.fromiter(map(data.original_row, range(data.n_rows)), np.intp, data.n_rows)]
+    numbers: dict[Any, int] = {}
+    codes = np.array([numbers.setdefault(value, len(numbers)) for value in values.tolist()], dtype=np.intp)
+    if len(numbers) < 2:
+        raise EvenOddsError(
+            f"All rows are in one cluster, {next(iter(numbers))!r}: a cluster-robust covariance needs two or more, "
+            "and is trusted from about 40."
+        )
+    return codes
+
+
+def _n_rows(X: Any) -> int:
+    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
+
+
+def _require_same_rows(model: LogisticRegression, problem: Problem, evidence: Evidence, total: float) -> None:
+    """The model keeps no rows, but their number, their weight and the loss on them."""
+    solution = model.solution_
+    loss = _loss(problem, evidence)
+    allowed = _SAME_LOSS * (1 + abs(solution.loss)) + 2 * max(solution.gap, 0.0)
+    same_weight = abs(total - solution.total_weight) <= 1e-9 * solution.total_weight
+    if problem.data.n_rows == solution.n_rows and same_weight and abs(loss - solution.loss) <= allowed:
+        return
+    raise EvenOddsError(
+        f"These are not the rows that the model was fitted on: it saw {solution.n_rows} rows with a log-likelihood of "
+        f"{-solution.total_weight * solution.loss:.6g}, and these are {problem.data.n_rows} with "
+        f"{-total * loss:.6g}. Pass the X, y, sample_weight and offset of the fit."
+    )
+
+
+def _loss(problem: Problem, evidence: Evidence) -> float:
+    """The objective's value."""
+    objective = problem.objective
+    if problem.firth:  # of Firth's own fit, from which "flic" and "flac" have moved on
+        return -constrained_maximum(problem).value / objective.total_weight
+    slopes = problem.theta[int(objective.coordinates.intercept) :]
+    return -evidence.log_likelihood / objective.total_weight + 0.5 * float(objective.ridge @ slopes**2)
+
+
+def _may_be_separated(model: LogisticRegression, problem: Problem) -> bool:
+    return not problem.firth and not problem.penalised and model.solution_.status is not Status.CONVERGED
+
+
+def _warn_of_distance(result: Inference) -> None:
+    """The table is of the coefficients as they are; say so where they are not at the optimum."""
+    certificate = result.certificate
+    if certificate is None or certificate.error <= _FAR:
+        return
+    far = f"up to {certificate.error:.2g} standard errors" if certificate.proved else "an unknown distance"
+    warnings.warn(
+        f"The coefficients are {far} from the optimum, where standard errors and tests do not hold: fit with a smaller "
+        "tol or a larger max_iter before infer.",
+        ConvergenceWarning,
+        stacklevel=3,
+    )

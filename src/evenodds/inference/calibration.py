@@ -1,0 +1,86 @@
+"""Whether predicted probabilities mean what they say."""
+
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit, ndtri
+
+from ..data import Array
+from ..exceptions import EvenOddsError
+from ..labels import combine_weights, encode_labels, row_numbers
+from ..model import LogisticRegression
+from .hypotheses import TestResult, chi_squared
+from .prediction import require_finite_coef
+
+if TYPE_CHECKING:
+    from .record import Inference
+
+
+def _scored(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any) -> tuple[Array, Array, Array]:
+    """Log odds, class codes and weights of rows."""
+    require_finite_coef(result)
+    z = result.model.decision_function(X)
+    _, codes = encode_labels(y, z.size, result.model.classes_)
+    weight = combine_weights(sample_weight, None, codes, result.model.classes_)
+    if offset is not None:
+        z = z + row_numbers(offset, "offset", z.size)
+    return z, codes.astype(np.float64), np.ones(z.size) if weight is None else weight
+
+
+def hosmer_lemeshow(result: "Inference", X: Any, y: Any, n_groups: int, sample_weight: Any, offset: Any) -> TestResult:
+    """Observed and expected counts by group (Hosmer and Lemeshow, Communications in Statistics 9, 1980)."""
+    if not isinstance(n_groups, Integral) or isinstance(n_groups, bool) or n_groups < 3:
+        raise EvenOddsError(f"n_groups is an integer, 3 or more, got {n_groups!r}.")
+    z, y01, weight = _scored(result, X, y, sample_weight, offset)
+    p = expit(z)
+    group = _groups(p, weight, int(n_groups))
+    total, observed, expected = (np.bincount(group, weights=weight * v) for v in (np.ones_like(p), y01, p))
+    used = total > 0
+    total, observed, expected = total[used], observed[used], expected[used]
+    if used.sum() < 3:
+        raise EvenOddsError("The predicted probabilities have fewer than three different groups: nothing to test.")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = (observed - expected) ** 2 / (expected * (1 - expected / total))
+    df = int(used.sum()) - (2 if _are_those_of_the_fit(result, z, y01, weight) else 0)
+    return chi_squared(float(np.nansum(parts)), df, f"Hosmer-Lemeshow test in {used.sum()} groups")
+
+
+def _groups(p: Array, weight: Array, n_groups: int) -> Any:
+    """Groups of equal weight by probability; each ends with the value at which its share of the whole is reached."""
+    order = np.argsort(p, kind="stable")
+    reached = np.cumsum(weight[order])
+    shares = reached[-1] * np.arange(1, n_groups) / n_groups
+    ends = p[order][np.searchsorted(reached, shares * (1 - 1e-12))]
+    return np.searchsorted(np.unique(ends), p, side="left")
+
+
+def _are_those_of_the_fit(result: "Inference", z: Array, y01: Array, weight: Array) -> bool:
+    """Whether rows have the weight and the log-likelihood of those that the model was fitted on."""
+    log_likelihood = -float(weight @ np.logaddexp(0.0, np.where(y01 > 0, -z, z)))
+    same = abs(log_likelihood - result.log_likelihood) <= 1e-6 * abs(result.log_likelihood)
+    return bool(same and abs(weight.sum() - result.whole.objective.total_weight) <= 1e-9 * weight.sum())
+
+
+def recalibrate(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any) -> dict[str, Any]:
+    """The table term, estimate, se, lower, upper."""
+    from .analysis import infer  # which makes the records that call this
+
+    z, codes, weight = _scored(result, X, y, sample_weight, offset)
+    column = z[:, None]
+    # The slope's fit also has an intercept, and the intercept's no column of its own: a constant one.
+    slope = LogisticRegression().fit(column, codes, weight)
+    level = LogisticRegression(fit_intercept=False).fit(np.ones_like(column), codes, weight, z)
+    found = [
+        infer(level, np.ones_like(column), codes, weight, z, weights=result.weights),
+        infer(slope, column, codes, weight, weights=result.weights),
+    ]
+    estimate, se = (np.array([getattr(one, name)[-1] for one in found]) for name in ("coef", "se"))
+    reach = ndtri(0.5 + result.level / 2) * se
+    return {
+        "term": ["intercept", "slope"],
+        "estimate": estimate,
+        "se": se,
+        "lower": estimate - reach,
+        "upper": estimate + reach,
+    }

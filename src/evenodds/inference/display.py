@@ -1,0 +1,412 @@
+"""Tables of a record: as a frame, as text, as HTML. All three are functions of the same record."""
+
+import html as markup
+import importlib.util
+import itertools
+import math
+import re
+import shutil
+import sys
+import textwrap
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+
+from ..exceptions import EvenOddsError
+from ..table import is_frame
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from .record import Inference
+
+_BACKENDS: dict[str, Any] = {
+    "pandas": nw.Implementation.PANDAS,
+    "polars": nw.Implementation.POLARS,
+    "pyarrow": nw.Implementation.PYARROW,
+}
+_WIDTH = 100  # of text that goes into a file or a pipe
+_LEAST_NAME = 12
+_COVARIANCES = {
+    "model": "inverse information",
+    "HC0": "HC0, the plain sandwich",
+    "HC1": "HC1, the sandwich times n/(n-k)",
+    "HC2": "HC2, the sandwich over 1 - leverage",
+    "HC3": "HC3, the sandwich over (1 - leverage)^2",
+    "cluster": "the sandwich of clusters times G/(G-1)",
+}
+_WEIGHTS = {
+    "sampling": "sampling, a row of weight s stands for s of the population and is one observation",
+    "precision": "precision, rescaled to a mean of 1",
+}
+
+
+# Frames
+
+
+def frame(columns: Mapping[str, Any], backend: str | None) -> Any:
+    """Columns as a frame of the backend, by default the first one that is installed."""
+    name = backend or next(name for name in _BACKENDS if importlib.util.find_spec(name) is not None)
+    if name not in _BACKENDS:
+        raise EvenOddsError(f"backend is one of {', '.join(map(repr, _BACKENDS))}, got {backend!r}.")
+    if importlib.util.find_spec(name) is None:
+        raise EvenOddsError(f"{name} is not installed: pip install {name}, or choose another backend.")
+    return nw.from_dict(dict(columns), backend=_BACKENDS[name]).to_native()
+
+
+def frame_like(X: Any, columns: Mapping[str, Any], *, rows: bool = False) -> Any:
+    """Columns as a frame of the kind that was given; with `rows`, one row for each of its own, under the same index."""
+    if not is_frame(X):
+        return frame(columns, None)
+    given = nw.from_native(X, eager_only=True)
+    name = given.implementation.value
+    native = frame(columns, name if name in _BACKENDS else None)
+    index = nw.maybe_get_index(given) if rows else None
+    return native if index is None else native.set_axis(index)  # only pandas has one
+
+
+# What a table says
+
+
+@dataclass(frozen=True)
+class Row:
+    """One coefficient: its numbers, or the words that stand for them."""
+
+    name: str
+    cells: tuple[str, ...]
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """All that the text and the HTML say, in the order in which they say it."""
+
+    title: str
+    facts: list[tuple[str, str]]
+    lines: list[str]
+    headings: tuple[str, ...]
+    rows: list[Row]
+    remarks: list[str]
+
+
+def sheet(result: "Inference") -> Sheet:
+    """The numbers of a record as text."""
+    level = f"{100 * result.level:.10g}%"
+    z = "LR z" if result.penalized_log_likelihood is not None and result.cov == "model" else "z"
+    remarks = list(result.remarks)
+    if result.certificate is not None:
+        remarks.append(_sentence(str(result.certificate)))
+    return Sheet(
+        _title(result),
+        _facts(result),
+        list(_lines(result)),
+        ("coef", "se", z, "p", f"{level} lower", f"{level} upper", "odds ratio"),
+        [_row(result, j) for j in range(len(result.names))],
+        remarks,
+    )
+
+
+def _title(result: "Inference") -> str:
+    model, problem = result.model, result.problem
+    kind = "Logistic regression"
+    if problem.firth:
+        variant = f" ({str(model.firth).upper()})" if isinstance(model.firth, str) else ""
+        kind = f"Firth's logistic regression{variant}"
+    elif problem.penalised:
+        kind = f"Ridge logistic regression (C={model.C:g}{', standardized' * bool(model.standardize)})"
+    return f"{kind} of {printable(result.classes[1])} against {printable(result.classes[0])}"
+
+
+def _facts(result: "Inference") -> list[tuple[str, str]]:
+    """How the model fits as a whole, without what does not exist."""
+    intercept = int(bool(result.model.fit_intercept))
+    degrees = [result.n_obs - intercept, result.n_obs - result.n_coef] if result.has_likelihood else [math.nan] * 2
+    null, residual = (f" on {df:.10g} df" if df == df else "" for df in degrees)
+    pseudo = "pseudo-" if result.weights == "sampling" else ""
+    facts: list[tuple[str, float | None, str, str]] = [
+        ("observations", result.n_obs, ".10g", ""),
+        (f"{pseudo}log-likelihood", result.log_likelihood, ".3f", ""),
+        ("penalised log-likelihood", result.penalized_log_likelihood, ".3f", ""),
+        ("null deviance", result.null_deviance, ".3f", null),
+        ("residual deviance", result.deviance, ".3f", residual),
+        ("AIC", result.aic, ".3f", ""),
+        ("BIC", result.bic, ".3f", ""),
+        ("McFadden R2", result.pseudo_r2["mcfadden"], ".4f", ""),
+        ("Cox-Snell R2", result.pseudo_r2["cox_snell"], ".4f", ""),
+        ("Nagelkerke R2", result.pseudo_r2["nagelkerke"], ".4f", ""),
+        ("Tjur R2", result.pseudo_r2["tjur"], ".4f", ""),
+    ]
+    return [
+        (name, f"{value:z{form}}{after}")  # z: no -0.000
+        for name, value, form, after in facts
+        if value is not None and not math.isnan(value)
+    ]
+
+
+def _lines(result: "Inference") -> Iterator[str]:
+    if not math.isnan(result.likelihood_ratio.statistic):
+        yield _sentence(str(result.likelihood_ratio))
+    elif result.problem.penalised:
+        yield "AIC, BIC and a likelihood-ratio test do not exist for a ridge fit"
+    yield f"Covariance: {_covariance(result)}"
+    if result.weights in _WEIGHTS:
+        yield f"Weights: {_WEIGHTS[result.weights]}"
+
+
+def _covariance(result: "Inference") -> str:
+    if result.cov == "model" and result.weights == "sampling":
+        return "the sandwich times n/(n-1)"
+    if result.cov == "model" and result.problem.penalised:
+        return "the sandwich of the information by the penalised curvature"
+    return _COVARIANCES[result.cov]
+
+
+def _row(result: "Inference", j: int) -> Row:
+    name, coef, se = printable(result.names[j]), float(result.coef[j]), float(result.se[j])
+    note = result.notes.get(result.names[j])
+    if note is not None:
+        return Row(name, (), note)
+    digits = digits_of(se if se > 0 else coef)
+    if math.isnan(se):
+        return Row(name, (), f"{number(coef, digits)}, without a standard error")
+    ratio = float(result.odds_ratio[j])
+    cells = (
+        number(coef, digits),
+        number(se, digits),
+        number(float(result.z[j]), 3),
+        p_cell(float(result.p_value[j])),
+        *(number(float(end), digits) for end in result.conf_int[j]),
+        number(ratio, digits_of(ratio)),
+    )
+    return Row(name, cells)
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+# Numbers and names
+
+
+def digits_of(size: float) -> int:
+    """Decimals that show four significant digits of a number of this size."""
+    if not math.isfinite(size) or size == 0:
+        return 3
+    return 3 - math.floor(math.log10(abs(size)))
+
+
+def number(value: float, digits: int) -> str:
+    """A number with so many decimals; with an exponent, where those would be too many."""
+    if math.isnan(value):
+        return ""
+    if math.isfinite(value) and (digits > 7 or abs(value) >= 1e8):
+        return f"{value:.3e}"
+    return f"{value:.{max(digits, 0)}f}"
+
+
+def p_cell(p: float) -> str:
+    """A p-value with three significant digits."""
+    if math.isnan(p):
+        return ""
+    return "<1e-16" if p < 1e-16 else f"{p:#.3g}"
+
+
+def printable(value: Any) -> str:
+    """A name or label as text that cannot move the cursor."""
+    text = str(value)
+    return text if text.isprintable() else repr(text)
+
+
+def shortened(name: str, width: int) -> str:
+    """A name that is too long loses its middle: the ends tell names apart."""
+    if cells_of(name) <= width:
+        return name
+    head, tail = (width - 1) - (width - 1) // 2, (width - 1) // 2
+    return f"{_prefix(name, head)}…{_prefix(name[::-1], tail)[::-1]}"
+
+
+def cells_of(text: str) -> int:
+    """The columns of a terminal that a text takes: a Chinese character two, a combining accent none."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)
+
+
+def _prefix(text: str, width: int) -> str:
+    while cells_of(text) > width:
+        text = text[: min(width, len(text) - 1)]
+    return text
+
+
+# Text
+
+
+def text(result: "Inference", width: int | None = None) -> str:
+    """The table as plain text, at most `width` wide where that is possible."""
+    return "\n".join(line for line, _ in _laid_out(sheet(result), width or _terminal_width()))
+
+
+def rich(result: "Inference", width: int) -> "Iterator[Text]":
+    """The lines of the text with their styles, for a console of rich."""
+    from rich.text import Text
+
+    for line, style in _laid_out(sheet(result), width):
+        yield Text(line, style, no_wrap=True, overflow="ignore")
+
+
+def _terminal_width() -> int:
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    return shutil.get_terminal_size().columns if terminal else _WIDTH
+
+
+def _laid_out(page: Sheet, width: int) -> Iterator[tuple[str, str]]:
+    """The lines, each with its style."""
+    yield from ((line, "bold") for line in _wrapped(page.title, width))
+    yield "", ""
+    yield from ((line, "") for line in _in_two(page.facts, width))
+    yield from ((line, "") for words in page.lines for line in _wrapped(words, width))
+    yield "", ""
+    yield from _table(page, width)
+    for remark in page.remarks:
+        yield "", ""
+        yield from ((line, "") for line in _wrapped(remark, width))
+
+
+def _wrapped(words: str, width: int) -> list[str]:
+    return textwrap.wrap(words, width, break_on_hyphens=False, break_long_words=False)
+
+
+def _in_two(facts: Sequence[tuple[str, str]], width: int) -> list[str]:
+    """Facts in two columns, to be read down; in one where there is no room for two."""
+    half = (len(facts) + 1) // 2
+    left, right = _listed(facts[:half]), _listed(facts[half:])
+    room = max(map(len, left))
+    both = [f"{one:{room}}    {two}".rstrip() for one, two in itertools.zip_longest(left, right, fillvalue="")]
+    return both if max(map(len, both)) <= width else _listed(facts)
+
+
+def _listed(facts: Sequence[tuple[str, str]]) -> list[str]:
+    """Names and values, one below the other, the values by their decimal point."""
+    whole = [re.split(r"[. ]", value)[0] for _, value in facts]
+    room = max((len(name) for name, _ in facts), default=0)
+    before = max(map(len, whole), default=0)
+    return [
+        f"{_sentence(name):{room}}  {' ' * (before - len(digits))}{value}"
+        for (name, value), digits in zip(facts, whole, strict=True)
+    ]
+
+
+def _table(page: Sheet, width: int) -> Iterator[tuple[str, str]]:
+    """The coefficients. Where there is little room, odds ratios go first, then decimal points, then names' middles."""
+    need = max(cells_of(row.name) for row in page.rows)
+    columns = _columns(page, aligned=True)
+    if need + _total(columns) > width:
+        columns = columns[:-1]
+    if min(need, _LEAST_NAME) + _total(columns) > width:
+        columns = _columns(page, aligned=False)[:-1]
+    room = min(need, max(width - _total(columns), _LEAST_NAME))
+    body = iter(zip(*(column[1:] for column in columns), strict=True))
+    if columns:
+        yield " " * room + "".join(f"  {column[0]}" for column in columns), "bold"
+    for row in page.rows:
+        name = shortened(row.name, room)
+        name += " " * (room - cells_of(name))
+        if row.note is None:
+            yield (name + "".join(f"  {cell}" for cell in next(body))).rstrip(), ""
+        else:
+            yield f"{name}  {row.note}", "yellow"
+
+
+def _total(columns: Sequence[Sequence[str]]) -> int:
+    return sum(2 + len(column[0]) for column in columns)
+
+
+def _columns(page: Sheet, aligned: bool) -> list[list[str]]:
+    """Headings with their numbers, padded so that decimal points stand below each other; none without numbers."""
+    table = [row.cells for row in page.rows if row.note is None]
+    return [_column(heading, cells, aligned) for heading, *cells in zip(page.headings, *table, strict=True) if cells]
+
+
+def _column(heading: str, cells: Sequence[str], aligned: bool) -> list[str]:
+    after = max(len(_decimals(cell)) for cell in cells) if aligned else 0
+    cells = [cell + " " * (after - len(_decimals(cell))) for cell in cells]
+    room = max(map(len, [heading, *cells]))
+    return [f"{cell:>{room}}" for cell in (heading, *cells)]
+
+
+def _decimals(cell: str) -> str:
+    """The decimal point and what follows."""
+    return cell[cell.index(".") :] if "." in cell else ""
+
+
+# HTML
+
+_TABLE = (
+    "border-collapse: collapse; border: 0; margin: 0.8em 0; color: inherit; font-size: inherit; "
+    "font-variant-numeric: tabular-nums"
+)
+_LEFT = "text-align: left; padding: 0.2em 0.8em 0.2em 0; border: 0; background: transparent"
+_RIGHT = "text-align: right; padding: 0.2em 0 0.2em 1.2em; border: 0; background: transparent; white-space: nowrap"
+_RULE = "; border-bottom: 1px solid currentColor; font-weight: 600"
+_PLAIN = "; font-weight: normal"
+
+
+def html(result: "Inference") -> str:
+    """The table for a notebook: it takes the colours of the page, be they dark or light."""
+    page = sheet(result)
+    half = (len(page.facts) + 1) // 2
+    pairs = itertools.zip_longest(page.facts[:half], page.facts[half:], fillvalue=("", ""))
+    facts = "\n".join(f"<tr>{_fact(*one)}{_fact(*two)}</tr>" for one, two in pairs)
+    paragraphs = [f'<p style="margin: 0.3em 0; max-width: 50em">{_safe(line)}</p>' for line in page.lines]
+    remarks = [f'<p style="margin: 0.6em 0; max-width: 50em">{_safe(remark)}</p>' for remark in page.remarks]
+    return "\n".join(
+        [
+            '<div style="overflow-x: auto">',
+            f'<p style="margin: 0.3em 0; font-weight: 600">{_safe(page.title)}</p>',
+            f'<table style="{_TABLE}"><tbody>\n{facts}\n</tbody></table>',
+            *paragraphs,
+            _html_table(page),
+            *remarks,
+            "</div>",
+        ]
+    )
+
+
+def _fact(name: str, value: str) -> str:
+    if not name:
+        return ""
+    head = f'<th scope="row" style="{_LEFT}{_PLAIN}">{_safe(_sentence(name))}</th>'
+    return f'{head}<td style="{_LEFT}; padding-right: 2.4em">{_safe(value)}</td>'
+
+
+def _html_table(page: Sheet) -> str:
+    after = [
+        max((len(_decimals(row.cells[k])) for row in page.rows if row.note is None), default=0)
+        for k in range(len(page.headings))
+    ]
+    heads = "".join(f'<th scope="col" style="{_RIGHT}{_RULE}">{_safe(name)}</th>' for name in page.headings)
+    first = f'<th scope="col" style="{_LEFT}{_RULE}">term</th>'
+    body = "\n".join(f"<tr>{_html_row(row, after)}</tr>" for row in page.rows)
+    return f'<table style="{_TABLE}">\n<thead><tr>{first}{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
+
+
+def _html_row(row: Row, after: Sequence[int]) -> str:
+    style = f"{_LEFT}{_PLAIN}; max-width: 24em; overflow-wrap: anywhere"
+    name = f'<th scope="row" style="{style}">{_safe(row.name)}</th>'
+    if row.note is not None:
+        words = f"<em>{_safe(row.note)}</em>"
+        return f'{name}<td colspan="{len(after)}" style="{_LEFT}; padding-left: 1.2em">{words}</td>'
+    cells = zip(row.cells, after, strict=True)
+    return name + "".join(f'<td style="{_RIGHT}">{_safe(cell)}{_hidden(cell, most)}</td>' for cell, most in cells)
+
+
+def _hidden(cell: str, most: int) -> str:
+    """Room for the missing decimals, which is neither copied nor read aloud."""
+    missing = (".000000000000000" if "." not in cell else "0" * most)[: most - len(_decimals(cell))]
+    return f'<span style="visibility: hidden">{missing}</span>' if missing else ""
+
+
+def _safe(words: str) -> str:
+    return markup.escape(words)

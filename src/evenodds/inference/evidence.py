@@ -1,0 +1,59 @@
+"""What one read of the rows tells at the fitted coefficients: likelihood, score, information, the reach of rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import expit, log_expit
+
+from ..data import Array, Block, Sums
+from ..objective import SignedRows, over_tiles
+from .problem import Problem
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Sums over the rows at theta, without any penalty.
+
+    log_likelihood : sum of s_i log p(y_i)
+    score : (q,) its gradient
+    information : (q, q) sum of s_i p_i (1 - p_i) x_i x_i', its negative Hessian
+    reach : the largest norm of a row of the design
+    wrong : (2,) by class, the total weight of the probability that its rows give to the other class
+    """
+
+    log_likelihood: float
+    score: Array
+    information: Array
+    reach: float
+    wrong: Array
+
+
+def gather(problem: Problem) -> Evidence:
+    """Read the rows once."""
+    objective, theta = problem.objective, problem.theta
+    if objective.compiled:
+        coordinates = objective.coordinates
+        sums = objective.reduce(
+            lambda block: over_tiles(block, lambda tile: _sums(SignedRows.of(tile, coordinates), theta, tile))
+        )
+    else:
+        sums = _sums(objective.rows, theta, problem.data.sample(problem.data.n_rows, 0))
+    loss, score, information, wrong, reach = sums
+    return Evidence(-loss, score, information, max(reach), wrong)
+
+
+def _sums(rows: SignedRows, theta: Array, block: Block) -> Sums:
+    """Of one tile; `reach` in a list, as lists are joined where numbers are added."""
+    D = rows.D
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        v = D @ theta
+        if rows.offset is not None:
+            v += rows.offset
+        wrong, losses = expit(-v), log_expit(v)
+        weighted = wrong if rows.weight is None else rows.weight * wrong
+        loss = -float(losses.sum() if rows.weight is None else rows.weight @ losses)
+        information = rows.weighted_product(weighted * expit(v))
+    squares = D.power(2).sum(axis=1) if sp.issparse(D) else np.einsum("ij,ij->i", D, D)
+    wrong_by_class = np.bincount(block.y, weights=weighted, minlength=2)
+    return loss, weighted @ D, information, wrong_by_class, [float(np.sqrt(np.max(squares, initial=0.0)))]

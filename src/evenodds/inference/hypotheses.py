@@ -1,0 +1,253 @@
+"""Tests of hypotheses about several coefficients: Wald's of linear restrictions, likelihood ratios of nested fits."""
+
+import difflib
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from scipy.special import chdtrc
+
+from ..data import Array
+from ..exceptions import EvenOddsError
+from .problem import Problem
+from .profile import constrained_maximum
+
+if TYPE_CHECKING:
+    from .record import Inference
+
+_SAME_SPAN = 1e-6  # of a column's size: what a nested model may leave unexplained
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """A test against chi-squared.
+
+    statistic : what is compared; df : degrees of freedom; p_value : the chance of more under the hypothesis
+    hypothesis : in words
+    """
+
+    __test__ = False  # pytest would take the class for one of its own
+
+    statistic: float
+    df: int
+    p_value: float
+    hypothesis: str
+
+    def __str__(self) -> str:
+        words = self.hypothesis[0].upper() + self.hypothesis[1:]
+        return f"{words}: chi-squared {self.statistic:.4g} on {self.df} df, {p_text(self.p_value)}"
+
+
+def p_text(p: float) -> str:
+    """A p-value as it is printed."""
+    return "p < 1e-16" if p < 1e-16 else f"p = {p:.3g}"
+
+
+def chi_squared(statistic: float, df: int, hypothesis: str) -> TestResult:
+    """The result of a statistic; NaN has no p-value, and nothing to test has p = 1."""
+    p = float(chdtrc(df, statistic)) if df > 0 else (1.0 if statistic == statistic else np.nan)
+    return TestResult(statistic, df, p, hypothesis)
+
+
+def wald(result: "Inference", restrictions: str) -> TestResult:
+    """Wald's test of linear restrictions, given as text."""
+    R, q = _parse(restrictions, result.names)
+    for j in np.flatnonzero(R.any(axis=0) & ~np.isfinite(result.se)):
+        name = result.names[j]
+        raise EvenOddsError(f"{name!r} has no standard error, so it cannot be tested: {result.notes.get(name, '')}.")
+    R, q = _independent(R, q, restrictions)
+    # In the coordinates of the fit, where columns far from zero do not cancel.
+    R = R @ result.problem.to_raw
+    V = R @ result.theta_covariance @ R.T
+    rest = R @ result.problem.theta - q
+    size = np.sqrt(np.diag(V))
+    if not (size > 0).all() or np.linalg.matrix_rank(V / np.outer(size, size), hermitian=True) < len(q):
+        raise EvenOddsError(
+            f"The covariance of these {len(q)} restrictions is singular: test fewer at once"
+            + (
+                ", as a cluster-robust covariance has no more dimensions than clusters."
+                if result.cov == "cluster"
+                else "."
+            )
+        )
+    statistic = float(rest / size @ np.linalg.solve(V / np.outer(size, size), rest / size))
+    return chi_squared(statistic, len(q), f"Wald test of {' '.join(restrictions.split())}")
+
+
+def compare(larger: "Inference", smaller: "Inference") -> TestResult:
+    """The likelihood-ratio test of a nested model."""
+    from .record import Inference
+
+    if not isinstance(smaller, Inference):
+        raise EvenOddsError(f"compare takes the Inference of the smaller model, got a {type(smaller).__name__}.")
+    _require_comparable(larger, smaller)
+    df = larger.n_coef - smaller.n_coef
+    words = f"likelihood-ratio test of {df} restriction{'s' * (df != 1)}"
+    if larger.whole.firth:
+        dropped = [name for name in larger.names if name not in smaller.names]
+        fixed = np.stack([larger.whole.row_of(name) for name in dropped])
+        fall = constrained_maximum(larger.whole).value - constrained_maximum(larger.whole, fixed).value
+        return chi_squared(max(2 * fall, 0.0), df, f"penalised {words}")
+    return chi_squared(max(2 * (larger.log_likelihood - smaller.log_likelihood), 0.0), df, words)
+
+
+def _require_comparable(larger: "Inference", smaller: "Inference") -> None:
+    one, two = larger.whole, smaller.whole
+    if one.digest != two.digest:
+        raise EvenOddsError(
+            "The two models were fitted on different rows (or with different labels or weights), so that their "
+            f"likelihoods do not compare: {one.data.n_rows} and {two.data.n_rows} rows. Fit both on the same rows, "
+            "in the same order; rows with missing values have to be dropped before both."
+        )
+    for result in (larger, smaller):
+        if result.whole.penalised:
+            raise EvenOddsError("A ridge fit is not at its maximum of likelihood: compare fits with C=inf.")
+        if result.weights == "sampling":
+            raise EvenOddsError("With sampling weights there is no likelihood to compare: use result.test(...).")
+    if one.firth != two.firth or larger.weights != smaller.weights:
+        raise EvenOddsError("Both models have to be fitted in the same way: firth and the meaning of weights differ.")
+    if smaller.n_coef > larger.n_coef:
+        raise EvenOddsError("The model in the brackets is the larger one: call smaller and larger the other way round.")
+    unknown = [name for name in smaller.names if name not in larger.names]
+    if one.firth and unknown:
+        raise EvenOddsError(
+            f"For Firth's fits the smaller model's columns have to be the larger one's: {unknown[0]!r}."
+        )
+    _require_nested(one, two)
+
+
+def _require_nested(larger: Problem, smaller: Problem) -> None:
+    """The columns of the smaller model, and the difference of the offsets, are combinations of the larger one's."""
+    rows = max(4096, 16 * larger.theta.size)
+    blocks = [problem.data.sample(rows, 0) for problem in (larger, smaller)]
+    big, small = (_dense_design(p, block) for p, block in zip((larger, smaller), blocks, strict=True))
+    shifts = [np.zeros(len(big)) if block.offset is None else block.offset for block in blocks]
+    small = np.column_stack([small, shifts[1] - shifts[0]])
+    rest = small - big @ scipy.linalg.lstsq(big, small)[0]
+    size = np.sqrt(np.square(small).mean(axis=0))
+    if (np.sqrt(np.square(rest).mean(axis=0)) > _SAME_SPAN * size).any():
+        raise EvenOddsError(
+            "The models are not nested: the smaller one has a column that the larger one does not have."
+        )
+
+
+def _dense_design(problem: Problem, block: object) -> Array:
+    coordinates = problem.objective.coordinates
+    D = coordinates.design(block)  # type: ignore[arg-type]
+    D = D.toarray() if sp.issparse(D) else D
+    return np.column_stack([np.ones(len(D)), D]) if coordinates.intercept else np.asarray(D)
+
+
+def _independent(R: Array, q: Array, text: str) -> tuple[Array, Array]:
+    """As many of the rows as are independent; an error if they contradict each other."""
+    scale = np.abs(R).max(axis=1)
+    if not scale.all():
+        raise EvenOddsError(f"{text!r} has an equation without coefficients.")
+    both = np.column_stack([R, q]) / scale[:, None]
+    rank = int(np.linalg.matrix_rank(both[:, :-1]))
+    if np.linalg.matrix_rank(both) > rank:
+        raise EvenOddsError(f"The restrictions contradict each other: {text!r}.")
+    _, _, order = scipy.linalg.qr(both[:, :-1].T, mode="economic", pivoting=True)
+    kept = np.sort(order[:rank])
+    return R[kept], q[kept]
+
+
+def _parse(text: str, names: Sequence[str]) -> tuple[Array, Array]:
+    """The R and q of R coef = q."""
+    rows = []
+    for equation in _split(_tokens(text, names), ","):
+        sides = [_side(tokens, text, names) for tokens in _split(equation, "=")]
+        sides = sides if len(sides) > 1 else [*sides, np.zeros(len(names) + 1)]
+        rows += [left - right for left, right in itertools.pairwise(sides)]
+    table = np.stack(rows)
+    if not np.isfinite(table).all():
+        raise EvenOddsError(f"The restriction {text!r} holds a number that is larger than numbers go.")
+    return table[:, :-1], -table[:, -1]
+
+
+def _tokens(text: str, names: Sequence[str]) -> list[str]:
+    """Numbers, signs and names; a name is marked by a backtick before it."""
+    if not isinstance(text, str) or not text.strip():
+        raise EvenOddsError(f'Restrictions are text such as "x1 = x2" or "x1 = 0, x2 = 0", got {text!r}.')
+    number = r"\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?"
+    plain = sorted((name for name in names if name.strip() and not re.fullmatch(number, name)), key=len, reverse=True)
+    known = "|".join(rf"{re.escape(name)}(?![\w.])" for name in plain) or r"(?!)"
+    pattern = re.compile(rf"\s*(?:`([^`]*)`|({known})|({number})(?![\w.])|([-+*/=,])|([^\s*/=,+-]+))")
+    tokens, at = [], 0
+    while text[at:].strip():
+        match = pattern.match(text, at)
+        if match is None:
+            raise EvenOddsError(f"The restriction {text!r} cannot be read from {text[at:].strip()!r} on.")
+        quoted, name, value, sign, other = match.groups()
+        if other is not None or (quoted is not None and quoted not in names):
+            raise _unknown(str(other if quoted is None else quoted), names)
+        name = name if quoted is None else quoted
+        tokens.append(str(value or sign) if name is None else f"`{name}")
+        at = match.end()
+    return tokens
+
+
+def _unknown(name: str, names: Sequence[str]) -> EvenOddsError:
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = (
+        f" Did you mean {close[0]!r}?"
+        if close
+        else f" The coefficients are {', '.join(map(repr, names[:10]))}" + ("." if len(names) <= 10 else ", ...")
+    )
+    return EvenOddsError(f"There is no coefficient {name!r} in the model.{hint}")
+
+
+def _split(tokens: Sequence[str], by: str) -> list[list[str]]:
+    parts: list[list[str]] = [[]]
+    for token in tokens:
+        if token == by:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
+
+
+def _side(tokens: Sequence[str], text: str, names: Sequence[str]) -> Array:
+    """One side of an equation: the factor of each coefficient, and the constant at the end."""
+    total = np.zeros(len(names) + 1)
+    queue = list(tokens)
+    if not queue:
+        raise EvenOddsError(f"The restriction {text!r} has an empty side.")
+    while queue:
+        sign = 1.0
+        while queue and queue[0] in "+-":
+            sign *= -1.0 if queue.pop(0) == "-" else 1.0
+        term = _factor(queue, text, names)
+        while queue and queue[0] in "*/":
+            operator, right = queue.pop(0), _factor(queue, text, names)
+            term = _product(term, right, operator, text)
+        if queue and queue[0] not in "+-":
+            raise EvenOddsError(f"The restriction {text!r} lacks a sign before {queue[0].lstrip('`')!r}.")
+        total += sign * term
+    return total
+
+
+def _factor(queue: list[str], text: str, names: Sequence[str]) -> Array:
+    if not queue or queue[0] in "+-*/":
+        raise EvenOddsError(f"The restriction {text!r} has a sign with nothing behind it.")
+    token = queue.pop(0)
+    vector = np.zeros(len(names) + 1)
+    if token.startswith("`"):
+        vector[names.index(token[1:])] = 1.0
+    else:
+        vector[-1] = float(token)
+    return vector
+
+
+def _product(left: Array, right: Array, operator: str, text: str) -> Array:
+    if operator == "*" and not left[:-1].any():
+        left, right = right, left
+    if right[:-1].any() or (operator == "/" and right[-1] == 0):
+        raise EvenOddsError(f"The restriction {text!r} is not linear in the coefficients.")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(left * right[-1] if operator == "*" else left / right[-1])

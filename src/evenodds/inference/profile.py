@@ -1,0 +1,195 @@
+"""Profile likelihood: the best likelihood for each value of a coefficient, and the values where it has fallen too far.
+
+An interval's end is where 2 (max l - profile l) is the quantile of chi-squared. It is found by the algorithm of
+Venzon and Moolgavkar (Applied Statistics 37, 1988): Newton's method for the system "l has fallen by so much, and its
+gradient along all other coefficients is zero". Where that strays, as with Firth's fit of a handful of rows, the profile
+itself is followed, from one maximum to the next. For Firth's fit l is the penalised likelihood, with all columns kept
+in the penalty (Heinze and Schemper, Statistics in Medicine 21, 2002).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import chdtri
+
+from ..data import Array
+from ..exceptions import EvenOddsError
+from .covariance import Inverse
+from .problem import Problem
+
+if TYPE_CHECKING:
+    from .record import Inference
+
+_STEPS = 100
+_SCORING = 2000  # where the information is far from the Hessian, steps are many and small
+_FALL = 1e-9  # of l, to which the end of an interval is found
+_STRETCH = 2.0  # the longest step, in standard errors
+_SHORTEST = 1e-6  # of the way onto constraints
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place on the profile.
+
+    theta : the coefficients; value : the (penalised) log-likelihood; score : its gradient
+    inverse : of the information
+    """
+
+    theta: Array
+    value: float
+    score: Array
+    inverse: Inverse
+
+
+def at(problem: Problem, theta: Array) -> Point | None:
+    """Evaluate; None where the likelihood or the information is not finite."""
+    value, gradient, hessian = problem.objective.value_grad_hess(theta)
+    S = problem.objective.total_weight
+    if not (math.isfinite(value) and np.isfinite(hessian).all()):
+        return None
+    try:
+        return Point(theta, -S * value, -S * gradient, Inverse(S * hessian))
+    except EvenOddsError:
+        return None
+
+
+def constrained_maximum(
+    problem: Problem, fixed: Array | None = None, values: Array | None = None, start: Point | None = None
+) -> Point:
+    """The maximum of l where fixed @ theta = values; fixed (m, q), values (m,). Without constraints, that of l.
+
+    Where the way onto the constraints is too long for one step, it is taken in parts.
+    """
+    fixed = np.empty((0, problem.theta.size)) if fixed is None else fixed
+    values = np.zeros(len(fixed)) if values is None else values
+    point = start or at(problem, problem.theta)
+    if point is None:
+        raise EvenOddsError("The likelihood is not finite at the fitted coefficients.")
+    here, share = fixed @ point.theta, 1.0
+    while share > _SHORTEST:
+        goal = values if share == 1 else here + share * (values - here)
+        moved = _climb(problem, fixed, goal, point)
+        if moved is None:
+            share /= 2
+        elif share == 1:
+            return moved
+        else:
+            point, here, share = moved, goal, min(1.0, 2 * share)
+    raise EvenOddsError("The profile likelihood could not be followed: the information became singular on the way.")
+
+
+def _climb(problem: Problem, fixed: Array, values: Array, point: Point) -> Point | None:
+    """Newton's method under constraints: a step onto them, then steps halved until l rises. None if it fails."""
+    for k in range(_SCORING):
+        missing = values - fixed @ point.theta
+        step = point.inverse.full @ point.score
+        if len(values):
+            A = point.inverse.full @ fixed.T
+            step = step - A @ np.linalg.solve(fixed @ A, fixed @ step - missing)
+        if k == 0 and len(values):
+            onto = at(problem, point.theta + step)
+            if onto is None:
+                return None
+            point = onto
+            continue
+        rise = float(step @ point.score)
+        if rise < 1e-18 * max(1.0, abs(point.value)):
+            return point
+        moved = _rising(problem, point, step)
+        if moved is None or moved.value <= point.value:
+            return point if rise < 1e-8 else None
+        point = moved
+    return None
+
+
+def _rising(problem: Problem, point: Point, step: Array) -> Point | None:
+    """The point a step away, or a half, a quarter, ... of it, where l is no lower."""
+    for k in range(40):
+        moved = at(problem, point.theta + step / 2**k)
+        if moved is not None and moved.value >= point.value:
+            return moved
+    return None
+
+
+def interval(problem: Problem, row: Array, level: float, best: Point) -> tuple[float, float]:
+    """Both ends for the coefficient row @ theta."""
+    fall = float(chdtri(1, 1 - level)) / 2
+    ends = []
+    for side in (-1.0, 1.0):
+        end = _venzon_moolgavkar(problem, row, best.value - fall, best, side)
+        ends.append(_follow(problem, row, fall, best, side) if end is None else end)
+    return ends[0], ends[1]
+
+
+def _venzon_moolgavkar(problem: Problem, row: Array, target: float, best: Point, side: float) -> float | None:
+    """Newton's method for the end; each step at most `_STRETCH` standard errors long. None if it does not arrive."""
+    point = best
+    for _ in range(_STEPS):
+        u, inverse = point.score, point.inverse.full
+        along = inverse @ row
+        c = float(row @ along)
+        room = 2 * (point.value - target) + float(u @ inverse @ u)
+        # Where the parabola has no such level, go to its top along the others, and back towards the middle.
+        mu = side * math.sqrt(room / c) if room > 0 else 0.0
+        step = inverse @ u + mu * along
+        length = math.sqrt(max(float(step @ (u + mu * row)), 0.0))
+        moved = at(problem, point.theta + step * min(1.0, _STRETCH / max(length, 1e-300)))
+        if moved is None:
+            return None
+        if abs(float(row @ step)) <= 1e-9 * math.sqrt(c) and abs(moved.value - target) < _FALL:
+            # On the profile, too: nothing is left to gain along the other coefficients.
+            u, inverse = moved.score, moved.inverse.full
+            beside = float(u @ inverse @ u) - float(row @ inverse @ u) ** 2 / float(row @ inverse @ row)
+            right = side * float(row @ (moved.theta - best.theta)) > 0
+            return float(row @ moved.theta) if beside < 1e-8 and right else None
+        point = moved
+    return None
+
+
+def _follow(problem: Problem, row: Array, fall: float, best: Point, side: float) -> float:
+    """Newton's method, kept in a bracket, for the signed root of 2 (max l - profile l), which is nearly straight."""
+    goal, middle = math.sqrt(2 * fall), float(row @ best.theta)
+    unit = math.sqrt(float(row @ best.inverse.full @ row))
+    inner, outer = 0.0, math.inf
+    distance, point = unit * goal, best
+    for _ in range(_STEPS):
+        try:
+            point = constrained_maximum(problem, row[None, :], np.array([middle + side * distance]), point)
+        except EvenOddsError:
+            return math.nan
+        root = math.sqrt(2 * max(best.value - point.value, 0.0))
+        if abs(root**2 - goal**2) < 2 * _FALL:
+            return middle + side * distance
+        inner, outer = (distance, outer) if root < goal else (inner, distance)
+        along = point.inverse.full @ row
+        slope = -side * float(along @ point.score) / float(row @ along) / max(root, 1e-12)
+        guess = distance + (goal - root) / slope if slope > 0 else math.inf
+        most = 2 * distance if math.isinf(outer) else outer
+        distance = guess if inner < guess < most else (most if math.isinf(outer) else 0.5 * (inner + outer))
+        if outer - inner < 1e-12 * outer:
+            return middle + side * distance
+    return math.nan
+
+
+def intervals(result: "Inference", terms: Sequence[str] | None) -> dict[str, Any]:
+    """The table term, lower, upper."""
+    problem = result.problem
+    names = [terms] if isinstance(terms, str) else list(result.names if terms is None else terms)
+    for name in names:
+        if name not in result.names:
+            raise EvenOddsError(f"There is no coefficient {name!r} in the model: {', '.join(map(repr, result.names))}.")
+    if problem.penalised:
+        raise EvenOddsError("A ridge fit has no likelihood to profile: fit with C=inf, or with firth=True.")
+    if result.weights == "sampling":
+        raise EvenOddsError("With sampling weights there is no likelihood to profile: use conf_int.")
+    places = range(len(names)) if terms is None else [result.names.index(name) for name in names]
+    ends = np.full((len(names), 2), np.nan)
+    if problem.theta.size:
+        best = constrained_maximum(problem)
+        for k, j in enumerate(places):
+            if np.isfinite(result.se[j]):
+                ends[k] = interval(problem, problem.to_raw[j], result.level, best)
+    return {"term": names, "lower": ends[:, 0], "upper": ends[:, 1]}

@@ -1,0 +1,355 @@
+"""`Inference`: what a fit says about the coefficients, as one frozen record; tables and pictures are made from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..data import Array
+from ..model import LogisticRegression
+from . import calibration, display, hypotheses, influence, margins, prediction, profile
+from .certificate import Certificate
+from .covariance import Inverse
+from .hypotheses import TestResult
+from .problem import Problem
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Inference:
+    """Coefficients with their standard errors, tests and intervals, and what the fit says as a whole.
+
+    Arrays are in the order of `names`. A statistic that does not exist is NaN, and `notes` says why.
+
+    Attributes
+    ----------
+    names : tuple of k str
+        "(intercept)", if there is one, then the columns.
+    coef : ndarray of shape (k,)
+        Change in the log odds of ``classes[1]`` for one unit; infinite where the classes are separated.
+    se : ndarray of shape (k,)
+        Standard errors.
+    z : ndarray of shape (k,)
+        ``coef / se``; for Firth's fit the signed root of the likelihood-ratio statistic.
+    p_value : ndarray of shape (k,)
+        Two-sided, of the hypothesis that the coefficient is 0: Wald's, for Firth's fit by penalised
+        likelihood ratio.
+    conf_int : ndarray of shape (k, 2)
+        Confidence interval: Wald's, for Firth's fit by profile penalised likelihood.
+    covariance : ndarray of shape (k, k)
+        Covariance of the coefficients.
+    level : float
+        Of the intervals.
+    cov, weights : str
+        Which covariance, and what weights of rows mean; see `infer`.
+    classes : tuple
+        The two labels.
+    n_obs : float
+        Observations: the total weight for frequency weights, else the number of rows.
+    n_coef : int
+        Coefficients that were estimated: without the aliased ones.
+    log_likelihood, null_log_likelihood : float
+        At the fit, and of the model with the intercept alone (of even odds, where there is no intercept).
+    penalized_log_likelihood : float or None
+        Of Firth's fit.
+    pseudo_r2 : dict
+        "mcfadden", "cox_snell", "nagelkerke", "tjur".
+    likelihood_ratio : TestResult
+        The test of all slopes against the intercept alone.
+    certificate : Certificate or None
+        A proof of how far the coefficients can be from the optimum. None for Firth's and for separated fits.
+    notes : dict
+        Coefficients of which a statistic does not exist, and why.
+    remarks : tuple of str
+        What has to be known to read the table right.
+    model, problem, whole, inverse, theta_covariance
+        What the methods need: the fitted model, the rows from which finite coefficients are estimated, all rows, the
+        inverse of the curvature and the covariance in the coordinates of `problem`.
+    """
+
+    names: tuple[str, ...]
+    coef: Array
+    se: Array
+    z: Array
+    p_value: Array
+    conf_int: Array
+    covariance: Array
+    level: float
+    cov: str
+    weights: str
+    classes: tuple[Any, Any]
+    n_obs: float
+    n_coef: int
+    log_likelihood: float
+    null_log_likelihood: float
+    penalized_log_likelihood: float | None
+    pseudo_r2: dict[str, float]
+    likelihood_ratio: TestResult
+    certificate: Certificate | None
+    notes: dict[str, str]
+    remarks: tuple[str, ...]
+    model: LogisticRegression
+    problem: Problem
+    whole: Problem
+    inverse: Inverse
+    theta_covariance: Array
+
+    def __post_init__(self) -> None:
+        for values in (self.coef, self.se, self.z, self.p_value, self.conf_int, self.covariance):
+            values.flags.writeable = False
+
+    @property
+    def odds_ratio(self) -> Array:
+        """exp(coef), (k,): the factor on the odds for one unit."""
+        return _exp(self.coef)
+
+    @property
+    def odds_ratio_conf_int(self) -> Array:
+        """Intervals of `odds_ratio`, (k, 2)."""
+        return _exp(self.conf_int)
+
+    @property
+    def deviance(self) -> float:
+        """-2 log_likelihood."""
+        return -2 * self.log_likelihood
+
+    @property
+    def null_deviance(self) -> float:
+        """-2 null_log_likelihood."""
+        return -2 * self.null_log_likelihood
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, deviance + 2 n_coef."""
+        return self.deviance + 2 * self.n_coef if self.has_likelihood else np.nan
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, deviance + log(n_obs) n_coef."""
+        return self.deviance + np.log(self.n_obs) * self.n_coef if self.has_likelihood else np.nan
+
+    @property
+    def has_likelihood(self) -> bool:
+        """Whether `log_likelihood` is one: not with sampling weights, and not the maximum with a penalty."""
+        return self.weights != "sampling" and not self.problem.penalised
+
+    def to_frame(self, backend: str | None = None) -> Any:
+        """The table as a frame: term, coef, se, z, p_value, lower, upper.
+
+        Parameters
+        ----------
+        backend : {"pandas", "polars", "pyarrow"}, optional
+            By default the first of them that is installed.
+
+        Returns
+        -------
+        frame
+            One row a coefficient.
+        """
+        columns = {
+            "term": list(self.names),
+            "coef": self.coef,
+            "se": self.se,
+            "z": self.z,
+            "p_value": self.p_value,
+            "lower": self.conf_int[:, 0],
+            "upper": self.conf_int[:, 1],
+        }
+        return display.frame(columns, backend)
+
+    def predict(self, X: Any, offset: ArrayLike | None = None) -> Any:
+        """Probabilities of ``classes[1]`` with intervals.
+
+        The interval is of the log odds, where errors are close to normal, mapped to probability; `se` is
+        that of the probability by the delta method.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix of shape (n_samples, n_features)
+        offset : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        frame
+            probability, se, lower, upper; one row a row of `X`.
+        """
+        return display.frame_like(X, prediction.predict(self, X, offset), rows=True)
+
+    def margins(
+        self,
+        X: Any,
+        *,
+        discrete: bool = True,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Any:
+        """Average marginal effects: the change in probability of ``classes[1]``, averaged over the rows of X.
+
+        For a column of zeros and ones the probability at 1 less that at 0, the column's other values left as they are;
+        for the others dp/dx. Standard errors by the delta method.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix of shape (n_samples, n_features)
+            The rows to average over.
+        discrete : bool, default=True
+            False takes dp/dx of columns of zeros and ones as well.
+        sample_weight, offset : array-like of shape (n_samples,), optional
+            As in the fit.
+
+        Returns
+        -------
+        frame
+            term, effect, se, z, p_value, lower, upper; one row a column.
+        """
+        return display.frame_like(X, margins.margins(self, X, discrete, sample_weight, offset))
+
+    def test(self, restrictions: str) -> TestResult:
+        """Wald's test that linear restrictions of the coefficients hold, all at once.
+
+        Parameters
+        ----------
+        restrictions : str
+            Equations between names, joined by commas: ``"x1 = x2"``, ``"x1 = 0, x2 = 0"``, ``"2*x1 - x2 = 1"``.
+            A name with spaces or signs may be put in backticks.
+
+        Returns
+        -------
+        TestResult
+            statistic, df, p_value.
+
+        Raises
+        ------
+        EvenOddsError
+            If a name is unknown, a coefficient has no standard error, or the restrictions contradict each other.
+        """
+        return hypotheses.wald(self, restrictions)
+
+    def compare(self, smaller: "Inference") -> TestResult:
+        """The likelihood-ratio test of a smaller model nested in this one.
+
+        Parameters
+        ----------
+        smaller : Inference
+            Of the same rows, with some of the columns.
+
+        Returns
+        -------
+        TestResult
+            statistic, df, p_value.
+
+        Raises
+        ------
+        EvenOddsError
+            If the models were fitted on different rows, are not nested, or have no likelihood to compare.
+        """
+        return hypotheses.compare(self, smaller)
+
+    def profile(self, terms: Sequence[str] | None = None) -> Any:
+        """Profile-likelihood intervals: the values that the likelihood-ratio test at `level` does not reject.
+
+        Parameters
+        ----------
+        terms : sequence of str, optional
+            The coefficients, by default all.
+
+        Returns
+        -------
+        frame
+            term, lower, upper.
+        """
+        return display.frame(profile.intervals(self, terms), None)
+
+    def influence(
+        self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
+    ) -> Any:
+        """How each row fits, and what it does to the fit.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset
+            What the model was fitted on.
+
+        Returns
+        -------
+        frame
+            One row an observation: leverage, pearson, deviance, studentized, cooks_distance, and dfbeta_<term>, by how
+            much the coefficient would fall if the row were left out, to first order. NaN for rows of weight zero.
+        """
+        return display.frame_like(X, influence.influence(self, X, y, sample_weight, offset), rows=True)
+
+    def vif(self) -> Any:
+        """Variance inflation: by what factor a slope's variance is larger than if its column stood alone.
+
+        From the correlations of the estimated slopes (Fox and Monette, JASA 87, 1992, for single columns), so that the
+        weights of the rows in this fit count.
+
+        Returns
+        -------
+        frame
+            term, vif.
+        """
+        return display.frame(influence.variance_inflation(self), None)
+
+    def hosmer_lemeshow(
+        self,
+        X: Any,
+        y: Any,
+        n_groups: int = 10,
+        *,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> TestResult:
+        """The Hosmer-Lemeshow test of calibration: observed and expected counts by group of predicted risk.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset
+            Rows: those of the fit (chi-squared with ``n_groups - 2`` degrees of freedom) or others (``n_groups``).
+        n_groups : int, default=10
+            Groups of about equal size by predicted probability; rows of equal probability stay together.
+
+        Returns
+        -------
+        TestResult
+            statistic, df, p_value.
+        """
+        return calibration.hosmer_lemeshow(self, X, y, n_groups, sample_weight, offset)
+
+    def calibration(
+        self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
+    ) -> Any:
+        """Intercept and slope of calibration: the fit of `y` on the predicted log odds (Cox, Biometrika 45, 1958).
+
+        The intercept is fitted with the slope at 1. Perfect are 0 and 1, which the rows of a maximum-likelihood fit
+        have by construction: use other rows.
+
+        Parameters
+        ----------
+        X, y, sample_weight, offset
+            Rows that the model has not seen.
+
+        Returns
+        -------
+        frame
+            term ("intercept", "slope"), estimate, se, lower, upper.
+        """
+        return display.frame_like(X, calibration.recalibrate(self, X, y, sample_weight, offset))
+
+    def __str__(self) -> str:
+        return display.text(self)
+
+    def __repr__(self) -> str:
+        return display.text(self)
+
+    def __rich_console__(self, console: Any, options: Any) -> Any:
+        return display.rich(self, options.max_width)
+
+    def _repr_html_(self) -> str:
+        return display.html(self)
+
+
+def _exp(values: NDArray[np.float64]) -> Array:
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(values))

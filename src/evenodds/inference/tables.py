@@ -1,0 +1,263 @@
+"""From an estimate and its covariance to the record: standard errors, tests, intervals and the fit as a whole."""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtrc, expit, log_expit, ndtr, ndtri
+
+from ..data import Array, Block, Data, Sums
+from ..model import LogisticRegression
+from ..objective import best_intercept
+from .certificate import certify
+from .covariance import Inverse, Weighting, covariance
+from .evidence import Evidence
+from .hypotheses import TestResult, chi_squared
+from .limit import Limit
+from .problem import Problem
+from .profile import Point, constrained_maximum, interval
+from .record import Inference
+
+_FEW_CLUSTERS = 40
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked for; see `infer`."""
+
+    cov: str
+    clusters: NDArray[np.intp] | None
+    level: float
+    weights: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """The statistics of each coefficient, (k,) and (k, 2)."""
+
+    se: Array
+    z: Array
+    p_value: Array
+    conf_int: Array
+
+
+def record(
+    model: LogisticRegression, problem: Problem, evidence: Evidence, asked: Asked, limit: Limit | None = None
+) -> Inference:
+    """The record of a fit; of a separated one, by what is known of its limit.
+
+    Firth's fit has its own tests and intervals, unless a robust covariance is asked for.
+    """
+    where, told = (problem, evidence) if limit is None else (limit.problem, limit.evidence)
+    infinite = np.zeros(len(problem.names)) if limit is None else limit.infinite
+    inverse = Inverse(_curvature(where, told))
+    by = Weighting(asked.weights, _n_obs(problem, asked))
+    clusters = asked.clusters
+    if limit is not None and clusters is not None:
+        clusters = np.unique(clusters[limit.rows], return_inverse=True)[1]
+    V = covariance(where, told, inverse, asked.cov, clusters, by)
+    coef = (
+        np.where(infinite == 0, _coef(model), infinite)
+        if limit is None
+        else np.where(infinite == 0, where.coef, infinite)
+    )
+    raw, notes = _raw_covariance(where, V, infinite)
+    table = wald_table(coef, np.sqrt(np.diag(raw)), asked.level)
+    null = null_log_likelihood(problem.data, bool(model.fit_intercept))
+    ratio = _likelihood_ratio(problem, told, null, asked)
+    penalized = None
+    if problem.firth and model.firth != "flac":
+        best = constrained_maximum(problem)
+        penalized = best.value
+        if asked.cov == "model":
+            table = firth_table(problem, best, table, asked.level, skip_intercept=model.firth == "flic")
+            ratio = _penalised_ratio(problem, best)
+    return Inference(
+        names=problem.names,
+        coef=coef,
+        se=table.se,
+        z=table.z,
+        p_value=table.p_value,
+        conf_int=table.conf_int,
+        covariance=raw,
+        level=float(asked.level),
+        cov=asked.cov,
+        weights=asked.weights,
+        classes=tuple(model.classes_.tolist()),
+        n_obs=by.n,
+        n_coef=problem.theta.size,
+        log_likelihood=told.log_likelihood,
+        null_log_likelihood=null,
+        penalized_log_likelihood=penalized,
+        pseudo_r2=pseudo_r2(problem, told, null),
+        likelihood_ratio=ratio,
+        certificate=certify(problem, evidence, inverse, table.se) if limit is None and not problem.firth else None,
+        notes=notes,
+        remarks=_remarks(model, problem, asked, limit),
+        model=copy.copy(model),  # another fit of it does not change the record
+        problem=where,
+        whole=problem,
+        inverse=inverse,
+        theta_covariance=V,
+    )
+
+
+def _curvature(problem: Problem, evidence: Evidence) -> Array:
+    """The information with the ridge's curvature."""
+    A = evidence.information.copy()
+    first = int(problem.objective.coordinates.intercept)
+    np.einsum("ii->i", A)[first:] += problem.objective.total_weight * problem.objective.ridge
+    return A
+
+
+def _n_obs(problem: Problem, asked: Asked) -> float:
+    return problem.objective.total_weight if asked.weights == "frequency" else float(problem.data.n_rows)
+
+
+def _coef(model: LogisticRegression) -> Array:
+    return np.concatenate([model.intercept_[: int(bool(model.fit_intercept))], model.coef_[0]])
+
+
+def _raw_covariance(problem: Problem, V: Array, infinite: Array) -> tuple[Array, dict[str, str]]:
+    """The covariance of the raw coefficients, NaN where there is none, and why."""
+    raw = problem.to_raw @ V @ problem.to_raw.T
+    notes = {}
+    for j, name in enumerate(problem.names):
+        if infinite[j] != 0:
+            sign = {1.0: "+", -1.0: "-"}.get(np.sign(infinite[j]))
+            notes[name] = (
+                "infinite, of a sign that is not determined" if sign is None else f"infinite ({sign}): separated"
+            )
+        elif not problem.to_raw[j].any():
+            notes[name] = "aliased: a combination of earlier columns"
+        else:
+            continue
+        raw[j] = raw[:, j] = np.nan
+    return raw, notes
+
+
+def wald_table(coef: Array, se: Array, level: float) -> Table:
+    """z = coef / se against the normal distribution."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = coef / se
+        reach = ndtri(0.5 + level / 2) * se
+        return Table(se, z, 2 * ndtr(-np.abs(z)), np.stack([coef - reach, coef + reach], axis=1))
+
+
+def firth_table(problem: Problem, best: Point, wald: Table, level: float, skip_intercept: bool) -> Table:
+    """Penalised likelihood ratios, and intervals by profile penalised likelihood (Heinze and Schemper 2002)."""
+    z, p, ends = wald.z.copy(), wald.p_value.copy(), wald.conf_int.copy()
+    for j in range(len(problem.names)):
+        if not np.isfinite(wald.se[j]) or (skip_intercept and j < int(problem.objective.coordinates.intercept)):
+            continue
+        row = problem.to_raw[j]
+        fall = 2 * (best.value - constrained_maximum(problem, row[None, :], np.zeros(1)).value)
+        z[j] = np.sign(row @ best.theta) * np.sqrt(max(fall, 0.0))
+        p[j] = chdtrc(1, max(fall, 0.0))
+        ends[j] = interval(problem, row, level, best)
+    return Table(wald.se, z, p, ends)
+
+
+def null_log_likelihood(data: Data, intercept: bool) -> float:
+    """Of the intercept alone; of even odds, without one. An offset stays in both."""
+    sample = data.sample(4096, 0)
+    weights = data.class_weights
+    if sample.offset is None:
+        return float(weights @ np.log(weights / weights.sum())) if intercept else float(weights.sum()) * -np.log(2)
+    b = best_intercept(data, sample) if intercept else 0.0
+
+    def sums(block: Block) -> Sums:
+        sign = np.where(block.y > 0, 1.0, -1.0)
+        v = sign * (b if block.offset is None else b + block.offset)
+        weight = np.ones(block.n_rows) if block.weight is None else block.weight
+        wrong = expit(-v)
+        return weight @ log_expit(v), weight @ (sign * wrong), weight @ (wrong * (1 - wrong))
+
+    for _ in range(50):
+        value, slope, curvature = data.reduce(sums)
+        if not intercept or not curvature > 0 or abs(slope) <= 1e-13 * float(weights.sum()):
+            break
+        b += float(np.clip(slope / curvature, -2.0, 2.0))
+    return float(value)
+
+
+def pseudo_r2(problem: Problem, told: Evidence, null: float) -> dict[str, float]:
+    """McFadden 1974; Cox and Snell 1989; Nagelkerke, Biometrika 78, 1991; Tjur, The American Statistician 63, 2009."""
+    S = problem.objective.total_weight
+    cox_snell = -np.expm1(2 * (null - told.log_likelihood) / S)
+    return {
+        "mcfadden": 1 - told.log_likelihood / null,
+        "cox_snell": float(cox_snell),
+        "nagelkerke": float(cox_snell / -np.expm1(2 * null / S)),
+        "tjur": 1 - float((told.wrong / problem.data.class_weights).sum()),
+    }
+
+
+def _likelihood_ratio(problem: Problem, told: Evidence, null: float, asked: Asked) -> TestResult:
+    """All slopes against the intercept alone."""
+    first = int(problem.objective.coordinates.intercept)
+    exists = not problem.penalised and asked.weights != "sampling"
+    statistic = max(2 * (told.log_likelihood - null), 0.0) if exists else np.nan
+    words = "likelihood-ratio test against " + ("the intercept alone" if first else "even odds")
+    return chi_squared(statistic, problem.theta.size - first, words)
+
+
+def _penalised_ratio(problem: Problem, best: Point) -> TestResult:
+    first = int(problem.objective.coordinates.intercept)
+    slopes = np.eye(problem.theta.size)[first:]
+    null = constrained_maximum(problem, slopes, np.zeros(len(slopes)))
+    return chi_squared(
+        max(2 * (best.value - null.value), 0.0),
+        len(slopes),
+        "penalised likelihood-ratio test against the intercept alone",
+    )
+
+
+def _remarks(model: LogisticRegression, problem: Problem, asked: Asked, limit: Limit | None) -> tuple[str, ...]:
+    """What has to be known to read the table right."""
+    found = []
+    if problem.penalised:
+        found.append(
+            f"Ridge fit, C={model.C:g}: the coefficients are shrunken towards 0. Standard errors are those of the "
+            "shrunken estimates, given C; they do not count the bias, so that intervals need not cover the true "
+            "coefficients at their level, nor p-values hold theirs."
+        )
+    if limit is not None:
+        rest = (
+            "every row is predicted with certainty, and no coefficient can be estimated"
+            if limit.rows.size == 0
+            else "infinite coefficients are named, the others are estimated from the "
+            f"{limit.rows.size} rows that are not predicted with certainty"
+        )
+        found.append(f"The classes are separated: {rest}. Firth's fit is finite: LogisticRegression(firth=True).")
+    if problem.firth and asked.cov == "model" and model.firth != "flac":
+        but = " (of the intercept: Wald's)" if model.firth == "flic" else ""
+        found.append(
+            f"Firth's fit: p-values by penalised likelihood ratio, intervals by profile penalised likelihood{but}."
+        )
+    if model.class_weight is not None and asked.weights == "frequency":
+        found.append(
+            "The factors of class_weight count as numbers of rows in these standard errors. If rows are single "
+            'observations all the same, weights="sampling" is right.'
+        )
+    elif asked.weights == "frequency" and _has_fractions(problem.data):
+        found.append(
+            'Some weights are not whole numbers, but count as numbers of rows. Is it weights="sampling" or "precision"?'
+        )
+    if asked.cov != "model" and asked.weights != "sampling" and not problem.penalised:
+        found.append("Likelihood-ratio tests, AIC and BIC hold if the model does, whatever the covariance.")
+    if asked.weights == "sampling":
+        found.append(
+            "Sampling weights: log-likelihoods are pseudo-likelihoods, so that likelihood-ratio tests, AIC and BIC do "
+            "not exist."
+        )
+    if asked.clusters is not None:
+        count = int(asked.clusters.max()) + 1
+        few = ", too few to trust the normal distribution" if count < _FEW_CLUSTERS else ""
+        found.append(f"{count} clusters{few}; covariance times {count}/{count - 1}.")
+    return tuple(found)
+
+
+def _has_fractions(data: Data) -> bool:
+    return any(block.weight is not None and (block.weight % 1 != 0).any() for block in data.blocks())

@@ -1,0 +1,25 @@
+"""Pictures of data and fitted models: each function draws on one Matplotlib Axes and returns it.
+
+The colours are Okabe and Ito's, which readers with any colour vision can tell apart, and classes differ by
+marker as well. Of two classes, vermilion is the second, whose probability is modelled, and blue is the first.
+scikit-learn's displays do the work where they exist.
+"""
+
+from .classifiers import calibration, decision_boundary, loss_curve, precision_recall, roc, scatter, sigmoid
+from .effects import coefficients, forest, margins
+from .rows import influence, residuals
+
+__all__ = [
+    "calibration",
+    "coefficients",
+    "decision_boundary",
+    "forest",
+    "influence",
+    "loss_curve",
+    "margins",
+    "precision_recall",
+    "residuals",
+    "roc",
+    "scatter",
+    "sigmoid",
+]

@@ -1,0 +1,243 @@
+"""Pictures of coefficients and effects, with their intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
+from numpy.typing import ArrayLike, NDArray
+
+from ..exceptions import EvenOddsError
+from ..inference import Inference
+from .style import BLUE, VERMILION, columns, new_axes, shown
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Estimates with their intervals, a line each, the first one lowest.
+
+    ends : (k, 2), NaN where there is no interval
+    notes : words for what cannot be drawn, or None
+    """
+
+    names: Sequence[str]
+    values: Floats
+    ends: Floats
+    notes: Sequence[str | None]
+
+    @classmethod
+    def of(cls, result: Inference, first: int) -> "Forest":
+        """The coefficients from number `first` on."""
+        names = result.names[first:]
+        notes = [result.notes.get(name) for name in names]
+        return cls(names, result.coef[first:], result.conf_int[first:], notes)
+
+    def take(self, order: Any) -> "Forest":
+        """The lines in another order."""
+        names, notes = ([column[j] for j in order] for column in (self.names, self.notes))
+        return Forest(names, self.values[order], self.ends[order], notes)
+
+    @property
+    def drawn(self) -> NDArray[np.bool_]:
+        """Which lines are no words."""
+        return np.array([note is None for note in self.notes], dtype=bool)
+
+
+def coefficients(model: Any, ax: Axes | None = None, names: Sequence[str] | None = None) -> Axes:
+    """Draw the coefficients of a fitted linear model with two classes, the largest on top.
+
+    To the right of zero (vermilion) a feature speaks for the second class, to the left (blue) for the first.
+    Dots can be compared with each other when their features have comparable units. What `infer` returns is drawn
+    with its intervals.
+
+    Parameters
+    ----------
+    model : fitted linear classifier, or Inference
+        Anything with ``coef_`` of shape (1, p); of a pipeline, its last step.
+    ax : matplotlib Axes, optional
+        Where to draw; by default a new figure, as high as it needs to be.
+    names : sequence of p str, optional
+        The features; by default ``model.feature_names_in_``, or x0, x1, ... where it has none.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    if isinstance(model, Inference):
+        lines, classes = Forest.of(model, int(bool(model.model.fit_intercept))), model.classes
+    else:
+        lines, classes = _estimates(model), model.classes_
+    if names is not None and len(names) != lines.values.size:
+        raise EvenOddsError(f"There are {lines.values.size} coefficients but {len(names)} names.")
+    if names is not None:
+        lines = Forest(names, lines.values, lines.ends, lines.notes)
+    # What has no coefficient at all goes to the bottom, what is infinite to the top and the bottom by itself.
+    known = lines.drawn | np.isinf(lines.values)
+    lines = lines.take(np.lexsort((lines.values, known)))
+    ax = new_axes(ax, height=_height(lines))
+    if not isinstance(model, Inference):
+        ax.hlines(np.arange(lines.values.size), 0, lines.values, color="0.8", linewidth=1)
+    _draw(ax, lines, 0.0)
+    what = f"\n({100 * model.level:g}% interval)" if isinstance(model, Inference) else ""
+    ax.set_xlabel(f"change in the log-odds of class {shown(classes[1])}, per unit{what}", loc="right")
+    return ax
+
+
+def forest(result: Inference, ax: Axes | None = None, *, odds_ratio: bool = False, intercept: bool = False) -> Axes:
+    """Draw the coefficients with their intervals in the order of the table.
+
+    Coefficients that have no interval, because they are infinite or aliased, are named in words.
+
+    Parameters
+    ----------
+    result : Inference
+        What `infer` returned.
+    ax : matplotlib Axes, optional
+        Where to draw; by default a new figure, as high as it needs to be.
+    odds_ratio : bool, default False
+        Draw factors on the odds, on an axis in logarithms, and not changes of the log-odds.
+    intercept : bool, default False
+        Draw the intercept as well.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    lines = Forest.of(result, 0 if intercept else int(bool(result.model.fit_intercept)))
+    lines = lines.take(np.arange(lines.values.size)[::-1])
+    what, second = f"{100 * result.level:g}% interval", shown(result.classes[1])
+    ax = new_axes(ax, height=_height(lines))
+    if odds_ratio:
+        with np.errstate(over="ignore"):
+            values, ends = np.exp(lines.values), np.exp(lines.ends)
+        ax.set_xscale("log")
+        _draw(ax, Forest(lines.names, values, ends, lines.notes), 1.0)
+        _ticks_of_ratios(ax)
+        ax.set_xlabel(f"factor on the odds of class {second}, per unit\n({what})", loc="right")
+    else:
+        _draw(ax, lines, 0.0)
+        ax.set_xlabel(f"change in the log-odds of class {second}, per unit\n({what})", loc="right")
+    return ax
+
+
+def margins(
+    result: Inference,
+    X: Any,
+    ax: Axes | None = None,
+    *,
+    discrete: bool = True,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+) -> Axes:
+    """Draw the average marginal effects with their intervals: what one unit does to the probability.
+
+    Parameters
+    ----------
+    result : Inference
+        What `infer` returned.
+    X : array, data frame or sparse matrix of shape (m, p)
+        The rows to average over.
+    ax : matplotlib Axes, optional
+        Where to draw; by default a new figure, as high as it needs to be.
+    discrete, sample_weight, offset
+        See `Inference.margins`.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    table = columns(result.margins(X, discrete=discrete, sample_weight=sample_weight, offset=offset))
+    names = list(map(str, table["term"]))
+    ends = np.column_stack([table["lower"], table["upper"]])
+    lines = Forest(names, table["effect"], ends, [result.notes.get(name) for name in names])
+    lines = lines.take(np.arange(len(names))[::-1])
+    ax = new_axes(ax, height=_height(lines))
+    _draw(ax, lines, 0.0)
+    step = "per unit, of 0/1 columns from 0 to 1" if discrete else "per unit"
+    ax.set_xlabel(
+        f"average change in the probability of class {shown(result.classes[1])}\n"
+        f"({step}; {100 * result.level:g}% interval)",
+        loc="right",
+    )
+    return ax
+
+
+def _estimates(model: Any) -> Forest:
+    """The coefficients of any linear model, which have no intervals."""
+    if not hasattr(model, "coef_"):
+        raise EvenOddsError(
+            f"{type(model).__name__} has no coef_: pass a fitted linear model (of a pipeline, its last step)."
+        )
+    table = np.atleast_2d(model.coef_)
+    if len(table) != 1:
+        raise EvenOddsError(f"coefficients draws a model with two classes; this coef_ has shape {table.shape}.")
+    coef = table[0]
+    names = list(getattr(model, "feature_names_in_", [f"x{j}" for j in range(coef.size)]))
+    return Forest(names, coef, np.full((coef.size, 2), np.nan), [None] * coef.size)
+
+
+def _height(lines: Forest) -> float:
+    return 1.2 + 0.22 * lines.values.size
+
+
+def _draw(ax: Axes, lines: Forest, even: float) -> None:
+    """Dots and intervals, or words; `even` is where there is no effect."""
+    rows, drawn = np.arange(lines.values.size), lines.drawn
+    values, ends = lines.values[drawn], lines.ends[drawn]
+    colors = np.where(values > even, VERMILION, BLUE)
+    ax.axvline(even, color="0.4", linewidth=0.8)
+    ax.scatter(values, rows[drawn], s=28, c=colors, zorder=3)
+    low, high = _limits(ax, np.append(values, even), ends)
+    if not drawn.any():
+        ax.xaxis.set_major_locator(NullLocator())  # numbers would mean nothing
+        ax.xaxis.set_minor_locator(NullLocator())
+    # An end at infinity is drawn to the frame.
+    ax.hlines(rows[drawn], np.clip(ends[:, 0], low, high), np.clip(ends[:, 1], low, high), color=colors, linewidth=1.6)
+    ax.set(xlim=(low, high), ylim=(-0.7, rows.size - 0.3))
+    ax.set_yticks(rows, [shown(name) for name in lines.names])
+    ax.tick_params(axis="y", length=0)
+    for row, value, note in zip(rows, lines.values, lines.notes, strict=True):
+        if note is not None:
+            _say(ax, int(row), note, right=bool(value > even))
+
+
+def _limits(ax: Axes, values: Floats, ends: Floats) -> tuple[float, float]:
+    """Limits of the axis around all that is finite, with a margin."""
+    seen = np.concatenate([values, ends[np.isfinite(ends)]])
+    log = ax.get_xscale() == "log"
+    seen = np.log(seen[(seen > 0) & np.isfinite(seen)]) if log else seen
+    low, high = float(seen.min()), float(seen.max())
+    margin = 0.04 * (high - low) if high > low else 1.0
+    low, high = low - margin, high + margin
+    return (float(np.exp(low)), float(np.exp(high))) if log else (low, high)
+
+
+def _say(ax: Axes, row: int, note: str, right: bool) -> None:
+    """Words in the place of a dot, at the edge on the side where the coefficient would be."""
+    ax.text(
+        0.99 if right else 0.01,
+        row,
+        f"{note} →" if right else f"← {note}" if note.startswith("infinite (-)") else note,
+        transform=ax.get_yaxis_transform(),
+        ha="right" if right else "left",
+        va="center",
+        fontsize="small",
+        color="0.25",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        zorder=2,
+    )
+
+
+def _ticks_of_ratios(ax: Axes) -> None:
+    """0.5, 1, 2 where they find room; powers of ten otherwise."""
+    low, high = np.log10(ax.get_xlim())
+    if high - low > 3.5 or isinstance(ax.xaxis.get_major_locator(), NullLocator):
+        return
+    few = LogLocator(subs=(1.0, 2.0, 5.0) if high - low < 2 else (1.0, 3.0))
+    ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]) if high - low < 0.7 else few)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_locator(NullLocator())

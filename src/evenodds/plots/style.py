@@ -1,0 +1,51 @@
+"""The look that the pictures share."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import narwhals as nw
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+
+from ..inference.display import printable, shortened
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+MARKERS = (
+    "o",
+    "^",
+    "s",
+    "D",
+    "v",
+    "P",
+    "X",
+)  # seven, so that colour and marker together differ for 56 classes
+BLUE, VERMILION = COLORS[:2]
+TINTS = [tuple(1 - 0.4 * (1 - np.array(to_rgb(color)))) for color in COLORS]
+SHADES = LinearSegmentedColormap.from_list("evenodds", [TINTS[0], "white", TINTS[1]])
+_LONGEST = 32  # of names beside an axis
+
+
+def new_axes(ax: Axes | None, height: float = 4.2) -> Axes:
+    """The axes that were given, or those of a new figure."""
+    if ax is None:
+        _, ax = plt.subplots(figsize=(5.6, height), layout="constrained")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def legend(ax: Axes, n_points: int, **options: Any) -> None:
+    """A legend where there is room for it."""
+    # Matplotlib's search for the emptiest corner is slow, and warns, when there are many points.
+    ax.legend(loc="best" if n_points <= 5000 else "upper right", framealpha=0.85, edgecolor="none", **options)
+
+
+def shown(name: Any) -> str:
+    """A name or class as Matplotlib shows it: not too long, and dollar signs are no formulas."""
+    return shortened(printable(name), _LONGEST).replace("$", r"\$")
+
+
+def columns(frame: Any) -> dict[str, Any]:
+    """The columns of a frame of any kind as arrays."""
+    table = nw.from_native(frame, eager_only=True)
+    return {name: table[name].to_numpy() for name in table.columns}
