@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from evenodds.coordinates import choose_coordinates
 from evenodds.data import Block
 from evenodds.objective import Objective
+from evenodds.softmax import SoftmaxObjective
 from evenodds.solvers import regimes
 
 
@@ -16,7 +17,7 @@ class Blocks:
 
     n_jobs = 1
 
-    def __init__(self, X, y, weight=None, offset=None, cuts=()):
+    def __init__(self, X, y, weight=None, offset=None, cuts=(), n_classes=2):
         self.reads = 0
         edges = [0, *cuts, X.shape[0]]
 
@@ -29,7 +30,7 @@ class Blocks:
         self.n_rows, self.n_columns = X.shape
         self.sparse = bool(sp.issparse(X))
         self.size = X.nnz if self.sparse else X.size
-        self.class_weights = np.bincount(y, weights=weight, minlength=2).astype(float)
+        self.class_weights = np.bincount(y, weights=weight, minlength=n_classes).astype(float)
 
     def reduce(self, function):
         self.reads += 1
@@ -75,9 +76,12 @@ def solve(data, solver, *, C=np.inf, standardize=False, intercept=True, tol=1e-4
     coordinates = choose_coordinates(data, sample, intercept=intercept, standardize=standardize, strength=strength)
     scale = coordinates.scale[coordinates.columns]
     ridge = np.full(scale.size, strength) if standardize else strength / scale**2
-    objective = Objective(data, coordinates, ridge)
+    if data.class_weights.size == 2:
+        objective = Objective(data, coordinates, ridge)
+    else:
+        objective = SoftmaxObjective(data, coordinates, ridge, baseline=not np.isfinite(C))
     theta = np.zeros(objective.n_coef)
     method = {"newton": regimes.newton, "quasi-newton": regimes.quasi_newton}[solver]
     solution = method(objective, theta, sample, tol=tol, max_iter=max_iter, **kwargs)
-    b, w = coordinates.to_coef(solution.theta)
-    return b, w, solution
+    b, w = objective.to_coef(solution.theta)
+    return (float(b[0]), w[0], solution) if data.class_weights.size == 2 else (b, w, solution)

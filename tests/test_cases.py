@@ -604,7 +604,6 @@ WRONG = {
     "3-d": (GOOD[:, :, None], TARGET, {}, r"dim 3"),
     "another length": (GOOD, TARGET[:39], {}, r"X has 40 rows, y 39"),
     "continuous y": (GOOD, np.where(TARGET, 0.2, 0.7), {}, r"Unknown label type"),
-    "three classes": (GOOD, FORMATS["y3"].astype(int), {}, r"3 classes, 0, 1, 2"),
     "one class": (GOOD, np.ones(40), {}, r"one class only"),
     "complex": (GOOD + 1j, TARGET, {}, r"Complex data"),
     "strings": (GOOD.astype(str).astype(object) + "a", TARGET, {}, r"could not convert string"),

@@ -19,9 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
-from evenodds import LogisticRegression, __version__
+from evenodds import LogisticRegression, __version__, infer
 from evenodds.cli import main
 from evenodds.export import load, save
 
@@ -136,6 +136,14 @@ def test_fit_finds_what_the_estimator_finds(run, options, parameters):
     assert training["rows_of_class"] == [(~POSITIVE).sum(), POSITIVE.sum()]
     assert_allclose(training["accuracy"], expected.score(FRAME[FEATURES], FRAME["survived"]))
     assert_allclose(training["auc"], roc_auc_score(POSITIVE, expected.predict_proba(FRAME[FEATURES])[:, 1]))
+    assert_allclose(training["log_loss"], log_loss(POSITIVE, expected.predict_proba(FRAME[FEATURES])))
+    names = ("coef", "se", "z", "p_value", "conf_int")
+    if parameters.get("solver") == "sgd":
+        assert [found[name] for name in names] == [None] * 5
+    else:
+        result = infer(expected, FRAME[FEATURES], FRAME["survived"])
+        for name in names:
+            assert_allclose(found[name], getattr(result, name), rtol=1e-7)
 
 
 def test_fit_prints_a_table_and_says_how_good_it_is(run):
@@ -143,9 +151,14 @@ def test_fit_prints_a_table_and_says_how_good_it_is(run):
     assert (status, err) == (0, "")
     expected = reference()
     assert out.splitlines()[0] == "Log odds of survived = yes against no"
-    for name, coef in zip(FEATURES, expected.coef_[0], strict=True):
-        assert re.search(rf"^ +{name} +{coef:#.5g} +{np.exp(coef):#.5g} *$", out, re.MULTILINE)
-    assert re.search(rf"^ +\(intercept\) +{expected.intercept_[0]:#.5g} *$", out, re.MULTILINE)
+    result = infer(expected, FRAME[FEATURES], FRAME["survived"])
+    assert re.search(r"^ +column +coef +se +z +p +95% lower +95% upper +odds ratio *$", out, re.MULTILINE)
+    truth = np.column_stack([result.coef, result.se, result.z, result.p_value, result.conf_int, result.odds_ratio])
+    for name, row in zip(result.names, truth, strict=True):
+        (shown,) = re.findall(rf"^ +{re.escape(name)} +(-?\d.*?) *$", out, re.MULTILINE)
+        values = [float(cell) for cell in shown.split()]
+        assert len(values) == (6 if name == "(intercept)" else 7)
+        assert_allclose(values, row[: len(values)], rtol=2e-3, atol=1e-4)
     solution, accuracy = expected.solution_, expected.score(FRAME[FEATURES], FRAME["survived"])
     assert f"rows      {N} (yes: {POSITIVE.sum()}, no: {(~POSITIVE).sum()})" in out
     assert f"converged: {solution.iterations} iterations, {solution.passes} passes, newton" in out
@@ -153,7 +166,13 @@ def test_fit_prints_a_table_and_says_how_good_it_is(run):
     assert f"accuracy  {accuracy:.4f} on the training data" in out
     assert re.search(r"AUC       0\.\d{4} on the training data", out)
     assert "penalty" not in out
-    assert "mean log loss with its penalty" in run("fit", "people.csv", *FIT, "--C", "1")[1]
+    assert "log loss" not in out.replace("mean log loss", "")
+    ridge = run("fit", "people.csv", *FIT, "--C", "1")[1]
+    assert "mean log loss with its penalty" in ridge
+    assert "Ridge fit, C=1: the coefficients are shrunken" in ridge
+    assert re.search(r"log loss  0\.\d+ on the training data", ridge)
+    plain = run("fit", "people.csv", *FIT, "--solver", "sgd")[1]
+    assert re.search(r"^ +column +coefficient +odds ratio *$", plain, re.MULTILINE)
     assert "mean log loss with Firth's penalty" in run("fit", "people.csv", *FIT, "--firth")[1]
 
 
@@ -215,8 +234,14 @@ def test_separated_classes_are_a_warning_and_no_minimum_is_claimed(run):
     assert err.startswith("Warning: The classes are separated: high values of column 'age'")
     assert err.count("\n") == 1
     assert "gap       there is no minimum: the classes are separated" in out
+    assert re.search(r"^ +age +\+inf *$", out, re.MULTILINE)
+    assert re.search(r"^ +fare +±inf *$", out, re.MULTILINE)
+    assert "every row is predicted with certainty" in out
     status, out, err = run("fit", "separated.csv", *FIT, "--json")
-    assert json.loads(out)["solution_"]["status"] == "separated"
+    found = json.loads(out)
+    assert found["solution_"]["status"] == "separated"
+    assert found["coef"] == ["-inf", "inf", None, None]
+    assert found["se"] == found["p_value"] == [None] * 4
     assert err.startswith("Warning: ")
 
 
@@ -225,7 +250,7 @@ def test_an_odds_ratio_beyond_the_largest_number_is_still_json(run):
     assert facts(run, "steep.csv", "--target", "y")["odds_ratio"][1] == "inf"
     status, out, _ = run("fit", "steep.csv", "--target", "y")
     assert status == 0
-    assert re.search(r"^ +x +\S+ +inf *$", out, re.MULTILINE)
+    assert re.search(r"^ +x +\d.* inf *$", out, re.MULTILINE)
 
 
 def test_names_are_shown_whole_and_cannot_move_the_cursor(run):
@@ -245,6 +270,116 @@ def test_the_model_file_gives_the_same_model(run, model):
     _, out, err = run("fit", "people.csv", *FIT, "--model", "again.json")
     assert err == "Model: saved to again.json\n"
     assert "again.json" not in out
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 120])
+def test_a_terminal_of_any_width_shows_what_it_has_room_for(run, width):
+    pty = pytest.importorskip("pty")
+    long = "a name that is longer than a terminal has room for"
+    FRAME.rename(columns={"age": long}).to_csv("names.csv", index=False)
+    ours, theirs = pty.openpty()
+    with open(ours, "rb"), open(theirs, "wb") as terminal:
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(width), "NO_COLOR": "1"}
+        done = subprocess.run(
+            [*COMMAND, "fit", "names.csv", *FIT], stdout=terminal, stderr=subprocess.PIPE, env=environment, check=False
+        )
+        shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", os.read(ours, 1 << 16).decode())
+    assert done.returncode == 0
+    lines = [line.rstrip() for line in shown.splitlines()]
+    assert max(map(len, lines)) <= width
+    (head,) = [line.split() for line in lines if line.split()[:2] == ["column", "coef"]]
+    expected = {30: 2, 60: 5, 80: 9, 120: 9}  # "95% lower" is two words
+    assert len(head) == expected[width]
+    if width >= 60:
+        cells = next(line for line in lines if "(intercept)" in line).split()
+        assert cells[1] == f"{reference().intercept_[0]:.4f}"
+        assert "…" not in shown
+
+
+# More than two labels
+
+
+PORTS = FRAME.assign(
+    port=np.array(["Cherbourg", "Queenstown", "Southampton"])[
+        (
+            rng.gumbel(size=(N, 3)) + np.outer(FRAME["age"] / 40, [0, 1, 0]) + np.outer(FRAME["fare"] / 40, [0, 0, 1])
+        ).argmax(axis=1)
+    ]
+)
+PORT = ("--target", "port", "--drop", "n", "--drop", "survived")
+
+
+@pytest.mark.parametrize(("options", "C"), [((), np.inf), (("--C", "1"), 1.0)])
+def test_fit_of_three_labels(run, options, C):
+    PORTS.to_csv("ports.csv", index=False)
+    found = facts(run, "ports.csv", *PORT, *options)
+    expected = reference(y=PORTS["port"], C=C)
+    assert_allclose(found["coef_"], expected.coef_, rtol=1e-9, atol=1e-12)
+    assert_allclose(found["intercept_"], expected.intercept_, rtol=1e-9, atol=1e-12)
+    assert found["classes_"] == sorted(set(PORTS["port"]))
+    assert_allclose(found["odds_ratio"], np.exp(np.column_stack([expected.intercept_, expected.coef_])), rtol=1e-9)
+    training, P = found["training"], expected.predict_proba(PORTS[FEATURES])
+    assert training["rows_of_class"] == PORTS["port"].value_counts().sort_index().tolist()
+    assert_allclose(training["accuracy"], expected.score(PORTS[FEATURES], PORTS["port"]))
+    assert_allclose(training["log_loss"], log_loss(PORTS["port"], P))
+    assert_allclose(training["auc"], roc_auc_score(PORTS["port"], P, multi_class="ovr"))
+    assert found["se"] is None
+
+    status, out, err = run("fit", "ports.csv", *PORT, *options)
+    assert (status, err) == (0, "")
+    heading = r"^ +label +column +coefficient +odds ratio *$" if np.isinf(C) else r"^ +label +column +coefficient *$"
+    assert re.search(heading, out, re.MULTILINE)
+    title = "Log odds of each port against Cherbourg" if np.isinf(C) else "Scores of port: the log odds of two labels"
+    assert out.startswith(title)
+    assert max(map(len, out.splitlines())) <= 80
+    assert ("  Cherbourg " in out) == np.isfinite(C)
+    for k in range(int(np.isinf(C)), 3):
+        part = out[out.index(f"  {found['classes_'][k]} ") :]
+        for name, coef in zip(FEATURES, expected.coef_[k], strict=True):
+            ratio = rf" +{np.exp(coef):#.5g}" if np.isinf(C) else ""
+            assert re.search(rf"^ +{name} +{re.escape(f'{coef:#.5g}')}{ratio} *$", part, re.MULTILINE)
+    assert re.search(r"AUC       0\.\d{4} on the training data, the mean of each label against the rest", out)
+    assert "Cherbourg: " in out
+
+
+def test_an_aliased_column_and_weights_of_three_labels(run):
+    PORTS.assign(one=1).to_csv("ports.csv", index=False)
+    args = ("ports.csv", "--target", "port", "--drop", "survived", "--weight", "n")
+    status, out, err = run("fit", *args)
+    assert status == 0
+    assert len(re.findall(r"^ +one +aliased *$", out, re.MULTILINE)) == 2
+    assert err.startswith("Warning: Column 'one' is constant")
+    training = json.loads(run("fit", *args, "--json")[1])["training"]
+    expected = reference(y=PORTS["port"], weight=PORTS["n"])
+    P = expected.predict_proba(PORTS[FEATURES])
+    assert_allclose(training["log_loss"], log_loss(PORTS["port"], P, sample_weight=PORTS["n"]))
+    assert_allclose(training["auc"], roc_auc_score(PORTS["port"], P, multi_class="ovr", sample_weight=PORTS["n"]))
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("labels", [["a", "b", "c, d"], [0, 1, 2], [-1.5, 2.0, 7.0]])
+def test_predict_of_three_labels_adds_a_probability_each(run, suffix, labels):
+    if isinstance(labels[0], float):
+        labels = [-1.0, 2.0, 7.0]
+    y = np.array(labels)[PORTS["port"].astype("category").cat.codes]
+    WRITERS[suffix](PORTS.assign(port=y), f"ports{suffix}")
+    assert run("fit", f"ports{suffix}", *PORT, "--model", "model.json")[0] == 0
+    assert run("predict", "model.json", f"ports{suffix}", "--out", f"scored{suffix}")[0] == 0
+    scored = READERS[suffix](f"scored{suffix}")
+    added = [f"probability_{label}" for label in np.array(labels).tolist()]
+    assert list(scored) == [*PORTS, *added, "label"]
+    expected = reference(y=y)
+    assert_allclose(scored[added], expected.predict_proba(PORTS[FEATURES]), rtol=1e-10)
+    assert_array_equal(scored["label"], expected.predict(PORTS[FEATURES]))
+    scored.drop(columns="label").to_csv("again.csv", index=False)
+    assert f"columns {added[0]!r}, {added[1]!r}" in problem(run("predict", "model.json", "again.csv"))
+
+
+def test_many_labels_are_counted_in_one_line(run):
+    pd.DataFrame({"x": np.arange(80) % 7, "y": np.arange(80) % 8}).to_csv("many.csv", index=False)
+    status, out, _ = run("fit", "many.csv", "--target", "y")
+    assert status == 0
+    assert "rows      80 (0: 10, 1: 10, 2: 10, 3: 10, 4: 10 and 3 more labels)" in out
 
 
 # predict
@@ -345,7 +480,6 @@ BAD_TABLES = {
     "infinity": (b"x,y\n1,0\ninf,1\n", "infinity, first in column 'x', row 1"),
     "beyond float64": (b"x,y\n1,0\n1e999,1\n", "infinity, first in column 'x', row 1"),
     "one class": (b"x,y\n1,1\n2,1\n", "one class only"),
-    "three classes": (b"x,y\n1,a\n2,b\n3,c\n", "3 classes, 'a', 'b', 'c'"),
     "a continuous target": (b"x,y\n1,0.1\n2,0.2\n3,0.3\n", "continuous"),
     "a missing number as label": (b"x,y\n1,0\n2,1\n3,\n", "y contains NaN, first in row 2"),
     "a missing text as label": (b"x,y\n1,no\n2,yes\n3,\n", "y contains NaN, first in row 2"),

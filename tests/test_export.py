@@ -75,6 +75,60 @@ def test_a_model_comes_back_the_same(model, frame, path):
     same_bits(back.predict(data), model.predict(data))
 
 
+THREE = np.where(y, 2, np.where(X["größe [m]"] + 0.1 * rng.normal(size=60) > 1.7, 1, 0))
+
+
+@pytest.mark.parametrize("frame", [True, False])
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(),
+        LogisticRegression(C=0.1, standardize=True, fit_intercept=False),
+        LogisticRegression(C=1, class_weight={0: 1, 1: 2.5, 2: 1}, solver=SGD(epochs=3)),
+    ],
+)
+@pytest.mark.parametrize("labels", [np.array([0, 1, 2]), np.array(["a", "b, c", "日"]), np.array([-1.0, 0.0, 1.0])])
+def test_a_model_of_three_classes_comes_back_the_same(model, frame, labels, path):
+    data = X if frame else X.to_numpy()
+    if model.class_weight is not None:
+        model = clone(model).set_params(class_weight=dict(zip(labels.tolist(), [1, 2.5, 1], strict=True)))
+    model = clone(model).fit(data, labels[THREE])
+    back = saved(model, path)
+    for name in ("coef_", "intercept_", "n_iter_", "classes_"):
+        same_bits(getattr(back, name), getattr(model, name))
+    assert back.get_params() == model.get_params()
+    assert back.solution_.status is model.solution_.status
+    for method in ("predict_proba", "predict_log_proba", "decision_function", "predict"):
+        same_bits(getattr(back, method)(data), getattr(model, method)(data))
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert record["version"] == 1
+    assert record["intercept"] == model.intercept_.tolist()
+    if frame:
+        assert record["coef"] == {name: model.coef_[:, k].tolist() for k, name in enumerate(X)}
+    else:
+        assert record["coef"] == model.coef_.T.tolist()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"l1_ratio": 0.5},
+        {"l1_ratio": np.float32(0.5), "penalty_factor": {"age": 0, "": np.float64(2)}, "upper": 0.5},
+        {"penalty_factor": {0: 0.0, np.int64(2): 1}, "lower": {0: -np.inf}},
+        {"penalty_factor": [1, 0, 2.5], "lower": [-np.inf, -1, 0], "upper": [np.inf, 1, np.inf]},
+        {"penalty_factor": {}},
+    ],
+)
+def test_penalties_and_bounds_come_back(parameters, path):
+    model = LogisticRegression(C=1).fit(X, y).set_params(**parameters)
+    back = saved(model, path)
+    for name, value in parameters.items():
+        assert getattr(back, name) == value
+    assert clone(back).get_params() == back.get_params()
+    save(model.set_params(lower=np.array([0.0, 1.0, -np.inf])), path)
+    assert load(path).lower == [0.0, 1.0, -np.inf]
+
+
 def test_it_can_be_cloned_refitted_and_saved_again(path, tmp_path):
     model = LogisticRegression(C=3).fit(X, y)
     back = saved(model, path)
@@ -285,7 +339,10 @@ def drop(key):
         (put("classes", "dtype", "complex128"), '"classes", "dtype" is \'complex128\''),
         (put("classes", "dtype", "(9999999,9999999)i8"), '"dtype"'),
         (put("classes", "labels", [1]), "two different labels"),
-        (put("classes", "labels", [1, 2, 3]), "two different labels"),
+        (put("classes", "labels", [1, 2, 3]), "not of dtype bool"),
+        (put("classes", {"dtype": "int64", "labels": [1, 2, 1]}), "two different labels or more"),
+        (put("classes", {"dtype": "int64", "labels": []}), "two different labels or more"),
+        (put("classes", {"dtype": "int64", "labels": [1, 2, 3]}), r'"coef", number 0 is .* of 3 numbers, one a class'),
         (put("classes", "labels", ["a", "a"]), "two different labels"),
         (put("classes", "labels", [0, 1]), "not of dtype bool"),
         (put("classes", {"dtype": "int8", "labels": [0, 300]}), "not of dtype int8"),
@@ -307,6 +364,13 @@ def drop(key):
         (put("parameters", "max_iter", 1.5), '"max_iter" is 1.5'),
         (put("parameters", "fit_intercept", "yes"), "\"fit_intercept\" is 'yes'"),
         (put("parameters", "random_state", "now"), "\"random_state\" is 'now'"),
+        (put("parameters", "l1_ratio", "half"), "\"l1_ratio\" is 'half'"),
+        (put("parameters", "l1_ratio", 2), "l1_ratio is a number from 0"),
+        (put("parameters", "penalty_factor", "none"), "\"penalty_factor\" is 'none'"),
+        (put("parameters", "penalty_factor", {"a": 1}), '"penalty_factor" is {'),
+        (put("parameters", "lower", [1, None]), '"lower" is None'),
+        (put("parameters", "upper", [["age", True]]), '"upper" is True'),
+        (put("parameters", "upper", [[None, 1]]), r'"upper" is \[None, 1\]'),
         (put("parameters", "solver", "magic"), "solver is one of"),
         (put("parameters", "firth", "flak"), "firth is one of"),
         (put("parameters", "firth", 1), '"firth" is 1'),
@@ -334,6 +398,37 @@ def test_a_damaged_file_is_an_error_that_says_what_and_where(good, path, change,
         load(path)
     assert str(caught.value).startswith(f"{path} is not a model")
     assert len(str(caught.value)) < 400 + len(str(path))
+
+
+@pytest.fixture(scope="module")
+def good_three(tmp_path_factory):
+    path = tmp_path_factory.mktemp("three") / "model.json"
+    save(LogisticRegression(C=1).fit(X, THREE), path)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put("intercept", 1.0), '"intercept" is 1.0, and should be a list of 3 numbers'),
+        (put("intercept", [1.0, 2.0]), r'"intercept" is \[1.0, 2.0\], and should be a list of 3'),
+        (put("intercept", [1, 2, None]), '"intercept" is None, and should be a finite number'),
+        (put("intercept", {"a": 1, "b": 2, "c": 3}), '"intercept" is {.*should be a list of 3'),
+        (put("coef", "age", 1.0), '"coef", number 0 is 1.0, and should be a list of 3 numbers, one a class'),
+        (put("coef", "age", [1, 2]), r'"coef", number 0 is \[1, 2\]'),
+        (put("coef", "age", [1, "2", 3]), "\"coef\", number 0 is '2', and should be a finite number"),
+        (put("coef", "", [1, True, 3]), '"coef", number 2 is True'),
+        (put("classes", "labels", [0, 1]), '"coef", number 0 is .*finite number'),
+        (put("classes", "labels", [0, 1, 2, 3]), "a list of 4 numbers"),
+        (put("classes", "labels", [0, 1, 1]), "two different labels or more"),
+    ],
+)
+def test_a_damaged_file_of_three_classes_is_an_error(good_three, path, change, message):
+    record = copy.deepcopy(good_three)
+    change(record)
+    path.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(EvenOddsError, match=message):
+        load(path)
 
 
 @pytest.mark.parametrize(
@@ -396,8 +491,8 @@ def ways(record, way=()):
 
 @settings(several, max_examples=300)
 @given(st.data())
-def test_a_changed_value_is_an_error_or_a_model_that_works(good, path, data):
-    record = copy.deepcopy(good)
+def test_a_changed_value_is_an_error_or_a_model_that_works(good, good_three, path, data):
+    record = copy.deepcopy(data.draw(st.sampled_from([good, good_three])))
     way = data.draw(st.sampled_from(list(ways(record))))
     put(*way, data.draw(values))(record)
     path.write_text(json.dumps(record), encoding="utf-8")

@@ -159,7 +159,7 @@ def test_the_gradient_is_that_of_the_value():
         assert gradient[j] == pytest.approx(slope, rel=1e-7, abs=1e-9)
 
 
-@pytest.mark.parametrize("cuts", [(), (1, 5, 8, 63, 127), (100, 100), tuple(range(5, 150, 5))])
+@pytest.mark.parametrize("cuts", [(), (1, 5, 8, 63, 127), (100, 100), tuple(range(15, 150, 15))])
 @pytest.mark.parametrize("make", [np.asarray, np.asfortranarray, sp.csr_array, np.float32])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_home_of_blocks(make, cuts, compiled, monkeypatch):
@@ -355,7 +355,7 @@ def flac_oracle(X, y, weight=None, offset=None):
     return np.array([found.intercept, *found.coef[:-1]])
 
 
-@pytest.mark.parametrize("kind", ["plain", "weight", "offset", "all"])
+@pytest.mark.parametrize("kind", ["plain", "all"])
 @pytest.mark.parametrize("make", [np.asarray, sp.csr_array, np.float32])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_flic_and_flac(make, kind, compiled, monkeypatch):

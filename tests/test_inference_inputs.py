@@ -405,3 +405,35 @@ def test_the_names_of_clusters_do_not_matter_where_rows_drop_out():
     one = infer(model, X, y, cov="cluster", groups=groups)
     two = infer(model, X, y, cov="cluster", groups=9 - groups)
     np.testing.assert_allclose(one.se, two.se, rtol=1e-9)
+
+
+# After selection
+
+
+def test_a_lasso_has_no_standard_errors_but_its_columns_do_on_other_rows():
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame(rng.normal(size=(400, 8)), columns=list("abcdefgh"))
+    y = (rng.random(400) < expit(X["b"] - X["e"])).astype(int)
+    half = np.arange(400) < 200
+    lasso = LogisticRegression(0.1, 1.0).fit(X[half], y[half])
+    chosen = X.columns[lasso.coef_[0] != 0].tolist()
+    with pytest.raises(EvenOddsError, match=r"post_selection=\"split\".*debiased"):
+        infer(lasso, X[half], y[half])
+    with pytest.raises(EvenOddsError, match="rows that chose the columns"):
+        infer(lasso, X[half], y[half], post_selection="split")
+    result = infer(lasso, X[~half], y[~half], post_selection="split", cov="HC1")
+    truth = fitted(X.loc[~half, chosen], y[~half], cov="HC1")
+    assert result.names == truth.names
+    np.testing.assert_allclose(result.covariance, truth.covariance, rtol=1e-12)
+    assert "chosen by an L1 penalty on other rows" in str(result)
+    array = LogisticRegression(0.1, 1.0).fit(X[half].to_numpy(), y[half])
+    by_number = infer(array, X[~half].to_numpy(), y[~half], post_selection="split")
+    assert by_number.names == ("(intercept)", *(f"x{list(X).index(name)}" for name in chosen))
+    assert by_number.test(f"{by_number.names[1]} = 0").p_value == pytest.approx(by_number.p_value[1])
+    with pytest.raises(EvenOddsError, match="no columns"):
+        infer(LogisticRegression().fit(X, y), X, y, post_selection="split")
+    with pytest.raises(EvenOddsError, match="post_selection is"):
+        infer(lasso, X, y, post_selection="debias")
+    none = LogisticRegression(1e-6, 1.0).fit(X[half], y[half])
+    with pytest.raises(EvenOddsError, match="no column"):
+        infer(none, X[~half], y[~half], post_selection="split")

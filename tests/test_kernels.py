@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenodds import kernels
+from evenodds.compiled import moment_sums
 from evenodds.data import Block
 from evenodds.objective import compiled_sums, curvature_sums
 
@@ -369,3 +370,18 @@ def test_entries_in_any_order_given_twice_or_zero_add_up():
     truth = compiled_sums(Block(D, y), 0.1, coef, np.zeros(3))
     for a, b in zip(found, truth, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-14)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_moments_are_those_of_numpy(order, dtype, weighted):
+    rng = np.random.default_rng(5)
+    X = np.asarray(rng.normal(1e3, 2, (501, 5)), dtype=dtype, order=order)
+    weight = rng.uniform(0.1, 3, 501) if weighted else None
+    center, unit = X[0].astype(float), np.array([1.0, 2, 0.5, 1e-3, 1e3])
+    total, first, second = moment_sums(Block(X, np.zeros(501, np.uint8), weight), center, unit)
+    w, d = np.ones(501) if weight is None else weight, (X - center) / unit
+    assert total == pytest.approx(w.sum(), rel=1e-13)
+    np.testing.assert_allclose(first, w @ d, rtol=1e-12)
+    np.testing.assert_allclose(second, w @ d**2, rtol=1e-12)

@@ -247,7 +247,9 @@ def test_a_curved_boundary():
     np.testing.assert_allclose(model.predict_proba(points)[:, 1], 0.5, atol=0.01)
 
 
-@pytest.mark.parametrize("kind", [LogisticRegression(max_iter=1000), RidgeClassifier()])
+@pytest.mark.parametrize(
+    "kind", [LogisticRegression(max_iter=1000), evenodds.LogisticRegression(C=1), RidgeClassifier()]
+)
 def test_three_classes_with_and_without_probabilities(kind):
     iris = load_iris()
     flowers, species = iris.data[:, 2:], iris.target_names[iris.target]

@@ -1,9 +1,11 @@
 """Logistic regression, done completely: the readable textbook, the certified optimum, the coefficient table."""
 
+from .cross_validation import LogisticRegressionCV
 from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
 from .export import load, save
 from .inference import Inference, infer
 from .model import LogisticRegression
+from .path import Path, path
 from .separation import Separation, find_separation
 from .solvers import Solution, Status
 from .solvers.sgd import SGD
@@ -16,6 +18,8 @@ __all__ = [
     "EvenOddsError",
     "Inference",
     "LogisticRegression",
+    "LogisticRegressionCV",
+    "Path",
     "Separation",
     "SeparationWarning",
     "Solution",
@@ -24,5 +28,6 @@ __all__ = [
     "find_separation",
     "infer",
     "load",
+    "path",
     "save",
 ]

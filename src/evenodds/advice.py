@@ -34,6 +34,23 @@ def warn_of_separation(high: Sequence[Any], low: Sequence[Any], classes: Sequenc
     )
 
 
+def warn_of_separated_classes(columns: Sequence[Any], moved: Sequence[Any], baseline: Any) -> None:
+    """Some of more than two classes are told apart by columns."""
+    what = listed(columns) if len(columns) else "the intercepts"
+    _warn(
+        f"The classes are separated: {what} tell{'s' * (len(columns) == 1)} classes {listed_labels(moved)} and "
+        f"{baseline!r} apart on some rows with certainty. The likelihood has no maximum: the coefficients grow without "
+        "end, and those reported are only where the fit stopped. Use a ridge (for example C=1), or ask how such a "
+        "column can know the answer.",
+        SeparationWarning,
+    )
+
+
+def listed_labels(labels: Sequence[Any], most: int = 5) -> str:
+    """Labels in words."""
+    return ", ".join(map(repr, labels[:most])) + (f" and {len(labels) - most} more" if len(labels) > most else "")
+
+
 def warn_of_distance(solution: Solution, tol: float, max_iter: int, firth: Any) -> None:
     """The fit ended before the optimum."""
     why = solution.status.value

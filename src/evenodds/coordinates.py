@@ -18,6 +18,7 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from .compiled import COMPILED_ENTRIES, moment_sums
 from .data import Array, Block, Data, Sums, require_finite
 from .exceptions import EvenOddsError
 
@@ -237,6 +238,8 @@ def _exact_moments(data: Data, center: Array, unit: Array, intercept: bool) -> t
         if sp.issparse(block.X):
             X = block.X @ sp.diags_array(1 / unit)
             return weight.sum(), weight @ X, weight @ X.multiply(X)
+        if data.size >= COMPILED_ENTRIES:
+            return moment_sums(block, center, unit)
         first, second = np.zeros_like(center), np.zeros_like(center)
         tile = max(64, _TILE_ENTRIES // center.size)  # so that the deviations stay in the cache
         for k in range(0, block.n_rows, tile):
@@ -301,7 +304,7 @@ def _is_well_conditioned(D: Array) -> bool:
         return False
     gram /= np.outer(size, size)
     factor, failed = scipy.linalg.lapack.dpotrf(gram, lower=1)
-    return failed == 0 and bool(np.diag(factor).min() > 1e-5)
+    return failed == 0 and bool(np.diag(factor).min(initial=1.0) > 1e-5)
 
 
 def _eliminate(R: Array, tolerance: float) -> tuple[NDArray[np.intp], Array]:

@@ -1,10 +1,12 @@
 """What leaves the house: a fitted model as a small JSON file that people can read, and back.
 
 The file holds what predictions need (classes, intercept, coefficients by column name), the parameters of the
-estimator and what the fit said of itself. It holds no data and no code: nothing in it is evaluated, and
-every value is checked when it is read. JSON has no infinity and no NaN: they are written as "inf" and null.
+estimator and what the fit said of itself. Of more than two classes, the intercept and each column's coefficient are
+lists, a number a class. It holds no data and no code: nothing in it is evaluated, and every value is checked when it
+is read. JSON has no infinity and no NaN: they are written as "inf" and null.
 """
 
+import functools
 import json
 import math
 import os
@@ -74,6 +76,8 @@ def save(model: LogisticRegression, path: str | os.PathLike[str]) -> None:
     >>> bool((back.predict_proba([[1.5]]) == model.predict_proba([[1.5]])).all())
     True
     """
+    fit: Any = getattr(model, "estimator_", model)  # of a cross-validation, what it ended with
+    model = fit
     if type(model) is not LogisticRegression:
         kind = type(model).__name__
         raise EvenOddsError(f"A {kind} cannot be saved, only a fitted evenodds.LogisticRegression.")
@@ -177,14 +181,15 @@ def _record(model: LogisticRegression) -> dict[str, Any]:
     from . import __version__  # not at the top: the package itself may import this module
 
     names = getattr(model, "feature_names_in_", None)
-    coef, solution = model.coef_[0].tolist(), getattr(model, "solution_", None)
-    kind = model.classes_.dtype
+    solution, kind = getattr(model, "solution_", None), model.classes_.dtype
+    binary = model.classes_.size == 2
+    coef = (model.coef_[0] if binary else model.coef_.T).tolist()
     return {
         "format": FORMAT,
         "version": VERSION,
         "evenodds": __version__,
         "classes": {"dtype": "str" if kind.kind == "U" else str(kind), "labels": model.classes_},
-        "intercept": model.intercept_[0],
+        "intercept": model.intercept_[0] if binary else model.intercept_,
         "coef": coef if names is None else dict(zip(names.tolist(), coef, strict=True)),
         "aliased": getattr(model, "aliased_", None),
         "parameters": {name: _parameter(name, value) for name, value in model.get_params(deep=False).items()},
@@ -202,8 +207,8 @@ def said(solution: Solution) -> dict[str, Any]:
 def _parameter(name: str, value: Any) -> Any:
     if isinstance(value, SGD):
         return asdict(value)
-    if name == "class_weight" and isinstance(value, Mapping):
-        return list(value.items())  # pairs, because labels need not be strings
+    if isinstance(value, Mapping):
+        return list(value.items())  # pairs, because labels and columns need not be strings
     if name == "random_state" and isinstance(value, np.random.RandomState):
         raise EvenOddsError("random_state is a RandomState. Give it a number, as in model.set_params(random_state=0).")
     return value
@@ -254,21 +259,23 @@ def _model(record: dict[str, Any]) -> LogisticRegression:
     """The fitted estimator of a record."""
     model = LogisticRegression(**_parameters(_get(record, "parameters", dict)))
     check_parameters(model)
+    model.classes_ = _classes(_get(record, "classes", dict))
     coef = _get(record, "coef", dict, list)
     names = list(coef) if isinstance(coef, dict) else None
-    numbers = list(coef.values()) if isinstance(coef, dict) else coef
-    if not numbers:
+    columns = list(coef.values()) if isinstance(coef, dict) else coef
+    if not columns:
         raise EvenOddsError('"coef" is empty.')
-    model.classes_ = _classes(_get(record, "classes", dict))
-    model.coef_ = np.array([[_number(value, f'"coef", number {k}') for k, value in enumerate(numbers)]])
-    model.intercept_ = np.array([_number(_get(record, "intercept"), '"intercept"')])
+    of_class = _one if model.classes_.size == 2 else functools.partial(_one_a_class, n_classes=model.classes_.size)
+    rows = zip(*(of_class(value, f'"coef", number {k}') for k, value in enumerate(columns)), strict=True)
+    model.coef_ = np.array(list(rows))
+    model.intercept_ = np.array(of_class(_get(record, "intercept"), '"intercept"'))
     model.n_iter_ = np.array([_count(record, "n_iter")], dtype=np.int64)
-    model.n_features_in_ = len(numbers)
+    model.n_features_in_ = len(columns)
     if names is not None:
         model.feature_names_in_ = np.array(names, dtype=object)
     aliased = _get(record, "aliased", list, type(None))
     if aliased is not None:
-        model.aliased_ = _aliased(aliased, names, len(numbers))
+        model.aliased_ = _aliased(aliased, names, len(columns))
     fit = _get(record, "fit", dict, type(None))
     if fit is not None:
         model.solution_ = _solution(fit)
@@ -279,8 +286,8 @@ def _classes(found: dict[str, Any]) -> NDArray[Any]:
     kind, labels = _get(found, "dtype", str), _get(found, "labels", list)
     if _DTYPES.fullmatch(kind) is None:
         raise EvenOddsError(f'"classes", "dtype" is {_short(kind)}, which labels cannot have.')
-    if len(labels) != 2 or labels[0] == labels[1]:
-        raise EvenOddsError(f'"classes", "labels" is {_short(labels)}, and should be two different labels.')
+    if len(labels) < 2 or any(label in labels[:k] for k, label in enumerate(labels)):
+        raise EvenOddsError(f'"classes", "labels" is {_short(labels)}, and should be two different labels or more.')
     try:
         classes = np.array(labels, dtype=kind)
         # A dtype must not change a label: no text cut short, no 1 from True, no 44 from 300.
@@ -306,6 +313,11 @@ def _parameters(found: dict[str, Any]) -> dict[str, Any]:
         read["C"] = math.inf
     elif "C" in read:
         _number(read["C"], '"parameters", "C"')
+    if "l1_ratio" in read:
+        _number(read["l1_ratio"], '"parameters", "l1_ratio"')
+    for name in ("penalty_factor", "lower", "upper"):
+        if name in read:
+            read[name] = _per_column(read[name], f'"parameters", "{name}"')
     if isinstance(read.get("solver"), dict):
         read["solver"] = _sgd(read["solver"])
     if read.get("class_weight") is not None:
@@ -316,6 +328,21 @@ def _parameters(found: dict[str, Any]) -> dict[str, Any]:
 def _sgd(found: dict[str, Any]) -> SGD:
     size, epochs, rate = _count(found, "batch_size"), _count(found, "epochs"), _get(found, "learning_rate")
     return SGD(size, epochs, _number(rate, '"solver", "learning_rate"'))
+
+
+def _per_column(found: Any, where: str) -> Any:
+    """Numbers by column, infinite ones among them: a list, pairs of a column and a number, one for all, or null."""
+    if found is None:
+        return None
+    if not isinstance(found, list):
+        return _bound(found, where)
+    if not all(isinstance(pair, list) and len(pair) == 2 and type(pair[0]) in (int, str) for pair in found):
+        return [_bound(value, where) for value in found]
+    return {column: _bound(value, where) for column, value in found}
+
+
+def _bound(value: Any, where: str) -> float:
+    return float(value) if value in ("inf", "-inf") else _number(value, where)
 
 
 def _class_weight(found: Any) -> Any:
@@ -393,6 +420,17 @@ def _number(value: Any, where: str) -> float:
     if not math.isfinite(number):
         raise EvenOddsError(f"{where} is {_short(value)}, and should be a finite number.")
     return number
+
+
+def _one(value: Any, where: str) -> list[float]:
+    """A number, as one of two classes has it."""
+    return [_number(value, where)]
+
+
+def _one_a_class(value: Any, where: str, n_classes: int) -> list[float]:
+    if type(value) is not list or len(value) != n_classes:
+        raise EvenOddsError(f"{where} is {_short(value)}, and should be a list of {n_classes} numbers, one a class.")
+    return [_number(one, where) for one in value]
 
 
 def _measure(record: dict[str, Any], key: str) -> float:

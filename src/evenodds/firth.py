@@ -29,11 +29,12 @@ import scipy.linalg
 import scipy.sparse as sp
 from scipy.special import expit
 
+from .compiled import COMPILED_ENTRIES
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums
 from .data.memory import Memory, add_up
 from .exceptions import EvenOddsError
-from .objective import COMPILED_ENTRIES, Objective, SignedRows, over_tiles
+from .objective import Objective, SignedRows, over_tiles
 from .solvers import Metric, Report, Solution, Status, regimes
 from .solvers.metrics import Cholesky
 from .solvers.quasi_newton import Evaluate, State, minimize
@@ -148,7 +149,8 @@ class FirthObjective(Objective):
 
     def _tiled(self, theta: Array, function: Callable[["WeighedRows"], Sums]) -> Callable[[Block], Sums]:
         def tile(block: Block) -> Sums:
-            return function(WeighedRows.at(SignedRows.of(block, self.coordinates, "F"), theta))
+            room = None if self.data.sparse else _room("rows", (block.n_rows, self.n_coef))
+            return function(WeighedRows.at(SignedRows.of(block, self.coordinates, room), theta))
 
         return lambda block: over_tiles(block, tile, self._part_rows)
 
@@ -156,8 +158,10 @@ class FirthObjective(Objective):
     def _parts(self) -> list[SignedRows]:
         """All rows of small data, prepared once, in parts that leave room for work beside them in the cache."""
         block, m = self.data.sample(self.data.n_rows, 0), self._part_rows
-        starts = range(0, block.n_rows, m)
-        return [SignedRows.of(block.take(slice(k, k + m)), self.coordinates, "F") for k in starts]
+        parts = [block.take(slice(k, k + m)) for k in range(0, block.n_rows, m)]
+        shapes = [(part.n_rows, self.n_coef) for part in parts]
+        rooms = [None if self.data.sparse else np.empty(shape, order="F") for shape in shapes]
+        return [SignedRows.of(part, self.coordinates, room) for part, room in zip(parts, rooms, strict=True)]
 
     def leverages(self, block: Block, point: Point) -> Array:
         """The h_i of a block's rows."""

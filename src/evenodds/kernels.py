@@ -321,3 +321,56 @@ def curvature_csr(
             moments[indices[e], 0] += hx
             moments[indices[e], 1] += hx * data[e]
     return total
+
+
+@jit
+def moments_c(flat: A, ld: int, m: int, weight: A | None, center: A, unit: A, first: A, second: A) -> float:
+    """Add the weighted sums of d and d^2, d = (x - center) / unit, of `m` rows in C order to `first` and `second` (p,).
+
+    Returns the sum of the weights. A few rows are summed on their own first, so that no digits are lost with many rows.
+    """
+    p = center.size
+    total = 0.0
+    inverse = 1.0 / unit
+    d1 = np.empty(p)
+    d2 = np.empty(p)
+    for start in range(0, m, _TILE_C):
+        stop = min(start + _TILE_C, m)
+        d1[:] = 0.0
+        d2[:] = 0.0
+        for i in range(start, stop):
+            w = 1.0 if weight is None else weight[i]
+            total += w
+            x = flat[i * ld : i * ld + p]
+            for j in range(p):
+                d = (x[j] - center[j]) * inverse[j]
+                d1[j] += w * d
+                d2[j] += w * d * d
+        for j in range(p):
+            first[j] += d1[j]
+            second[j] += d2[j]
+    return total
+
+
+@jit
+def moments_f(flat: A, ld: int, m: int, weight: A | None, center: A, unit: A, first: A, second: A) -> float:
+    """The same as `moments_c` for a block in F order."""
+    for j in range(center.size):
+        x = flat[j * ld : j * ld + m]
+        c = center[j]
+        inverse = 1.0 / unit[j]
+        d1 = 0.0
+        d2 = 0.0
+        for i in range(m):
+            w = 1.0 if weight is None else weight[i]
+            d = (x[i] - c) * inverse
+            d1 += w * d
+            d2 += w * d * d
+        first[j] += d1
+        second[j] += d2
+    total = float(m)
+    if weight is not None:
+        total = 0.0
+        for i in range(m):
+            total += weight[i]
+    return total

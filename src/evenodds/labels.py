@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from .data import Array
@@ -16,7 +16,7 @@ Codes = NDArray[np.integer[Any]]
 
 
 def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any], Codes]:
-    """The two classes, sorted, and each row's code, 0 or 1.
+    """The classes, sorted, and each row's code, 0 for the first.
 
     classes : the classes to expect, where `y` need not hold them all
     """
@@ -38,18 +38,23 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
     if classes is not None and not np.isin(found, known).all():
         unknown = found[~np.isin(found, known)]
         raise EvenOddsError(f"y holds labels that are not in classes: {unknown.tolist()}.")
-    if known.size > 2:
-        kind = type_of_target(y)
-        raise EvenOddsError(
-            f"Only binary classification is supported. The type of the target is {kind}: {known.size} classes, "
-            f"{', '.join(map(repr, known[:5].tolist()))}{', ...' if known.size > 5 else ''}."
-        )
     if known.size < 2:
         raise EvenOddsError(
             f"y holds one class only, {known[0]!r} in all {n_rows} rows: two classes are needed. "
             "Check the target column, or how the rows were filtered."
         )
-    return known, (y == known[1]).astype(np.uint8)
+    if known.size == 2:
+        return known, (y == known[1]).astype(np.uint8)
+    return known, np.searchsorted(known, y).astype(np.min_scalar_type(known.size - 1))
+
+
+def require_two(classes: NDArray[Any], what: str) -> None:
+    """An error where something is for two classes only."""
+    if classes.size != 2:
+        shown = ", ".join(map(repr, classes[:5].tolist())) + (", ..." if classes.size > 5 else "")
+        raise EvenOddsError(
+            f"{what} is for two classes, and y holds {classes.size}: {shown}. Only binary classification is supported."
+        )  # the last sentence is what scikit-learn's checks look for
 
 
 def _two_numbers(y: NDArray[Any]) -> tuple[NDArray[Any], Codes] | None:
@@ -125,6 +130,25 @@ def row_numbers(values: Any, name: str, n_rows: int) -> Array:
     return array
 
 
+def row_offsets(values: Any, n_rows: int, n_classes: int) -> Array:
+    """Offsets of the scores: one number a row for two classes, one for each class (n_rows, K) for more."""
+    if n_classes == 2:
+        return row_numbers(values, "offset", n_rows)
+    try:
+        array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise EvenOddsError(f"offset is not numeric: {error}") from error
+    if array.shape != (n_rows, n_classes):
+        raise EvenOddsError(
+            f"offset has shape {array.shape}, expected {(n_rows, n_classes)}: with more than two classes one number "
+            "for each row and class (the same number for all classes changes nothing)."
+        )
+    bad = ~np.isfinite(array)
+    if bad.any():
+        raise EvenOddsError(f"offset is not finite, first in row {int(bad.any(axis=1).argmax())} (counted from 0).")
+    return array
+
+
 def combine_weights(sample_weight: Any, class_weight: Any, codes: Codes, classes: NDArray[Any]) -> Array | None:
     """Weights of the rows times those of their classes; None if all are 1."""
     weight = None
@@ -145,10 +169,10 @@ def combine_weights(sample_weight: Any, class_weight: Any, codes: Codes, classes
 
 def _class_factors(class_weight: Any, codes: Codes, classes: NDArray[Any], weight: Array | None) -> Array:
     if isinstance(class_weight, str) and class_weight == "balanced":
-        totals = np.bincount(codes, weights=weight, minlength=2)
+        totals = np.bincount(codes, weights=weight, minlength=classes.size)
         if not totals.all():
-            raise EvenOddsError('class_weight="balanced" needs rows of positive weight in both classes.')
-        return np.asarray(totals.sum() / (2 * totals))
+            raise EvenOddsError('class_weight="balanced" needs rows of positive weight in all classes.')
+        return np.asarray(totals.sum() / (classes.size * totals))
     if not isinstance(class_weight, Mapping):
         raise EvenOddsError(f'class_weight is a dict by class, "balanced" or None, got {class_weight!r}.')
     try:

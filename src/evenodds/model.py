@@ -10,15 +10,16 @@ from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import advice, firth, progress
+from . import advice, firth, penalised, progress
 from .coordinates import Coordinates, Moments, choose_coordinates
 from .data import Array, Block, Data, as_data, require_finite
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, NonFiniteError
-from .labels import combine_weights, encode_labels, plain_labels, row_numbers
-from .objective import Objective, best_intercept, bounded_scores, linear_scores
+from .labels import combine_weights, encode_labels, plain_labels, require_two, row_offsets
+from .objective import Objective, bounded_scores, linear_scores
 from .parameters import WithoutFirth, check_parameters, seed
-from .separation import Watch
+from .separation import ClassesWatch, Watch
+from .softmax import SoftmaxObjective, log_probabilities
 from .solvers import Report, Solution, Status, regimes
 from .solvers.sgd import SGD, one_epoch, sgd
 from .table import is_frame, numeric_array
@@ -26,15 +27,20 @@ from .table import is_frame, numeric_array
 
 # scikit-learn has no types, so mypy sees bases of type Any and says so.
 class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Logistic regression for two classes, solved to a certified optimum.
+    """Logistic regression for two classes or more, solved to a certified optimum.
 
     Minimises the mean log loss plus ``||w||^2 / (2 C S)``, S the total weight of the rows; the
-    intercept is never penalised. The default is maximum likelihood, without a penalty.
+    intercept is never penalised. The default is maximum likelihood, without a penalty. More than two classes are
+    fitted together, by the softmax of one score each (multinomial). Without a penalty the first class is
+    their baseline, whose coefficients are 0; with one all classes have coefficients, which sum to 0.
 
     Parameters
     ----------
     C : float, default=inf
-        Inverse strength of the ridge penalty, as in scikit-learn; ``inf`` is no penalty.
+        Inverse strength of the penalty, as in scikit-learn; ``inf`` is no penalty.
+    l1_ratio : float, default=0.0
+        0 is a ridge, 1 a lasso, which holds most coefficients at exactly 0, between them is the elastic net:
+        the penalty is ``1/(C S) sum_j f_j [(1 - l1_ratio)/2 w_j^2 + l1_ratio |w_j|]``. Of two classes.
     fit_intercept : bool, default=True
         Whether the scores have an intercept.
     standardize : bool, default=False
@@ -49,11 +55,16 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         probability is the share of ``classes_[1]``, and leaves the slopes; "flac" fits anew with a column that tells
         the rows from the pseudo-observations that Firth's penalty adds to them, which moves the slopes too and
         predicts best of the three [2]_.
+    penalty_factor : array-like of shape (n_features,), dict by name or None, default=None
+        The factors f_j, 0 or more and never rescaled; 0 leaves a column without penalty.
+    lower, upper : array-like of shape (n_features,), float, dict by name or None, default=None
+        Bounds of the coefficients, for example ``lower=0`` for coefficients that cannot be negative.
     solver : {"auto", "newton", "quasi-newton", "sgd"} or SGD, default="auto"
         "auto" takes the cheaper of the next two; ``solution_.solver`` says which. "newton" uses the exact
         Hessian at every step, "quasi-newton" a cheap metric close to it. "sgd", or an `SGD` with other
         settings, is the textbook's mini-batch gradient descent, which only approaches the optimum.
-        With `firth` the first three are one: steps in the metric of Fisher's information.
+        With `firth` the first three are one: steps in the metric of Fisher's information; with an L1 part,
+        factors or bounds: proximal Newton.
     tol : float, default=1e-4
         No coefficient is further from the optimum than `tol` of its standard error (with a penalty: of the
         standard deviation that the penalised curvature gives). Where the exact Hessian is at hand, the
@@ -72,10 +83,11 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
 
     Attributes
     ----------
-    coef_ : ndarray of shape (1, n_features)
-        Coefficients of the columns as given: the change in the log odds of ``classes_[1]`` for one unit.
-    intercept_ : ndarray of shape (1,)
-    classes_ : ndarray of shape (2,)
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients of the columns as given: the change in the log odds of ``classes_[1]`` for one unit. Of more than
+        two classes, the change in each one's score.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+    classes_ : ndarray of shape (n_classes,)
     n_iter_ : ndarray of shape (1,)
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features,)
@@ -129,11 +141,15 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
     def __init__(
         self,
         C: float = np.inf,
+        l1_ratio: float = 0.0,
         *,
         fit_intercept: bool = True,
         standardize: bool = False,
         class_weight: Mapping[Any, float] | str | None = None,
         firth: bool | str = False,
+        penalty_factor: ArrayLike | Mapping[Any, float] | None = None,
+        lower: ArrayLike | Mapping[Any, float] | None = None,
+        upper: ArrayLike | Mapping[Any, float] | None = None,
         solver: str | SGD = "auto",
         tol: float = 1e-4,
         max_iter: int = 100,
@@ -143,10 +159,14 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         verbose: int = 0,
     ) -> None:
         self.C = C
+        self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.standardize = standardize
         self.class_weight = class_weight
         self.firth = firth
+        self.penalty_factor = penalty_factor
+        self.lower = lower
+        self.upper = upper
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
@@ -166,10 +186,10 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         X : array, frame or sparse matrix of shape (n_samples, n_features)
             Numbers or booleans. float32 and float64 arrays, C or F ordered, and CSR are not copied.
         y : array-like of shape (n_samples,)
-            Labels with two different values.
+            Labels with two different values or more.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the rows, not negative. A row of weight 2 is two rows, one of weight 0 none.
-        offset : array-like of shape (n_samples,), optional
+        offset : array-like of shape (n_samples,) or, of more than two classes, (n_samples, n_classes), optional
             Added to the scores with a coefficient of 1, in units of log odds. The methods that predict leave it
             out: add it to `decision_function` yourself.
 
@@ -191,6 +211,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         return self
 
     def _fit(self, data: Data, X: Any, y: Any) -> None:
+        if penalised.is_composite(self):
+            self._fit_composite(data, X, y)
+            return
         sample = data.sample((firth if self.firth else regimes).sample_rows(data), seed(self.random_state))
         coordinates = choose_coordinates(
             data,
@@ -202,12 +225,35 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         )
         if coordinates.columns.size + coordinates.intercept == 0:
             raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
-        if self.firth:
-            theta, solution = self._solve_firth(firth.FirthObjective(data, coordinates), sample, X, y)
+        objective = self._objective(data, coordinates)
+        if isinstance(objective, firth.FirthObjective):
+            theta, solution = self._solve_firth(objective, sample, X, y)
         else:
-            solution = self._solve(Objective(data, coordinates, self._ridge(data, coordinates)), sample, X, y)
+            solution = self._solve(objective, sample, X, y)
             theta = solution.theta
-        self._keep(coordinates, theta, solution)
+        intercept, coef = objective.to_coef(theta)
+        self._keep(intercept, coef, objective.coordinates.aliased(), solution)
+        progress.end_callbacks(self, X, y)
+
+    def _fit_composite(self, data: Data, X: Any, y: Any) -> None:
+        """With an L1 part, penalty factors or bounds."""
+        require_two(self.classes_, "An L1 penalty, penalty_factor or bounds")
+        wanted = penalised.Wanted.of(
+            self, self._strength(data), data.n_columns, getattr(self, "feature_names_in_", None)
+        )
+        warm = self.warm_start and getattr(self, "coef_", np.empty(0)).shape == (1, data.n_columns)
+        report = self._report(None, "proximal newton", data, X, y)
+        intercept, coef, solution = penalised.fit(
+            data,
+            wanted,
+            intercept=bool(self.fit_intercept),
+            seed=seed(self.random_state),
+            last=(float(self.intercept_[0]), self.coef_[0]) if warm else None,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            report=report,
+        )
+        self._keep(np.array([intercept]), coef[None, :], [], solution)
         progress.end_callbacks(self, X, y)
 
     @WithoutFirth
@@ -223,8 +269,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         ----------
         X, y, sample_weight
             Some rows, as for `fit`.
-        classes : array-like of shape (2,), optional
-            Both labels; needed in the first call if `y` does not hold both.
+        classes : array-like of shape (n_classes,), optional
+            All labels; needed in the first call if `y` does not hold all.
 
         Returns
         -------
@@ -243,20 +289,19 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         coordinates = self._seen.coordinates(
             bool(self.fit_intercept), 0.0 if self.standardize else self._strength(data)
         )
-        objective = Objective(data, coordinates, self._ridge(data, coordinates))
-        theta = np.zeros(objective.n_coef) if first else coordinates.from_coef(self.intercept_[0], self.coef_[0])
+        objective = self._objective(data, coordinates)
+        theta = np.zeros(objective.n_coef) if first else objective.from_coef(self.intercept_, self.coef_)
         config = self.solver if isinstance(self.solver, SGD) else SGD()
         rng = np.random.default_rng([seed(self.random_state), self._seen.calls])
         theta = one_epoch(objective, theta, config, rng)
-        intercept, coef = coordinates.to_coef(theta)
-        self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
+        self.intercept_, self.coef_ = objective.to_coef(theta)
         self.n_iter_ = np.array([1 if first else int(self.n_iter_[0]) + 1])
         self.aliased_ = ()
         self.__dict__.pop("solution_", None)  # it was another fit's
         return self
 
     def decision_function(self, X: Any) -> Array:
-        """Scores: the log odds of ``classes_[1]``, 0 at even odds.
+        """Scores: the log odds of ``classes_[1]``, 0 at even odds; of more classes one score each.
 
         Parameters
         ----------
@@ -264,12 +309,12 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
         check_is_fitted(self)
         array = self._array(X, reset=False)
-        coef = self.coef_[0]
-        scores = linear_scores(array, self.intercept_[0], coef)
+        coef, intercept = (self.coef_[0], self.intercept_[0]) if self._binary else (self.coef_.T, self.intercept_)
+        scores = linear_scores(array, intercept, coef)
         if not np.isfinite(scores).all():
             self._guarded(require_finite, as_data(array, np.zeros(array.shape[0], np.uint8)))
             scores = bounded_scores(array, coef, scores)
@@ -287,7 +332,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         ndarray of shape (n_samples,)
         """
         scores = self.decision_function(X)
-        return np.asarray(self.classes_[(scores > 0).astype(np.intp)])
+        best = (scores > 0).astype(np.intp) if self._binary else scores.argmax(axis=1)
+        return np.asarray(self.classes_[best])
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class.
@@ -298,10 +344,12 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
+        ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
         """
         scores = self.decision_function(X)
+        if not self._binary:
+            return np.asarray(np.exp(log_probabilities(scores)))
         return np.stack([expit(-scores), expit(scores)], axis=1)
 
     def predict_log_proba(self, X: Any) -> Array:
@@ -313,9 +361,11 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
+        ndarray of shape (n_samples, n_classes)
         """
         scores = self.decision_function(X)
+        if not self._binary:
+            return log_probabilities(scores)
         return np.stack([log_expit(-scores), log_expit(scores)], axis=1)
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
@@ -335,8 +385,12 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_class = not self.firth
         return tags
+
+    @property
+    def _binary(self) -> bool:
+        return bool(self.classes_.size == 2)
 
     def _array(self, X: Any, *, reset: bool) -> Any:
         """X as a checked 2-d array or CSR matrix. Whether it is finite shows in the first read."""
@@ -367,13 +421,25 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         array = self._array(X, reset=reset)
         n_rows = array.shape[0]
         self.classes_, codes = encode_labels(y, n_rows, classes)
+        if self.firth:
+            require_two(self.classes_, "Firth's fit")
         weight = combine_weights(sample_weight, self.class_weight, codes, self.classes_)
-        shift = None if offset is None else row_numbers(offset, "offset", n_rows)
-        data = as_data(array, codes, weight, shift, n_jobs=self.n_jobs)
+        n_classes = self.classes_.size
+        shift = None if offset is None else row_offsets(offset, n_rows, n_classes)
+        data = as_data(array, codes, weight, shift, n_jobs=self.n_jobs, n_classes=n_classes)
         if classes is None and not data.class_weights.all():
             empty = self.classes_.tolist()[int(np.argmin(data.class_weights))]
-            raise EvenOddsError(f"All rows of class {empty!r} have weight 0: two classes are needed.")
+            raise EvenOddsError(f"All rows of class {empty!r} have weight 0: drop the class, or give it weight.")
         return data
+
+    def _objective(self, data: Data, coordinates: Coordinates) -> Any:
+        """What is minimised: J for two classes or more, or Firth's."""
+        if self.firth:
+            return firth.FirthObjective(data, coordinates)
+        ridge = self._ridge(data, coordinates)
+        if self._binary:
+            return Objective(data, coordinates, ridge)
+        return SoftmaxObjective(data, coordinates, ridge, baseline=not ridge.any())
 
     def _ridge(self, data: Data, coordinates: Coordinates) -> Array:
         """The penalty's curvature of each slope of theta."""
@@ -385,14 +451,15 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         """The penalty's lam, 1 / (C S)."""
         return 1 / (float(self.C) * float(data.class_weights.sum()))
 
-    def _solve(self, objective: Objective, sample: Block, X: Any, y: Any) -> Solution:
+    def _solve(self, objective: Any, sample: Block, X: Any, y: Any) -> Solution:
         """Run the solver that was asked for, and look for separation if there is no penalty."""
         config = SGD() if self.solver == "sgd" else self.solver
         if config == "auto":
             config = regimes.choose(objective)
-        report = self._report(objective, config, X, y)
+        report = self._report(objective, config, objective.data, X, y)
         start, warm = self._start(objective, sample, isinstance(config, SGD))
-        watch = Watch(objective, sample, self.tol) if not objective.ridge.any() else None
+        kind = Watch if self._binary else ClassesWatch
+        watch = kind(objective, sample, self.tol) if not objective.ridge.any() else None
         if isinstance(config, SGD):
             solution = sgd(objective, start, config, np.random.default_rng(seed(self.random_state)), report=report)
         else:
@@ -403,65 +470,70 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         if watch is not None and solution.status not in (Status.CONVERGED, Status.SEPARATED):
             watch.search(solution.theta)
         if watch is not None and watch.direction is not None:
-            self._warn_of_separation(objective.coordinates, watch.direction)
+            self._warn_of_separation(objective, watch.direction)
             if not isinstance(config, SGD):
                 solution = replace(solution, status=Status.SEPARATED)
         return solution
 
     def _solve_firth(self, objective: firth.FirthObjective, sample: Block, X: Any, y: Any) -> tuple[Array, Solution]:
         """Firth's fit, and theta with the correction that was asked for."""
-        report = self._report(objective, "firth", X, y)
+        report = self._report(objective, "firth", objective.data, X, y)
         start, warm = self._start(objective, sample, False)
         tol, most = self.tol, self.max_iter
         solution = firth.solve(objective, start, sample, warm=warm, tol=tol, max_iter=most, report=report)
         return firth.corrected(objective, solution, self.firth, tol=tol, max_iter=most)
 
-    def _report(self, objective: Objective, config: Any, X: Any, y: Any) -> Report | None:
-        coordinates, data = objective.coordinates, objective.data
+    def _report(self, objective: Any, config: Any, data: Data, X: Any, y: Any) -> Report | None:
         most = config.epochs if isinstance(config, SGD) else self.max_iter + 1
 
         def attributes(theta: Array) -> dict[str, Any]:
-            intercept, coef = coordinates.to_coef(theta)
-            return {"coef_": coef[None, :], "intercept_": np.array([intercept])}
+            if objective is None:
+                return {}
+            intercept, coef = objective.to_coef(theta)
+            return {"coef_": coef, "intercept_": intercept}
 
         name = "sgd" if isinstance(config, SGD) else str(config)
         lines = progress.to_stderr(name, data.n_rows, data.n_columns) if self.verbose else None
         return progress.both(lines, progress.to_callbacks(self, X, y, most, attributes))
 
-    def _start(self, objective: Objective, sample: Block, zeros: bool) -> tuple[Array, bool]:
+    def _start(self, objective: Any, sample: Block, zeros: bool) -> tuple[Array, bool]:
         """The last fit's coefficients, if they are asked for and better than none, and whether it is they.
 
         Else zeros, with the best intercept (the textbook's algorithm starts from plain zeros).
         """
-        coordinates = objective.coordinates
-        cold = np.zeros(objective.n_coef)
-        if coordinates.intercept and not zeros:
-            cold[0] = best_intercept(objective.data, sample)
+        cold = np.zeros(objective.n_coef) if zeros else objective.start(sample)
         coef = getattr(self, "coef_", None) if self.warm_start else None
-        if coef is None or coef.shape != (1, objective.data.n_columns):
+        rows = 1 if self._binary else self.classes_.size
+        if coef is None or coef.shape != (rows, objective.data.n_columns):
             return cold, False
         with np.errstate(over="ignore", invalid="ignore"):
-            theta = coordinates.from_coef(float(self.intercept_[0]), coef[0])
+            theta = objective.from_coef(self.intercept_, coef)
         better = np.isfinite(theta).all() and objective.value_grad(theta)[0] <= objective.value_grad(cold)[0]
         return (theta, True) if better else (cold, False)
 
-    def _keep(self, coordinates: Coordinates, theta: Array, solution: Solution) -> None:
+    def _keep(self, intercept: Array, coef: Array, aliased: list[int], solution: Solution) -> None:
         """Set the attributes, and warn of what the user should know."""
         self.__dict__.pop("_seen", None)
-        intercept, coef = coordinates.to_coef(theta)
-        self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
+        self.intercept_, self.coef_ = intercept, coef
         self.n_iter_ = np.array([solution.iterations])
         self.solution_ = solution
-        self.aliased_ = tuple(self._name(column) for column in coordinates.aliased())
+        self.aliased_ = tuple(self._name(column) for column in aliased)
         if self.aliased_:
             advice.warn_of_aliased(self.aliased_)
         if solution.status in (Status.MAX_ITER, Status.STALLED):
             advice.warn_of_distance(solution, self.tol, self.max_iter, self.firth)
 
-    def _warn_of_separation(self, coordinates: Coordinates, direction: Array) -> None:
+    def _warn_of_separation(self, objective: Any, direction: Array) -> None:
+        coordinates, classes = objective.coordinates, self.classes_.tolist()
+        if not self._binary:
+            slopes = np.array([coordinates.split(one)[1] for one in direction.reshape(objective.n_free, -1)])
+            columns = [self._name(int(k)) for k in np.flatnonzero(slopes.any(axis=0))]
+            moved = [classes[k + 1] for k in np.flatnonzero(direction.reshape(objective.n_free, -1).any(axis=1))]
+            advice.warn_of_separated_classes(columns, moved, classes[0])
+            return
         _, slopes = coordinates.split(direction)
         high, low = ([self._name(int(k)) for k in np.flatnonzero(sign * slopes > 0)] for sign in (1, -1))
-        advice.warn_of_separation(high, low, self.classes_.tolist())
+        advice.warn_of_separation(high, low, classes)
 
     def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call, and put the column's name into the error if X turns out not to be finite."""

@@ -10,21 +10,19 @@ Solvers see theta, the coefficients in `Coordinates` where the columns are alike
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.lib.stride_tricks import as_strided
 from scipy.special import expit
 
+from .compiled import COMPILED_ENTRIES, csr_parts, flat
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, require_finite
 from .data.memory import Memory
 
-# Entries of X from which compiled kernels pay for the import of numba and the load of the compiled code.
-COMPILED_ENTRIES = 1 << 20
 _LOADED_ENTRIES = 1 << 17
 _TILE_ENTRIES = 1 << 17
 _SCORED_ROWS = 1 << 16
@@ -55,6 +53,37 @@ class Objective:
     def n_coef(self) -> int:
         """The length of theta."""
         return self.ridge.size + int(self.coordinates.intercept)
+
+    @property
+    def pull(self) -> Array:
+        """The penalty's curvature of each entry of theta."""
+        return np.concatenate([np.zeros(int(self.coordinates.intercept)), self.ridge])
+
+    def to_coef(self, theta: Array) -> tuple[Array, Array]:
+        """The intercept (1,) and the coefficients (1, p) of the raw columns."""
+        intercept, coef = self.coordinates.to_coef(theta)
+        return np.array([intercept]), coef[None, :]
+
+    def from_coef(self, intercept: Array, coef: Array) -> Array:
+        """Theta for an intercept and coefficients of the raw columns."""
+        return self.coordinates.from_coef(float(intercept[0]), coef[0])
+
+    def start(self, sample: Block) -> Array:
+        """The best theta without slopes."""
+        theta = np.zeros(self.n_coef)
+        theta[: int(self.coordinates.intercept)] = best_intercept(self.data, sample)
+        return theta
+
+    def parts(self) -> Iterator[tuple[int, Callable[[Any, Array], Array]]]:
+        """Each block's number of rows, and a function: the gradient of the summed loss of some of its rows at theta."""
+        if not self.compiled:
+            yield self.data.n_rows, lambda k, theta: np.asarray(signed_sums(self.rows.take(k), theta)[1])
+            return
+        for block in self.data.blocks():
+            yield block.n_rows, functools.partial(self._part_gradient, block)
+
+    def _part_gradient(self, block: Block, k: Any, theta: Array) -> Array:
+        return np.asarray(signed_sums(SignedRows.of(block.take(k), self.coordinates), theta)[1])
 
     def on(self, block: Block) -> "Objective":
         """The same objective over a sample of the rows; kernels that are loaded already serve it as well."""
@@ -149,7 +178,7 @@ class SignedRows:
     """Rows as plain NumPy works on them: margins v = D theta + offset, large where the row is well classified.
 
     D : (m, k) the columns of theta, the intercept's first, each row times s = 2y - 1; dense or CSR
-    work : room for a scaled copy of a dense D in C order, as the allocation would take as long as the scaling
+    work : room for a scaled copy of a dense D, as the allocation would take as long as the scaling
     """
 
     D: Any
@@ -163,8 +192,8 @@ class SignedRows:
         return SignedRows(self.D[k], weight, None if self.offset is None else self.offset[k], None)
 
     @classmethod
-    def of(cls, block: Block, coordinates: Coordinates, order: Literal["C", "F"] = "C") -> "SignedRows":
-        """The rows of a block; dense ones in C order, or in F order, in which they are sooner scaled."""
+    def of(cls, block: Block, coordinates: Coordinates, room: Array | None = None) -> "SignedRows":
+        """The rows of a block; dense ones in `room` (m, k), if there is some."""
         sign = np.where(block.y > 0, 1.0, -1.0)
         first = int(coordinates.intercept)
         if sp.issparse(block.X):
@@ -172,12 +201,12 @@ class SignedRows:
             D = sp.hstack([np.ones((block.n_rows, 1)), D], format="csr") if first else D
             D = sp.diags_array(sign) @ D
         else:
-            D = np.empty((block.n_rows, first + coordinates.columns.size), order=order)
+            D = np.empty((block.n_rows, first + coordinates.columns.size)) if room is None else room
             D[:, :first] = 1.0
             coordinates.design(block, out=D[:, first:])
             D *= sign[:, None]
         offset = None if block.offset is None else block.offset * sign
-        return cls(D, block.weight, offset, None if sp.issparse(D) or order == "F" else np.empty_like(D))
+        return cls(D, block.weight, offset, None if sp.issparse(D) or room is not None else np.empty_like(D))
 
     def margins(self, theta: Array) -> Array:
         """The v of each row."""
@@ -250,13 +279,13 @@ def compiled_sums(block: Block, intercept: float, coef: Array, center: Array) ->
     rest = (block.y, block.weight, block.offset)
     if sp.issparse(X):
         pairs = np.stack([coef, np.zeros_like(coef)], axis=1)
-        loss, total = kernels.rows_csr(*_csr_parts(X), *rest, pairs, intercept)
+        loss, total = kernels.rows_csr(*csr_parts(X), *rest, pairs, intercept)
         return loss, total, pairs[:, 1].copy()
     gradient = np.zeros(coef.size)
     c_order = X.strides[1] == X.itemsize
     kernel = kernels.rows_c if c_order else kernels.rows_f
-    flat, ld = _flat(X if c_order else X.T)
-    loss, total = kernel(flat, ld, X.shape[0], *rest, center, coef, intercept, gradient)
+    entries, ld = flat(X if c_order else X.T)
+    loss, total = kernel(entries, ld, X.shape[0], *rest, center, coef, intercept, gradient)
     return loss, total, gradient
 
 
@@ -266,7 +295,7 @@ def curvature_sums(block: Block, intercept: float, coef: Array, center: Array) -
         from . import kernels
 
         moments = np.zeros((coef.size, 2))
-        total = kernels.curvature_csr(*_csr_parts(block.X), block.weight, block.offset, coef, intercept, moments)
+        total = kernels.curvature_csr(*csr_parts(block.X), block.weight, block.offset, coef, intercept, moments)
         return total, moments[:, 0], moments[:, 1]
     X = block.X - center
     h = curvature(block, X @ coef + intercept)
@@ -280,23 +309,6 @@ def curvature(block: Block, z: Array) -> Array:
     t = np.exp(-np.abs(z))
     h = t / (1.0 + t) ** 2
     return h if block.weight is None else h * block.weight
-
-
-def _flat(X: Any) -> tuple[Any, int]:
-    """A 2-d array with contiguous rows as BLAS takes it: flat, and the leading dimension.
-
-    Marked read-only, so that kernels are compiled for one kind of array.
-    """
-    ld = X.strides[0] // X.itemsize if X.shape[0] > 1 else X.shape[1]
-    size = (X.shape[0] - 1) * ld + X.shape[1]
-    return as_strided(X, shape=(size,), strides=(X.itemsize,), writeable=False), ld
-
-
-def _csr_parts(X: Any) -> tuple[Any, Any, Any]:
-    data, indptr = X.data.view(), X.indptr.astype(np.int64)
-    indices = X.indices.view(np.uint32 if X.indices.dtype == np.int32 else np.uint64)
-    data.flags.writeable = indices.flags.writeable = False
-    return data, indices, indptr
 
 
 def best_intercept(data: Data, sample: Block) -> float:
@@ -322,8 +334,8 @@ def best_intercept(data: Data, sample: Block) -> float:
     return float(brentq(excess, low - 1e-6, high + 1e-6))
 
 
-def linear_scores(X: Any, intercept: float, coef: Array) -> Array:
-    """b + x w of each row of an array or a CSR matrix. They are not finite where they overflow."""
+def linear_scores(X: Any, intercept: Any, coef: Array) -> Array:
+    """b + x w of each row of an array or a CSR matrix, w (p,) or (p, K). They are not finite where they overflow."""
     with np.errstate(over="ignore", invalid="ignore"):
         if sp.issparse(X) or X.dtype == np.float64:
             scores = X @ coef
@@ -336,8 +348,9 @@ def linear_scores(X: Any, intercept: float, coef: Array) -> Array:
 
 def bounded_scores(X: Any, coef: Array, scores: Array) -> Array:
     """Scores of finite rows, with those that overflowed replaced by the largest number of the right sign."""
-    bad = np.flatnonzero(~np.isfinite(scores))
+    finite = np.isfinite(scores)
+    bad = np.flatnonzero(~(finite if finite.ndim == 1 else finite.all(axis=1)))
     small = 2.0**-600
     signs = np.sign(X[bad].astype(np.float64) * small @ (coef * small))
-    scores[bad] = signs * np.finfo(np.float64).max
+    scores[bad] = np.where(finite[bad], scores[bad], signs * np.finfo(np.float64).max)
     return scores

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .exceptions import EvenOddsError
+from .per_column import check_l1_ratio
 from .solvers.sgd import SGD
 
 _SOLVERS = ("auto", "newton", "quasi-newton", "sgd")
@@ -19,6 +20,7 @@ def check_parameters(model: Any) -> None:
     """Raise an error if a parameter of a `LogisticRegression` is not what it can be."""
     if not _is_real(model.C) or not model.C >= 1e-300:
         raise EvenOddsError(f"C is a positive number (1e-300 or more) or inf (no penalty), got {model.C!r}.")
+    check_l1_ratio(model.l1_ratio)
     if not _is_real(model.tol) or not 0 < model.tol < np.inf:
         raise EvenOddsError(f"tol is a positive number, in standard errors, got {model.tol!r}.")
     if not isinstance(model.max_iter, Integral) or isinstance(model.max_iter, bool) or model.max_iter < 0:
@@ -28,6 +30,20 @@ def check_parameters(model: Any) -> None:
     if not isinstance(model.solver, SGD) and model.solver not in _SOLVERS:
         raise EvenOddsError(f"solver is one of {', '.join(map(repr, _SOLVERS))} or an SGD(...), got {model.solver!r}.")
     _check_firth(model)
+    _check_composite(model)
+
+
+def _check_composite(model: Any) -> None:
+    """What an L1 part, penalty factors and bounds go with."""
+    given = [name for name in ("penalty_factor", "lower", "upper") if getattr(model, name) is not None]
+    if model.l1_ratio > 0 and np.isfinite(model.C):
+        given.insert(0, f"l1_ratio={model.l1_ratio!r}")
+    if not given:
+        return
+    if model.firth:
+        raise EvenOddsError(f"firth={model.firth!r} is a penalty of its own and does not go with {given[0]}.")
+    if isinstance(model.solver, SGD) or model.solver == "sgd":
+        raise EvenOddsError(f'"sgd" does not know {given[0]}. Use solver="auto".')
 
 
 def _check_firth(model: Any) -> None:

@@ -25,7 +25,7 @@ class Block:
     X : (m, p) array of float32 or float64 with one contiguous axis, or a CSR array
     y : (m,) class codes, 0 for the first class
     weight : (m,) finite and positive, or None for all one
-    offset : (m,) added to the scores, or None
+    offset : (m,) added to the scores, of more than two classes (m, K), or None
     """
 
     X: Any
@@ -86,6 +86,7 @@ def as_data(
     offset: Array | None = None,
     *,
     n_jobs: int | None = None,
+    n_classes: int = 2,
 ) -> Data:
     """The home of `X`: a checked 2-d array or sparse matrix in memory.
 
@@ -93,7 +94,7 @@ def as_data(
     """
     from .memory import Memory
 
-    return Memory(X, codes, weight, offset, n_jobs=n_jobs)
+    return Memory(X, codes, weight, offset, n_jobs=n_jobs, n_classes=n_classes)
 
 
 def require_finite(data: Data) -> None:

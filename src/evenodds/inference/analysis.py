@@ -1,8 +1,10 @@
 """`infer`: check what is asked, read the rows once at the fitted coefficients, and make the record."""
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -10,12 +12,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..data import Data, require_finite
 from ..exceptions import EvenOddsError
+from ..labels import encode_labels, require_two
 from ..model import LogisticRegression
+from ..penalised import is_composite, penalty_of
 from ..solvers import Status
+from ..table import is_frame
 from .covariance import KINDS
 from .evidence import Evidence, gather
 from .limit import limit_of
-from .problem import Problem, pose
+from .problem import Problem, names_of, pose
 from .profile import constrained_maximum
 from .record import Inference
 from .tables import Asked, record
@@ -35,6 +40,7 @@ def infer(
     groups: ArrayLike | None = None,
     level: float = 0.95,
     weights: str = "frequency",
+    post_selection: str | None = None,
 ) -> Inference:
     """Standard errors, tests and intervals of a fitted model, from the rows that it was fitted on.
 
@@ -60,6 +66,9 @@ def infer(
         population but is one observation; "model" then is the sandwich with n/(n-1), as survey packages take it.
         "precision": its information counts s times as much as that of a row of weight 1, only the ratios
         matter: weights are rescaled to a mean of 1.
+    post_selection : {"split"}, optional
+        For a fit with an L1 penalty, which chose its columns: "split" fits them anew, without a penalty, on these rows,
+        which have to be others than those of the fit (Cox, Biometrika 62, 1975, on splitting data).
 
     Returns
     -------
@@ -86,9 +95,13 @@ def infer(
     >>> result.names
     ('(intercept)', 'mean radius', 'mean texture')
     >>> [f"{se:.4f}" for se in result.se]
-    ['1.7676', '0.0972', '0.0368']
+    ['1.7739', '0.1015', '0.0371']
     """
-    _check_arguments(model, cov, groups, level, weights)
+    fit: Any = getattr(model, "estimator_", model)  # of a cross-validation, what it ended with
+    model = fit
+    _check_arguments(model, cov, groups, level, weights, post_selection)
+    if post_selection == "split":
+        return _split(model, X, y, sample_weight, offset, cov=cov, groups=groups, level=level, weights=weights)
     data, total, strength = _rows(model, X, y, sample_weight, offset, weights)
     problem = pose(model, data, strength)
     clusters = None if groups is None else _clusters(groups, _n_rows(X), data)
@@ -102,7 +115,7 @@ def infer(
     return result
 
 
-def _check_arguments(model: Any, cov: Any, groups: Any, level: Any, weights: Any) -> None:
+def _check_arguments(model: Any, cov: Any, groups: Any, level: Any, weights: Any, post_selection: Any) -> None:
     if not isinstance(model, LogisticRegression):
         raise EvenOddsError(f"infer takes a fitted evenodds.LogisticRegression, got a {type(model).__name__}.")
     try:
@@ -111,6 +124,18 @@ def _check_arguments(model: Any, cov: Any, groups: Any, level: Any, weights: Any
         raise EvenOddsError("This LogisticRegression is not fitted: call fit before infer.") from None
     if not hasattr(model, "solution_"):
         raise EvenOddsError("partial_fit ends at no optimum, so there is nothing to infer: call fit on all rows.")
+    require_two(model.classes_, "infer")
+    if post_selection not in (None, "split"):
+        raise EvenOddsError(f'post_selection is None or "split", got {post_selection!r}.')
+    if post_selection == "split" and not model.l1_ratio > 0:
+        raise EvenOddsError('post_selection="split" is for a fit with an L1 penalty: this one has chosen no columns.')
+    if is_composite(model) and post_selection is None:
+        raise EvenOddsError(
+            "Coefficients that an L1 penalty, factors or bounds have formed have no standard errors: a test on the "
+            "rows that chose the columns finds what it was shown. Valid are: infer on rows that the fit has not seen, "
+            'with post_selection="split"; a debiased lasso; or a fit without penalty on columns that were chosen '
+            "beforehand."
+        )
     if cov not in KINDS:
         raise EvenOddsError(f"cov is one of {', '.join(map(repr, KINDS))}, got {cov!r}.")
     if (cov == "cluster") != (groups is not None):
@@ -123,6 +148,44 @@ def _check_arguments(model: Any, cov: Any, groups: Any, level: Any, weights: Any
         raise EvenOddsError(f"level is a number between 0 and 1, such as 0.95, got {level!r}.")
     if weights not in ("frequency", "sampling", "precision"):
         raise EvenOddsError(f"weights is 'frequency', 'sampling' or 'precision', got {weights!r}.")
+
+
+def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset: Any, **asked: Any) -> Inference:
+    """Maximum likelihood of the columns that an L1 penalty has chosen, on rows that it has not seen."""
+    data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
+    chosen = np.flatnonzero(model.coef_[0])
+    if chosen.size == 0:
+        raise EvenOddsError("The L1 penalty has chosen no column, so there is nothing to infer: fit with a larger C.")
+    if data.n_rows == model.solution_.n_rows:
+        z = model.decision_function(X) + (0.0 if offset is None else np.asarray(offset, dtype=np.float64))
+        sign = np.where(encode_labels(y, z.size, model.classes_)[1] > 0, 1.0, -1.0)
+        weight = np.ones(z.size) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        loss = float(np.average(np.logaddexp(0.0, -sign * z), weights=weight)) + penalty_of(model, data)
+        if abs(loss - model.solution_.loss) <= _SAME_LOSS * (1 + abs(loss)) + model.solution_.gap:
+            raise EvenOddsError("These look like the rows that chose the columns: split the data before the fit.")
+    names = names_of(model)
+    part = _columns(model, X, chosen)
+    plain = LogisticRegression(fit_intercept=model.fit_intercept, class_weight=model.class_weight, n_jobs=model.n_jobs)
+    result = infer(plain.fit(part, y, sample_weight, offset), part, y, sample_weight, offset, **asked)
+    first = int(bool(model.fit_intercept))
+    names = (*names[:first], *(names[first + j] for j in chosen))
+    remark = f"{chosen.size} columns, chosen by an L1 penalty on other rows, fitted without a penalty on these."
+    return replace(
+        result,
+        names=names,
+        notes=dict(zip((names[result.names.index(name)] for name in result.notes), result.notes.values(), strict=True)),
+        problem=replace(result.problem, names=names),
+        whole=replace(result.whole, names=names),
+        remarks=(remark, *result.remarks),
+    )
+
+
+def _columns(model: LogisticRegression, X: Any, chosen: NDArray[np.intp]) -> Any:
+    """Some of the columns, of a frame by name."""
+    if hasattr(model, "feature_names_in_") and is_frame(X):
+        return nw.from_native(X, eager_only=True).select(model.feature_names_in_[chosen].tolist()).to_native()
+    array = model._array(X, reset=False)
+    return array[:, chosen]
 
 
 def _rows(

@@ -7,16 +7,19 @@ scikit-learn's displays do the work where they exist.
 
 from .classifiers import calibration, decision_boundary, loss_curve, precision_recall, roc, scatter, sigmoid
 from .effects import coefficients, forest, margins
+from .paths import cross_validation, path
 from .rows import influence, residuals
 
 __all__ = [
     "calibration",
     "coefficients",
+    "cross_validation",
     "decision_boundary",
     "forest",
     "influence",
     "loss_curve",
     "margins",
+    "path",
     "precision_recall",
     "residuals",
     "roc",

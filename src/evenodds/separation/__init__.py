@@ -10,15 +10,18 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array
 
 from ..coordinates import choose_coordinates
-from ..data import Array, as_data, require_finite
+from ..data import Array, Block, Sums, as_data, require_finite
+from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError, NonFiniteError
-from ..labels import combine_weights, encode_labels
+from ..labels import combine_weights, encode_labels, require_two
 from ..solvers.regimes import sample_rows
 from ..table import is_frame, numeric_array
+from .classes import ClassesWatch
 from .recession import Recession, separation_of
 from .watch import Watch
 
@@ -111,6 +114,7 @@ def find_separation(
         raise EvenOddsError("find_separation requires y to be passed, but the target y is None. Pass the labels.")
     array, names = _read(X)
     classes, codes = encode_labels(y, array.shape[0])
+    require_two(classes, "find_separation")
     data = as_data(array, codes, combine_weights(sample_weight, None, codes, classes))
     if not data.class_weights.all():
         empty = classes.tolist()[int(np.argmin(data.class_weights))]
@@ -120,20 +124,28 @@ def find_separation(
     except NonFiniteError as error:
         name = names[error.column] if is_frame(X) else None
         raise NonFiniteError(error.row, error.column, error.value, name) from None
-    sample = data.sample(sample_rows(data), 0)
-    coordinates = choose_coordinates(data, sample, intercept=fit_intercept, standardize=False, strength=0.0)
-    if not fit_intercept and coordinates.columns.size == 0:
+    if not fit_intercept and not data.reduce(_count_entries)[0]:
         raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
-    found = separation_of(data, coordinates)
+    with one_blas_thread:
+        sample = data.sample(sample_rows(data), 0)
+        coordinates = choose_coordinates(data, sample, intercept=bool(fit_intercept), standardize=False, strength=0.0)
+        found = separation_of(data, coordinates)
     names = ("(intercept)", *names) if fit_intercept else names
     infinite = {name: float(sign) for name, sign in zip(names, found.infinite, strict=True) if sign != 0}
     return Separation(found.kind, infinite, found.rows, found.direction, names, classes)
 
 
+def _count_entries(block: Block) -> Sums:
+    return (np.count_nonzero(block.X.data if sp.issparse(block.X) else block.X),)
+
+
 def _read(X: Any) -> tuple[Any, tuple[str, ...]]:
     """X as an array or CSR matrix, and the names of its columns."""
     try:
-        array = numeric_array(X) if is_frame(X) else check_array(X, accept_sparse="csr", ensure_all_finite=False)
+        if is_frame(X):
+            array = numeric_array(X)
+        else:
+            array = check_array(X, accept_sparse="csr", ensure_all_finite=False, estimator="find_separation")
     except ValueError as error:
         raise error if isinstance(error, EvenOddsError) else EvenOddsError(str(error)) from None
     if 0 in array.shape:
@@ -144,4 +156,4 @@ def _read(X: Any) -> tuple[Any, tuple[str, ...]]:
     return array, tuple(names)
 
 
-__all__ = ["Recession", "Separation", "Watch", "find_separation", "separation_of"]
+__all__ = ["ClassesWatch", "Recession", "Separation", "Watch", "find_separation", "separation_of"]

@@ -76,12 +76,12 @@ def _support(rows: Array, exact: float) -> Face:
     units = np.ones(len(rows), dtype=bool)
     for attempt, small in enumerate(_SMALL):
         basis, seen, noise = _in_units_of(rows, units, exact)
-        fit = fitted(seen, _PATIENT if attempt else _QUICK, noise, alert=True)
+        fit = fitted(seen, _PATIENT if attempt else _QUICK, noise, alert=True, careful=attempt > 0)
         if fit.guess is not None:
             face = _proved(rows, seen @ fit.guess <= _CLEAR, basis @ fit.guess, exact)
             if face is not None:
                 return face
-            fit = fitted(seen, _PATIENT, noise)
+            fit = fitted(seen, _PATIENT, noise, careful=True)
         if fit.balanced:
             return _none(rows, exact)
         guess, weight = _widest(seen)
@@ -235,11 +235,14 @@ class Fit:
     guess: Array | None = None
 
 
-def fitted(rows: Array, steps: int = _QUICK, exact: float = EXACT, *, alert: bool = False) -> Fit:
+def fitted(
+    rows: Array, steps: int = _QUICK, exact: float = EXACT, *, alert: bool = False, careful: bool = False
+) -> Fit:
     """A logistic fit by Newton's method, until it shows something.
 
     alert : end where it seems that some rows are separated. Far out, where the loss of a row is exp(-margin), a step
         moves these by 1 or more, and the others no longer.
+    careful : find steps from the rows themselves, which keeps the digits that their products lose
     """
     d = np.zeros(rows.shape[1])
     for _ in range(steps):
@@ -247,7 +250,7 @@ def fitted(rows: Array, steps: int = _QUICK, exact: float = EXACT, *, alert: boo
         if margins.min(initial=0.0) > 0:
             return Fit(d, guess=d)
         wrong, right = expit(-margins), expit(margins)
-        step = _newton_step(rows, wrong, right)
+        step = (_careful_step if careful else _newton_step)(rows, wrong, right)
         moves = rows @ step
         if moves.max(initial=0.0) < _SHORT and _proves_balance(rows, wrong, exact):
             return Fit(d, balanced=True)
@@ -283,6 +286,14 @@ def _newton_step(rows: Array, wrong: Array, right: Array) -> Array:
     hessian = (rows * (wrong * right)[:, None]).T @ rows
     np.einsum("ii->i", hessian)[:] += 1e-14 * np.trace(hessian) + 1e-300
     return np.asarray(scipy.linalg.solve(hessian, rows.T @ wrong, assume_a="pos", check_finite=False))
+
+
+def _careful_step(rows: Array, wrong: Array, right: Array) -> Array:
+    """The same by least squares."""
+    root = np.sqrt(wrong * right)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        target = np.where(root > 0, np.sqrt(wrong / right), 0.0)
+    return np.asarray(scipy.linalg.lstsq(rows * root[:, None], target, cond=1e-15, lapack_driver="gelsy")[0])
 
 
 def normalised(rows: Array) -> Array:

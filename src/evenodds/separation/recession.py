@@ -59,9 +59,12 @@ def separation_of(data: Data, coordinates: Coordinates) -> Recession:
     Raises
     ------
     EvenOddsError
-        If rounding leaves no certain answer, or there are too many columns for one.
+        If rounding leaves no certain answer, or there are too many columns or classes for one.
     """
-    _require_narrow(coordinates)
+    if data.class_weights.size != 2:
+        raise EvenOddsError("Whether classes are separated is decided for two of them.")
+    if coordinates.columns.size > _MOST_WIDE:
+        raise _too_wide(coordinates.columns.size)
     with one_blas_thread:
         home = _Home(data, coordinates)
         face = _face(home)
@@ -148,7 +151,7 @@ def _face(home: _Home) -> Face:
     wide = home.n_coef > _MOST_COEF
     if home.few and not wide:
         return support(home.known, home.exact)
-    fit = fitted(normalised(home.sample), exact=home.exact)
+    fit = fitted(normalised(home.sample), exact=home.exact, alert=True)
     if fit.balanced:
         return _overlap(home.n_coef)
     if wide:
@@ -163,11 +166,6 @@ def _face(home: _Home) -> Face:
         if not home.learn(np.concatenate(cuts)):
             return face
     raise EvenOddsError("Whether the classes are separated was not decided: the rows leave too many corners.")
-
-
-def _require_narrow(coordinates: Coordinates) -> None:
-    if coordinates.columns.size > _MOST_WIDE:
-        raise _too_wide(coordinates.columns.size)
 
 
 def _too_wide(n_coef: int) -> EvenOddsError:

@@ -14,12 +14,16 @@ Costs are in multiplications of a Hessian, with n rows, k coefficients and `size
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from ..compiled import COMPILED_ENTRIES
 from ..data import Array, Block, Data
-from ..objective import COMPILED_ENTRIES, Objective
+from ..objective import Objective
+from ..softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status
+from .kronecker import kronecker
 from .metrics import Cholesky, from_rows, head_and_diagonal
 from .quasi_newton import State, Watch, minimize
 
@@ -60,17 +64,16 @@ def _most_full(data: Data) -> int:
     return _MOST_FULL_SPARSE if data.sparse else _MOST_FULL
 
 
-def choose(objective: Objective) -> str:
+def choose(objective: Objective | SoftmaxObjective) -> str:
     """`newton` where exact Hessians are cheap, else `quasi-newton`."""
-    return (
-        "newton"
-        if _is_cheap(objective.data, objective.compiled) and objective.n_coef <= _CHEAP_COEF
-        else "quasi-newton"
-    )
+    data = objective.data
+    blocks = (objective.n_coef / (data.n_columns + 1)) ** 2  # of a Hessian of several classes
+    cheap = _is_cheap(data, objective.compiled) and blocks * data.size * (data.size / data.n_rows) <= _CHEAP_HESSIAN
+    return "newton" if cheap and objective.n_coef <= _CHEAP_COEF else "quasi-newton"
 
 
 def newton(
-    objective: Objective,
+    objective: Any,
     theta: Array,
     sample: Block,
     *,
@@ -85,7 +88,7 @@ def newton(
 
 
 def quasi_newton(
-    objective: Objective,
+    objective: Any,
     theta: Array,
     sample: Block,
     *,
@@ -97,10 +100,13 @@ def quasi_newton(
 ) -> Solution:
     """The smooth loop with the metric that suits the data. A start gives way to the sample's optimum if not `warm`."""
     remake = None
-    if objective.data.n_columns > _most_full(objective.data):
+    if isinstance(objective, SoftmaxObjective):
+        metric: Metric = kronecker(objective, theta, sample)
+        remake = _twice(lambda state: kronecker(objective, state.theta, sample))
+    elif objective.data.n_columns > _most_full(objective.data):
         few = sample.n_rows == objective.data.n_rows <= _FEW_ROWS and bool((objective.ridge > 0).all())
         make = from_rows if few else head_and_diagonal
-        metric: Metric = make(objective, theta, sample)
+        metric = make(objective, theta, sample)
         remake = _each(make, objective, sample) if few else _once(lambda state: make(objective, state.theta, sample))
     elif sample.n_rows < objective.data.n_rows:
         part = objective.on(sample)
@@ -164,9 +170,23 @@ def _once(make: Callable[[State], Metric]) -> Callable[[State], Metric | None]:
     return remake
 
 
+def _twice(make: Callable[[State], Metric]) -> Callable[[State], Metric | None]:
+    """Make the metric again when the decrement has come down to 1e-2, and to 1e-4."""
+    left = [1e-2, 1e-4]
+
+    def remake(state: State) -> Metric | None:
+        if not left or state.decrement > left[0]:
+            return None
+        while left and state.decrement <= left[0]:
+            left.pop(0)
+        return make(state)
+
+    return remake
+
+
 def _run(
     name: str,
-    objective: Objective,
+    objective: Any,
     theta: Array,
     metric: Metric | None,
     remake: Callable[[State], Metric | None] | None,
@@ -178,18 +198,18 @@ def _run(
 ) -> Solution:
     """Run the loop and make the record. A metric that does not contract gives way to the exact Hessian."""
     history: list[float] = []
-    rescue = objective.data.n_columns <= _most_full(objective.data)
+    rescue = objective.n_coef <= _most_full(objective.data)
     exact = metric is None
 
     def first_order(theta: Array) -> tuple[float, Array, Array | None]:
-        result = objective.value_grad(theta)
+        result: tuple[float, Array, Array | None] = objective.value_grad(theta)
         history.append(result[0])
         return result
 
     def evaluate(theta: Array) -> tuple[float, Array, Array | None]:
         if not exact:
             return first_order(theta)
-        result = objective.value_grad_hess(theta)
+        result: tuple[float, Array, Array | None] = objective.value_grad_hess(theta)
         history.append(result[0])
         return result
 
@@ -216,7 +236,7 @@ def _run(
     return record(name, objective, state, history)
 
 
-def record(name: str, objective: Objective, state: State, history: list[float]) -> Solution:
+def record(name: str, objective: Any, state: State, history: list[float]) -> Solution:
     """The solution that a loop has come to."""
     return Solution(
         theta=state.theta,
@@ -233,7 +253,7 @@ def record(name: str, objective: Objective, state: State, history: list[float]) 
     )
 
 
-def still_moves(objective: Objective, state: State) -> bool:
+def still_moves(objective: Any, state: State) -> bool:
     """Whether the next step would change a score by 0.1 or more, however small the decrement.
 
     A decrement says how far the minimum is only where the curvature stays what it is, and the curvature of a row
@@ -244,6 +264,6 @@ def still_moves(objective: Objective, state: State) -> bool:
     return flat and objective.largest_move(state.step) >= 0.1
 
 
-def error(objective: Objective, gap: float) -> float:
+def error(objective: Any, gap: float) -> float:
     """A gap in standard errors."""
     return float(np.sqrt(2 * objective.total_weight * max(gap, 0.0)))

@@ -8,16 +8,13 @@ which no strength of the penalty can make unstable.
 It is one of the two solvers that see rows (the other is the path on wide data): it iterates blocks.
 """
 
-import functools
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..data import Array, Block
+from ..data import Array
 from ..exceptions import EvenOddsError
-from ..objective import Objective, SignedRows, signed_sums
 from . import Report, Solution, Status
 from .metrics import Cholesky
 
@@ -52,7 +49,7 @@ class SGD:
 
 
 def sgd(
-    objective: Objective, theta: Array, config: SGD, rng: np.random.Generator, *, report: Report | None = None
+    objective: Any, theta: Array, config: SGD, rng: np.random.Generator, *, report: Report | None = None
 ) -> Solution:
     """Run the epochs of `config`. `history` has the loss after each epoch."""
     history: list[float] = []
@@ -84,29 +81,14 @@ def sgd(
     )
 
 
-def one_epoch(objective: Objective, theta: Array, config: SGD, rng: np.random.Generator) -> Array:
+def one_epoch(objective: Any, theta: Array, config: SGD, rng: np.random.Generator) -> Array:
     """Theta after one pass over all rows, shuffled within each block."""
-    first = int(objective.coordinates.intercept)
-    shrink = np.ones(theta.size)
-    shrink[first:] = 1 / (1 + config.learning_rate * objective.ridge)
+    shrink = 1 / (1 + config.learning_rate * objective.pull)
     mean_weight = objective.total_weight / objective.data.n_rows
-    for n_rows, take in _blocks(objective):
+    for n_rows, gradient_of in objective.parts():
         order = rng.permutation(n_rows)
         for start in range(0, n_rows, config.batch_size):
             batch = order[start : start + config.batch_size]
-            gradient = signed_sums(take(np.sort(batch)), theta)[1] / (batch.size * mean_weight)
+            gradient = gradient_of(np.sort(batch), theta) / (batch.size * mean_weight)
             theta = (theta - config.learning_rate * gradient) * shrink
     return theta
-
-
-def _blocks(objective: Objective) -> Iterator[tuple[int, Callable[[Any], SignedRows]]]:
-    """Each block's number of rows, and how to take some: from prepared rows where the data are small."""
-    if not objective.compiled:
-        yield objective.data.n_rows, objective.rows.take
-        return
-    for block in objective.data.blocks():
-        yield block.n_rows, functools.partial(_take, block, objective)
-
-
-def _take(block: Block, objective: Objective, k: Any) -> SignedRows:
-    return SignedRows.of(block.take(k), objective.coordinates)

@@ -1,0 +1,358 @@
+"""The whole path of a lasso or an elastic net: fits for a range of strengths, each certified by its duality gap."""
+
+import sys
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_array
+
+from .coordinates import Coordinates, choose_coordinates
+from .data import Array, Block, Data, as_data, require_finite
+from .data.memory import Memory, one_blas_thread
+from .exceptions import EvenOddsError, NonFiniteError
+from .labels import combine_weights, encode_labels, row_numbers
+from .objective import best_intercept
+from .per_column import bounds, check_l1_ratio, penalty_factors
+from .solvers import Status
+from .solvers.columns import column_coordinates
+from .solvers.elastic_net import elastic_net, is_large_sparse, is_wide
+from .solvers.mean_loss import MeanLoss
+from .solvers.penalty import Penalty
+from .solvers.proximal_newton import Point
+from .solvers.sparse_wide import sparse_path
+from .solvers.tall_path import tall_path
+from .solvers.working_set import wide_path
+from .table import is_frame, numeric_array
+
+_SAMPLE = 8192
+_STEPS = 100
+_LEAST_RATIO = 1e-3  # of the lasso, in the rule for where the path of a ridge starts
+_SATURATED = 0.999  # share of the null deviance that is explained, beyond which a path does not go on
+_STILL = 1e-5  # relative change of that share from one fit to the next, below which it does not either
+_LEAST_FITS = 5
+
+
+@dataclass(frozen=True)
+class Path:
+    """Fits from the strongest penalty to the weakest: what `path` returns.
+
+    Attributes
+    ----------
+    Cs : ndarray of shape (m,)
+        Inverse strengths of the penalty, increasing.
+    coefs : ndarray of shape (m, p)
+        Coefficients of the columns as given. What the penalty holds at 0 is exactly 0.
+    intercepts : ndarray of shape (m,)
+    deviance_ratio : ndarray of shape (m,)
+        The share of the null deviance that is explained; that of the intercept (and the offset) alone is 0.
+    gaps : ndarray of shape (m,)
+        How far the mean loss with its penalty can be above its minimum: duality gaps.
+    names : tuple
+        Of the columns; their numbers where they have no names.
+    classes : ndarray of shape (2,)
+        Scores are the log odds of the second.
+    l1_ratio : float
+    passes : int
+        Full reads of the data.
+    """
+
+    Cs: Array
+    coefs: Array = field(repr=False)
+    intercepts: Array = field(repr=False)
+    deviance_ratio: Array = field(repr=False)
+    gaps: Array = field(repr=False)
+    names: tuple[Any, ...] = field(repr=False)
+    classes: NDArray[Any]
+    l1_ratio: float
+    passes: int
+
+    def __str__(self) -> str:
+        kind = {0.0: "ridge", 1.0: "lasso"}.get(self.l1_ratio, f"elastic net, l1_ratio={self.l1_ratio:g}")
+        lines = [
+            f"Path of a {kind}: {self.Cs.size} fits, {len(self.names)} columns",
+            f"{'C':>12}  {'columns in':>10}  {'deviance ratio':>14}  {'gap':>8}",
+        ]
+        shown = np.unique(np.linspace(0, self.Cs.size - 1, min(self.Cs.size, 12)).round().astype(int))
+        for k in shown:
+            count = np.count_nonzero(self.coefs[k])
+            lines.append(f"{self.Cs[k]:12.6g}  {count:10d}  {self.deviance_ratio[k]:14.4f}  {self.gaps[k]:8.1e}")
+        return "\n".join(lines)
+
+
+def path(
+    X: Any,
+    y: Any,
+    l1_ratio: float = 1.0,
+    n_C: int = 100,
+    min_ratio: float = 1e-3,
+    *,
+    Cs: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    standardize: bool = False,
+    class_weight: Mapping[Any, float] | str | None = None,
+    penalty_factor: ArrayLike | Mapping[Any, float] | None = None,
+    lower: ArrayLike | Mapping[Any, float] | None = None,
+    upper: ArrayLike | Mapping[Any, float] | None = None,
+    tol: float = 1e-7,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> Path:
+    """Fit lasso, elastic net or ridge for a range of strengths of the penalty.
+
+    Each fit minimises the mean log loss plus
+
+        1/(C S) sum_j penalty_factor_j [ (1 - l1_ratio)/2 w_j^2 + l1_ratio |w_j| ]
+
+    with S the total weight of the rows, within ``lower <= w <= upper``. The intercept is never penalised.
+
+    Parameters
+    ----------
+    X, y, sample_weight, offset
+        As for `LogisticRegression.fit`; `y` has two different values. Where columns outnumber rows, or are more than
+        1,000 (300 of a sparse X), the data have to be in memory.
+    l1_ratio : float, default=1.0
+        1 is the lasso, 0 the ridge.
+    n_C : int, default=100
+        Fits, in equal ratios of C from the smallest C at which all penalised coefficients are 0. (A ridge has no such
+        C: its path starts where that with ``l1_ratio=0.001`` would, as in glmnet.)
+    min_ratio : float, default=1e-3
+        The last strength of the penalty over the first.
+    Cs : array-like, optional
+        The values of C themselves, in place of the last two; the path has them in increasing order.
+    fit_intercept, standardize, class_weight, n_jobs, verbose
+        As for `LogisticRegression`.
+    penalty_factor : array-like of shape (p,), dict by name or None, default=None
+        Factors on the penalty of each column, 0 or more, never rescaled. 0 is a column without penalty.
+    lower, upper : array-like of shape (p,), float, dict by name or None, default=None
+        Bounds of the coefficients.
+    tol : float, default=1e-7
+        Each duality gap is at most `tol` times the mean loss of the intercept alone.
+
+    Returns
+    -------
+    Path
+
+    Notes
+    -----
+    Without `Cs` the path ends early, with fewer fits, once 99.9% of the deviance are explained, or a further fit
+    explains less than 1e-5 of it more: from there the data are fitted perfectly, or there is no penalty to speak of.
+    The grid and both rules are glmnet's [1]_.
+
+    Raises
+    ------
+    EvenOddsError
+        If the data or a parameter is wrong; the message says what, where and what to do.
+
+    References
+    ----------
+    .. [1] Friedman, Hastie and Tibshirani, "Regularization paths for generalized linear models via coordinate descent",
+       Journal of Statistical Software 33, 2010, section 2.5.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from evenodds import path
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> fits = path(X, y, n_C=5, min_ratio=0.01, standardize=True)
+    >>> [int((coef != 0).sum()) for coef in fits.coefs]
+    [0, 2, 5, 9, 13]
+    """
+    ratio = check_l1_ratio(l1_ratio)
+    _check_grid(n_C, min_ratio, tol)
+    array, names = _table(X)
+    classes, codes = encode_labels(y, array.shape[0])
+    if classes.size > 2:
+        raise EvenOddsError(f"A path is of two classes so far, and y holds {classes.size}.")
+    weight = combine_weights(sample_weight, class_weight, codes, classes)
+    shift = None if offset is None else row_numbers(offset, "offset", array.shape[0])
+    p = array.shape[1]
+    factor = penalty_factors(penalty_factor, p, names)
+    low, high = bounds(lower, upper, p, names)
+    data = as_data(array, codes, weight, shift, n_jobs=n_jobs)
+    if not data.class_weights.all():
+        raise EvenOddsError("All rows of one class have weight 0: two classes are needed.")
+    problem = _Problem(data, ratio, bool(fit_intercept), bool(standardize), factor, low, high)
+    try:
+        with one_blas_thread:
+            loss, start, null = problem.null(tol)
+            grid = _given(Cs, problem) if Cs is not None else problem.grid(loss, start, n_C, min_ratio)
+            points = problem.solve(loss, grid, start, tol * null, None if Cs is not None else _stop(null))
+    except NonFiniteError as error:
+        name = None if names is None else names[error.column]
+        raise NonFiniteError(error.row, error.column, error.value, name) from None
+    if verbose:
+        print(f"evenodds: {len(points)} fits, {loss.objective.passes} reads of the data", file=sys.stderr)
+    coefs, intercepts = problem.raw(loss.coordinates, points)
+    return Path(
+        Cs=1 / (grid[: len(points)] * problem.S),
+        coefs=coefs,
+        intercepts=intercepts,
+        deviance_ratio=np.array([1 - point.loss / null for point in points]),
+        gaps=np.array([point.gap for point in points]),
+        names=tuple(range(p)) if names is None else tuple(names),
+        classes=classes,
+        l1_ratio=ratio,
+        passes=loss.objective.passes,
+    )
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What is fitted, for any strength."""
+
+    data: Data
+    l1_ratio: float
+    intercept: bool
+    standardize: bool
+    factor: Array | None
+    lower: Array | None
+    upper: Array | None
+
+    @property
+    def S(self) -> float:
+        """The total weight."""
+        return float(self.data.class_weights.sum())
+
+    def null(self, tol: float) -> tuple[MeanLoss, Array, float]:
+        """F, the optimum without any penalised column, and the loss of the intercept alone."""
+        sample = self.data.sample(_SAMPLE, 0)
+        coordinates = self._coordinates(sample)
+        if not np.isfinite(coordinates.scale).all():
+            require_finite(self.data)
+        coordinates = _usable(coordinates)
+        loss = MeanLoss(self.data, coordinates, sample)
+        start = np.zeros(loss.n_coef)
+        if self.intercept:
+            start[0] = best_intercept(self.data, sample)
+            if sample.offset is not None:
+                start = self._without(loss, start, np.empty(0, np.intp))
+        null = float(loss.at(start[None, :])[0][0])
+        if self.factor is not None and not self.factor.all():
+            start = self._without(loss, start, np.flatnonzero(self.factor == 0))
+        return loss, start, null
+
+    def _coordinates(self, sample: Block) -> Coordinates:
+        if isinstance(self.data, Memory) and not self.data.sparse and is_wide(self.data):
+            return column_coordinates(self.data, intercept=self.intercept)
+        return choose_coordinates(
+            self.data,
+            sample,
+            intercept=self.intercept,
+            standardize=self.standardize,
+            strength=np.finfo(float).tiny,
+            exact_mean=True,
+        )
+
+    def _without(self, loss: MeanLoss, start: Array, columns: NDArray[np.intp]) -> Array:
+        """The optimum over the intercept and a few columns without penalty, within their bounds."""
+        coordinates = replace(loss.coordinates, columns=columns)
+        kept = np.concatenate([np.arange(self.intercept), columns + self.intercept]).astype(np.intp)
+        zero = Penalty.of(coordinates, 0.0, 1.0, lower=self.lower, upper=self.upper)
+        solution = elastic_net(self.data, coordinates, zero, start[kept], loss.sample, tol=1e-6)
+        theta = start.copy()
+        theta[kept] = solution.theta
+        loss.objective.passes += solution.passes
+        return theta
+
+    def penalty(self, coordinates: Coordinates, strength: float) -> Penalty:
+        """Omega for one strength lam."""
+        return Penalty.of(
+            coordinates,
+            strength,
+            self.l1_ratio,
+            standardize=self.standardize,
+            factor=self.factor,
+            lower=self.lower,
+            upper=self.upper,
+        )
+
+    def grid(self, loss: MeanLoss, start: Array, n_C: int, min_ratio: float) -> Array:
+        """Strengths lam, falling from the least that holds all penalised coefficients at 0."""
+        unit = replace(self, l1_ratio=max(self.l1_ratio, _LEAST_RATIO)).penalty(loss.coordinates, 1.0)
+        penalised = unit.l1 > 0
+        if (np.clip(0.0, unit.lower, unit.upper)[penalised] != 0).any():
+            raise EvenOddsError("A coefficient is kept from 0 by its bounds: such a path has no start. Give Cs.")
+        _, gradient, _ = loss.at(start[None, :])
+        g = gradient[0]
+        open_ = np.where(g > 0, unit.lower < 0, unit.upper > 0) & penalised
+        ratio = np.divide(np.abs(g), unit.l1, out=np.zeros_like(g), where=open_)
+        largest = float(ratio.max(initial=0.0)) * (1 + 1e-10)
+        if not largest > 0:
+            raise EvenOddsError("No penalised column has anything to tell: every coefficient is 0 for any C.")
+        return largest * np.geomspace(1.0, min_ratio, n_C)
+
+    def solve(
+        self, loss: MeanLoss, grid: Array, start: Array, target: float, stop: Callable[[Sequence[Point]], bool] | None
+    ) -> list[Point]:
+        """The optimum for each strength."""
+        penalties = [self.penalty(loss.coordinates, float(strength)) for strength in grid]
+        wide = sparse_path if is_large_sparse(self.data) else wide_path
+        solve = wide if is_wide(self.data) else tall_path
+        points = solve(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
+        missed = [k for k, point in enumerate(points) if point.status is not Status.CONVERGED]
+        if missed:
+            worst = max(points[k].gap for k in missed)
+            text = f"{len(missed)} of {len(points)} fits ended before their gap reached tol: it is up to {worst:.1e}."
+            warnings.warn(text, ConvergenceWarning, stacklevel=3)
+        return points
+
+    def raw(self, coordinates: Coordinates, points: Sequence[Point]) -> tuple[Array, Array]:
+        """Coefficients and intercepts for the columns as given."""
+        pairs = [point.penalty.to_coef(coordinates, point.theta, self.lower, self.upper) for point in points]
+        return np.array([coef for _, coef in pairs]), np.array([intercept for intercept, _ in pairs])
+
+
+def _usable(coordinates: Coordinates) -> Coordinates:
+    """A scale of 1 for columns that are constant."""
+    return replace(coordinates, scale=np.where(coordinates.scale < 1e-150, 1.0, coordinates.scale))
+
+
+def _stop(null: float) -> Callable[[Sequence[Point]], bool]:
+    """Whether the last fit explains nearly all, or nearly what the one before it does."""
+
+    def stop(points: Sequence[Point]) -> bool:
+        ratio = 1 - points[-1].loss / null
+        if ratio > _SATURATED:
+            return True
+        return len(points) >= _LEAST_FITS and ratio - (1 - points[-2].loss / null) < _STILL * ratio
+
+    return stop
+
+
+def _given(Cs: ArrayLike, problem: _Problem) -> Array:
+    """Strengths for values of C, falling."""
+    try:
+        values = np.sort(np.atleast_1d(np.asarray(Cs, dtype=np.float64)))
+    except (TypeError, ValueError) as error:
+        raise EvenOddsError(f"Cs is not numeric: {error}") from None
+    if values.ndim != 1 or values.size == 0:
+        raise EvenOddsError(f"Cs is a list of numbers, got shape {values.shape}.")
+    wrong = ~((values >= 1e-300) & (values < np.inf))
+    if wrong.any():
+        raise EvenOddsError(f"Each C is a positive, finite number (1e-300 or more), got {values[wrong][0]!r}.")
+    return np.asarray(1 / (values * problem.S))
+
+
+def _check_grid(n_C: Any, min_ratio: Any, tol: Any) -> None:
+    if isinstance(n_C, bool) or not isinstance(n_C, int | np.integer) or n_C < 1:
+        raise EvenOddsError(f"n_C is a positive integer, got {n_C!r}.")
+    for name, value in (("min_ratio", min_ratio), ("tol", tol)):
+        if not isinstance(value, int | float | np.number) or not 0 < value < 1:
+            raise EvenOddsError(f"{name} is a number between 0 and 1, got {value!r}.")
+
+
+def _table(X: Any) -> tuple[Any, list[str] | None]:
+    """X as an array or a CSR matrix of numbers, and the names of its columns."""
+    try:
+        if is_frame(X):
+            return numeric_array(X), [str(name) for name in X.columns]
+        return check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False), None
+    except ValueError as error:
+        raise error if isinstance(error, EvenOddsError) else EvenOddsError(str(error)) from None

@@ -1,0 +1,104 @@
+"""One fit with an L1 part, penalty factors or bounds, as the estimator asks for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .coordinates import Moments, choose_coordinates
+from .data import Array, Data
+from .objective import Objective
+from .per_column import bounds, penalty_factors
+from .solvers import Report, Solution, regimes
+from .solvers.elastic_net import elastic_net
+from .solvers.penalty import Penalty
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The penalty that was asked for, in raw columns: see `LogisticRegression`."""
+
+    strength: float
+    l1_ratio: float
+    standardize: bool
+    factor: Array | None
+    lower: Array | None
+    upper: Array | None
+
+    @classmethod
+    def of(cls, model: Any, strength: float, n_columns: int, names: Sequence[str] | None) -> "Wanted":
+        """From the estimator's parameters, checked."""
+        factor = penalty_factors(model.penalty_factor, n_columns, names)
+        low, high = bounds(model.lower, model.upper, n_columns, names)
+        return cls(strength, float(model.l1_ratio), bool(model.standardize), factor, low, high)
+
+
+def is_composite(model: Any) -> bool:
+    """Whether the penalty is more than a ridge."""
+    has_l1 = model.l1_ratio > 0 and np.isfinite(model.C)
+    return bool(has_l1 or any(value is not None for value in (model.penalty_factor, model.lower, model.upper)))
+
+
+def penalty_of(model: Any, data: Data) -> float:
+    """The penalty of a fitted model's coefficients, in units of the mean loss."""
+    strength = 1 / (float(model.C) * float(data.class_weights.sum()))
+    wanted = Wanted.of(model, strength, data.n_columns, getattr(model, "feature_names_in_", None))
+    w = model.coef_[0]
+    if wanted.standardize:
+        moments = Moments.of(data)
+        w = w * moments.coordinates(bool(model.fit_intercept), 0.0).scale
+    factor = 1.0 if wanted.factor is None else wanted.factor
+    a = wanted.l1_ratio
+    return float(np.sum(strength * factor * (0.5 * (1 - a) * w**2 + a * np.abs(w))))
+
+
+def fit(
+    data: Data,
+    wanted: Wanted,
+    *,
+    intercept: bool,
+    seed: int,
+    last: tuple[float, Array] | None,
+    tol: float,
+    max_iter: int,
+    report: Report | None,
+) -> tuple[float, Array, Solution]:
+    """The intercept, the coefficients (p,) and what the solver says.
+
+    last : the intercept and coefficients of an earlier fit to start from
+    """
+    sample = data.sample(regimes.sample_rows(data), seed)
+    chosen = choose_coordinates(
+        data,
+        sample,
+        intercept=intercept,
+        standardize=wanted.standardize,
+        strength=np.finfo(float).tiny,  # columns are not left out: the penalty, or a bound, decides on them
+        exact_mean=True,
+    )
+    # A constant column has no scale of its own.
+    coordinates = replace(chosen, scale=np.where(chosen.scale < 1e-150, 1.0, chosen.scale))
+    penalty = Penalty.of(
+        coordinates,
+        wanted.strength,
+        wanted.l1_ratio,
+        standardize=wanted.standardize,
+        factor=wanted.factor,
+        lower=wanted.lower,
+        upper=wanted.upper,
+    )
+    objective = Objective(data, coordinates, np.zeros(coordinates.columns.size))
+    start = objective.start(sample) if last is None else coordinates.from_coef(*last)
+    solution = elastic_net(
+        data,
+        coordinates,
+        penalty,
+        penalty.nearest(start),
+        sample,
+        tol=tol,
+        max_iter=max_iter,
+        warm=last is not None,
+        report=report,
+    )
+    return *penalty.to_coef(coordinates, solution.theta, wanted.lower, wanted.upper), solution

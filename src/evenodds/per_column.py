@@ -1,0 +1,85 @@
+"""One number a column: penalty factors and bounds, each checked, with the column named when it is wrong."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .data import Array
+from .exceptions import EvenOddsError
+
+
+def column_numbers(values: Any, what: str, n_columns: int, names: Sequence[str] | None, default: float) -> Array | None:
+    """Numbers in column order, from an array, a dict by name, or one number for all; None stays None.
+
+    default : for columns that a dict leaves out
+    """
+    if values is None:
+        return None
+    if isinstance(values, Mapping):
+        values = _by_name(values, what, n_columns, names, default)
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise EvenOddsError(f"{what} is not numeric: {error}") from None
+    if array.ndim == 0:
+        array = np.full(n_columns, float(array))
+    if array.shape != (n_columns,):
+        raise EvenOddsError(
+            f"{what} has shape {array.shape}, and X {n_columns} columns: give one number a column, or a dict by name."
+        )
+    bad = np.isnan(array)
+    if bad.any():
+        raise EvenOddsError(f"{what} is NaN for {_named(int(bad.argmax()), names)}.")
+    return array
+
+
+def _by_name(
+    values: Mapping[Any, Any], what: str, n_columns: int, names: Sequence[str] | None, default: float
+) -> list[Any]:
+    known: Sequence[Any] = range(n_columns) if names is None else list(names)
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        of = "X has no names: use column numbers" if names is None else "X has no such column"
+        raise EvenOddsError(f"{what} names {', '.join(map(repr, unknown[:5]))}: {of}.")
+    return [values.get(name, default) for name in known]
+
+
+def penalty_factors(values: Any, n_columns: int, names: Sequence[str] | None) -> Array | None:
+    """The `penalty_factor` of each column: 0 or more, 0 for a column without penalty."""
+    factor = column_numbers(values, "penalty_factor", n_columns, names, 1.0)
+    if factor is not None and not ((factor >= 0) & (factor < np.inf)).all():
+        k = int(np.argmin((factor >= 0) & (factor < np.inf)))
+        raise EvenOddsError(
+            f"penalty_factor is {factor[k]:g} for {_named(k, names)}: it is a finite number, 0 or more."
+        )
+    return factor
+
+
+def bounds(lower: Any, upper: Any, n_columns: int, names: Sequence[str] | None) -> tuple[Array | None, Array | None]:
+    """The `lower` and `upper` bound of each coefficient; None where there are none at all."""
+    low = column_numbers(lower, "lower", n_columns, names, -np.inf)
+    high = column_numbers(upper, "upper", n_columns, names, np.inf)
+    for what, array, never in (("lower", low, np.inf), ("upper", high, -np.inf)):
+        if array is not None and (array == never).any():
+            k = int(np.argmax(array == never))
+            raise EvenOddsError(f"{what} is {never:g} for {_named(k, names)}: no coefficient is within it.")
+    if low is not None and high is not None and (low > high).any():
+        k = int(np.argmax(low > high))
+        raise EvenOddsError(f"The bounds cross for {_named(k, names)}: lower {low[k]:g} is above upper {high[k]:g}.")
+    return low, high
+
+
+def check_l1_ratio(value: Any) -> float:
+    """The `l1_ratio`, a number from 0 to 1."""
+    try:
+        ratio = float(value)
+    except (TypeError, ValueError):
+        ratio = np.nan
+    if isinstance(value, bool) or not 0 <= ratio <= 1:
+        raise EvenOddsError(f"l1_ratio is a number from 0 (ridge) to 1 (lasso), got {value!r}.")
+    return ratio
+
+
+def _named(k: int, names: Sequence[str] | None) -> str:
+    return f"column {k}" if names is None else f"column {names[k]!r}"

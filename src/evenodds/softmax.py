@@ -1,0 +1,277 @@
+"""J for more than two classes: the softmax of one score a class.
+
+    J(b, W) = (1/S) sum_i s_i [ log sum_k e^z_ik - z_i,y(i) ] + (lam/2) ||W||^2,    z_ik = b_k + x_i w_k + offset_ik
+
+Adding the same vector to all classes changes no probability. Without a penalty the first class is therefore the
+baseline, with all its coefficients 0. With one, all classes have coefficients; the penalty makes the slopes of the
+optimum sum to 0 over the classes, and the intercepts, which it leaves out, are chosen so.
+
+Theta holds the classes one after another, each as in the binary `Objective`. Products of many columns with several
+classes are matrix products, so that there is nothing to gain from kernels of our own: BLAS works on tiles of rows
+that stay in the cache.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from .compiled import COMPILED_ENTRIES
+from .coordinates import Coordinates
+from .data import Array, Block, Data, Sums, require_finite
+from .data.memory import Memory
+
+_TILE_WORK = 1_000_000  # rows * columns * classes of a tile
+_NEAR = 30.0  # means up to so many deviations from 0 cost a sum no more than two digits
+
+
+@dataclass
+class SoftmaxObjective:
+    """J over a home of data, in given coordinates. The contract of `Objective`, for K classes.
+
+    ridge : (k,) the penalty's curvature of each slope of a class
+    baseline : whether the first class has no coefficients
+    """
+
+    data: Data
+    coordinates: Coordinates
+    ridge: Array
+    baseline: bool
+    total_weight: float = field(init=False)
+    compiled: bool = field(init=False)
+    passes: int = field(init=False, default=0)
+    _last: tuple[Array, float, Array] | None = field(init=False, default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.total_weight = float(self.data.class_weights.sum())
+        self.compiled = self.data.size >= COMPILED_ENTRIES
+
+    @property
+    def n_free(self) -> int:
+        """Classes that have coefficients."""
+        return self.data.class_weights.size - int(self.baseline)
+
+    @property
+    def n_coef(self) -> int:
+        """The length of theta."""
+        return self.n_free * (self.ridge.size + int(self.coordinates.intercept))
+
+    @property
+    def pull(self) -> Array:
+        """The penalty's curvature of each entry of theta."""
+        one = np.concatenate([np.zeros(int(self.coordinates.intercept)), self.ridge])
+        return np.tile(one, self.n_free)
+
+    def to_coef(self, theta: Array) -> tuple[Array, Array]:
+        """The intercepts (K,) and the coefficients (K, p) of the raw columns, those of a baseline 0."""
+        pairs = [self.coordinates.to_coef(one) for one in theta.reshape(self.n_free, -1)]
+        intercept, coef = np.array([b for b, _ in pairs]), np.array([w for _, w in pairs])
+        if not self.baseline:
+            return intercept - intercept.mean(), coef
+        return np.concatenate([[0.0], intercept]), np.concatenate([np.zeros((1, coef.shape[1])), coef])
+
+    def from_coef(self, intercept: Array, coef: Array) -> Array:
+        """Theta for intercepts and coefficients of the raw columns."""
+        if self.baseline:
+            intercept, coef = intercept[1:] - intercept[0], coef[1:] - coef[0]
+        return np.concatenate([self.coordinates.from_coef(float(b), w) for b, w in zip(intercept, coef, strict=True)])
+
+    def start(self, sample: Block) -> Array:
+        """Theta without slopes whose probabilities are the shares of the classes; an offset is passed over."""
+        log_odds = np.log(self.data.class_weights / self.total_weight)
+        log_odds = log_odds[1:] - log_odds[0] if self.baseline else log_odds - log_odds.mean()
+        theta = np.zeros((self.n_free, self.n_coef // self.n_free))
+        if self.coordinates.intercept:
+            theta[:, 0] = log_odds
+        return theta.ravel()
+
+    def parts(self) -> Iterator[tuple[int, Callable[[Any, Array], Array]]]:
+        """Each block's number of rows, and a function: the gradient of the summed loss of some of its rows at theta."""
+
+        def gradient(block: Block, k: Any, theta: Array) -> Array:
+            scores = Scores.of(self, theta)
+            return scores.gradient(*scores.first_order(block.take(k))[1:])
+
+        for block in self.data.blocks():
+            yield block.n_rows, functools.partial(gradient, block)
+
+    def on(self, block: Block) -> "SoftmaxObjective":
+        """The same objective over a sample of the rows."""
+        n_classes = self.data.class_weights.size
+        rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=self.data.n_jobs, n_classes=n_classes)
+        return SoftmaxObjective(rows, self.coordinates, self.ridge, self.baseline)
+
+    def reduce(self, function: Callable[[Block], Sums]) -> Sums:
+        """One counted read of the data."""
+        self.passes += 1
+        return self.data.reduce(function)
+
+    def value_grad(self, theta: Array) -> tuple[float, Array, None]:
+        """J and its gradient (no Hessian). Asked again for the same theta, it does not read the data again."""
+        if self._last is None or not np.array_equal(self._last[0], theta):
+            scores = Scores.of(self, theta)
+            loss, by_intercept, by_coef = self.reduce(lambda block: self._over_tiles(block, scores.first_order))
+            self._last = (theta, *self._finish(theta, loss, scores.gradient(by_intercept, by_coef)))
+        return self._last[1], self._last[2], None
+
+    def value_grad_hess(self, theta: Array) -> tuple[float, Array, Array]:
+        """J, its gradient and its Hessian."""
+        scores = Scores.of(self, theta)
+        loss, gradient, hessian = self.reduce(lambda block: self._over_tiles(block, scores.second_order))
+        hessian = hessian / self.total_weight
+        np.einsum("ii->i", hessian)[:] += self.pull
+        if not self.baseline and self.coordinates.intercept:
+            # The classes' intercepts together change nothing: any curvature will do in that direction.
+            at = np.arange(self.n_free) * (self.n_coef // self.n_free)
+            hessian[np.ix_(at, at)] += 1 / self.n_free
+        return *self._finish(theta, loss, gradient.ravel()), hessian
+
+    def hessian(self, theta: Array, dtype: Any = np.float64) -> Array:
+        """The Hessian alone."""
+        return self.value_grad_hess(theta)[2]
+
+    def largest_move(self, step: Array) -> float:
+        """The largest change of a score that a step makes."""
+        scores = Scores.of(self, step)
+
+        def sums(block: Block) -> Sums:
+            plain = Block(block.X, block.y)
+            return ([float(np.abs(scores.of_rows(plain)).max(initial=0.0))],)
+
+        return float(max(self.reduce(lambda block: self._over_tiles(block, sums))[0]))
+
+    def _over_tiles(self, block: Block, function: Callable[[Block], Sums]) -> Sums:
+        """Sum over parts of a block whose products stay in the cache."""
+        per_row = max(1, block.X.nnz // max(block.n_rows, 1)) if sp.issparse(block.X) else block.X.shape[1]
+        rows = max(32, _TILE_WORK // (per_row * (self.n_free + 1)))
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # of each thread; J tells if it came to that
+            parts = [function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows)]
+            return tuple(sum(values[1:], start=values[0]) for values in zip(*parts, strict=True))
+
+    def _finish(self, theta: Array, loss: float, gradient: Array) -> tuple[float, Array]:
+        """Means from sums, and the penalty."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            pull = self.pull * theta
+            value = loss / self.total_weight + 0.5 * float(pull @ theta)
+            gradient = gradient / self.total_weight + pull
+            finite = math.isfinite(value + float(gradient.sum()))
+        if not finite:
+            require_finite(self.data)
+            value = np.inf
+        return value, gradient
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of all classes at one theta, and sums of their derivatives.
+
+    intercept : (F,) of the classes that are free, at the centre; coef : (F, p) of the raw columns
+    near : whether the columns' means are so near 0 that X can be used as it is
+    """
+
+    coordinates: Coordinates
+    baseline: bool
+    intercept: Array
+    coef: Array
+    near: bool
+
+    @classmethod
+    def of(cls, objective: SoftmaxObjective, theta: Array) -> "Scores":
+        """The scores at theta."""
+        coordinates = objective.coordinates
+        parts = [coordinates.split(one) for one in theta.reshape(objective.n_free, -1)]
+        intercept, coef = np.array([b for b, _ in parts]), np.array([w for _, w in parts])
+        near = bool((np.abs(coordinates.center) <= _NEAR * coordinates.scale).all())
+        return cls(coordinates, objective.baseline, intercept, coef, near)
+
+    def of_rows(self, block: Block) -> Array:
+        """The scores (m, F), with the offset of the classes that are free."""
+        X, center = block.X, self.coordinates.center
+        if (self.near and X.dtype == np.float64) or sp.issparse(X):
+            Z = X @ self.coef.T
+            Z += self.intercept - self.coef @ center
+        else:
+            Z = (X - center) @ self.coef.T
+            Z += self.intercept
+        if block.offset is not None:
+            Z += block.offset[:, int(self.baseline) :] - (block.offset[:, :1] if self.baseline else 0.0)
+        return np.asarray(Z)
+
+    def probabilities(self, block: Block) -> tuple[Array, Array]:
+        """The loss of each row, and the probabilities of the classes that are free."""
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            Z = self.of_rows(block)
+            top = Z.max(axis=1)
+            top = np.maximum(top, 0.0) if self.baseline else top
+            own = block.y.astype(np.intp) - int(self.baseline)
+            score = np.where(own >= 0, Z[np.arange(len(Z)), np.maximum(own, 0)], 0.0)
+            Z -= top[:, None]
+            np.exp(Z, out=Z)
+            total = Z.sum(axis=1)
+            if self.baseline:
+                total += np.exp(-top)
+            losses = np.log(total) - (score - top)
+            Z /= total[:, None]
+        return losses, Z
+
+    def first_order(self, block: Block) -> Sums:
+        """Loss, and its gradient by the intercepts (F,) and the centred coefficients (F, p)."""
+        losses, P = self.probabilities(block)
+        R = self._residuals(block, P)
+        loss = float(losses.sum() if block.weight is None else block.weight @ losses)
+        total = R.sum(axis=0)
+        X, center = block.X, self.coordinates.center
+        if sp.issparse(X):
+            return loss, total, np.asarray((X.T @ R).T)
+        if self.near and X.dtype == np.float64:
+            return loss, total, R.T @ X - np.outer(total, center)
+        return loss, total, R.T @ (X - center)
+
+    def _residuals(self, block: Block, P: Array) -> Array:
+        """s (p - 1{own class}) of the classes that are free; overwrites P."""
+        own = block.y.astype(np.intp) - int(self.baseline)
+        rows = np.flatnonzero(own >= 0)
+        P[rows, own[rows]] -= 1.0
+        if block.weight is not None:
+            P *= block.weight[:, None]
+        return P
+
+    def gradient(self, by_intercept: Array, by_coef: Array) -> Array:
+        """A gradient by theta."""
+        pairs = zip(by_intercept, by_coef, strict=True)
+        return np.concatenate([self.coordinates.gradient(b, w) for b, w in pairs])
+
+    def second_order(self, block: Block) -> Sums:
+        """Loss, its gradient (F, k) and Hessian (F k, F k) by theta."""
+        losses, P = self.probabilities(block)
+        D = dense_design(self.coordinates, block)
+        weight = np.ones(block.n_rows) if block.weight is None else block.weight
+        F, k = P.shape[1], D.shape[1]
+        hessian = np.empty((F, k, F, k))
+        for a in range(F):
+            for b in range(a, F):
+                h = weight * P[:, a] * ((a == b) - P[:, b])
+                hessian[a, :, b] = D.T @ (D * h[:, None])
+                hessian[b, :, a] = hessian[a, :, b].T
+        gradient = self._residuals(block, P).T @ D
+        return float(weight @ losses), np.asarray(gradient), hessian.reshape(F * k, F * k)
+
+
+def log_probabilities(scores: Array) -> Array:
+    """The logarithm of the softmax of each row, exact where the probability is nearly 0 or 1."""
+    with np.errstate(over="ignore", under="ignore"):
+        Z = scores - scores.max(axis=1, keepdims=True)
+        rest = np.exp(Z)
+        rest[np.arange(len(Z)), Z.argmax(axis=1)] = 0.0  # the largest is 1: log(1 + rest)
+        return np.asarray(Z - np.log1p(rest.sum(axis=1, keepdims=True)))
+
+
+def dense_design(coordinates: Coordinates, block: Block) -> Array:
+    """The columns of theta of one class, the intercept's first, dense."""
+    D = coordinates.design(block)
+    D = D.toarray() if sp.issparse(D) else D
+    return np.column_stack([np.ones(block.n_rows), D]) if coordinates.intercept else np.asarray(D)

@@ -1,0 +1,158 @@
+"""Lasso, elastic net and bounds for one strength of the penalty.
+
+Where columns are few the model of proximal Newton is a Hessian of all of them: exact for small data, else of a sample
+of the rows, whose own optimum is the start. That needs of the data what the smooth solvers need (`reduce`, `sample`).
+Where they are many, `working_set` holds most of the coefficients at 0.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..coordinates import Coordinates
+from ..data import Array, Block, Data
+from ..data.memory import Memory, one_blas_thread
+from . import Report, Solution, Status
+from .mean_loss import MeanLoss
+from .penalty import Penalty
+from .proximal_newton import Look, Model, Models, Point, minimize_all
+from .regimes import sample_rows
+from .sparse_wide import sparse_fit
+from .working_set import wide_fit
+
+_MOST_FULL = 1000  # columns up to which a Hessian of all of them is the model
+_MOST_FULL_SPARSE = 300
+_MOST_DENSE = 25_000_000  # entries of a dense working set
+_POLISHED = 1e-20  # a gap that is one in name only
+_ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
+
+
+def elastic_net(
+    data: Data,
+    coordinates: Coordinates,
+    penalty: Penalty,
+    theta: Array,
+    sample: Block,
+    *,
+    tol: float,
+    max_iter: int = 100,
+    warm: bool = False,
+    report: Report | None = None,
+) -> Solution:
+    """Minimise J = F + Omega, F the mean loss.
+
+    Parameters
+    ----------
+    data, coordinates
+        Where the rows live, and the coordinates of theta, none of whose columns needs to be left out.
+    penalty
+        Omega in these coordinates: `Penalty.of`.
+    theta : ndarray of shape (k,)
+        A start. It gives way to the optimum on the sample if it is not `warm`.
+    sample
+        Some rows or all, from `data.sample`.
+    tol
+        In standard errors: the gap at the end is at most tol^2 / (2 S).
+    max_iter
+        Steps at the most.
+    report
+        Called once a round with the loss J; with many columns, not yet.
+
+    Returns
+    -------
+    Solution
+        Its `gap` is the duality gap of J at theta (see `Penalty.gap`). Coefficients at 0 or at a bound are exactly so.
+    """
+    loss = MeanLoss(data, coordinates, sample)
+    target = tol**2 / (2 * loss.total_weight)
+    history: list[float] = []
+
+    def look(points: Sequence[Point]) -> bool:
+        point = points[0]
+        history.append(point.value)
+        error = math.sqrt(2 * loss.total_weight * point.gap)
+        return report is not None and report(point.iterations, point.value, error, point.theta)
+
+    with one_blas_thread:
+        if is_wide(data) and is_large_sparse(data):
+            point = sparse_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter, look=look)
+        elif is_wide(data):
+            point = wide_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter)
+            history.append(point.value)
+        else:
+            point = _few_columns(loss, penalty, theta, warm, target, max_iter, look)
+    return Solution(
+        theta=point.theta,
+        loss=point.value,
+        gap=point.gap,
+        error=math.sqrt(2 * loss.total_weight * point.gap),
+        passes=loss.objective.passes,
+        iterations=point.iterations,
+        status=point.status or Status.STALLED,
+        history=np.array(history),
+        solver="proximal newton",
+        n_rows=data.n_rows,
+        total_weight=loss.total_weight,
+    )
+
+
+def is_wide(data: Data) -> bool:
+    """Whether a model of all columns would cost too much."""
+    return data.n_columns > (_MOST_FULL_SPARSE if data.sparse else _MOST_FULL) or (
+        data.n_columns > data.n_rows and data.size > 10_000
+    )
+
+
+def is_large_sparse(data: Data) -> bool:
+    """Whether a sparse X has too many rows for a dense matrix of the columns in play."""
+    return data.sparse and data.n_rows * min(data.n_rows, data.n_columns) > _MOST_DENSE
+
+
+def _few_columns(
+    loss: MeanLoss,
+    penalty: Penalty,
+    theta: Array,
+    warm: bool,
+    target: float,
+    max_iter: int,
+    look: Look,
+) -> Point:
+    """Proximal Newton with a Hessian of all columns."""
+    point = Point(penalty, theta)
+
+    models = Models(hessian_of(loss), every=not loss.compiled)
+    if loss.compiled and loss.sample.n_rows < loss.data.n_rows:
+        part = on_sample(loss)
+        if not warm and loss.sample.n_rows >= _ENOUGH * loss.n_coef:
+            point = Point(penalty, sample_optimum(part, penalty, theta))
+        models = Models(hessian_of(part), better=hessian_of(loss))
+    # With the exact Hessian at every step, the digits that are left cost nothing.
+    aim = min(target, _POLISHED) if models.every else target
+    minimize_all(loss.at, [point], models, target=aim, max_iter=max_iter, compiled=loss.compiled, look=look)
+    if point.gap <= target and point.status is not Status.STOPPED:
+        point.status = Status.CONVERGED
+    return point
+
+
+def hessian_of(loss: MeanLoss) -> Model:
+    """The Hessian of F at a point."""
+    return lambda point: loss.hessian(point.theta)
+
+
+def on_sample(loss: MeanLoss) -> MeanLoss:
+    """F over the sample alone."""
+    block = loss.sample
+    rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=loss.data.n_jobs)
+    part = MeanLoss(rows, loss.coordinates, rows.sample(sample_rows(rows), 0))
+    part.objective = loss.objective.on(block)
+    return part
+
+
+def sample_optimum(part: MeanLoss, penalty: Penalty, theta: Array) -> Array:
+    """The optimum on the sample, as far as it can tell."""
+    point = Point(penalty, theta)
+    target = 0.05 * part.n_coef / part.data.n_rows
+    models = Models(hessian_of(part), every=True)
+    minimize_all(part.at, [point], models, target=target, max_iter=15, compiled=part.compiled)
+    return point.theta

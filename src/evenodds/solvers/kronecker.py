@@ -1,0 +1,72 @@
+"""The metric for several classes: a Kronecker product of what classes share and what columns share.
+
+The Hessian of the softmax loss is a mean over rows of (diag(p) - p p') (x) x x'. With the two factors averaged
+on their own it is M (x) G, M (F, F) for the classes and G (k, k) for the columns less their means, and with the
+penalty M (x) G + I (x) R. The eigenvectors of both factors make it diagonal, so that solving costs two small products.
+"""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..data import Array, Block
+from ..softmax import Scores, SoftmaxObjective
+from . import Metric
+
+_MOST_FULL = 3000  # columns, beyond which G is taken to be diagonal
+_FLOOR = 1e-10  # of the largest eigenvalue: what has no curvature and no penalty takes no long step
+
+
+class Kronecker:
+    """M (x) G + I (x) R on the slopes, M on the intercepts, which the means of the columns leave alone."""
+
+    def __init__(self, M: Array, G: Array, ridge: Array, means: Array, intercept: bool) -> None:
+        self._intercept, self._means = intercept, means
+        m, self._classes = np.linalg.eigh(M)
+        m = np.maximum(m, 0.0)
+        # A class direction without curvature is that of all intercepts together, along which nothing changes.
+        self._free = np.where(m > 1e-12 * m[-1], 1 / np.maximum(m, 1e-300), 0.0)
+        if G.ndim == 1:
+            self._columns: Any = None
+            curvature = np.outer(m, G) + ridge
+        else:
+            # In columns of unit penalty the penalty is the identity, and the eigenvectors of G are those of the sum.
+            size = 1 / np.sqrt(ridge) if (ridge > 0).all() else np.ones_like(ridge)
+            g, vectors = np.linalg.eigh(G * size * size[:, None])
+            self._columns = vectors * size[:, None]
+            curvature = np.outer(m, np.maximum(g, 0.0)) + (1.0 if (ridge > 0).all() else 0.0)
+        self._inverse = 1 / np.maximum(curvature, _FLOOR * curvature.max(initial=1e-300))
+
+    def solve(self, g: Array) -> Array:
+        """P^-1 g."""
+        table = g.reshape(self._classes.shape[0], -1)
+        by_intercept = table[:, 0] if self._intercept else None
+        slopes = table[:, 1:] - np.outer(table[:, 0], self._means) if self._intercept else table
+        turned = self._classes.T @ slopes
+        turned = turned if self._columns is None else turned @ self._columns
+        turned *= self._inverse
+        step = self._classes @ (turned if self._columns is None else turned @ self._columns.T)
+        if by_intercept is None:
+            return np.asarray(step.ravel())
+        level = self._classes @ (self._free * (self._classes.T @ by_intercept)) - step @ self._means
+        return np.concatenate([level[:, None], step], axis=1).ravel()
+
+
+def kronecker(objective: SoftmaxObjective, theta: Array, sample: Block) -> Metric:
+    """The metric at theta, both factors from a sample of the rows, weighted by their curvature."""
+    P = Scores.of(objective, theta).probabilities(sample)[1]
+    weight = np.ones(sample.n_rows) if sample.weight is None else sample.weight
+    weight = weight / weight.sum()
+    M = np.diag(weight @ P) - (P * weight[:, None]).T @ P
+    h = weight * np.einsum("ij,ij->i", P, 1 - P)
+    h = h / h.sum() if h.sum() > 1e-12 else weight
+    D = objective.coordinates.design(sample)
+    means = np.asarray(h @ D).ravel() if objective.coordinates.intercept else np.zeros(D.shape[1])
+    if sp.issparse(D) or D.shape[1] > _MOST_FULL:
+        squares = D.multiply(D) if sp.issparse(D) else np.square(D)
+        G = np.maximum(np.asarray(h @ squares).ravel() - means**2, 0.0)
+    else:
+        D = (D - means) * np.sqrt(h)[:, None]
+        G = D.T @ D
+    return Kronecker(M, G, objective.ridge, means, objective.coordinates.intercept)

@@ -1,0 +1,159 @@
+"""The mean loss F and its gradient at one point or many: one read of the data for all of them.
+
+Many points turn two products with a vector into two with a matrix, which are bound by arithmetic and not by memory.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..coordinates import Coordinates
+from ..data import Array, Block, Data, Sums, require_finite
+from ..objective import Objective, SignedRows
+
+_TILE_ROWS = 512  # at most 1000, see `many_rows`
+_HESSIAN_ROWS = 2048
+_FEW = 4  # points up to which the kernels for one point are faster
+
+
+@dataclass
+class MeanLoss:
+    """F over a home of data, in given coordinates. Its Objective counts the reads.
+
+    sample : rows that stand for all where a figure need not be exact
+    """
+
+    data: Data
+    coordinates: Coordinates
+    sample: Block
+    objective: Objective = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.objective = Objective(self.data, self.coordinates, np.zeros(self.coordinates.columns.size))
+
+    @property
+    def n_coef(self) -> int:
+        """The length of theta."""
+        return self.objective.n_coef
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the data are large enough for compiled kernels."""
+        return self.objective.compiled
+
+    @property
+    def total_weight(self) -> float:
+        """S, the sum of the weights of the rows."""
+        return self.objective.total_weight
+
+    def at(self, thetas: Array, dtype: Any = np.float64) -> tuple[Array, Array, Array]:
+        """F, its gradient, and the mean odds against the labels, at each row of `thetas`: (m,), (m, k), (m,).
+
+        dtype : of the products of many dense rows with many points
+        """
+        if not self.compiled:
+            self.objective.passes += 1
+            sums = _plain(self.objective.rows, thetas)
+        elif len(thetas) <= _FEW:
+            return self._one_by_one(thetas)
+        else:
+            sums = self.objective.reduce(lambda block: _tiles(block, self.coordinates, thetas, dtype))
+        losses, gradients, odds = (total / self.total_weight for total in sums)
+        if not (np.isfinite(losses).all() and np.isfinite(gradients).all()):
+            require_finite(self.data)
+            losses = np.where(np.isfinite(losses) & np.isfinite(gradients).all(axis=1), losses, np.inf)
+        return losses, gradients, odds
+
+    def hessian(self, theta: Array) -> Array:
+        """The Hessian of F."""
+        return self.objective.hessian(theta)
+
+    def hessians(self, thetas: Array) -> Array:
+        """The Hessians of F at several points, of products in single precision: (m, k, k). One read of the data."""
+        if not self.compiled:
+            return np.array([self.objective.hessian(theta) for theta in thetas])
+        if self.data.sparse:
+            return np.array([self.objective.hessian(theta, np.float32) for theta in thetas])
+        (total,) = self.objective.reduce(lambda block: _hessian_tiles(block, self.coordinates, thetas))
+        return np.asarray(total) / self.total_weight
+
+    def _one_by_one(self, thetas: Array) -> tuple[Array, Array, Array]:
+        values = [self.objective.value_grad(theta)[:2] for theta in thetas]
+        odds = [mean_odds(self.sample, self.coordinates, theta) for theta in thetas]
+        return np.array([loss for loss, _ in values]), np.array([gradient for _, gradient in values]), np.array(odds)
+
+
+def mean_odds(block: Block, coordinates: Coordinates, theta: Array) -> float:
+    """The mean over rows of (1 - p)/p, p the probability of the label that was seen."""
+    intercept, coef = coordinates.to_coef(theta)
+    z = block.X @ coef + intercept
+    if block.offset is not None:
+        z += block.offset
+    with np.errstate(over="ignore"):
+        return float(np.average(np.exp(np.where(block.y > 0, -z, z)), weights=block.weight))
+
+
+def _plain(rows: SignedRows, thetas: Array) -> Sums:
+    """The sums over all rows in plain NumPy."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
+        V = np.asarray(rows.D @ thetas.T)
+        if rows.offset is not None:
+            V += rows.offset[:, None]
+        t = np.exp(-np.abs(V))
+        weight = np.ones(len(V)) if rows.weight is None else rows.weight
+        losses = weight @ (np.log1p(t) - np.minimum(V, 0.0))
+        wrong = np.where(V < 0, 1.0, t) / (1.0 + t) * weight[:, None]
+        odds = weight @ np.where(V < 0, 1.0 / t, t)
+        return losses, -np.asarray(rows.D.T @ wrong).T, odds
+
+
+def _tiles(block: Block, coordinates: Coordinates, thetas: Array, dtype: Any) -> Sums:
+    """The same by compiled kernels and matrix products, a tile of rows at a time."""
+    from .descent import many_rows
+
+    first = int(coordinates.intercept)
+    sparse = sp.issparse(block.X)
+    slopes = np.ascontiguousarray(thetas[:, first:].T, dtype=np.float64 if sparse else dtype)
+    losses, odds = np.zeros(len(thetas)), np.zeros(len(thetas))
+    gradient = np.zeros(slopes.shape)
+    by_intercept = np.zeros(len(thetas))
+    work = None if sparse else np.empty((_TILE_ROWS, coordinates.columns.size))
+    for start in range(0, block.n_rows, _TILE_ROWS):
+        tile = block.take(slice(start, start + _TILE_ROWS))
+        D = coordinates.design(tile, out=None if work is None else work[: tile.n_rows])
+        D = D if sparse else D.astype(dtype, copy=False)
+        Z = np.ascontiguousarray(D @ slopes, dtype=np.float64)
+        if first:
+            Z += thetas[:, 0]
+        many_rows(Z, tile.y, tile.weight, tile.offset, losses, odds)
+        gradient += D.T @ (Z if sparse else Z.astype(dtype, copy=False))
+        by_intercept += Z.sum(axis=0)
+    by_slopes = gradient.T
+    return losses, np.column_stack([by_intercept, by_slopes]) if first else by_slopes, odds
+
+
+def _hessian_tiles(block: Block, coordinates: Coordinates, thetas: Array) -> Sums:
+    """Sums of h x x' at each of `thetas`, h = s p (1 - p)."""
+    first = int(coordinates.intercept)
+    k = thetas.shape[1]
+    total = np.zeros((len(thetas), k, k))
+    D = np.ones((_HESSIAN_ROWS, k))
+    single, scaled = np.empty((2, _HESSIAN_ROWS, k), np.float32)
+    for start in range(0, block.n_rows, _HESSIAN_ROWS):
+        tile = block.take(slice(start, start + _HESSIAN_ROWS))
+        m = tile.n_rows
+        coordinates.design(tile, out=D[:m, first:])
+        single[:m] = D[:m]
+        Z = single[:m] @ thetas.T.astype(np.float32)
+        if tile.offset is not None:
+            Z += tile.offset[:, None]
+        t = np.exp(-np.abs(Z))
+        root = np.sqrt(t) / (1 + t)
+        if tile.weight is not None:
+            root *= np.sqrt(tile.weight)[:, None]
+        for j in range(len(thetas)):
+            part = np.multiply(single[:m], root[:, j, None], out=scaled[:m], casting="same_kind")
+            total[j] += part.T @ part
+    return (total,)

@@ -1,0 +1,178 @@
+"""The penalty of lasso and elastic net with its box, and what a point of it can still be from the optimum.
+
+    Omega(theta) = sum_j l1_j |theta_j| + (l2_j / 2) theta_j^2      within lower_j <= theta_j <= upper_j
+
+in the coordinates of the objective, the intercept (l1 = l2 = 0, no bounds) among them. J = F + Omega, F the mean loss.
+
+The gap is Fenchel's (Borwein and Lewis, Convex Analysis and Nonlinear Optimization, section 3.3). At the dual point
+that the residuals r of theta give it is a sum over coefficients,
+
+    J(theta) - D(r) = sum_j [ Omega_j(theta_j) + g_j theta_j + Omega_j*(-g_j) ],     g the gradient of F,
+
+none of whose terms is negative or has digits to lose. Where a conjugate is infinite the residuals are shrunk first, as
+for the lasso (Kim, Koh, Lustig, Boyd and Gorinevsky, IEEE J. Sel. Top. Signal Process. 1, 2007, section III).
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..coordinates import Coordinates
+from ..data import Array
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """Omega, by coefficient of theta; each field is (k,). An infinite `l1` holds one where it is nearest to 0."""
+
+    l1: Array
+    l2: Array
+    lower: Array
+    upper: Array
+
+    @classmethod
+    def of(
+        cls,
+        coordinates: Coordinates,
+        strength: float,
+        l1_ratio: float,
+        *,
+        standardize: bool = False,
+        factor: Array | None = None,
+        lower: Array | None = None,
+        upper: Array | None = None,
+    ) -> "Penalty":
+        """The penalty strength * sum_j factor_j [ (1 - l1_ratio)/2 w_j^2 + l1_ratio |w_j| ] of the raw coefficients.
+
+        strength : lam = 1 / (C S)
+        standardize : w_j is in units of the scale of the coordinates instead, which has to be the exact one
+        factor, lower, upper : (p,) or None for 1, -inf and inf; the bounds are of raw coefficients
+        """
+        columns, first = coordinates.columns, int(coordinates.intercept)
+        scale = coordinates.scale[columns]
+        with np.errstate(over="ignore", under="ignore"):
+            unit = np.ones_like(scale) if standardize else 1 / scale
+            pull = strength * (np.ones_like(scale) if factor is None else factor[columns])
+            l1 = np.concatenate([np.zeros(first), l1_ratio * pull * unit])
+            l2 = np.concatenate([np.zeros(first), (1 - l1_ratio) * pull * unit**2])
+            low = np.full(scale.size, -np.inf) if lower is None else lower[columns] * scale
+            high = np.full(scale.size, np.inf) if upper is None else upper[columns] * scale
+        free = np.full(first, np.inf)
+        return cls(l1, l2, np.concatenate([-free, low]), np.concatenate([free, high]))
+
+    def value(self, theta: Array) -> float:
+        """Omega(theta); theta is taken to be within the bounds."""
+        at = np.flatnonzero(theta)
+        x = theta[at]
+        return float(self.finite_l1[at] @ np.abs(x)) + 0.5 * float(self.l2[at] @ (x * x))
+
+    def nearest(self, theta: Array) -> Array:
+        """Theta within the bounds, and where it has to be under an infinite penalty."""
+        wanted = np.where(np.isinf(self.l1), 0.0, theta)
+        return np.clip(wanted, self.lower, self.upper)
+
+    def on(self, kept: NDArray[np.intp]) -> "Penalty":
+        """The penalty of some of the coefficients, by number."""
+        return Penalty(self.l1[kept], self.l2[kept], self.lower[kept], self.upper[kept])
+
+    def to_coef(
+        self, coordinates: Coordinates, theta: Array, lower: Array | None, upper: Array | None
+    ) -> tuple[float, Array]:
+        """The intercept and the coefficients (p,) of the raw columns; those at a bound exactly at it."""
+        intercept, coef = coordinates.to_coef(theta)
+        columns, slopes = coordinates.columns, slice(int(coordinates.intercept), None)
+        for bound, limit in ((lower, self.lower), (upper, self.upper)):
+            if bound is not None:  # scaled and back, it would be off by rounding
+                at = columns[theta[slopes] == limit[slopes]]
+                coef[at] = bound[at]
+        return intercept, coef
+
+    def conjugate_point(self, v: Array) -> Array:
+        """The theta_j at which v_j theta_j - Omega_j(theta_j) is largest; infinite where there is no largest."""
+        pull = np.sign(v) * np.maximum(np.abs(v) - self.l1, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            at = np.where(pull == 0, 0.0, pull / self.l2)
+        return np.clip(at, self.lower, self.upper)
+
+    def violation(self, theta: Array, gradient: Array) -> Array:
+        """How far each coefficient is from the condition of optimality, in units of the gradient of F.
+
+        The least size of an element of g + d Omega, the directions that the bounds close left out.
+        """
+        g = gradient + np.where(theta == 0, 0.0, self.l2 * theta)
+        l1 = np.where(np.isinf(self.l1), np.abs(g), self.l1)
+        up = np.where(theta >= 0, g + l1, g - l1)  # the slope to the right
+        down = np.where(theta > 0, g + l1, g - l1)  # and to the left
+        held = np.isinf(self.l1)
+        rise = np.where((theta < self.upper) & ~held, np.maximum(-up, 0.0), 0.0)
+        fall = np.where((theta > self.lower) & ~held, np.maximum(down, 0.0), 0.0)
+        return np.maximum(rise, fall)
+
+    def gap(self, theta: Array, loss: float, gradient: Array, curvature: "Curvature", odds: float) -> float:
+        """How far J(theta) can be above its minimum.
+
+        loss, gradient : F and its gradient at theta
+        curvature : columns of the Hessian of F; they are asked for the coefficients without penalty and bounds, which
+            the dual point has to be orthogonal to. It is made so by a step in them: exact to second order.
+        odds : the mean over rows of (1 - p)/p, p the probability of the label that was seen; see `_lost`
+        """
+        if not np.isfinite(loss):
+            return np.inf
+        free = np.flatnonzero((self.l1 == 0) & (self.l2 == 0) & (theta > self.lower) & (theta < self.upper))
+        v, base = -gradient, 0.0
+        if free.size and gradient[free].any():
+            columns = curvature(free)
+            step = np.linalg.lstsq(columns[free], gradient[free], rcond=1e-14)[0]
+            base = max(0.5 * float(step @ gradient[free]), 0.0)
+            v = v + columns @ step
+        v[free] = 0.0
+        needed, all_within = self._factors(v)
+        least = self._terms(theta, all_within * v, self.rest) + _lost(all_within, loss, odds)
+        if needed > all_within:
+            at = self.conjugate_point(needed * v)
+            at = np.where(np.isfinite(at), at, 0.0)  # v is within l1 but for rounding
+            least = min(least, self._terms(theta, needed * v, at) + _lost(needed, loss, odds))
+        return base + least
+
+    @functools.cached_property
+    def finite_l1(self) -> Array:
+        """`l1`, and 0 for what is held."""
+        return np.where(np.isinf(self.l1), 0.0, self.l1)
+
+    @functools.cached_property
+    def rest(self) -> Array:
+        """Where each coefficient is nearest to 0."""
+        return np.asarray(np.clip(0.0, self.lower, self.upper))
+
+    def _factors(self, v: Array) -> tuple[float, float]:
+        """Factors on the dual point: the largest that makes conjugates finite; and one that brings v within l1."""
+        size = np.abs(v)
+        if not (size > self.l1).any():
+            return 1.0, 1.0
+        ratio = np.divide(self.l1, size, out=np.ones_like(v), where=size > self.l1)
+        endless = (self.l2 == 0) & np.where(v > 0, self.upper == np.inf, self.lower == -np.inf)
+        return float(np.nextafter(ratio[endless].min(initial=1.0), 0.0)), float(np.nextafter(ratio.min(), 0.0))
+
+    def _terms(self, theta: Array, v: Array, at: Array) -> float:
+        """The sum of Omega_j(theta_j) - v_j theta_j + Omega_j*(v_j); the conjugates are attained at `at`."""
+        apart = theta - at
+        terms = self.finite_l1 * (np.abs(theta) - np.abs(at)) - v * apart
+        bent = apart != 0
+        terms[bent] += 0.5 * self.l2[bent] * (apart * (theta + at))[bent]
+        return float(np.maximum(terms, 0.0).sum())
+
+
+def _lost(c: float, loss: float, odds: float) -> float:
+    """What c times the dual point is worth less than to first order.
+
+    The conjugate of a row's loss is convex and 0 at 0, hence at most c times itself; and near c = 1 it is above
+    its tangent by no more than (1 - c)^2 / (2 c) odds.
+    """
+    return min((1 - c) * loss, 0.5 * (1 - c) ** 2 / c * odds if c > 0 else np.inf)
+
+
+Curvature = Callable[[NDArray[np.intp]], Array]
+"""Columns of the Hessian of F, by number: (k, m)."""

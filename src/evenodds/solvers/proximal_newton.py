@@ -1,0 +1,184 @@
+"""Proximal Newton at one point or many: each step minimises the model of F at hand plus the penalty itself.
+
+    theta + d = argmin_x  g'(x - theta) + (x - theta)'H(x - theta)/2 + Omega(x)
+
+(Lee, Sun and Saunders, SIAM J. Optim. 24, 2014), with a line search. H only has to be close to the Hessian: what it
+misses costs rounds, never correctness. A round evaluates F at the trial points of all that have not converged, which
+is one read of the data. Each ends when its duality gap is small enough.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..data import Array
+from . import Status
+from .penalty import Penalty
+from .quadratic import minimize_quadratic
+
+_ARMIJO = 1e-4
+ROUNDING = 1e-14  # of the loss
+_SLOW = 0.2  # a step that leaves more of the gap asks for a better model
+_PATIENCE = 3
+_LEAST_STEP = 1e-8
+
+Evaluate = Callable[[Array], tuple[Array, Array, Array]]
+"""F, its gradient and the odds (see `Penalty.gap`) at each row of an array of points."""
+
+Model = Callable[["Point"], Array]
+
+
+@dataclass(frozen=True)
+class Models:
+    """Where matrices close to the Hessian of F come from.
+
+    make : one for a point that has none; every : at each step anew
+    better : the Hessian at the point, for one whose model does not serve
+    learn : whether a model is corrected by what a step does to the gradient
+    """
+
+    make: Model
+    better: Model | None = None
+    every: bool = False
+    learn: bool = True
+
+
+@dataclass
+class Point:
+    """Where the search for one optimum is.
+
+    theta, value, loss, gradient, gap : the last accepted point, J, F and its gradient there, and the duality gap
+    H : the model's matrix, None if it is to be made at the point
+    trial : the point to be evaluated next, theta + t step
+    promised : what the step gains of J to first order; slow : steps in a row that gained little
+    noise : rounding errors of J, beside it
+    """
+
+    penalty: Penalty
+    trial: Array
+    theta: Array = field(init=False)
+    value: float = math.inf
+    loss: float = math.inf
+    gradient: Array = field(init=False)
+    gap: float = math.inf
+    H: Array | None = None
+    step: Array = field(init=False)
+    t: float = 1.0
+    promised: float = 0.0
+    slow: int = 0
+    rounds: int = 0
+    iterations: int = -1
+    status: Status | None = None
+    noise: float = ROUNDING
+
+    def __post_init__(self) -> None:
+        self.theta = self.trial = self.penalty.nearest(self.trial)
+
+    def receive(self, loss: float, gradient: Array, odds: float, models: Models, target: float) -> bool:
+        """Take in F at the trial point: whether it becomes the point."""
+        self.rounds += 1
+        value = loss + self.penalty.value(self.trial)
+        rounding = self.noise * max(1.0, abs(value))
+        if math.isfinite(self.value) and not value <= self.value - _ARMIJO * self.t * self.promised + rounding:
+            return False
+        before = None if self.iterations < 0 else (self.theta, self.value, self.loss, self.gradient, self.gap)
+        self.theta, self.value, self.loss, self.gradient = self.trial, value, loss, gradient
+        self.iterations += 1
+        if models.every:
+            self.H = None
+        elif models.learn and before is not None and self.H is not None:
+            self.H = _updated(self.H, self.theta - before[0], gradient - before[3])
+        self.gap = self.penalty.gap(self.theta, loss, gradient, lambda free: self.model(models)[:, free], odds)
+        if before is not None and self.promised <= ROUNDING * max(1.0, abs(value)) and not self.gap < before[-1]:
+            self.theta, self.value, self.loss, self.gradient, self.gap = before  # little is left but rounding
+            self.slow += 1
+            if models.better is None or self.slow > _PATIENCE:
+                self.status = Status.STALLED
+            else:
+                self.H = models.better(self)
+            return True
+        self.slow = 0 if before is None or self.gap < _SLOW * before[-1] else self.slow + 1
+        if self.gap <= target:
+            self.status = Status.CONVERGED
+        elif self.slow >= 2 and models.better is not None:
+            self.H = models.better(self)
+        return True
+
+    def model(self, models: Models) -> Array:
+        """The matrix of the model, made if there is none."""
+        if self.H is None:
+            self.H = models.make(self)
+        return self.H
+
+    def aim(self, models: Models, compiled: bool, accuracy: float) -> None:
+        """Set the step, and the next trial point at its end."""
+        H = self.model(models)
+        c = self.gradient - H @ self.theta
+        x = minimize_quadratic(H, c, self.penalty, self.theta, compiled=compiled, accuracy=accuracy)
+        self.step, self.t = x - self.theta, 1.0
+        fall = self.penalty.value(self.theta) - self.penalty.value(x)
+        self.promised = fall - float(self.gradient @ self.step)
+        self.trial = x
+        if not self.step.any():
+            self.status = Status.STALLED
+
+    def backtrack(self) -> None:
+        """Halve the step."""
+        self.t *= 0.5
+        self.trial = self.theta + self.t * self.step
+        if self.t < _LEAST_STEP:
+            self.status = Status.STALLED
+
+
+def _updated(H: Array, step: Array, turn: Array) -> Array:
+    """H made right along the last step, by what it did to the gradient (BFGS; Nocedal and Wright, section 6.1)."""
+    expected = H @ step
+    curvature, modelled = float(turn @ step), float(expected @ step)
+    if not 0.1 * modelled < curvature < 10 * modelled:
+        return H
+    return np.asarray(H + np.outer(turn / curvature, turn) - np.outer(expected / modelled, expected))
+
+
+Look = Callable[[Sequence[Point]], bool]
+
+
+def minimize_all(
+    evaluate: Evaluate,
+    points: Sequence[Point],
+    models: Models,
+    *,
+    target: float,
+    max_iter: int,
+    compiled: bool,
+    accuracy: float = 1e-8,
+    prepare: Callable[[], None] | None = None,
+    look: Look | None = None,
+) -> None:
+    """Bring every point to within `target` of its optimum, or as near as `max_iter` steps and rounding let it.
+
+    accuracy : of each step, see `minimize_quadratic`
+    prepare : called in each round before the steps are aimed
+    look : called after each round; True asks to stop
+    """
+    waiting = [point for point in points if point.status is None]
+    while waiting:
+        losses, gradients, odds = evaluate(np.array([point.trial for point in waiting]))
+        moved = [
+            point.receive(float(loss), gradient, float(odd), models, target)
+            for point, loss, gradient, odd in zip(waiting, losses, gradients, odds, strict=True)
+        ]
+        if prepare is not None and any(point.status is None for point in waiting):
+            prepare()
+        for point, accepted in zip(waiting, moved, strict=True):
+            if not accepted:
+                point.backtrack()
+            elif point.status is None and point.iterations >= max_iter:
+                point.status = Status.MAX_ITER
+            elif point.status is None:
+                point.aim(models, compiled, accuracy)
+        if look is not None and look(points):
+            for point in waiting:
+                point.status = point.status or Status.STOPPED
+        waiting = [point for point in waiting if point.status is None]

@@ -1,0 +1,149 @@
+"""`LogisticRegressionCV` against plain loops over folds, and against scikit-learn's folds and scores."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
+
+from evenodds import EvenOddsError, LogisticRegression, LogisticRegressionCV, infer, load, path, save
+
+rng = np.random.default_rng(0)
+N, P = 240, 6
+X = rng.normal(size=(N, P))
+Y = (rng.random(N) < 1 / (1 + np.exp(-(X @ [1.0, -1, 0.5, 0, 0, 0])))).astype(int)
+WEIGHT = rng.integers(1, 4, N).astype(float)
+CS = np.geomspace(0.02, 2, 6)
+
+
+@pytest.mark.parametrize("scoring", [None, "accuracy", "roc_auc", "f1"])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["no weights", "weights"])
+def test_scores_are_those_of_a_plain_loop(scoring, weight):
+    model = LogisticRegressionCV(CS, (0.5, 1.0), scoring=scoring).fit(X, Y, weight)
+    assert model.scores_.shape == (2, 6, 5)
+    np.testing.assert_allclose(model.Cs_, [CS, CS], rtol=1e-12)
+    metric = {
+        None: lambda y, p, w: -log_loss(y, p, sample_weight=w),
+        "accuracy": lambda y, p, w: accuracy_score(y, p > 0.5, sample_weight=w),
+        "roc_auc": lambda y, p, w: roc_auc_score(y, p, sample_weight=w),
+        "f1": lambda y, p, w: f1_score(y, p > 0.5, sample_weight=w),
+    }[scoring]
+    for a, ratio in enumerate((0.5, 1.0)):
+        for k, (train, test) in enumerate(StratifiedKFold(5).split(X, Y)):
+            for c in (0, 3, 5):
+                part = [None, None] if weight is None else [weight[train], weight[test]]
+                one = LogisticRegression(CS[c], ratio, tol=1e-6).fit(X[train], Y[train], part[0])
+                score = metric(Y[test], one.predict_proba(X[test])[:, 1], part[1])
+                assert model.scores_[a, c, k] == pytest.approx(score, abs=1e-4)
+
+
+def test_what_is_kept_is_the_fit_on_all_rows():
+    model = LogisticRegressionCV(CS, (0.5, 1.0)).fit(X, Y)
+    assert model.C_ in model.Cs_
+    again = LogisticRegression(model.C_, model.l1_ratio_).fit(X, Y)
+    np.testing.assert_array_equal(model.coef_, again.coef_)
+    assert model.predict_proba(X).shape == (N, 2)
+    assert model.score(X, Y) == again.score(X, Y)
+    whole = path(X, Y, model.l1_ratio_, Cs=CS)
+    np.testing.assert_allclose(model.path_.coefs, whole.coefs, rtol=1e-12)
+    with pytest.raises(EvenOddsError, match="all rows at once"):
+        model.partial_fit(X, Y)
+
+
+def test_the_rule_of_one_standard_error_takes_a_stronger_penalty():
+    best, simple = (LogisticRegressionCV(40, rule=rule).fit(X, Y) for rule in ("min", "1se"))
+    mean = best.scores_[0].mean(axis=1)
+    error = best.scores_[0].std(axis=1, ddof=1) / np.sqrt(5)
+    top = int(np.nanargmax(mean))
+    assert best.Cs_[0, top] == best.C_
+    within = np.flatnonzero(mean >= mean[top] - error[top])
+    assert simple.C_ == simple.Cs_[0, within[0]] < best.C_
+    assert (simple.coef_ != 0).sum() <= (best.coef_ != 0).sum()
+
+
+def test_splitters_and_threads():
+    groups = np.arange(N) % 12
+    for cv in (3, KFold(4), GroupKFold(3), TimeSeriesSplit(3), list(KFold(3).split(X))):
+        by = groups if isinstance(cv, GroupKFold) else None
+        one = LogisticRegressionCV(CS, cv=cv, n_jobs=1).fit(X, Y, groups=by)
+        two = LogisticRegressionCV(CS, cv=cv, n_jobs=2).fit(X, Y, groups=by)
+        np.testing.assert_array_equal(one.scores_, two.scores_)
+        np.testing.assert_array_equal(one.coef_, two.coef_)
+
+
+def test_a_frame_with_names_and_labels():
+    data, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    labels = np.where(y == 1, "benign", "malignant")
+    model = LogisticRegressionCV(20, standardize=True, penalty_factor={"mean radius": 0.0}).fit(data, labels)
+    assert model.classes_.tolist() == ["benign", "malignant"]
+    assert model.coef_[0, 0] != 0
+    assert model.feature_names_in_[0] == "mean radius"
+    assert model.score(data, labels) > 0.95
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(data.rename(columns=str.upper))
+
+
+def test_an_offset_counts_in_the_scores():
+    shift = rng.normal(size=N)
+    model = LogisticRegressionCV(CS[:2]).fit(X, Y, offset=shift)
+    train, test = next(iter(StratifiedKFold(5).split(X, Y)))
+    one = LogisticRegression(CS[1], 1.0, tol=1e-6).fit(X[train], Y[train], offset=shift[train])
+    z = one.decision_function(X[test]) + shift[test]
+    assert model.scores_[0, 1, 0] == pytest.approx(-log_loss(Y[test], 1 / (1 + np.exp(-z))), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"rule": "best"}, "rule is"),
+        ({"scoring": "nonsense"}, "scoring is"),
+        ({"l1_ratios": ()}, "l1_ratios is empty"),
+        ({"l1_ratios": (1.5,)}, "l1_ratio is a number from 0"),
+        ({"Cs": [-1.0]}, "positive, finite"),
+        ({"Cs": 0}, "n_C"),
+        ({"cv": 1}, "cv does not fit"),
+        ({"lower": 1, "upper": 0}, "bounds cross"),
+        ({"penalty_factor": -1}, "penalty_factor"),
+    ],
+)
+def test_bad_settings(settings, words):
+    with pytest.raises(EvenOddsError, match=words):
+        LogisticRegressionCV(**{"Cs": CS, **settings}).fit(X, Y)
+
+
+def test_a_class_that_is_too_rare_for_the_folds():
+    y = np.zeros(N, int)
+    y[0] = 1
+    with pytest.raises(EvenOddsError, match="rarer class has 1 row"):
+        LogisticRegressionCV(CS).fit(X, y)
+    with pytest.raises(EvenOddsError, match="fold 1 hold one class"):
+        LogisticRegressionCV(CS, cv=KFold(3)).fit(X, y)
+    with pytest.raises(EvenOddsError, match="two classes"):
+        LogisticRegressionCV(CS).fit(X, np.arange(N) % 3)
+
+
+def test_it_is_an_estimator_with_its_own_parameters():
+    model = LogisticRegressionCV(CS, (0.5,), rule="1se")
+    assert "C" not in model.get_params()
+    assert model.get_params()["rule"] == "1se"
+    assert repr(model).startswith("LogisticRegressionCV(")
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    assert model.fit(frame, Y).feature_names_in_.tolist() == list("abcdef")
+
+
+def test_what_it_ends_with_is_saved_and_inferred(tmp_path):
+    model = LogisticRegressionCV(CS).fit(X, Y)
+    save(model, tmp_path / "model.json")
+    np.testing.assert_array_equal(load(tmp_path / "model.json").predict_proba(X), model.predict_proba(X))
+    with pytest.raises(EvenOddsError, match="post_selection"):
+        infer(model, X, Y)
+
+
+def test_a_fold_whose_start_is_at_rest_but_for_rounding():
+    """The intercept's gradient is about its rounding at the start of this fold's path."""
+    data, y = load_breast_cancer(return_X_y=True)
+    data = (data - data.mean(axis=0)) / data.std(axis=0)
+    grid = path(data, y, n_C=60).Cs
+    for train, _ in StratifiedKFold(5).split(data, y):
+        assert path(data[train], y[train], Cs=grid).gaps.max() < 1e-6

@@ -1,0 +1,267 @@
+"""Paths of lasso and elastic net: the grid, conditions of optimality in both regimes, what is given."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evenodds.exceptions import EvenOddsError
+from evenodds.path import path
+from evenodds.solvers import elastic_net
+from test_penalty import plain, problem, violation
+
+
+def conditions(p, X, y, **kwargs):
+    """The largest violation over the path, beside the strength of the penalty."""
+    S = kwargs.get("weight", np.ones(len(y))).sum()
+    return max(
+        violation(X, y, b, w, 1 / (C * S), p.l1_ratio, **kwargs) * C * S
+        for C, w, b in zip(p.Cs, p.coefs, p.intercepts, strict=True)
+    )
+
+
+def rows_of(n, p, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    X[:, 1:] += 0.5 * X[:, :-1]
+    z = X[:, : min(p, 8)] @ rng.standard_normal(min(p, 8)) * 0.5 - 0.4
+    return X, (rng.random(n) < 1 / (1 + np.exp(-z))).astype(int)
+
+
+def test_the_grid():
+    X, y = problem(100, 6)
+    p = path(X, y, n_C=20, min_ratio=0.01, tol=1e-9)
+    m = len(p.Cs)
+    assert p.coefs.shape == (m, 6)
+    assert p.intercepts.shape == p.deviance_ratio.shape == p.gaps.shape == (m,)
+    largest = np.abs(X.T @ (y.mean() - y)).max()
+    assert p.Cs[0] == pytest.approx(1 / largest, rel=1e-9)
+    np.testing.assert_allclose(np.diff(np.log(p.Cs)), np.log(100) / 19)
+    assert not p.coefs[0].any()
+    assert p.coefs[1].any()
+    assert p.deviance_ratio[0] == pytest.approx(0, abs=1e-12)
+    assert (np.diff(p.deviance_ratio) > 0).all()
+    null = -(y.mean() * np.log(y.mean()) + (1 - y.mean()) * np.log(1 - y.mean()))
+    assert p.gaps.max() <= 1e-9 * null
+    assert conditions(p, X, y) < 1e-5
+    assert p.names == tuple(range(6))
+    assert "lasso" in str(p)
+    assert "6 columns" in str(p)
+
+
+@pytest.mark.parametrize(
+    ("n", "p", "form"),
+    [
+        (300, 12, "C"),
+        (60, 400, "C"),
+        (60, 400, "csr"),
+        (60, 400, "F"),
+        (30_000, 40, "C"),
+        (30_000, 40, "F"),
+        (30_000, 40, "float32"),
+        (30_000, 40, "csr"),
+        (1200, 1100, "C"),
+    ],
+)
+@pytest.mark.parametrize("a", [1.0, 0.3])
+def test_every_fit_is_optimal(n, p, form, a):
+    X, y = rows_of(n, p)
+    X = X.astype(np.float32).astype(float)
+    if form == "csr":
+        X[np.abs(X) < 0.7] = 0
+    given = {"csr": sp.csr_array, "F": np.asfortranarray, "float32": np.float32}.get(form, np.asarray)(X)
+    found = path(given, y, a, n_C=15, min_ratio=0.1, tol=1e-9)
+    assert len(found.Cs) == 15
+    assert conditions(found, X, y) < 1e-4
+    assert found.gaps.max() <= 1e-9
+    null = np.log(2)
+    S = len(y)
+
+    def J(k):
+        z = X @ found.coefs[k] + found.intercepts[k]
+        w = found.coefs[k]
+        pen = (a * np.abs(w).sum() + (1 - a) / 2 * w @ w) / (found.Cs[k] * S)
+        return np.mean(np.logaddexp(0, z) - y * z) + pen
+
+    if p <= 40 and n <= 300:
+        for k in (3, 14):
+            _, w = plain(X, y, 1 / (found.Cs[k] * S), a)
+            np.testing.assert_allclose(found.coefs[k], w, atol=1e-6)
+            np.testing.assert_array_equal(found.coefs[k] == 0, w == 0)
+    assert J(14) < null
+
+
+@pytest.mark.parametrize(("intercept", "factor"), [(True, 1.0), (False, 1.0), (True, 0.0)])
+def test_sparse_columns_are_read_one_by_one(intercept, factor, monkeypatch):
+    monkeypatch.setattr(elastic_net, "_MOST_DENSE", 0)
+    X, y = rows_of(150, 310)
+    X[np.abs(X) < 1.5] = 0
+    factors = np.where(np.arange(310) < 2, factor, 1.0)
+    weight, offset = np.where(np.arange(150) % 2, 1.0, 2.0), np.linspace(-1, 1, 150)
+    kwargs = {"fit_intercept": intercept, "penalty_factor": factors, "sample_weight": weight, "offset": offset}
+    for a in (1.0, 0.5):
+        found = path(sp.csr_array(X), y, a, 8, 0.1, tol=1e-11, **kwargs)
+        assert len(found.Cs) == 8
+        same = {"intercept": intercept, "factor": factors, "weight": weight, "offset": offset}
+        assert conditions(found, X, y, **same) < 1e-5
+        assert found.gaps.max() <= 1e-11
+
+
+@pytest.mark.parametrize("n", [200, 12_000])
+def test_weights_offsets_factors_and_bounds(n):
+    X, y = rows_of(n, 90 if n > 1000 else 8)
+    rng = np.random.default_rng(0)
+    p = X.shape[1]
+    weight, offset = rng.integers(1, 4, n) / 2, rng.standard_normal(n)
+    factor = np.where(np.arange(p) == 1, 0.0, 1.0 + np.arange(p) % 2)
+    lower, upper = np.full(p, -0.2), np.where(np.arange(p) % 2, np.inf, 0.1)
+    for a in (1.0, 0.5):
+        found = path(
+            *(X, y, a, 8, 0.1),
+            sample_weight=weight,
+            offset=offset,
+            penalty_factor=factor,
+            lower=lower,
+            upper=upper,
+            tol=1e-12,
+        )
+        kwargs = {"weight": weight, "offset": offset, "factor": factor, "lower": lower, "upper": upper}
+        assert conditions(found, X, y, **kwargs) < 1e-5
+        penalised = factor > 0
+        assert not found.coefs[0][penalised].any()
+        assert found.coefs[1][penalised].any()
+        assert (found.coefs >= lower).all()
+        assert (found.coefs <= upper).all()
+
+
+def test_no_intercept_and_given_strengths():
+    X, y = rows_of(500, 5)
+    p = path(X, y, 0.7, Cs=[1.0, 0.01, 0.1], fit_intercept=False, tol=1e-9)
+    np.testing.assert_allclose(p.Cs, [0.01, 0.1, 1.0])
+    assert not p.intercepts.any()
+    assert conditions(p, X, y, intercept=False) < 1e-5
+    one = path(X, y, Cs=0.05)
+    assert one.coefs.shape == (1, 5)
+
+
+def test_ridge_starts_where_glmnet_starts_it():
+    X, y = rows_of(300, 5)
+    p = path(X, y, 0.0, n_C=4)
+    assert p.Cs[0] == pytest.approx(0.001 / np.abs(X.T @ (y.mean() - y)).max(), rel=1e-9)
+    assert conditions(p, X, y) < 1e-3
+
+
+def test_standardize_and_scales():
+    X, y = rows_of(300, 6)
+    scale = 10.0 ** np.arange(-3, 3)
+    one = path(X, y, standardize=True, n_C=10, tol=1e-10)
+    other = path(X * scale + 3 * scale, y, standardize=True, n_C=10, tol=1e-10)
+    np.testing.assert_allclose(one.Cs, other.Cs, rtol=1e-9)
+    np.testing.assert_allclose(one.coefs, other.coefs * scale, atol=1e-6)
+
+
+def test_a_path_ends_when_all_is_explained():
+    X, y = rows_of(40, 300)
+    y = (X[:, 0] > 0).astype(int)
+    p = path(X, y, n_C=100, min_ratio=1e-6)
+    assert len(p.Cs) < 100
+    assert p.deviance_ratio[-1] > 0.999
+    assert (p.deviance_ratio[:-1] <= 0.999).all()
+    X, y = rows_of(2000, 5)
+    p = path(X, y, n_C=100, min_ratio=1e-6)
+    assert len(p.Cs) < 100
+
+
+def test_frames_names_and_labels():
+    X, y = rows_of(200, 3)
+    labels = np.array(["no", "yes"])[y]
+    plain_path = path(X, y, n_C=5, penalty_factor=[1, 0, 1])
+    for frame in (pd.DataFrame(X, columns=["a", "b", "c"]), pl.DataFrame(X, schema=["a", "b", "c"])):
+        p = path(frame, labels, n_C=5, penalty_factor={"b": 0})
+        assert p.names == ("a", "b", "c")
+        assert p.classes.tolist() == ["no", "yes"]
+        np.testing.assert_allclose(p.coefs, plain_path.coefs)
+
+
+def test_class_weight_and_rows_of_weight_zero():
+    X, y = rows_of(300, 4)
+    p = path(X, y, n_C=5, class_weight={0: 1, 1: 2})
+    q = path(X, y, n_C=5, sample_weight=np.where(y == 1, 2.0, 1.0))
+    np.testing.assert_array_equal(p.coefs, q.coefs)
+    keep = np.arange(300) % 3 > 0
+    p, q = path(X, y, n_C=5, sample_weight=keep.astype(float)), path(X[keep], y[keep], n_C=5)
+    np.testing.assert_allclose(p.coefs, q.coefs, atol=1e-9)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10**6), st.sampled_from([1.0, 0.5]))
+def test_a_row_twice_is_a_weight_of_two(seed, a):
+    X, y = rows_of(50, 6, seed)
+    if len(set(y.tolist())) < 2:
+        return
+    weight = np.where(np.arange(50) % 4 == 0, 2, 1)
+    twice = np.repeat(np.arange(50), weight)
+    p, q = path(X, y, a, 6, 0.05, sample_weight=weight, tol=1e-11), path(X[twice], y[twice], a, 6, 0.05, tol=1e-11)
+    np.testing.assert_allclose(p.Cs, q.Cs, rtol=1e-8)
+    np.testing.assert_allclose(p.coefs, q.coefs, atol=1e-6)
+
+
+def test_the_number_of_threads_changes_nothing():
+    X, y = rows_of(20_000, 60)
+    p, q = path(X, y, n_C=8, n_jobs=1), path(X, y, n_C=8, n_jobs=2)
+    np.testing.assert_array_equal(p.coefs, q.coefs)
+
+
+BAD = [
+    ({"l1_ratio": 1.5}, "l1_ratio"),
+    ({"n_C": 0}, "n_C"),
+    ({"n_C": 2.5}, "n_C"),
+    ({"min_ratio": 0}, "min_ratio"),
+    ({"tol": -1}, "tol"),
+    ({"Cs": [1, -1]}, "Each C"),
+    ({"Cs": [1, np.nan]}, "Each C"),
+    ({"Cs": [1, np.inf]}, "Each C"),
+    ({"Cs": []}, "Cs is a list"),
+    ({"Cs": "many"}, "Cs is not numeric"),
+    ({"penalty_factor": [1, 2]}, "penalty_factor has shape"),
+    ({"penalty_factor": {"z": 1}}, "column numbers"),
+    ({"penalty_factor": [0, 0, 0, 0]}, "nothing|anything to tell"),
+    ({"lower": 1, "upper": 0}, "cross"),
+    ({"lower": 0.5}, "Give Cs"),
+    ({"sample_weight": -1.0}, "negative"),
+]
+
+
+@pytest.mark.parametrize(("kwargs", "match"), BAD, ids=[str(k) for k, _ in BAD])
+def test_bad_input(kwargs, match):
+    X, y = rows_of(50, 4)
+    with pytest.raises(EvenOddsError, match=match):
+        path(X, y, **kwargs)
+
+
+def test_bad_data():
+    X, y = rows_of(50, 4)
+    bad = X.copy()
+    bad[7, 2] = np.nan
+    with pytest.raises(EvenOddsError, match="column 2, row 7"):
+        path(bad, y)
+    with pytest.raises(EvenOddsError, match="column 'c', row 7"):
+        path(pd.DataFrame(bad, columns=list("abcd")).fillna(np.inf), y)
+    wide = rows_of(30, 400)
+    wide[0][3, 5] = np.inf
+    with pytest.raises(EvenOddsError, match="column 5, row 3"):
+        path(*wide)
+    with pytest.raises(EvenOddsError, match="two classes"):
+        path(X, np.arange(50) % 3)
+    with pytest.raises(EvenOddsError, match="one class only"):
+        path(X, np.zeros(50))
+
+
+def test_progress_goes_to_stderr(capsys):
+    path(*rows_of(50, 4), n_C=3, verbose=1)
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert "3 fits" in captured.err
