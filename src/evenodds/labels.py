@@ -27,7 +27,7 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
         )
     _require_finite(y)
     quick = _two_numbers(y)
-    if quick is not None and classes is None:
+    if quick is not None and (classes is None or np.array_equal(quick[0], classes)):
         return quick
     try:
         check_classification_targets(y)

@@ -24,7 +24,7 @@ from .data import Array, Block, Data, Sums, require_finite
 from .data.memory import Memory
 
 _LOADED_ENTRIES = 1 << 17
-_TILE_ENTRIES = 1 << 17
+_TILE_ENTRIES = 1 << 18
 _SCORED_ROWS = 1 << 16
 
 

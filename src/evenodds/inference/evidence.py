@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import expit, log_expit
 
 from ..data import Array, Block, Sums
 from ..objective import SignedRows, over_tiles
@@ -47,13 +46,9 @@ def _sums(rows: SignedRows, theta: Array, block: Block) -> Sums:
     """Of one tile; `reach` in a list, as lists are joined where numbers are added."""
     D = rows.D
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        v = D @ theta
-        if rows.offset is not None:
-            v += rows.offset
-        wrong, losses = expit(-v), log_expit(v)
+        loss, wrong, right = rows.losses(theta)
         weighted = wrong if rows.weight is None else rows.weight * wrong
-        loss = -float(losses.sum() if rows.weight is None else rows.weight @ losses)
-        information = rows.weighted_product(weighted * expit(v))
+        information = rows.weighted_product(weighted * right)
     squares = D.power(2).sum(axis=1) if sp.issparse(D) else np.einsum("ij,ij->i", D, D)
     wrong_by_class = np.bincount(block.y, weights=weighted, minlength=2)
     return loss, weighted @ D, information, wrong_by_class, [float(np.sqrt(np.max(squares, initial=0.0)))]
