@@ -183,11 +183,52 @@ def spell(ratio: float, difference: float) -> str:
     return f"{ratio:.2f} of the time in line; results differ by {difference:.0e}"
 
 
+def inference(scale: int) -> list[Row]:
+    """The coefficient table against statsmodels' and one pass with the exact Hessian; deciding separation."""
+    import statsmodels.api as sm
+
+    from evenodds import LogisticRegression, find_separation, infer
+    from evenodds.inference.problem import pose
+
+    X, y = dense(1_000_000 // scale, 50, np.random.default_rng(0))
+    model = LogisticRegression().fit(X, y)
+    infer(model, X, y)
+    problem = pose(model, model._read(X, y, None, None), 0.0)
+    turns = [
+        (
+            clock(lambda: model.fit(X, y)),
+            clock(lambda: infer(model, X, y)),
+            clock(lambda: problem.objective.value_grad_hess(problem.theta)),
+        )
+        for _ in range(5)
+    ]
+    fit, table, hessian = (median(times) for times in zip(*turns, strict=True))
+    peer = clock(lambda: sm.Logit(y, sm.add_constant(X)).fit(disp=0).summary())
+    part, labels = X[: len(X) // 10, :20].copy(), y[: len(X) // 10]
+    LogisticRegression().fit(part, labels)
+    pairs = [
+        (clock(lambda: LogisticRegression().fit(part, labels)), clock(lambda: find_separation(part, labels)))
+        for _ in range(9)
+    ]
+    fit_part, decision = (median(times) for times in zip(*pairs, strict=True))
+    size = f"{len(X):,} x 50"
+    return [
+        (f"fit + infer, {size}", f"{fit + table:.3f} s, {peer / (fit + table):.1f}x", f"10x, statsmodels {peer:.2f} s"),
+        ("infer, in passes with the exact Hessian", f"{table / hessian:.2f}", "under 1.5"),
+        (
+            f"find_separation, overlap, {len(part):,} x 20",
+            f"{decision * 1e3:.1f} ms",
+            f"a fit: {fit_part * 1e3:.1f} ms",
+        ),
+    ]
+
+
 PARTS: dict[str, Callable[[int], list[Row]]] = {
     "import": imports,
     "first-fit": first_fit,
     "memory": memory,
     "company": company,
+    "inference": inference,
 }
 
 

@@ -184,12 +184,12 @@ def path(
             loss, start, null = problem.null(tol)
             grid = _given(Cs, problem) if Cs is not None else problem.grid(loss, start, n_C, min_ratio)
             points = problem.solve(loss, grid, start, tol * null, None if Cs is not None else _stop(null))
+            coefs, intercepts = problem.raw(loss.coordinates, points)
     except NonFiniteError as error:
         name = None if names is None else names[error.column]
         raise NonFiniteError(error.row, error.column, error.value, name) from None
     if verbose:
         print(f"evenodds: {len(points)} fits, {loss.objective.passes} reads of the data", file=sys.stderr)
-    coefs, intercepts = problem.raw(loss.coordinates, points)
     return Path(
         Cs=1 / (grid[: len(points)] * problem.S),
         coefs=coefs,

@@ -50,7 +50,8 @@ class Columns:
         self._lengths = self._measure()
         if not np.isfinite(self._lengths).all():
             require_finite(loss.data)
-        self._kept: list[tuple[Array, Array]] = []
+        self._kept_rows = np.empty((_REFERENCES, self.n_rows))
+        self._kept_products = np.empty((_REFERENCES, self.n_coef))
 
     def take(self, numbers: Numbers) -> Array:
         """Some columns as a dense matrix, in F order."""
@@ -64,21 +65,21 @@ class Columns:
 
     def products(self, r: Array) -> Array:
         """The product of every column with r: (k,). It is kept for bounds."""
-        self.full += 1
         slopes = (self._reduce(lambda X: X @ r) - self._center * r.sum()) / self._scale
         found = np.concatenate([[r.sum()], slopes]) if self._first else slopes
-        self._kept = [*self._kept[-_REFERENCES + 1 :], (r.copy(), found)]
+        self._kept_rows[self.full % _REFERENCES], self._kept_products[self.full % _REFERENCES] = r, found
+        self.full += 1
         return found
 
     def estimates(self, r: Array) -> tuple[Array, Array]:
         """The products of all columns with r from those that are known, and how far off each can be: (k,), (k,)."""
-        if not self._kept:
+        if self.full == 0:
             return self.products(r), np.zeros(self.n_coef)
-        R = np.column_stack([kept for kept, _ in self._kept])
-        root = np.sqrt(self.weight)[:, None]
-        a = np.linalg.lstsq(R / root, r / root[:, 0], rcond=1e-12)[0]
-        rest = float(np.linalg.norm((r - R @ a) / root[:, 0]))
-        return np.column_stack([found for _, found in self._kept]) @ a, rest * self._lengths
+        kept = min(self.full, _REFERENCES)
+        R, root = self._kept_rows[:kept].T, np.sqrt(self.weight)
+        a = np.linalg.lstsq(R / root[:, None], r / root, rcond=1e-12)[0]
+        rest = float(np.linalg.norm((r - R @ a) / root))
+        return a @ self._kept_products[:kept], rest * self._lengths
 
     def beyond(self, r: Array, limit: Array) -> tuple[Numbers, Array]:
         """The columns whose product with r can be larger than `limit` (k,) in size, and these products."""

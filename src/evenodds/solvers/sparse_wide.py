@@ -23,7 +23,7 @@ from . import Status
 from .mean_loss import MeanLoss, mean_odds
 from .penalty import Penalty
 from .proximal_newton import Look, Point
-from .working_set import ROUGH, Stop, extrapolated, on_the_way
+from .working_set import Stop, extrapolated
 
 Numbers = NDArray[np.intp]
 
@@ -166,12 +166,9 @@ def _advance(columns: SparseColumns, point: Point, moments: tuple[float, Array, 
 def sparse_fit(
     loss: MeanLoss, penalty: Penalty, theta: Array, *, warm: bool, target: float, max_iter: int, look: Look
 ) -> Point:
-    """The optimum for one penalty: on the way to it, those of stronger ones."""
+    """The optimum for one penalty."""
     columns = SparseColumns(loss)
     start = penalty.nearest(theta if warm else np.where((penalty.l1 == 0) & (penalty.l2 == 0), theta, 0.0))
-    gradient = loss.at(start[None, :])[1][0]
-    for stronger in [] if warm else on_the_way(penalty, gradient):
-        start = minimize_sparse(columns, stronger, start, target=max(target, ROUGH), max_iter=max_iter).theta
     return minimize_sparse(columns, penalty, start, target=target, max_iter=max_iter, look=look)
 
 

@@ -44,7 +44,8 @@ class WorkingSet:
         self.compiled = loss.compiled
         self.numbers = np.empty(0, np.intp)
         self.inside = np.zeros(loss.n_coef, bool)
-        self.D = np.empty((self.columns.n_rows, 0), order="F")
+        self._room = np.empty((self.columns.n_rows, 0), order="F")
+        self.D = self._room
         self.H = np.empty((0, 0))
         self._base: Array | None = None
         self._last: Penalty | None = None
@@ -61,7 +62,13 @@ class WorkingSet:
             scaled = self._base[:, None] * D
             cross = self.D.T @ scaled
             self.H = np.block([[self.H, cross], [cross.T, D.T @ scaled]])
-        self.D = np.asfortranarray(np.concatenate([self.D, D], axis=1))
+        have, need = self.numbers.size, self.numbers.size + new.size
+        if need > self._room.shape[1]:
+            room = np.empty((len(D), 2 * need), order="F")
+            room[:, :have] = self.D
+            self._room = room
+        self._room[:, have:need] = D
+        self.D = self._room[:, :need]
         self.numbers = np.concatenate([self.numbers, new])
         self.inside[new] = True
 
@@ -92,13 +99,13 @@ class WorkingSet:
         return np.array([value[0] for value in values]), gradients, np.array([value[3] for value in values])
 
     def hessian(self, point: Point) -> Array:
-        """The Hessian on the set, or that of an earlier point where the rows weighed nearly the same."""
+        """The Hessian on the set, or that of an earlier point where the rows weighed nearly the same; of single products."""
         h = self.rows(point.theta)[2]
         base = self._base
         if base is None or np.abs(h - base).sum() > _DRIFT * base.sum():
             self._base = h
-            root = np.sqrt(h)[:, None] * self.D
-            self.H = root.T @ root
+            root = np.multiply(self.D, np.sqrt(h)[:, None], dtype=np.float32, casting="same_kind")
+            self.H = (root.T @ root).astype(np.float64)
         return self.H
 
     def exact(self, point: Point) -> Array:
