@@ -18,6 +18,7 @@ Numbers = NDArray[np.intp]
 
 _REFERENCES = 8  # vectors whose products with all columns are kept
 _MANY = 0.15  # of the columns, from which products with all of them are cheaper
+_MANY_BY_ROWS = 0.01  # the same where the entries of a column lie far apart
 
 
 class Columns:
@@ -47,6 +48,8 @@ class Columns:
         self.n_rows, self.n_coef = block.n_rows, loss.n_coef
         self.full = 0
         self._compiled = loss.compiled
+        by_rows = not sp.issparse(X) and X.strides[1] == X.itemsize
+        self._many = _MANY_BY_ROWS if by_rows else _MANY
         self._lengths = self._measure()
         if not np.isfinite(self._lengths).all():
             require_finite(loss.data)
@@ -85,7 +88,7 @@ class Columns:
         """The columns whose product with r can be larger than `limit` (k,) in size, and these products."""
         guess, off = self.estimates(r)
         doubtful = np.flatnonzero(np.abs(guess) + off > limit)
-        if doubtful.size <= max(_MANY * self.n_coef, 1):
+        if doubtful.size <= max(self._many * self.n_coef, 1):
             return doubtful, self._some(doubtful, r)
         exact = self.products(r)
         doubtful = np.flatnonzero(np.abs(exact) > limit)

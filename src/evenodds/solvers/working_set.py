@@ -27,7 +27,7 @@ from .proximal_newton import Models, Point, minimize_all
 Numbers = NDArray[np.intp]
 
 _DRIFT = 0.04  # of the weights of the rows, beside their mean, from which the Hessian is made again
-_INNER = 0.3  # of the gap is left to the working set
+_INNER = 0.8  # of the gap is left to the working set
 _CHECKS = 50
 _STRIDE = 2.0  # between the strengths on the way to one
 ROUGH = 1e-4  # the gap there
@@ -99,7 +99,7 @@ class WorkingSet:
         return np.array([value[0] for value in values]), gradients, np.array([value[3] for value in values])
 
     def hessian(self, point: Point) -> Array:
-        """The Hessian on the set, or that of an earlier point where the rows weighed nearly the same; of single products."""
+        """The Hessian on the set, or that of an earlier point where the rows weighed nearly the same."""
         h = self.rows(point.theta)[2]
         base = self._base
         if base is None or np.abs(h - base).sum() > _DRIFT * base.sum():
