@@ -385,7 +385,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.classifier_tags.multi_class = not self.firth
+        tags.classifier_tags.multi_class = not (self.firth or penalised.is_composite(self))
         return tags
 
     @property

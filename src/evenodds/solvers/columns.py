@@ -18,7 +18,7 @@ Numbers = NDArray[np.intp]
 
 _REFERENCES = 8  # vectors whose products with all columns are kept
 _MANY = 0.15  # of the columns, from which products with all of them are cheaper
-_MANY_BY_ROWS = 0.01  # the same where the entries of a column lie far apart
+_MANY_BY_ROWS = 0.03  # the same where the entries of a column lie far apart
 
 
 class Columns:
