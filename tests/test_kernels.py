@@ -8,6 +8,8 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from scipy.special import logsumexp, softmax
 
 from evenodds import kernels
 from evenodds.compiled import moment_sums
@@ -385,3 +387,67 @@ def test_moments_are_those_of_numpy(order, dtype, weighted):
     assert total == pytest.approx(w.sum(), rel=1e-13)
     np.testing.assert_allclose(first, w @ d, rtol=1e-12)
     np.testing.assert_allclose(second, w @ d**2, rtol=1e-12)
+
+
+# Several classes
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("m", "classes", "baseline"), [(1, 3, False), (67, 3, True), (130, 4, True), (600, 5, False)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_softmax_of_a_block_is_that_of_plain_numpy(order, dtype, m, classes, baseline, weighted):
+    rng = np.random.default_rng(m)
+    p, free = 7, classes - baseline
+    X = np.asarray(rng.standard_normal((m, p)) + 3.0, order=order)
+    y = rng.integers(0, classes, m).astype(np.uint8)
+    weight = rng.uniform(0.5, 2.0, m) if weighted else None
+    offset = rng.standard_normal((m, classes)) if weighted else None
+    center, coef, intercept = rng.standard_normal(p), rng.standard_normal((free, p)), rng.standard_normal(free)
+    Z = np.zeros((m, classes))
+    Z[:, baseline:] = (X - center) @ coef.T + intercept
+    Z += 0.0 if offset is None else offset
+    s = np.ones(m) if weight is None else weight
+    expected_loss = s @ (logsumexp(Z, axis=1) - Z[np.arange(m), y])
+    R = s[:, None] * (softmax(Z, axis=1) - np.eye(classes)[y])
+    by_intercept, by_coef = np.zeros(free), np.zeros((free, p))
+    flat, ld = (X.ravel(), p) if order == "C" else (X.T.ravel(), m)
+    flat.flags.writeable = False
+    loss = kernels.softmax_rows(
+        flat,
+        ld,
+        order == "C",
+        m,
+        y,
+        weight,
+        offset,
+        bool(baseline),
+        center,
+        coef.astype(dtype),
+        intercept,
+        by_intercept,
+        by_coef,
+    )
+    accuracy = 1e-13 if dtype == np.float64 else 2e-6
+    assert loss == pytest.approx(expected_loss, rel=accuracy)
+    assert_allclose(by_intercept, R[:, baseline:].sum(axis=0), rtol=0, atol=accuracy * m)
+    assert_allclose(by_coef, R[:, baseline:].T @ (X - center), rtol=0, atol=10 * accuracy * m)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_score_that_is_not_finite_shows_in_the_softmax(bad):
+    for column in range(3):
+        Z = np.zeros((1, 3))
+        Z[0, column] = bad
+        if bad == -np.inf:  # a class that is impossible: no loss if it is another's row
+            Z[0, column] = -1e300
+            loss = kernels.softmax_residuals(Z, np.array([(column + 1) % 3], np.uint8), None, False)
+            assert loss == pytest.approx(np.log(2))
+        else:
+            assert not np.isfinite(kernels.softmax_residuals(Z, np.array([0], np.uint8), None, False))
+
+
+def test_scores_far_apart_do_not_overflow_the_softmax():
+    Z = np.array([[1e6, 0.0, -1e6]])
+    assert kernels.softmax_residuals(Z, np.array([2], np.uint8), None, False) == 2e6
+    assert_allclose(Z, [[1.0, 0.0, -1.0]], rtol=0, atol=1e-300)

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 import statsmodels.api as sm
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import linprog
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression as Theirs
@@ -797,3 +798,27 @@ def test_nearly_separated_classes_overlap():
         words, model = warned(X, y, solver=solver)
         assert words == []
         assert model.solution_.status is Status.CONVERGED
+
+
+# Large data, whose first steps are in single precision
+
+
+@pytest.mark.parametrize("spread", ["far from 0", "beyond single precision"])
+def test_large_data_end_at_the_optimum_in_double_precision(spread):
+    rng = np.random.default_rng(5)
+    n, p, K = 60_000, 20, 4
+    X = rng.standard_normal((n, p))
+    W = rng.standard_normal((K, p)) / 3
+    y = (X @ W.T + rng.gumbel(size=(n, K))).argmax(axis=1)
+    center, scale = np.zeros(p), np.ones(p)
+    if spread == "far from 0":
+        center[:] = 1e5
+    else:
+        scale[0] = 1e60
+    fits = [LogisticRegression(C=np.inf).fit(X, y), LogisticRegression(C=np.inf).fit(X * scale + center, y)]
+    gradient = (softmax(fits[0].decision_function(X), axis=1) - np.eye(K)[y]).T @ X / n
+    assert np.abs(gradient).max() < 1e-6  # a standard error is a gradient of about 0.002
+    assert_allclose(fits[1].coef_ * scale, fits[0].coef_, rtol=0, atol=2e-6)
+    for fit in fits:
+        assert fit.solution_.error <= fit.tol
+        assert_allclose(fit.solution_.loss, -fits[0].predict_log_proba(X)[np.arange(n), y].mean(), rtol=1e-10)

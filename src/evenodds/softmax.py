@@ -6,9 +6,9 @@ Adding the same vector to all classes changes no probability. Without a penalty 
 baseline, with all its coefficients 0. With one, all classes have coefficients; the penalty makes the slopes of the
 optimum sum to 0 over the classes, and the intercepts, which it leaves out, are chosen so.
 
-Theta holds the classes one after another, each as in the binary `Objective`. Products of many columns with several
-classes are matrix products, so that there is nothing to gain from kernels of our own: BLAS works on tiles of rows
-that stay in the cache.
+Theta holds the classes one after another, each as in the binary `Objective`. Small and sparse data are multiplied by
+BLAS and SciPy, on tiles of rows that stay in the cache. Large dense data have a kernel of their own: BLAS copies both
+matrices of a product, which costs as much as to multiply by a handful of classes.
 """
 
 import functools
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from .compiled import COMPILED_ENTRIES
+from .compiled import COMPILED_ENTRIES, flat
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, require_finite
 from .data.memory import Memory
@@ -35,6 +35,7 @@ class SoftmaxObjective:
 
     ridge : (k,) the penalty's curvature of each slope of a class
     baseline : whether the first class has no coefficients
+    single : whether `value_grad` multiplies in single precision, which serves far from the optimum and is twice as fast
     """
 
     data: Data
@@ -43,6 +44,7 @@ class SoftmaxObjective:
     baseline: bool
     total_weight: float = field(init=False)
     compiled: bool = field(init=False)
+    single: bool = field(init=False, default=False)
     passes: int = field(init=False, default=0)
     _last: tuple[Array, float, Array] | None = field(init=False, default=None, repr=False)
 
@@ -113,10 +115,31 @@ class SoftmaxObjective:
     def value_grad(self, theta: Array) -> tuple[float, Array, None]:
         """J and its gradient (no Hessian). Asked again for the same theta, it does not read the data again."""
         if self._last is None or not np.array_equal(self._last[0], theta):
-            scores = Scores.of(self, theta)
-            loss, by_intercept, by_coef = self.reduce(lambda block: self._over_tiles(block, scores.first_order))
-            self._last = (theta, *self._finish(theta, loss, scores.gradient(by_intercept, by_coef)))
+            self._last = (theta, *self._first_order(theta))
         return self._last[1], self._last[2], None
+
+    def _first_order(self, theta: Array) -> tuple[float, Array]:
+        scores = Scores.of(self, theta)
+        if self.compiled and not self.data.sparse:
+            dtype = np.float32 if self.single else np.float64
+            sums = self.reduce(lambda block: scores.compiled_first_order(block, dtype))
+        else:
+            sums = self.reduce(lambda block: self._over_tiles(block, scores.first_order))
+        loss, by_intercept, by_coef = sums
+        if self.single and not math.isfinite(loss + by_coef.sum()):  # beyond the range of single precision
+            self.single = False
+            return self._first_order(theta)
+        return self._finish(theta, loss, scores.gradient(by_intercept, by_coef))
+
+    def may_be_single(self) -> bool:
+        """Whether single precision pays: for many products with dense columns of usual size."""
+        scale = self.coordinates.scale
+        usual = bool(((scale > 1e-30) & (scale < 1e30)).all())
+        return self.compiled and not self.data.sparse and usual
+
+    def in_double(self) -> None:
+        """Double precision from now on."""
+        self.single, self._last = False, None
 
     def value_grad_hess(self, theta: Array) -> tuple[float, Array, Array]:
         """J, its gradient and its Hessian."""
@@ -188,10 +211,14 @@ class Scores:
         near = bool((np.abs(coordinates.center) <= _NEAR * coordinates.scale).all())
         return cls(coordinates, objective.baseline, intercept, coef, near)
 
+    def _as_it_is(self, X: Any) -> bool:
+        """Whether X is multiplied as it is, and centred after the fact."""
+        return bool(sp.issparse(X) or (self.near and X.dtype == np.float64))
+
     def of_rows(self, block: Block) -> Array:
         """The scores (m, F), with the offset of the classes that are free."""
         X, center = block.X, self.coordinates.center
-        if (self.near and X.dtype == np.float64) or sp.issparse(X):
+        if self._as_it_is(X):
             Z = X @ self.coef.T
             Z += self.intercept - self.coef @ center
         else:
@@ -227,9 +254,34 @@ class Scores:
         X, center = block.X, self.coordinates.center
         if sp.issparse(X):
             return loss, total, np.asarray((X.T @ R).T)
-        if self.near and X.dtype == np.float64:
+        if self._as_it_is(X):
             return loss, total, R.T @ X - np.outer(total, center)
         return loss, total, R.T @ (X - center)
+
+    def compiled_first_order(self, block: Block, dtype: Any) -> Sums:
+        """The same of dense rows, compiled; products in the precision `dtype`."""
+        from . import kernels
+
+        X = block.X
+        by_rows = X.strides[1] == X.itemsize
+        entries, ld = flat(X if by_rows else X.T)
+        total, gradient = np.zeros(len(self.intercept)), np.zeros(self.coef.shape)
+        loss = kernels.softmax_rows(
+            entries,
+            ld,
+            by_rows,
+            X.shape[0],
+            block.y,
+            block.weight,
+            block.offset,
+            self.baseline,
+            self.coordinates.center,
+            self.coef.astype(dtype),
+            self.intercept,
+            total,
+            gradient,
+        )
+        return loss, total, gradient
 
     def _residuals(self, block: Block, P: Array) -> Array:
         """s (p - 1{own class}) of the classes that are free; overwrites P."""

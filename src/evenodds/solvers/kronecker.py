@@ -67,6 +67,6 @@ def kronecker(objective: SoftmaxObjective, theta: Array, sample: Block) -> Metri
         squares = D.multiply(D) if sp.issparse(D) else np.square(D)
         G = np.maximum(np.asarray(h @ squares).ravel() - means**2, 0.0)
     else:
-        D = (D - means) * np.sqrt(h)[:, None]
-        G = D.T @ D
+        D = ((D - means) * np.sqrt(h)[:, None]).astype(np.float32)
+        G = (D.T @ D).astype(np.float64)
     return Kronecker(M, G, objective.ridge, means, objective.coordinates.intercept)

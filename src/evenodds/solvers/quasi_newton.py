@@ -10,7 +10,7 @@ The loop ends when the decrement g'Pg/2, which estimates how far J is above its 
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,12 +18,13 @@ import numpy as np
 from ..data import Array
 from . import Metric, Status
 
-_MEMORY = 30
+_MEMORY = 100
 _ARMIJO = 1e-4
 _POLISH = 1e-6  # the decrement from which steps with the last exact Hessian are as good as Newton's
 _NOTHING_LEFT = 1e-24  # the next step cannot show in an evaluation
 _ROUNDING = 1e-12  # of the loss: below it, sums over many rows may differ by rounding alone
 
+Pair = tuple[Array, Array, float]
 Evaluate = Callable[[Array], tuple[float, Array, Array | None]]
 
 
@@ -49,7 +50,7 @@ class State:
     iteration: int = 0
     exact: bool = False
     status: Status = Status.MAX_ITER
-    pairs: deque[tuple[Array, Array, float]] = field(default_factory=lambda: deque(maxlen=_MEMORY))
+    pairs: deque[Pair] = field(default_factory=lambda: deque(maxlen=_MEMORY))
     fallen: deque[float] = field(default_factory=lambda: deque(maxlen=4))
     lowest: float = math.inf
     milestone: float = math.inf
@@ -124,6 +125,7 @@ def minimize(
     remake: Remake | None = None,
     watch: Watch | None = None,
     size: float = 0.0,
+    pairs: Iterable[Pair] = (),
 ) -> State:
     """Minimise J from `theta` until the gap is at most `target`.
 
@@ -134,6 +136,7 @@ def minimize(
     remake : asked each iteration for a better metric, or None to keep the one there is
     watch : called each iteration; a status that it returns ends the loop
     size : of the terms of J, where these may cancel: what its rounding errors are measured by, if larger than J
+    pairs : the memory to begin with
     """
     value, gradient, hessian = evaluate(theta)
     if not np.isfinite(value):  # a start that overflows, from a fit of other data
@@ -141,6 +144,7 @@ def minimize(
         value, gradient, hessian = evaluate(theta)
     first = metric if metric is not None else from_hessian(_given(hessian))
     state = State(theta, value, gradient, first, np.zeros_like(theta))
+    state.pairs.extend(pairs)
     polished = math.inf
     for state.iteration in range(max_iter + 1):
         state.exact = hessian is not None

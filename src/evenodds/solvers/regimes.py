@@ -13,7 +13,7 @@ Costs are in multiplications of a Hessian, with n rows, k coefficients and `size
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -25,16 +25,19 @@ from ..softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status
 from .kronecker import kronecker
 from .metrics import Cholesky, from_rows, head_and_diagonal
-from .quasi_newton import State, Watch, minimize
+from .quasi_newton import Pair, State, Watch, minimize
 
 _CHEAP_HESSIAN = 3e7
 _CHEAP_COEF = 400  # a factorisation costs as much as the Hessian does
 _READ = 32  # a pass is bound by memory, a Hessian by arithmetic
 _SOLVE = 12  # reads of the sample: to draw it and to find its optimum
+_ROUGH = 1e-8  # the decrement, in units of the loss, from which single precision does not show the way
+_SINGLE_SIZE = 1e5  # how much larger its rounding errors are
 _DIGITS = np.log(1e12)  # how far a gap has to fall
 _MOST_FULL = 3000
 _MOST_FULL_SPARSE = 500
 _FEW_ROWS = 2000  # up to which a penalised wide fit is solved by its rows
+_OF_CLASSES = 24  # rows a column of the sample for the metric of several classes
 _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
 _SINGLE = 300  # columns from which a metric is computed in single precision
 _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
@@ -48,6 +51,8 @@ def sample_rows(data: Data, compiled: bool | None = None) -> int:
         return 8192
     if _is_cheap(data, data.size >= COMPILED_ENTRIES if compiled is None else compiled):
         return data.n_rows
+    if data.class_weights.size > 2:
+        return min(data.n_rows, max(4096, min(_OF_CLASSES * k, data.n_rows // 4)))
     most = max(data.n_rows // 16, min(16 * k, data.n_rows // 2))  # few, as they are copied
     m = np.unique(np.geomspace(2 * k, most, 50).astype(int)) if most > 2 * k else np.array([data.n_rows])
     hessians = (1 if k >= _SINGLE else 2) * m * k
@@ -102,7 +107,7 @@ def quasi_newton(
     remake = None
     if isinstance(objective, SoftmaxObjective):
         metric: Metric = kronecker(objective, theta, sample)
-        remake = _twice(lambda state: kronecker(objective, state.theta, sample))
+        remake = _once(lambda state: kronecker(objective, state.theta, sample))
     elif objective.data.n_columns > _most_full(objective.data):
         few = sample.n_rows == objective.data.n_rows <= _FEW_ROWS and bool((objective.ridge > 0).all())
         make = from_rows if few else head_and_diagonal
@@ -170,20 +175,6 @@ def _once(make: Callable[[State], Metric]) -> Callable[[State], Metric | None]:
     return remake
 
 
-def _twice(make: Callable[[State], Metric]) -> Callable[[State], Metric | None]:
-    """Make the metric again when the decrement has come down to 1e-2, and to 1e-4."""
-    left = [1e-2, 1e-4]
-
-    def remake(state: State) -> Metric | None:
-        if not left or state.decrement > left[0]:
-            return None
-        while left and state.decrement <= left[0]:
-            left.pop(0)
-        return make(state)
-
-    return remake
-
-
 def _run(
     name: str,
     objective: Any,
@@ -216,23 +207,35 @@ def _run(
     def look(state: State) -> Status | None:
         nonlocal exact
         exact = exact or (rescue and state.slow > _PATIENCE)
-        if report is not None and report(state.iteration, state.value, error(objective, state.gap), state.theta):
+        iteration = before + state.iteration
+        if report is not None and report(iteration, state.value, error(objective, state.gap), state.theta):
             return Status.STOPPED
         return watch(state) if watch is not None else None
 
-    target = tol**2 / (2 * objective.total_weight)
-    state = minimize(
+    def look_roughly(state: State) -> Status | None:
+        done = exact or state.decrement < _ROUGH * state.value
+        return look(state) or (Status.STALLED if done else None)
+
+    loop = functools.partial(
+        minimize,
         evaluate,
-        theta,
-        metric,
-        target=target,
-        max_iter=max_iter,
         from_hessian=Cholesky,
         polish=first_order,
         still_moves=functools.partial(still_moves, objective),
         remake=remake,
-        watch=look,
     )
+    before = 0
+    memory: Iterable[Pair] = ()
+    if metric is not None and isinstance(objective, SoftmaxObjective) and objective.may_be_single():
+        objective.single = True
+        state = loop(theta, metric, target=0.0, max_iter=max_iter, watch=look_roughly, size=_SINGLE_SIZE)
+        objective.in_double()
+        if state.status not in (Status.STALLED, Status.MAX_ITER):
+            return record(name, objective, state, history)
+        theta, metric, memory, before = state.theta, state.metric, state.pairs, state.iteration
+    target = tol**2 / (2 * objective.total_weight)
+    state = loop(theta, metric, target=target, max_iter=max_iter - before, watch=look, pairs=memory)
+    state.iteration += before
     return record(name, objective, state, history)
 
 
