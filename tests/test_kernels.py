@@ -304,11 +304,13 @@ def test_sparse_sums_and_curvature_agree_with_dense_ones(given, index, dtype):
         h = s * t / (1 + t) ** 2
         r = s * (np.where(z >= 0, 1, t) / (1 + t) - y)
         block = Block(X, y, weight, offset)
-        total, first, second = curvature_sums(block, intercept, coef, np.zeros(p))
+        *first_order, total, first, second = curvature_sums(block, intercept, coef, np.zeros(p))
         assert total == pytest.approx(float(h.sum()), rel=1e-13)
         np.testing.assert_allclose(first, (h @ D).astype(float), rtol=1e-12, atol=1e-13)
         np.testing.assert_allclose(second, (h @ D**2).astype(float), rtol=1e-12, atol=1e-15)
-        _, total, gradient = compiled_sums(block, intercept, coef, np.zeros(p))
+        for found, expected in zip(first_order, compiled_sums(block, intercept, coef, np.zeros(p)), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
+        _, total, gradient = first_order
         assert total == pytest.approx(float(r.sum()), rel=1e-12, abs=1e-13)
         np.testing.assert_allclose(gradient, (r @ D).astype(float), rtol=1e-12, atol=1e-13)
 
@@ -331,10 +333,10 @@ def test_curvature_at_extreme_scores():
             t = mpmath.exp(-abs(mpmath.mpf(z)))
             truth = float(t / (1 + t) ** 2)
         block = Block(X, np.ones(1, np.uint8), None, np.array([z]))
-        total, first, second = curvature_sums(block, 0.0, np.zeros(1), np.zeros(1))
+        *_, total, first, second = curvature_sums(block, 0.0, np.zeros(1), np.zeros(1))
         assert total == first[0] == second[0] == pytest.approx(truth, rel=1e-14, abs=1e-320)
     block = Block(X, np.ones(1, np.uint8), None, np.array([np.nan]))
-    assert np.isnan(curvature_sums(block, 0.0, np.zeros(1), np.zeros(1))[0])
+    assert np.isnan(curvature_sums(block, 0.0, np.zeros(1), np.zeros(1))[3])
 
 
 def test_rows_that_start_anywhere_in_the_entries_of_a_sparse_table():
@@ -354,12 +356,13 @@ def test_rows_that_start_anywhere_in_the_entries_of_a_sparse_table():
         assert (loss, total) == truth[:2]
         np.testing.assert_array_equal(pairs[:, 1], truth[2])
         np.testing.assert_array_equal(pairs[:, 0], coef)
-        moments = np.zeros((6, 2))
+        table = np.zeros((6, 4))
+        table[:, 0] = coef
         indptr = X.indptr[a : b + 1].astype(np.int64)
-        total = kernels.curvature_csr(data, indices, indptr, None, None, coef, 0.1, moments)
+        loss, residual, total = kernels.curvature_csr(data, indices, indptr, y[a:b], None, None, table, 0.1)
         expected = curvature_sums(Block(part, y[a:b]), 0.1, coef, np.zeros(6))
-        assert total == expected[0]
-        np.testing.assert_array_equal(moments.T, expected[1:])
+        assert (loss, residual, total) == (expected[0], expected[1], expected[3])
+        np.testing.assert_array_equal(table.T, [coef, expected[2], *expected[4:]])
 
 
 def test_entries_in_any_order_given_twice_or_zero_add_up():

@@ -299,29 +299,42 @@ def rows_csr(
 
 @jit
 def curvature_csr(
-    data: A, indices: A, indptr: A, weight: A | None, offset: A | None, coef: A, intercept: float, moments: A
-) -> Any:
-    """Add sum(h x) and sum(h x^2) of each column of CSR rows, h = s p (1 - p), to `moments` (p, 2); return sum(h)."""
+    data: A, indices: A, indptr: A, y: A, weight: A | None, offset: A | None, table: A, intercept: float
+) -> tuple[float, float, float]:
+    """Loss, residual sum and sum(h) of CSR rows, h = s p (1 - p).
+
+    `table` (p, 4), half a cache line a column, holds coefficients and gathers the gradient, sum(h x) and sum(h x^2).
+    """
+    m = indptr.size - 1
     base = indptr[0]
+    z = np.empty(_TILE_C)
+    r = np.empty(_TILE_C)
+    loss = 0.0
+    residual_sum = 0.0
     total = 0.0
-    for i in range(indptr.size - 1):
-        start = np.uint64(indptr[i] - base)
-        stop = np.uint64(indptr[i + 1] - base)
-        z = intercept
-        if offset is not None:
-            z += offset[i]
-        for e in range(start, stop):
-            z += data[e] * coef[indices[e]]
-        t = math.exp(-abs(z))
-        h = t / ((1.0 + t) * (1.0 + t))
-        if weight is not None:
-            h *= weight[i]
-        total += h
-        for e in range(start, stop):
-            hx = h * data[e]
-            moments[indices[e], 0] += hx
-            moments[indices[e], 1] += hx * data[e]
-    return total
+    for start in range(0, m, _TILE_C):
+        k = min(_TILE_C, m - start)
+        stop = start + k
+        for i in range(k):
+            z[i] = intercept + (0.0 if offset is None else offset[start + i])
+            for e in range(np.uint64(indptr[start + i] - base), np.uint64(indptr[start + i + 1] - base)):
+                z[i] += data[e] * table[indices[e], 0]
+        loss += residuals(z, y[start:stop], None if weight is None else weight[start:stop], k, r)
+        for i in range(k):
+            t = math.exp(-abs(z[i]))
+            h = t / ((1.0 + t) * (1.0 + t))
+            if weight is not None:
+                h *= weight[start + i]
+            ri = r[i]
+            residual_sum += ri
+            total += h
+            for e in range(np.uint64(indptr[start + i] - base), np.uint64(indptr[start + i + 1] - base)):
+                x = data[e]
+                j = indices[e]
+                table[j, 1] += ri * x
+                table[j, 2] += h * x
+                table[j, 3] += h * x * x
+    return loss, residual_sum, total
 
 
 @jit

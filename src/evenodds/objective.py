@@ -142,6 +142,17 @@ class Objective:
         np.einsum("ii->i", hessian)[int(coordinates.intercept) :] += self.ridge
         return np.asarray(hessian)
 
+    def column_curvature(self, theta: Array) -> Sums:
+        """sum(h), sum(h x) and sum(h x^2) of the centred columns at theta, h = s p (1 - p), from one read.
+
+        The same read gives J and its gradient, which are kept for `value_grad`.
+        """
+        intercept, coef = self.coordinates.split(theta)
+        center = self.coordinates.center
+        loss, residual, by_coef, *moments = self.reduce(lambda block: curvature_sums(block, intercept, coef, center))
+        self._last = (theta, *self._finish(theta, loss, self.coordinates.gradient(residual, by_coef)))
+        return tuple(moments)
+
     def largest_move(self, step: Array) -> float:
         """The largest change of a score that a step makes."""
 
@@ -290,16 +301,24 @@ def compiled_sums(block: Block, intercept: float, coef: Array, center: Array) ->
 
 
 def curvature_sums(block: Block, intercept: float, coef: Array, center: Array) -> Sums:
-    """sum(h), sum(h x) and sum(h x^2) of the (centred) columns, h = s p (1 - p): (), (p,), (p,)."""
+    """Of one read: what `compiled_sums` gives, and sum(h), sum(h x) and sum(h x^2) of the (centred) columns,
+    h = s p (1 - p)."""
     if sp.issparse(block.X):
         from . import kernels
 
-        moments = np.zeros((coef.size, 2))
-        total = kernels.curvature_csr(*csr_parts(block.X), block.weight, block.offset, coef, intercept, moments)
-        return total, moments[:, 0], moments[:, 1]
+        table = np.zeros((coef.size, 4))
+        table[:, 0] = coef
+        rest = (block.y, block.weight, block.offset)
+        loss, residual, total = kernels.curvature_csr(*csr_parts(block.X), *rest, table, intercept)
+        return loss, residual, table[:, 1].copy(), total, table[:, 2].copy(), table[:, 3].copy()
     X = block.X - center
-    h = curvature(block, X @ coef + intercept)
-    return h.sum(), h @ X, h @ np.square(X, out=X)
+    z = X @ coef + intercept
+    h = curvature(block, z)
+    z = z if block.offset is None else z + block.offset
+    weight = np.ones(block.n_rows) if block.weight is None else block.weight
+    r = weight * (expit(z) - block.y)
+    loss = float(weight @ np.logaddexp(0.0, np.where(block.y > 0, -z, z)))
+    return loss, r.sum(), r @ X, h.sum(), h @ X, h @ np.square(X, out=X)
 
 
 def curvature(block: Block, z: Array) -> Array:

@@ -15,7 +15,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from ..data import Array, Block
-from ..objective import Objective, curvature, curvature_sums
+from ..objective import Objective, curvature
 from . import Metric
 
 
@@ -98,9 +98,8 @@ def head_and_diagonal(objective: Objective, theta: Array, sample: Block, n_head:
     if they were not seen from their means. One read of the data.
     """
     coordinates = objective.coordinates
-    intercept, coef = coordinates.split(theta)
-    center, columns = coordinates.center, coordinates.columns
-    total, first, second = objective.reduce(lambda block: curvature_sums(block, intercept, coef, center))
+    columns = coordinates.columns
+    total, first, second = objective.column_curvature(theta)
     total = _floor(objective, float(total))
     means = first[columns] / total if coordinates.intercept else np.zeros(columns.size)
     variance = np.maximum(second[columns] / total - means**2, 1e-12 * second[columns] / total)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from ..data import Array
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
-from ..objective import curvature_sums
 from . import Status
 from .mean_loss import MeanLoss, mean_odds
 from .penalty import Penalty
@@ -72,8 +71,7 @@ class SparseColumns:
     def moments(self, theta: Array) -> tuple[float, Array, Array]:
         """Of the rows' curvature: the sum, and for each column the means and the second moments about them."""
         coordinates = self.loss.coordinates
-        intercept, coef = coordinates.split(theta)
-        sums = self.loss.objective.reduce(lambda block: curvature_sums(block, intercept, coef, coordinates.center))
+        sums = self.loss.objective.column_curvature(theta)
         total, first, second = (np.asarray(part) / self.loss.total_weight for part in sums)
         first, second = first[coordinates.columns] * self._unit, second[coordinates.columns] * self._unit**2
         if not self.first:
