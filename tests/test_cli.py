@@ -24,6 +24,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from evenodds import LogisticRegression, __version__, infer
 from evenodds.cli import main
 from evenodds.export import load, save
+from evenodds.inference.display import digits_of
 
 rng = np.random.default_rng(3)
 N = 200
@@ -323,23 +324,44 @@ def test_fit_of_three_labels(run, options, C):
     assert_allclose(training["accuracy"], expected.score(PORTS[FEATURES], PORTS["port"]))
     assert_allclose(training["log_loss"], log_loss(PORTS["port"], P))
     assert_allclose(training["auc"], roc_auc_score(PORTS["port"], P, multi_class="ovr"))
-    assert found["se"] is None
+    result = infer(expected, PORTS[FEATURES], PORTS["port"])
+    assert found["listed"] == list(result.listed)
+    for name in ("coef", "se", "z", "p_value", "conf_int"):
+        assert_allclose(found[name], getattr(result, name), rtol=1e-7)
 
     status, out, err = run("fit", "ports.csv", *PORT, *options)
     assert (status, err) == (0, "")
-    heading = r"^ +label +column +coefficient +odds ratio *$" if np.isinf(C) else r"^ +label +column +coefficient *$"
+    ratio = " +odds ratio" if np.isinf(C) else ""
+    heading = rf"^ +label +column +coef +se +z +p +95% lower +95% upper{ratio} *$"
     assert re.search(heading, out, re.MULTILINE)
     title = "Log odds of each port against Cherbourg" if np.isinf(C) else "Scores of port: the log odds of two labels"
     assert out.startswith(title)
-    assert max(map(len, out.splitlines())) <= 80
-    assert ("  Cherbourg " in out) == np.isfinite(C)
-    for k in range(int(np.isinf(C)), 3):
-        part = out[out.index(f"  {found['classes_'][k]} ") :]
-        for name, coef in zip(FEATURES, expected.coef_[k], strict=True):
-            ratio = rf" +{np.exp(coef):#.5g}" if np.isinf(C) else ""
-            assert re.search(rf"^ +{name} +{re.escape(f'{coef:#.5g}')}{ratio} *$", part, re.MULTILINE)
+    assert ("The baseline is Cherbourg" if np.isinf(C) else "Symmetric, without a baseline") in out
+    assert ("\n Cherbourg " in out) == np.isfinite(C)
+    for label, coefs, errors in zip(result.listed, result.coef, result.se, strict=True):
+        part = out[out.index(f"\n {label} ") :]
+        for name, coef, se in zip(FEATURES, coefs[1:], errors[1:], strict=True):
+            digits = digits_of(se)
+            cells = f" +{re.escape(f'{coef:.{digits}f}')} +{se:.{digits}f} "
+            assert re.search(f"^ +{name}{cells}", part, re.MULTILINE)
     assert re.search(r"AUC       0\.\d{4} on the training data, the mean of each label against the rest", out)
     assert "Cherbourg: " in out
+
+
+@pytest.mark.parametrize("options", [(), ("--C", "1")])
+def test_three_labels_without_an_optimum_have_coefficients_only(run, options):
+    PORTS.to_csv("ports.csv", index=False)
+    found = facts(run, "ports.csv", *PORT, *options, "--solver", "sgd")
+    assert found["se"] is None
+    out = run("fit", "ports.csv", *PORT, *options, "--solver", "sgd")[1]
+    first = 0 if options else 1
+    heading = "^ +label +column +coefficient *$" if options else "^ +label +column +coefficient +odds ratio *$"
+    assert re.search(heading, out, re.MULTILINE)
+    for k in range(first, 3):
+        part = out[out.index(f"  {found['classes_'][k]} ") :]
+        for name, coef in zip(FEATURES, found["coef_"][k], strict=True):
+            ratio = rf" +{np.exp(coef):#.5g}" if first else ""
+            assert re.search(rf"^ +{name} +{re.escape(f'{coef:#.5g}')}{ratio} *$", part, re.MULTILINE)
 
 
 def test_an_aliased_column_and_weights_of_three_labels(run):

@@ -26,7 +26,7 @@ from .advice import listed
 from .export import load, plain, said, save
 from .files import features, format_of, labels, numbers, read_table, require_columns, write_csv, write_table
 
-_MOST_INFERRED = 1000  # columns, of whose coefficients a covariance still fits onto any machine
+_MOST_INFERRED = 1000  # slopes, of which a covariance still fits onto any machine
 _PIPE_WIDTH = 100_000
 _LEAST_NAME = 12
 _WEIGHT = "The weights of rows are numbers."
@@ -249,8 +249,8 @@ def _fit_aloud(model: LogisticRegression, X: Any, y: Any, weight: Any) -> Infere
 
 
 def _inference(model: LogisticRegression, X: Any, y: Any, weight: Any) -> Inference | None:
-    """Standard errors of two classes at an optimum; None of too many columns for a covariance of them."""
-    if model.classes_.size > 2 or model.solver == "sgd" or model.n_features_in_ > _MOST_INFERRED:
+    """Standard errors at an optimum; None of too many coefficients for a covariance of them."""
+    if model.solver == "sgd" or model.n_features_in_ * (model.classes_.size - 1) > _MOST_INFERRED:
         return None
     try:
         return infer(model, X, y, weight)
@@ -270,7 +270,7 @@ def _facts(model: LogisticRegression, result: Inference | None, X: Any, y: NDArr
         "solution_": said(model.solution_),
         "names": ["(intercept)", *model.feature_names_in_],
         "odds_ratio": odds_ratio,
-        **{name: getattr(result, name, None) for name in ("coef", "se", "z", "p_value", "conf_int")},
+        **{name: getattr(result, name, None) for name in ("listed", "coef", "se", "z", "p_value", "conf_int")},
         "training": _training(model, X, y, weight),
     }
     found: dict[str, Any] = plain(facts)
@@ -307,12 +307,12 @@ def _show(
     if len(labels) == 2:
         console.print(f"Log odds of {name} = {labels[1]} against {labels[0]}")
         console.print(_binary_table(model, facts) if result is None else _inference_table(model, result, console))
-    elif model.coef_[0].any() or model.intercept_[0]:
-        console.print(f"Scores of {name}: the log odds of two labels are the difference of their scores")
-        console.print(_classes_table(model, facts, labels, 0))
     else:
-        console.print(f"Log odds of each {name} against {labels[0]}")
-        console.print(_classes_table(model, facts, labels, 1))
+        first = 0 if model.coef_[0].any() or model.intercept_[0] else 1  # with coefficients
+        scores = f"Scores of {name}: the log odds of two labels are the difference of their scores"
+        console.print(f"Log odds of each {name} against {labels[0]}" if first else scores)
+        plain_table = _classes_table(model, facts, labels, first)
+        console.print(plain_table if result is None else _inference_table(model, result, console))
     for remark in () if result is None else result.remarks:
         console.print(f"  {remark}\n")
 
@@ -359,40 +359,47 @@ def _classes_table(model: LogisticRegression, facts: dict[str, Any], labels: lis
 
 
 def _inference_table(model: LogisticRegression, result: Inference, console: Console) -> Table:
-    """With standard errors, tests and intervals, as far as the console is wide enough."""
+    """With standard errors, tests and intervals, as far as the console is wide enough; long in the class."""
     level = f"{100 * result.level:g}%"
     headings = ("coef", "se", "LR z" if model.firth else "z", "p", f"{level} lower", f"{level} upper", "odds ratio")
-    columns = [_aligned(column) for column in zip(*_cells(model, result), strict=True)]
+    columns = [_aligned(column) for column in zip(*_cells(result), strict=True)]
     names = [_printable(name) for name in result.names]
-    room = console.width - 2 - max(_LEAST_NAME, *map(cell_len, names))
+    labels = [_printable(label) for label in result.listed] if len(result.classes) > 2 else []
+    least = _LEAST_NAME * (1 + bool(labels))
+    room = console.width - 2 - max(_LEAST_NAME, *map(cell_len, names)) - max([0, *map(cell_len, labels)])
     sizes = [
         2 + max(map(len, (heading, *cells)))
         for heading, *cells in zip(headings, *zip(*columns, strict=True), strict=True)
     ]
-    # Odds ratios go first, then names are folded, then intervals go, then errors.
-    most = 7 if sum(sizes) <= room else 6
-    room = max(room, console.width - 2 - _LEAST_NAME)
+    # Odds ratios go first (without a baseline there are none), then names are folded, then intervals go, then errors.
+    most = 7 if sum(sizes) <= room and result.baseline is not None else 6
+    room = max(room, console.width - 2 - least)
     most = next((few for few in (most, 4) if sum(sizes[:few]) <= room), 1)
-    table = _table("column", *headings[:most])
+    table = _table(*["label"] * bool(labels), "column", *headings[:most], names=1 + bool(labels))
     table.padding = (0, 1, 0, 0)
-    for name, *cells in zip(names, *columns[:most], strict=True):
-        table.add_row(name, *cells)
+    for j, cells in enumerate(zip(*columns[:most], strict=True)):
+        a, t = divmod(j, len(names))
+        if a and not t:
+            table.add_row()
+        label = [labels[a] if t == 0 else ""] if labels else []
+        table.add_row(*label, names[t], *cells)
     return table
 
 
-def _cells(model: LogisticRegression, result: Inference) -> Iterator[tuple[str, ...]]:
+def _cells(result: Inference) -> Iterator[tuple[str, ...]]:
     """The numbers of each coefficient as text, those that do not exist empty."""
     from .inference.display import digits_of, number, p_cell
 
-    rows = zip(result.names, result.coef, result.se, result.z, result.p_value, result.conf_int, strict=True)
-    for (name, coef, se, z, p, ends), ratio in zip(rows, result.odds_ratio, strict=True):
-        if name in model.aliased_ or not math.isfinite(coef):
-            word = "aliased" if name in model.aliased_ else "±inf" if math.isnan(coef) else f"{coef:+}"
-            yield word, *[""] * 6
+    keys = result.problem.keys
+    flat = [values.ravel() for values in (result.coef, result.se, result.z, result.p_value, result.odds_ratio)]
+    for j, (key, coef, se, z, p, ratio) in enumerate(zip(keys, *flat, strict=True)):
+        note = result.notes.get(key)
+        if note is not None:
+            yield "aliased" if note.startswith("aliased") else "±inf" if math.isnan(coef) else f"{coef:+}", *[""] * 6
             continue
         digits = digits_of(se if se > 0 else coef)
-        odds = "" if name == "(intercept)" else number(ratio, digits_of(ratio))
-        ends = (number(end, digits) for end in ends)
+        odds = "" if result.names[j % len(result.names)] == "(intercept)" else number(ratio, digits_of(ratio))
+        ends = (number(end, digits) for end in result.conf_int.reshape(-1, 2)[j])
         yield number(coef, digits), number(se, digits), number(z, 3), p_cell(p), *ends, odds
 
 

@@ -124,7 +124,7 @@ class SoftmaxObjective:
             dtype = np.float32 if self.single else np.float64
             sums = self.reduce(lambda block: scores.compiled_first_order(block, dtype))
         else:
-            sums = self.reduce(lambda block: self._over_tiles(block, scores.first_order))
+            sums = self.reduce(lambda block: self.over_tiles(block, scores.first_order))
         loss, by_intercept, by_coef = sums
         if self.single and not math.isfinite(loss + by_coef.sum()):  # beyond the range of single precision
             self.single = False
@@ -144,7 +144,7 @@ class SoftmaxObjective:
     def value_grad_hess(self, theta: Array) -> tuple[float, Array, Array]:
         """J, its gradient and its Hessian."""
         scores = Scores.of(self, theta)
-        loss, gradient, hessian = self.reduce(lambda block: self._over_tiles(block, scores.second_order))
+        loss, gradient, hessian = self.reduce(lambda block: self.over_tiles(block, scores.second_order))
         hessian = hessian / self.total_weight
         np.einsum("ii->i", hessian)[:] += self.pull
         if not self.baseline and self.coordinates.intercept:
@@ -165,9 +165,9 @@ class SoftmaxObjective:
             plain = Block(block.X, block.y)
             return ([float(np.abs(scores.of_rows(plain)).max(initial=0.0))],)
 
-        return float(max(self.reduce(lambda block: self._over_tiles(block, sums))[0]))
+        return float(max(self.reduce(lambda block: self.over_tiles(block, sums))[0]))
 
-    def _over_tiles(self, block: Block, function: Callable[[Block], Sums]) -> Sums:
+    def over_tiles(self, block: Block, function: Callable[[Block], Sums]) -> Sums:
         """Sum over parts of a block whose products stay in the cache."""
         per_row = max(1, block.X.nnz // max(block.n_rows, 1)) if sp.issparse(block.X) else block.X.shape[1]
         rows = max(32, _TILE_WORK // (per_row * (self.n_free + 1)))

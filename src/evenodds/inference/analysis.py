@@ -12,9 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..data import Data, require_finite
 from ..exceptions import EvenOddsError
-from ..labels import encode_labels, require_two
+from ..labels import encode_labels
 from ..model import LogisticRegression
 from ..penalised import is_composite, penalty_of
+from ..softmax import log_probabilities
 from ..solvers import Status
 from ..table import is_frame
 from .covariance import KINDS
@@ -124,7 +125,6 @@ def _check_arguments(model: Any, cov: Any, groups: Any, level: Any, weights: Any
         raise EvenOddsError("This LogisticRegression is not fitted: call fit before infer.") from None
     if not hasattr(model, "solution_"):
         raise EvenOddsError("partial_fit ends at no optimum, so there is nothing to infer: call fit on all rows.")
-    require_two(model.classes_, "infer")
     if post_selection not in (None, "split"):
         raise EvenOddsError(f'post_selection is None or "split", got {post_selection!r}.')
     if post_selection == "split" and not model.l1_ratio > 0:
@@ -153,14 +153,16 @@ def _check_arguments(model: Any, cov: Any, groups: Any, level: Any, weights: Any
 def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset: Any, **asked: Any) -> Inference:
     """Maximum likelihood of the columns that an L1 penalty has chosen, on rows that it has not seen."""
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
-    chosen = np.flatnonzero(model.coef_[0])
+    chosen = np.flatnonzero(model.coef_.any(axis=0))
     if chosen.size == 0:
         raise EvenOddsError("The L1 penalty has chosen no column, so there is nothing to infer: fit with a larger C.")
     if data.n_rows == model.solution_.n_rows:
         z = model.decision_function(X) + (0.0 if offset is None else np.asarray(offset, dtype=np.float64))
-        sign = np.where(encode_labels(y, z.size, model.classes_)[1] > 0, 1.0, -1.0)
-        weight = np.ones(z.size) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        loss = float(np.average(np.logaddexp(0.0, -sign * z), weights=weight)) + penalty_of(model, data)
+        z = z if z.ndim == 2 else np.column_stack([np.zeros(len(z)), z])
+        codes = encode_labels(y, len(z), model.classes_)[1]
+        weight = np.ones(len(z)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        losses = -log_probabilities(z)[np.arange(len(z)), codes]
+        loss = float(np.average(losses, weights=weight)) + penalty_of(model, data)
         if abs(loss - model.solution_.loss) <= _SAME_LOSS * (1 + abs(loss)) + model.solution_.gap:
             raise EvenOddsError("These look like the rows that chose the columns: split the data before the fit.")
     names = names_of(model)
@@ -170,11 +172,13 @@ def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset
     first = int(bool(model.fit_intercept))
     names = (*names[:first], *(names[first + j] for j in chosen))
     remark = f"{chosen.size} columns, chosen by an L1 penalty on other rows, fitted without a penalty on these."
+    problem = replace(result.problem, names=names)
+    renamed = dict(zip(result.problem.keys, problem.keys, strict=True))
     return replace(
         result,
         names=names,
-        notes=dict(zip((names[result.names.index(name)] for name in result.notes), result.notes.values(), strict=True)),
-        problem=replace(result.problem, names=names),
+        notes={renamed[key]: note for key, note in result.notes.items()},
+        problem=problem,
         whole=replace(result.whole, names=names),
         remarks=(remark, *result.remarks),
     )
@@ -194,7 +198,9 @@ def _rows(
     """The home of the rows, their weight and the penalty's lam, which precision weights leave as they were."""
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     if not data.class_weights.all():
-        raise EvenOddsError("These rows hold one class only, so they are not those that the model was fitted on.")
+        missing = model.classes_.tolist()[int(np.argmin(data.class_weights))]
+        few = "one class only" if np.count_nonzero(data.class_weights) == 1 else f"no row of class {missing!r}"
+        raise EvenOddsError(f"These rows hold {few}, so they are not those that the model was fitted on.")
     total, strength = float(data.class_weights.sum()), model._strength(data)
     if weights == "precision":
         factor = data.n_rows / total
@@ -255,8 +261,7 @@ def _loss(problem: Problem, evidence: Evidence) -> float:
     objective = problem.objective
     if problem.firth:  # of Firth's own fit, from which "flic" and "flac" have moved on
         return -constrained_maximum(problem).value / objective.total_weight
-    slopes = problem.theta[int(objective.coordinates.intercept) :]
-    return -evidence.log_likelihood / objective.total_weight + 0.5 * float(objective.ridge @ slopes**2)
+    return -evidence.log_likelihood / objective.total_weight + 0.5 * float(objective.pull @ problem.theta**2)
 
 
 def _may_be_separated(model: LogisticRegression, problem: Problem) -> bool:

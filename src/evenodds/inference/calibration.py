@@ -8,7 +8,7 @@ from scipy.special import expit, ndtri
 
 from ..data import Array
 from ..exceptions import EvenOddsError
-from ..labels import combine_weights, encode_labels, row_numbers
+from ..labels import combine_weights, encode_labels, require_two, row_numbers
 from ..model import LogisticRegression
 from .hypotheses import TestResult, chi_squared
 from .prediction import require_finite_coef
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def _scored(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any) -> tuple[Array, Array, Array]:
     """Log odds, class codes and weights of rows."""
+    require_two(result.model.classes_, "Calibration of log odds, and the test of Hosmer and Lemeshow,")
     require_finite_coef(result)
     z = result.model.decision_function(X)
     _, codes = encode_labels(y, z.size, result.model.classes_)

@@ -14,6 +14,12 @@ line gives -g'delta >= |delta|^2 (1 - e^-r) / r, and -g'delta <= d |delta|, henc
     J(theta) - min J   <= [R d + (1 - R d) log(1 - R d)] / R^2          (d^2 / 2 as d goes to 0)
     |delta_j - step_j| <= sqrt((H^-1)_jj) |delta| (e^r - 1 - r) / r     step = -H^-1 g, Newton's
 
+Of more than two classes the loss of a row is f(z) = log sum_k e^z_k - z_y, and the direction gives it the scores u_k.
+Its third derivative along u, v, v is E (u - Eu)(v - Ev)^2 with the row's probabilities, at most max u - min u times
+the second, E (v - Ev)^2. So all holds with r = max_i (max_k u_ik - min_k u_ik), which is at most sqrt(2) times
+max |x_i| |delta|, as e_k - e_l has length sqrt(2); |delta| here is that of all classes together. With a ridge J is
+taken with half the square of what all classes share: that is 0 at the optimum, and so moves it nowhere.
+
 The last line bounds each coefficient by itself. All this is proved for exact arithmetic: the gradient is a sum of
 rounded numbers, so bounds below about 1e-12 standard errors say "as exact as these numbers can be".
 """
@@ -38,7 +44,8 @@ class Certificate:
     proved : whether R d < 1; else the bounds are infinite
     gap : the mean loss is at most this much above its minimum
     error : no coefficient is further from the optimum than this many of its standard errors
-    coef_error : (k,) bound on the distance of each coefficient, in its own units; NaN where it is aliased
+    coef_error : (k,), of more than two classes (m, k), bound on the distance of each coefficient, in its own units; NaN
+        where it is aliased
     """
 
     decrement: float
@@ -61,18 +68,16 @@ def certify(problem: Problem, evidence: Evidence, inverse: Inverse, se: Array) -
     """The bounds, from what one read of the rows has told.
 
     inverse : of the total curvature S H, with which R is bounded through its smallest eigenvalue
-    se : (k,) standard errors of the table, which `error` is in units of
+    se : (m k,) standard errors of the table, which `error` is in units of
     """
-    objective, theta = problem.objective, problem.theta
-    S, first = objective.total_weight, int(objective.coordinates.intercept)
-    gradient = -evidence.score
-    gradient[first:] += S * objective.ridge * theta[first:]
+    S, gauge, theta = problem.objective.total_weight, problem.gauge, problem.theta
+    gradient = S * (problem.objective.pull * theta + gauge @ (gauge.T @ theta)) - evidence.score
     step = -inverse.full @ gradient
     decrement = math.sqrt(max(float(-step @ gradient), 0.0) / S)
-    reach = evidence.reach * math.sqrt(S * float(np.linalg.eigvalsh(inverse.full)[-1]))
+    reach = evidence.reach * math.sqrt(S * float(np.linalg.eigvalsh(inverse.full)[-1]) * (1 + problem.several))
     u = reach * decrement
     if not u < 1:
-        return Certificate(decrement, reach, False, math.inf, math.inf, np.full(len(problem.names), math.inf))
+        return Certificate(decrement, reach, False, math.inf, math.inf, np.full(problem.shape, math.inf))
     distance = -math.log1p(-u) / reach
     r = reach * distance
     spread = np.sqrt(np.square(problem.to_raw @ inverse.half.T).sum(axis=1))
@@ -81,7 +86,7 @@ def certify(problem: Problem, evidence: Evidence, inverse: Inverse, se: Array) -
     bound[~problem.to_raw.any(axis=1)] = np.nan
     known = np.isfinite(se) & (se > 0)
     error = float(np.max(bound[known] / se[known], initial=0.0))
-    return Certificate(decrement, reach, True, _gap(u, reach, decrement), error, bound)
+    return Certificate(decrement, reach, True, _gap(u, reach, decrement), error, bound.reshape(problem.shape))
 
 
 def _gap(u: float, reach: float, decrement: float) -> float:

@@ -30,6 +30,7 @@ _BACKENDS: dict[str, Any] = {
 }
 _WIDTH = 100  # of text that goes into a file or a pipe
 _LEAST_NAME = 12
+_WITHOUT_RATIOS = 6  # columns of a table
 _COVARIANCES = {
     "model": "inverse information",
     "HC0": "HC0, the plain sandwich",
@@ -73,10 +74,10 @@ def frame_like(X: Any, columns: Mapping[str, Any], *, rows: bool = False) -> Any
 
 @dataclass(frozen=True)
 class Row:
-    """One coefficient: its numbers, or the words that stand for them."""
+    """One coefficient: its numbers, or the words that stand for them; or, with neither, a class that others follow."""
 
     name: str
-    cells: tuple[str, ...]
+    cells: tuple[str, ...] = ()
     note: str | None = None
 
 
@@ -97,14 +98,15 @@ def sheet(result: "Inference") -> Sheet:
     level = f"{100 * result.level:.10g}%"
     z = "LR z" if result.penalized_log_likelihood is not None and result.cov == "model" else "z"
     remarks = list(result.remarks)
+    ratio = () if result.baseline is None else ("odds ratio",)
     if result.certificate is not None:
         remarks.append(_sentence(str(result.certificate)))
     return Sheet(
         _title(result),
         _facts(result),
         list(_lines(result)),
-        ("coef", "se", z, "p", f"{level} lower", f"{level} upper", "odds ratio"),
-        [_row(result, j) for j in range(len(result.names))],
+        ("coef", "se", z, "p", f"{level} lower", f"{level} upper", *ratio),
+        list(_rows(result)),
         remarks,
     )
 
@@ -117,13 +119,19 @@ def _title(result: "Inference") -> str:
         kind = f"Firth's logistic regression{variant}"
     elif problem.penalised:
         kind = f"Ridge logistic regression (C={model.C:g}{', standardized' * bool(model.standardize)})"
+    if problem.several:
+        against = "symmetric" if result.baseline is None else f"each against {printable(result.baseline)}"
+        kind = kind.replace("Logistic", "Multinomial logistic").replace("Ridge ", "Ridge multinomial ")
+        return f"{kind} of {len(result.classes)} classes, {against}"
     return f"{kind} of {printable(result.classes[1])} against {printable(result.classes[0])}"
 
 
 def _facts(result: "Inference") -> list[tuple[str, str]]:
     """How the model fits as a whole, without what does not exist."""
     intercept = int(bool(result.model.fit_intercept))
-    degrees = [result.n_obs - intercept, result.n_obs - result.n_coef] if result.has_likelihood else [math.nan] * 2
+    others = len(result.classes) - 1
+    free = [others * intercept, result.n_coef]
+    degrees = [others * result.n_obs - k if result.has_likelihood else math.nan for k in free]
     null, residual = (f" on {df:.10g} df" if df == df else "" for df in degrees)
     pseudo = "pseudo-" if result.weights == "sampling" else ""
     facts: list[tuple[str, float | None, str, str]] = [
@@ -164,22 +172,31 @@ def _covariance(result: "Inference") -> str:
     return _COVARIANCES[result.cov]
 
 
-def _row(result: "Inference", j: int) -> Row:
-    name, coef, se = printable(result.names[j]), float(result.coef[j]), float(result.se[j])
-    note = result.notes.get(result.names[j])
+def _rows(result: "Inference") -> Iterator[Row]:
+    """The coefficients; of more than two classes under the name of each."""
+    k, indent = len(result.names), "  " if result.problem.several else ""
+    for j, key in enumerate(result.problem.keys):
+        if indent and j % k == 0:
+            yield Row(printable(result.listed[j // k]))
+        yield _row(result, j, indent + printable(result.names[j % k]), result.notes.get(key))
+
+
+def _row(result: "Inference", j: int, name: str, note: str | None) -> Row:
+    """Coefficient j, counted through all classes."""
+    coef, se = float(result.coef.flat[j]), float(result.se.flat[j])
     if note is not None:
         return Row(name, (), note)
     digits = digits_of(se if se > 0 else coef)
     if math.isnan(se):
         return Row(name, (), f"{number(coef, digits)}, without a standard error")
-    ratio = float(result.odds_ratio[j])
+    ratio = [] if result.baseline is None else [float(result.odds_ratio.flat[j])]
     cells = (
         number(coef, digits),
         number(se, digits),
-        number(float(result.z[j]), 3),
-        p_cell(float(result.p_value[j])),
-        *(number(float(end), digits) for end in result.conf_int[j]),
-        number(ratio, digits_of(ratio)),
+        number(float(result.z.flat[j]), 3),
+        p_cell(float(result.p_value.flat[j])),
+        *(number(float(end), digits) for end in result.conf_int.reshape(-1, 2)[j]),
+        *(number(factor, digits_of(factor)) for factor in ratio),
     )
     return Row(name, cells)
 
@@ -300,12 +317,12 @@ def _listed(facts: Sequence[tuple[str, str]]) -> list[str]:
 
 def _table(page: Sheet, width: int) -> Iterator[tuple[str, str]]:
     """The coefficients. Where there is little room, odds ratios go first, then decimal points, then names' middles."""
-    need = max(cells_of(row.name) for row in page.rows)
+    need = max(cells_of(row.name) for row in page.rows if row.cells or row.note)
     columns = _columns(page, aligned=True)
     if need + _total(columns) > width:
-        columns = columns[:-1]
+        columns = columns[:_WITHOUT_RATIOS]
     if min(need, _LEAST_NAME) + _total(columns) > width:
-        columns = _columns(page, aligned=False)[:-1]
+        columns = _columns(page, aligned=False)[:_WITHOUT_RATIOS]
     room = min(need, max(width - _total(columns), _LEAST_NAME))
     body = iter(zip(*(column[1:] for column in columns), strict=True))
     if columns:
@@ -313,8 +330,10 @@ def _table(page: Sheet, width: int) -> Iterator[tuple[str, str]]:
     for row in page.rows:
         name = shortened(row.name, room)
         name += " " * (room - cells_of(name))
-        if row.note is None:
+        if row.cells:
             yield (name + "".join(f"  {cell}" for cell in next(body))).rstrip(), ""
+        elif row.note is None:
+            yield shortened(row.name, width), "bold"
         else:
             yield f"{name}  {row.note}", "yellow"
 
@@ -325,7 +344,7 @@ def _total(columns: Sequence[Sequence[str]]) -> int:
 
 def _columns(page: Sheet, aligned: bool) -> list[list[str]]:
     """Headings with their numbers, padded so that decimal points stand below each other; none without numbers."""
-    table = [row.cells for row in page.rows if row.note is None]
+    table = [row.cells for row in page.rows if row.cells]
     return [_column(heading, cells, aligned) for heading, *cells in zip(page.headings, *table, strict=True) if cells]
 
 
@@ -383,7 +402,7 @@ def _fact(name: str, value: str) -> str:
 
 def _html_table(page: Sheet) -> str:
     after = [
-        max((len(_decimals(row.cells[k])) for row in page.rows if row.note is None), default=0)
+        max((len(_decimals(row.cells[k])) for row in page.rows if row.cells), default=0)
         for k in range(len(page.headings))
     ]
     heads = "".join(f'<th scope="col" style="{_RIGHT}{_RULE}">{_safe(name)}</th>' for name in page.headings)
@@ -394,6 +413,9 @@ def _html_table(page: Sheet) -> str:
 
 def _html_row(row: Row, after: Sequence[int]) -> str:
     style = f"{_LEFT}{_PLAIN}; max-width: 24em; overflow-wrap: anywhere"
+    if row.note is None and not row.cells:
+        span = f'scope="rowgroup" colspan="{len(after) + 1}"'
+        return f'<th {span} style="{_LEFT}; font-weight: 600">{_safe(row.name)}</th>'
     name = f'<th scope="row" style="{style}">{_safe(row.name)}</th>'
     if row.note is not None:
         words = f"<em>{_safe(row.note)}</em>"

@@ -1,12 +1,14 @@
 """What one read of the rows tells at the fitted coefficients: likelihood, score, information, the reach of rows."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from ..data import Array, Block, Sums
 from ..objective import SignedRows, over_tiles
+from ..softmax import Scores, SoftmaxObjective, dense_design
 from .problem import Problem
 
 
@@ -18,7 +20,8 @@ class Evidence:
     score : (q,) its gradient
     information : (q, q) sum of s_i p_i (1 - p_i) x_i x_i', its negative Hessian
     reach : the largest norm of a row of the design
-    wrong : (2,) by class, the total weight of the probability that its rows give to the other class
+    wrong : (2,) by class, the total weight of the probability that its rows give to the other class; NaN of
+        more classes
     """
 
     log_likelihood: float
@@ -31,6 +34,8 @@ class Evidence:
 def gather(problem: Problem) -> Evidence:
     """Read the rows once."""
     objective, theta = problem.objective, problem.theta
+    if isinstance(objective, SoftmaxObjective):
+        return _gather_classes(objective, theta)
     if objective.compiled:
         coordinates = objective.coordinates
         sums = objective.reduce(
@@ -42,6 +47,17 @@ def gather(problem: Problem) -> Evidence:
     return Evidence(-loss, score, information, max(reach), wrong)
 
 
+def _gather_classes(objective: SoftmaxObjective, theta: Array) -> Evidence:
+    scores = Scores.of(objective, theta)
+
+    def sums(block: Block) -> Sums:
+        loss, gradient, hessian = scores.second_order(block)
+        return loss, gradient, hessian, [_longest(dense_design(objective.coordinates, block))]
+
+    loss, gradient, hessian, reach = objective.reduce(lambda block: objective.over_tiles(block, sums))
+    return Evidence(-loss, -gradient.ravel(), hessian, max(reach), np.full(2, np.nan))
+
+
 def _sums(rows: SignedRows, theta: Array, block: Block) -> Sums:
     """Of one tile; `reach` in a list, as lists are joined where numbers are added."""
     D = rows.D
@@ -49,6 +65,11 @@ def _sums(rows: SignedRows, theta: Array, block: Block) -> Sums:
         loss, wrong, right = rows.losses(theta)
         weighted = wrong if rows.weight is None else rows.weight * wrong
         information = rows.weighted_product(weighted * right)
-    squares = D.power(2).sum(axis=1) if sp.issparse(D) else np.einsum("ij,ij->i", D, D)
     wrong_by_class = np.bincount(block.y, weights=weighted, minlength=2)
-    return loss, weighted @ D, information, wrong_by_class, [float(np.sqrt(np.max(squares, initial=0.0)))]
+    return loss, weighted @ D, information, wrong_by_class, [_longest(D)]
+
+
+def _longest(D: Any) -> float:
+    """The largest norm of a row."""
+    squares = D.power(2).sum(axis=1) if sp.issparse(D) else np.einsum("ij,ij->i", D, D)
+    return float(np.sqrt(np.max(squares, initial=0.0)))

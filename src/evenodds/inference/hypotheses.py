@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg
-import scipy.sparse as sp
 from scipy.special import chdtrc
 
-from ..data import Array
+from ..data import Array, Block
 from ..exceptions import EvenOddsError
+from ..softmax import dense_design
 from .problem import Problem
 from .profile import constrained_maximum
 
@@ -56,15 +56,16 @@ def chi_squared(statistic: float, df: int, hypothesis: str) -> TestResult:
 
 def wald(result: "Inference", restrictions: str) -> TestResult:
     """Wald's test of linear restrictions, given as text."""
-    R, q = _parse(restrictions, result.names)
-    for j in np.flatnonzero(R.any(axis=0) & ~np.isfinite(result.se)):
-        name = result.names[j]
+    problem = result.problem
+    R, q = _parse(restrictions, problem)
+    for j in np.flatnonzero(R.any(axis=0) & ~np.isfinite(result.se.ravel())):
+        name = problem.keys[j]
         raise EvenOddsError(f"{name!r} has no standard error, so it cannot be tested: {result.notes.get(name, '')}.")
-    R, q = _independent(R, q, restrictions)
+    R, q = _independent(_less_their_means(R, problem), q, restrictions)
     # In the coordinates of the fit, where columns far from zero do not cancel.
-    R = R @ result.problem.to_raw
+    R = R @ problem.to_raw
     V = R @ result.theta_covariance @ R.T
-    rest = R @ result.problem.theta - q
+    rest = R @ problem.theta - q
     size = np.sqrt(np.diag(V))
     if not (size > 0).all() or np.linalg.matrix_rank(V / np.outer(size, size), hermitian=True) < len(q):
         raise EvenOddsError(
@@ -125,8 +126,9 @@ def _require_nested(larger: Problem, smaller: Problem) -> None:
     """The columns of the smaller model, and the difference of the offsets, are combinations of the larger one's."""
     rows = max(4096, 16 * larger.theta.size)
     blocks = [problem.data.sample(rows, 0) for problem in (larger, smaller)]
-    big, small = (_dense_design(p, block) for p, block in zip((larger, smaller), blocks, strict=True))
-    shifts = [np.zeros(len(big)) if block.offset is None else block.offset for block in blocks]
+    pairs = list(zip((larger, smaller), blocks, strict=True))
+    big, small = (dense_design(problem.objective.coordinates, block) for problem, block in pairs)
+    shifts = [_shift(block, len(problem.listed)) for problem, block in pairs]
     small = np.column_stack([small, shifts[1] - shifts[0]])
     rest = small - big @ scipy.linalg.lstsq(big, small)[0]
     size = np.sqrt(np.square(small).mean(axis=0))
@@ -136,11 +138,21 @@ def _require_nested(larger: Problem, smaller: Problem) -> None:
         )
 
 
-def _dense_design(problem: Problem, block: object) -> Array:
-    coordinates = problem.objective.coordinates
-    D = coordinates.design(block)  # type: ignore[arg-type]
-    D = D.toarray() if sp.issparse(D) else D
-    return np.column_stack([np.ones(len(D)), D]) if coordinates.intercept else np.asarray(D)
+def _shift(block: Block, m: int) -> Array:
+    """The offset of each row, of more than two classes against that of the first."""
+    if block.offset is None or block.offset.ndim == 1:
+        return np.zeros((block.n_rows, m)) if block.offset is None else block.offset[:, None]
+    return np.asarray(block.offset[:, -m:] - block.offset[:, :1])
+
+
+def _less_their_means(R: Array, problem: Problem) -> Array:
+    """Without a baseline the coefficients of a column sum to 0: what a restriction says of all alike is nothing."""
+    if not problem.several or len(problem.listed) < problem.data.class_weights.size:
+        return R
+    parts = R.reshape(len(R), len(problem.listed), -1)
+    rest = parts - parts.mean(axis=1, keepdims=True)
+    size = np.abs(R).max(axis=1)[:, None, None]
+    return np.where(np.abs(rest) > 1e-14 * size, rest, 0.0).reshape(R.shape)
 
 
 def _independent(R: Array, q: Array, text: str) -> tuple[Array, Array]:
@@ -157,17 +169,31 @@ def _independent(R: Array, q: Array, text: str) -> tuple[Array, Array]:
     return R[kept], q[kept]
 
 
-def _parse(text: str, names: Sequence[str]) -> tuple[Array, Array]:
+def _parse(text: str, problem: Problem) -> tuple[Array, Array]:
     """The R and q of R coef = q."""
-    rows = []
+    names = problem.keys if not problem.several else (*problem.keys, *problem.names)
+    if len(set(names)) < len(names):
+        raise EvenOddsError("A column has a name that reads as that of another column in a class: rename it.")
+    rows: list[Array] = []
     for equation in _split(_tokens(text, names), ","):
         sides = [_side(tokens, text, names) for tokens in _split(equation, "=")]
         sides = sides if len(sides) > 1 else [*sides, np.zeros(len(names) + 1)]
-        rows += [left - right for left, right in itertools.pairwise(sides)]
+        for left, right in itertools.pairwise(sides):
+            rows += _of_all_classes(left - right, problem) if problem.several else [left - right]
     table = np.stack(rows)
     if not np.isfinite(table).all():
         raise EvenOddsError(f"The restriction {text!r} holds a number that is larger than numbers go.")
     return table[:, :-1], -table[:, -1]
+
+
+def _of_all_classes(row: Array, problem: Problem) -> list[Array]:
+    """A name without a class stands for each class in turn."""
+    m, k = problem.shape
+    of_classes, of_all, constant = row[: m * k], row[m * k : -1], row[-1:]
+    if not of_all.any():
+        return [np.concatenate([of_classes, constant])]
+    every = np.kron(np.eye(m), of_all)
+    return [np.concatenate([of_classes + one, constant]) for one in every]
 
 
 def _tokens(text: str, names: Sequence[str]) -> list[str]:
@@ -176,7 +202,7 @@ def _tokens(text: str, names: Sequence[str]) -> list[str]:
         raise EvenOddsError(f'Restrictions are text such as "x1 = x2" or "x1 = 0, x2 = 0", got {text!r}.')
     number = r"\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?"
     plain = sorted((name for name in names if name.strip() and not re.fullmatch(number, name)), key=len, reverse=True)
-    known = "|".join(rf"{re.escape(name)}(?![\w.])" for name in plain) or r"(?!)"
+    known = "|".join(rf"{re.escape(name)}(?![\w.\[])" for name in plain) or r"(?!)"
     pattern = re.compile(rf"\s*(?:`([^`]*)`|({known})|({number})(?![\w.])|([-+*/=,])|([^\s*/=,+-]+))")
     tokens, at = [], 0
     while text[at:].strip():

@@ -2,24 +2,25 @@
 
 Leverage, residuals and Cook's distance are those of R's `glm` with the dispersion 1 (Williams, Applied Statistics 36,
 1987); the change of the coefficients is one Newton step from the fit without the row (Pregibon, Annals of Statistics
-9, 1981).
+9, 1981). Of more than two classes the same steps have a matrix for the leverage of a row, of which its trace is
+reported (Lesaffre and Albert, Applied Statistics 38, 1989); residuals are the roots of the row's parts of Pearson's
+chi-squared and of the deviance, and have no sign.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from ..data import Array, Block, Data
+from ..data import Array
+from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
-from ..objective import SignedRows
-from .covariance import row_scores, squared_norms
 from .prediction import require_finite_coef
+from .rows import FittedRows, tiles_of
 
 if TYPE_CHECKING:
     from .record import Inference
-
-_TILE = 1 << 14
 
 
 def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any) -> dict[str, Array]:
@@ -28,7 +29,8 @@ def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: A
     model, problem = result.model, result.problem
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     factor = problem.objective.total_weight / float(data.class_weights.sum())  # precision weights are rescaled
-    parts = [_measures(result, tile, factor) for tile in _tiles(data)]
+    with one_blas_thread:
+        parts = [_measures(result, rows, factor) for rows in tiles_of(problem, data.blocks())]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     if abs(columns.pop("loss").sum() + result.log_likelihood) > 1e-6 * abs(result.log_likelihood) + 1e-9:
         raise EvenOddsError(
@@ -48,53 +50,51 @@ def _spread(values: Array, kept: Any, n_rows: int) -> Array:
     return whole
 
 
-def _tiles(data: Data) -> Any:
-    for block in data.blocks():
-        for k in range(0, block.n_rows, _TILE):
-            yield block.take(slice(k, k + _TILE))
-
-
-def _measures(result: "Inference", tile: Block, factor: float) -> dict[str, Array]:
+def _measures(result: "Inference", rows: FittedRows, factor: float) -> dict[str, Array]:
     """All measures of some rows. The leverage of a row of weight s is that of s rows together."""
     problem, inverse = result.problem, result.inverse
-    rows = SignedRows.of(tile, problem.objective.coordinates)
-    sign = np.where(tile.y > 0, 1.0, -1.0)
-    weight = np.full(tile.n_rows, factor) if rows.weight is None else rows.weight * factor
-    wrong, curvature = row_scores(rows, problem.theta)
-    leverage = weight * curvature * squared_norms(rows.D, inverse)
-    rest = np.maximum(1 - leverage, np.finfo(float).eps)
-    loss = weight * _losses(rows, problem.theta)
-    pearson = sign * np.sqrt(weight * wrong / np.maximum(1 - wrong, np.finfo(float).tiny))
+    sign = 1.0 if problem.several else np.where(rows.y > 0, 1.0, -1.0)
+    weight = np.full(rows.y.size, factor) if rows.weight is None else rows.weight * factor
+    rows = replace(rows, weight=weight)
+    Q = rows.spread(inverse)
+    enlarged = rows.enlarged(Q, 2, repeats=False)
+    moved = (Q @ enlarged[:, :, None])[:, :, 0]  # of the scores, by the row
+    loss = weight * rows.loss
     deviance = sign * np.sqrt(2 * loss)
-    D = rows.D.toarray() if sp.issparse(rows.D) else rows.D
-    change = problem.to_raw @ (inverse.full @ (D * (weight * wrong / rest)[:, None]).T)
+    change = problem.to_raw @ (inverse.full @ _dense(rows.outer(rows.weighted(enlarged))).T)
     change[~problem.to_raw.any(axis=1)] = np.nan
     return {
-        "leverage": leverage,
-        "pearson": pearson,
+        "leverage": weight * np.einsum("iab,iba->i", rows.W, Q),
+        "pearson": sign * np.sqrt(weight * np.expm1(np.minimum(rows.loss, 709.0))),  # e^loss is 1 / p
         "deviance": deviance,
-        "studentized": sign * np.sqrt(deviance**2 + leverage * pearson**2 / rest),
-        "cooks_distance": pearson**2 * leverage / (rest**2 * problem.theta.size),
-        **{f"dfbeta_{name}": change[j] for j, name in enumerate(result.names)},
+        "studentized": sign * np.sqrt(deviance**2 + weight**2 * np.einsum("ia,ia->i", rows.residual, moved)),
+        "cooks_distance": weight**2 * np.einsum("ia,ia->i", enlarged, moved) / problem.n_coef,
+        **{f"dfbeta_{key}": change[j] for j, key in enumerate(problem.keys)},
         "loss": loss,
     }
 
 
-def _losses(rows: SignedRows, theta: Array) -> Array:
-    """The loss of each row, exact where the probability is not."""
-    v = rows.D @ theta if rows.offset is None else rows.D @ theta + rows.offset
-    return np.asarray(np.logaddexp(0.0, -v))
+def _dense(table: Any) -> Array:
+    return np.asarray(table.toarray() if sp.issparse(table) else table)
 
 
 def variance_inflation(result: "Inference") -> dict[str, Any]:
     """The table term, vif."""
-    first = int(bool(result.model.fit_intercept))
-    se = result.se[first:]
-    known = np.flatnonzero(np.isfinite(se))
-    # A matter of the columns: whatever covariance the table has, that of the model.
-    rows = result.problem.to_raw[first:][known]
+    problem, first = result.problem, int(bool(result.model.fit_intercept))
+    k = len(result.names)
+    known = first + np.flatnonzero(np.isfinite(result.se.reshape(-1, k)[:, first:]).all(axis=0))
+    # A matter of the columns: whatever covariance the table has, that of the model, against one class.
+    rows = problem.to_raw.reshape(len(result.listed), k, -1)[:, known]
+    rows = rows if result.baseline is not None else rows[1:] - rows[:1]
+    m = len(rows)
+    rows = rows.transpose(1, 0, 2).reshape(known.size * m, -1)  # the classes of a column side by side
     V = rows @ result.inverse.full @ rows.T
     size = np.sqrt(np.diag(V))
-    vif = np.full(se.size, np.nan)
-    vif[known] = np.diag(np.linalg.inv(V / np.outer(size, size)))
+    R = V / np.outer(size, size)
+    inverse = np.linalg.inv(R)
+    vif = np.full(k - first, np.nan)
+    for t, j in enumerate(known):
+        own = slice(t * m, (t + 1) * m)
+        # det R_own det R_rest / det R = det R_own det (R^-1)_own
+        vif[j - first] = (np.linalg.det(R[own, own]) * np.linalg.det(inverse[own, own])) ** (1 / m)
     return {"term": list(result.names[first:]), "vif": vif}

@@ -4,6 +4,11 @@ Along a separating direction the likelihood rises for ever: the strictly separat
 the limit, and drop out. What is left is the likelihood of the other rows, on which the classes overlap. It has a
 maximum, unique in the coefficients that are not infinite (Albert and Anderson, Biometrika 71, 1984; Geyer, Electronic
 Journal of Statistics 3, 2009).
+
+Of more than two classes it is pairs that are separated: a row may be certain not to be of some class, and open between
+the others. In the limit each row chooses among the classes that are left to it. The changes of theta that move no row
+between these classes are the span of the separating directions: coefficients that do not change along them stay
+finite, and they only are estimated.
 """
 
 from dataclasses import dataclass, replace
@@ -14,17 +19,21 @@ from numpy.typing import NDArray
 from ..coordinates import Coordinates, choose_coordinates
 from ..data import Array, Data, as_data
 from ..objective import Objective
-from ..separation import separation_of
+from ..separation import separation_of, separation_of_classes
+from ..softmax import SoftmaxObjective
 from ..solvers import regimes
 from .evidence import Evidence, gather
 from .problem import Problem, raw_map
+from .profile import constrained_maximum
+
+_NEVER = 1000.0  # taken off a score, it leaves a probability of exactly 0
 
 
 @dataclass(frozen=True)
 class Limit:
     """Where the finite coefficients are estimated.
 
-    infinite : (k,) inf or -inf, NaN where the sign is not determined, 0 for finite coefficients
+    infinite : (m k,) inf or -inf, NaN where the sign is not determined, 0 for finite coefficients
     complete : whether no rows are left, and so no finite coefficient
     rows : the numbers, in the problem's data, of the rows that are left
     problem, evidence : on those rows
@@ -39,30 +48,59 @@ class Limit:
 
 def limit_of(problem: Problem) -> Limit | None:
     """The limit, or None if the classes overlap."""
+    if isinstance(problem.objective, SoftmaxObjective):
+        return _limit_of_classes(problem, problem.objective)
     found = separation_of(problem.data, problem.objective.coordinates)
     if found.kind == "overlap":
         return None
     rows = np.flatnonzero(~found.separated)
     part = problem.data.sample(problem.data.n_rows, 0).take(rows)
     if found.kind == "complete" or not np.any(part.X.nnz if hasattr(part.X, "nnz") else part.X.size):
-        return Limit(
-            found.infinite,
-            True,
-            rows,
-            _nothing(problem),
-            Evidence(0.0, np.zeros(0), np.zeros((0, 0)), 0.0, np.zeros(2)),
-        )
+        return _complete(problem, found.infinite, rows)
     rest = as_data(part.X, part.y, part.weight, part.offset, n_jobs=problem.data.n_jobs)
     optimum = _optimum(problem, rest)
     return Limit(found.infinite, False, rows, optimum, gather(optimum))
 
 
-def _nothing(problem: Problem) -> Problem:
-    """The same problem with no coefficient."""
-    old = problem.objective.coordinates
+def _limit_of_classes(problem: Problem, objective: SoftmaxObjective) -> Limit | None:
+    """The limit of more than two classes: an offset takes from each row the classes that it is certainly not of."""
+    found = separation_of_classes(objective, problem.to_raw)
+    if found.kind == "overlap":
+        return None
+    data, n_classes = problem.data, problem.data.class_weights.size
+    apart = found.separated.reshape(data.n_rows, n_classes - 1)  # by row and class other than its own
+    rows = np.flatnonzero(~apart.all(axis=1))
+    if rows.size == 0:
+        return _complete(problem, found.infinite, rows)
+    part, apart = data.sample(data.n_rows, 0).take(rows), apart[rows]
+    others = np.arange(n_classes - 1) + (np.arange(n_classes - 1) >= part.y[:, None])
+    offset = np.zeros((rows.size, n_classes)) if part.offset is None else part.offset.copy()
+    each, pair = np.nonzero(apart)
+    offset[each, others[each, pair]] -= _NEVER
+    rest = as_data(part.X, part.y, part.weight, offset, n_jobs=data.n_jobs, n_classes=n_classes)
+    left = SoftmaxObjective(rest, objective.coordinates, objective.ridge, objective.baseline)
+    q, gauge = problem.theta.size, found.null
+    start = replace(problem, data=rest, objective=left, theta=np.zeros(q), gauge=gauge, n_coef=q - gauge.shape[1])
+    found_at = constrained_maximum(start)
+    optimum = start.at(found_at.theta + found_at.inverse.full @ found_at.score)
+    return Limit(found.infinite, False, rows, optimum, gather(optimum))
+
+
+def _complete(problem: Problem, infinite: Array, rows: NDArray[np.intp]) -> Limit:
+    """All rows are certain: the same problem with no coefficient."""
+    old, names = problem.objective.coordinates, problem.keys
     coordinates = Coordinates(old.center, old.scale, np.empty(0, dtype=np.intp), False)
     objective = Objective(problem.data, coordinates, np.empty(0))
-    return replace(problem, objective=objective, theta=np.empty(0), to_raw=np.zeros((len(problem.names), 0)))
+    nothing = replace(
+        problem,
+        objective=objective,
+        theta=np.empty(0),
+        to_raw=np.zeros((len(names), 0)),
+        gauge=np.zeros((0, 0)),
+        n_coef=0,
+    )
+    evidence = Evidence(0.0, np.zeros(0), np.zeros((0, 0)), 0.0, np.full(2, np.nan) if problem.several else np.zeros(2))
+    return Limit(infinite, True, rows, nothing, evidence)
 
 
 def _optimum(problem: Problem, data: Data) -> Problem:
@@ -73,4 +111,8 @@ def _optimum(problem: Problem, data: Data) -> Problem:
     objective = Objective(data, coordinates, np.zeros(coordinates.columns.size))
     solve = regimes.newton if regimes.choose(objective) == "newton" else regimes.quasi_newton
     solution = solve(objective, np.zeros(objective.n_coef), sample, tol=1e-6, max_iter=100)
-    return replace(problem, data=data, objective=objective, theta=solution.theta, to_raw=raw_map(coordinates))
+    theta, to_raw = solution.theta, raw_map(coordinates)
+    nothing = np.zeros((theta.size, 0))
+    return replace(
+        problem, data=data, objective=objective, theta=theta, to_raw=to_raw, gauge=nothing, n_coef=theta.size
+    )

@@ -1,17 +1,23 @@
-"""Average marginal effects, with standard errors by the delta method."""
+"""Average marginal effects, with standard errors by the delta method.
 
+With p the probabilities and w_c the slopes of class c, dp_c/dx_j = sum_k p_c (1{c=k} - p_k) w_kj. Two classes are the
+case with w_0 = 0. All derivatives are by theta, in whose coordinates columns far from zero do not cancel.
+"""
+
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
-from scipy.special import expit, ndtr, ndtri
+from scipy.special import ndtr, ndtri, softmax
 
 from ..data import Array, Block, Sums
+from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..labels import row_numbers
 from ..objective import over_tiles
-from .prediction import read, require_finite_coef, tiles
+from .prediction import read, require_finite_coef, scores, shifts, tiles
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -27,41 +33,77 @@ def margins(
     weight = np.ones(n) if sample_weight is None else row_numbers(sample_weight, "sample_weight", n)
     if (weight < 0).any() or not weight.any():
         raise EvenOddsError("sample_weight has to be 0 or more, and not 0 in all rows.")
-    shift = np.zeros(n) if offset is None else row_numbers(offset, "offset", n)
-    first = int(bool(result.model.fit_intercept))
-    switch = _binary_columns(result) if discrete else np.zeros(p, dtype=bool)
-    effect, jacobian = np.zeros(p), np.zeros((p, p + first))
+    shift = shifts(result, offset, array)
+    effects = _Effects(result, _binary_columns(result) if discrete else np.zeros(p, dtype=bool))
     start = 0
-    for D in tiles(result, array):
-        rows = slice(start, start + len(D))
-        start += len(D)
-        _add(result.coef, D, weight[rows], shift[rows], switch, first, effect, jacobian)
-    effect, jacobian = effect / weight.sum(), jacobian / weight.sum()
-    return _table(result, effect, jacobian, first)
+    with one_blas_thread:
+        for D in tiles(result, array):
+            rows = slice(start, start + len(D))
+            start += len(D)
+            effects.add(D, scores(result, D) + shift[rows], weight[rows])
+    return _table(result, effects.effect / weight.sum(), effects.jacobian / weight.sum())
 
 
-def _add(
-    coef: Array, D: Array, weight: Array, offset: Array, switch: Any, first: int, effect: Array, jacobian: Array
-) -> None:
-    """Add the effects of some rows, and their derivatives by the coefficients."""
-    z = D @ coef + offset
-    p = expit(z)
-    density = weight * p * (1 - p)
-    bend = density * (1 - 2 * p)
-    slopes = coef[first:]
-    continuous = np.flatnonzero(~switch)
-    effect[continuous] += density.sum() * slopes[continuous]
-    jacobian[continuous] += np.outer(slopes[continuous], bend @ D)
-    jacobian[continuous, first + continuous] += density.sum()
-    for j in np.flatnonzero(switch):
-        off = z - D[:, first + j] * slopes[j]
-        high, low = expit(off + slopes[j]), expit(off)
-        effect[j] += weight @ (high - low)
-        turn = weight * (high * (1 - high) - low * (1 - low))
-        change = turn @ D
-        # The column itself is 1 in the one case and 0 in the other, whatever it is in the rows.
-        change[first + j] = weight @ (high * (1 - high))
-        jacobian[j] += change
+@dataclass
+class _Effects:
+    """Sums over rows, a tile after another.
+
+    effect : (K, p) by class and column; jacobian : (K, p, m, k) its derivative by theta
+    """
+
+    result: "Inference"
+    switch: Any
+    effect: Array = field(init=False)
+    jacobian: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        K, m, k = len(self.result.classes), len(self.result.listed), self.result.problem.theta.size
+        self.effect = np.zeros((K, self.switch.size))
+        self.jacobian = np.zeros((K, self.switch.size, m, k // m))
+        coordinates = self.result.problem.objective.coordinates
+        self.first, self.columns = int(coordinates.intercept), coordinates.columns
+        self.center, self.scale = coordinates.center[self.columns], coordinates.scale[self.columns]
+        theta = self.result.problem.theta.reshape(m, -1)
+        self.slopes = np.pad(theta[:, self.first :] / self.scale, ((K - m, 0), (0, 0)))  # a baseline's are 0
+
+    def add(self, D: Array, Z: Array, weight: Array) -> None:
+        """Add the effects of some rows, and their derivatives."""
+        places = np.flatnonzero(~self.switch[self.columns])
+        self._add_slopes(D, softmax(Z, axis=1), weight, places)
+        for t in np.flatnonzero(self.switch[self.columns]):
+            self._add_change(D, Z, weight, int(t))
+
+    def _add_slopes(self, D: Array, P: Array, weight: Array, places: Any) -> None:
+        """dp/dx of the columns at some places of theta."""
+        K, m = P.shape[1], self.jacobian.shape[2]
+        W = -P[:, :, None] * P[:, None, :]
+        np.einsum("icc->ic", W)[:] += P
+        mean = np.einsum("i,ick->ck", weight, W)
+        slopes, columns = self.slopes[:, places], self.columns[places]
+        self.effect[:, columns] += mean @ slopes
+        for a, c in enumerate(range(K - m, K)):
+            self.jacobian[:, columns, a, self.first + places] += mean[:, c, None] / self.scale[places]
+            # dW_ck / dz_c' of the rows: W_cc' (1{c=k} - p_k) - p_c W_kc'
+            turn = -P[:, :, None] * W[:, None, :, c] - W[:, :, c, None] * P[:, None, :]
+            np.einsum("icc->ic", turn)[:] += W[:, :, c]
+            by_theta = np.tensordot(turn * weight[:, None, None], D, axes=(0, 0))
+            self.jacobian[:, columns, a] += np.einsum("kj,ckt->cjt", slopes, by_theta)
+
+    def _add_change(self, D: Array, Z: Array, weight: Array, t: int) -> None:
+        """Probabilities at 1 less those at 0 of one column, whatever it is in the rows."""
+        column, place = self.columns[t], self.first + t
+        off = Z - np.outer(D[:, place] * self.scale[t] + self.center[t], self.slopes[:, t])
+        for value in (1.0, 0.0):
+            sign = 2 * value - 1
+            P = softmax(off + value * self.slopes[:, t], axis=1)
+            E = D.copy()
+            E[:, place] = (value - self.center[t]) / self.scale[t]
+            self.effect[:, column] += sign * (weight @ P)
+            m = self.jacobian.shape[2]
+            turn = -P[:, :, None] * P[:, None, -m:]
+            K = P.shape[1]
+            turn[:, np.arange(K - m, K), np.arange(m)] += P[:, -m:]
+            self.jacobian[:, column] += sign * np.tensordot(turn * weight[:, None, None], E, axes=(0, 0))
 
 
 def _binary_columns(result: "Inference") -> Any:
@@ -75,17 +117,23 @@ def _binary_columns(result: "Inference") -> Any:
     return (others == 0) & (zeros > 0) & (ones > 0)
 
 
-def _table(result: "Inference", effect: Array, jacobian: Array, first: int) -> dict[str, Any]:
-    names = list(result.names[first:])
-    # In the coordinates of the fit, where columns far from zero do not cancel.
-    jacobian = jacobian @ result.problem.to_raw
-    se = np.sqrt(np.einsum("ij,ij->i", jacobian @ result.theta_covariance, jacobian))
-    se[~np.isfinite(result.se[first:])] = np.nan
+def _table(result: "Inference", effect: Array, jacobian: Array) -> dict[str, Any]:
+    first = int(bool(result.model.fit_intercept))
+    names, classes = result.names[first:], result.classes
+    jacobian = jacobian.reshape(*effect.shape, -1)
+    se = np.sqrt(np.einsum("cjt,tu,cju->cj", jacobian, result.theta_covariance, jacobian, optimize=True))
+    se[:, ~np.isfinite(result.se.reshape(-1, len(result.names))[0, first:])] = np.nan
+    if len(classes) == 2:
+        effect, se, labels = effect[1], se[1], {"term": list(names)}
+    else:
+        every = [(label, name) for label in classes for name in names]
+        labels = {"class": [label for label, _ in every], "term": [name for _, name in every]}
+    effect, se = effect.ravel(), se.ravel()
     with np.errstate(divide="ignore", invalid="ignore"):
         z = effect / se
     quantile = ndtri(0.5 + result.level / 2)
     return {
-        "term": names,
+        **labels,
         "effect": effect,
         "se": se,
         "z": z,

@@ -2,9 +2,12 @@
 
 Sums over rows are taken in the objective's coordinates, where they keep their digits, and carried over to the
 coefficients of the raw columns by the linear map `to_raw`.
+
+Classes are an axis: of two classes one has coefficients, of more than two `listed` have them, one class after another.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +18,7 @@ from ..data import Array, Data
 from ..firth import FirthObjective
 from ..model import LogisticRegression
 from ..objective import Objective
+from ..softmax import SoftmaxObjective
 
 INTERCEPT = "(intercept)"
 _ENOUGH_ROWS = 4096  # to choose coordinates from
@@ -25,22 +29,56 @@ class Problem:
     """The rows, the objective that was minimised on them, and where.
 
     names : (k,) "(intercept)", if there is one, and all columns
+    listed : (m,) the classes that have coefficients: of two the second, without a penalty all but the first, else all
     theta : (q,) in the objective's coordinates
-    to_raw : (k, q) coefficients = to_raw @ theta; rows of aliased columns are 0
+    to_raw : (m k, q) coefficients = to_raw @ theta; rows of aliased columns are 0
+    gauge : (q, g) orthonormal directions of theta that change no probability, so that the likelihood has no curvature
+        there; theta is 0 along them
+    n_coef : how many coefficients are free of one another
     digest : of labels and weights in the order of the rows
     """
 
     data: Data
-    objective: Objective
+    objective: Objective | SoftmaxObjective
     theta: Array
     names: tuple[str, ...]
+    listed: tuple[Any, ...]
     to_raw: Array
+    gauge: Array
+    n_coef: int
     digest: str
 
     @property
+    def several(self) -> bool:
+        """Whether there are more than two classes."""
+        return len(self.listed) > 1
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """(m k,) what tells all coefficients apart: their names; of more than two classes, name[class]."""
+        if not self.several:
+            return self.names
+        return tuple(f"{name}[{label}]" for label in self.listed for name in self.names)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the table: (k,); of more than two classes (m, k)."""
+        return (len(self.listed), len(self.names)) if self.several else (len(self.names),)
+
+    def labels(self, places: Iterable[int]) -> dict[str, list[Any]]:
+        """The first columns of a table of some coefficients: term; of more than two classes class, term."""
+        k, places = len(self.names), list(places)
+        terms = {"term": [self.names[j % k] for j in places]}
+        return {"class": [self.listed[j // k] for j in places], **terms} if self.several else terms
+
+    @property
     def coef(self) -> Array:
-        """The coefficients of the raw columns, the intercept first."""
+        """The coefficients of the raw columns (m k,), the intercept of a class first."""
         return np.asarray(self.to_raw @ self.theta)
+
+    def curved(self, information: Array) -> Array:
+        """An information with some curvature in the directions that have none, which changes nothing else."""
+        return information + self.objective.total_weight * (self.gauge @ self.gauge.T)
 
     @property
     def penalised(self) -> bool:
@@ -58,7 +96,7 @@ class Problem:
 
     def row_of(self, name: str) -> Array:
         """The row of `to_raw` of a coefficient."""
-        return np.asarray(self.to_raw[self.names.index(name)])
+        return np.asarray(self.to_raw[self.keys.index(name)])
 
 
 def pose(model: LogisticRegression, data: Data, strength: float) -> Problem:
@@ -77,9 +115,30 @@ def pose(model: LogisticRegression, data: Data, strength: float) -> Problem:
     coordinates = replace(chosen, columns=_solved_columns(model))
     scale = coordinates.scale[coordinates.columns]
     ridge = np.full(scale.size, strength) if model.standardize else np.square(np.sqrt(strength) / scale)
-    objective = FirthObjective(data, coordinates) if model.firth else Objective(data, coordinates, ridge)
-    theta = coordinates.from_coef(float(model.intercept_[0]), model.coef_[0])
-    return Problem(data, objective, theta, names_of(model), raw_map(coordinates), digest(data))
+    objective: Objective | SoftmaxObjective
+    if model.firth:
+        objective = FirthObjective(data, coordinates)
+    elif model.classes_.size == 2:
+        objective = Objective(data, coordinates, ridge)
+    else:
+        objective = SoftmaxObjective(data, coordinates, ridge, baseline=not ridge.any())
+    theta = objective.from_coef(model.intercept_, model.coef_)
+    return posed(objective, theta, names_of(model), tuple(model.classes_.tolist()))
+
+
+def posed(objective: Objective | SoftmaxObjective, theta: Array, names: tuple[str, ...], classes: Any) -> Problem:
+    """The problem of an objective and a place."""
+    coordinates, data = objective.coordinates, objective.data
+    one = raw_map(coordinates)
+    if not isinstance(objective, SoftmaxObjective):
+        nothing = np.zeros((theta.size, 0))
+        return Problem(data, objective, theta, names, classes[1:], one, nothing, theta.size, digest(data))
+    m, k = objective.n_free, one.shape[1]
+    same = np.asarray(np.kron(np.full((m, 1), m**-0.5), np.eye(k)), dtype=np.float64)  # added to all classes
+    gauge = same[:, :0] if objective.baseline else same
+    listed = classes[int(objective.baseline) :]
+    to_raw = np.asarray(np.kron(np.eye(m), one), dtype=np.float64)
+    return Problem(data, objective, theta, names, listed, to_raw, gauge, k * (len(classes) - 1), digest(data))
 
 
 def _solved_columns(model: LogisticRegression) -> Any:
@@ -114,7 +173,7 @@ def digest(data: Data) -> str:
     """A fingerprint of the rows without their columns: labels and weights, in order. Weights of 1 are none."""
     found = hashlib.blake2b(digest_size=16)
     for block in data.blocks():
-        found.update(np.ascontiguousarray(block.y, dtype=np.uint8).tobytes())
+        found.update(np.ascontiguousarray(block.y).tobytes())
         if block.weight is not None and (block.weight != 1).any():
             found.update(np.ascontiguousarray(block.weight, dtype=np.float64).tobytes())
     return found.hexdigest()

@@ -51,7 +51,7 @@ def at(problem: Problem, theta: Array) -> Point | None:
     if not (math.isfinite(value) and np.isfinite(hessian).all()):
         return None
     try:
-        return Point(theta, -S * value, -S * gradient, Inverse(S * hessian))
+        return Point(theta, -S * value, -S * gradient, Inverse(problem.curved(S * hessian)))
     except EvenOddsError:
         return None
 
@@ -177,19 +177,26 @@ def _follow(problem: Problem, row: Array, fall: float, best: Point, side: float)
 def intervals(result: "Inference", terms: Sequence[str] | None) -> dict[str, Any]:
     """The table term, lower, upper."""
     problem = result.problem
-    names = [terms] if isinstance(terms, str) else list(result.names if terms is None else terms)
-    for name in names:
-        if name not in result.names:
-            raise EvenOddsError(f"There is no coefficient {name!r} in the model: {', '.join(map(repr, result.names))}.")
+    wanted = problem.keys if terms is None else [terms] if isinstance(terms, str) else list(terms)
+    places = [j for name in wanted for j in places_of(problem, name)]
     if problem.penalised:
         raise EvenOddsError("A ridge fit has no likelihood to profile: fit with C=inf, or with firth=True.")
     if result.weights == "sampling":
         raise EvenOddsError("With sampling weights there is no likelihood to profile: use conf_int.")
-    places = range(len(names)) if terms is None else [result.names.index(name) for name in names]
-    ends = np.full((len(names), 2), np.nan)
+    ends = np.full((len(places), 2), np.nan)
     if problem.theta.size:
         best = constrained_maximum(problem)
         for k, j in enumerate(places):
-            if np.isfinite(result.se[j]):
+            if np.isfinite(result.se.flat[j]):
                 ends[k] = interval(problem, problem.to_raw[j], result.level, best)
-    return {"term": names, "lower": ends[:, 0], "upper": ends[:, 1]}
+    return {**problem.labels(places), "lower": ends[:, 0], "upper": ends[:, 1]}
+
+
+def places_of(problem: Problem, name: str) -> list[int]:
+    """The numbers of the coefficients that a name stands for: name[class], or the name in all classes."""
+    k = len(problem.names)
+    if name in problem.keys:
+        return [problem.keys.index(name)]
+    if name in problem.names:
+        return [a * k + problem.names.index(name) for a in range(len(problem.listed))]
+    raise EvenOddsError(f"There is no coefficient {name!r} in the model: {', '.join(map(repr, problem.keys))}.")

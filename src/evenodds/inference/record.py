@@ -22,12 +22,19 @@ class Inference:
 
     Arrays are in the order of `names`. A statistic that does not exist is NaN, and `notes` says why.
 
+    Of more than two classes, m of which have coefficients (`listed`), they have one more axis, the class, in front:
+    shapes (m, k) and (m, k, 2), and `covariance` (m k, m k), one class after another, as in `to_frame`. Without a
+    penalty the first class is the baseline, and a coefficient the change in the log odds of its class against it. With
+    a ridge all classes are listed, and the coefficients of a column sum to 0 over them (as do their errors: the
+    covariance is singular).
+
     Attributes
     ----------
     names : tuple of k str
         "(intercept)", if there is one, then the columns.
     coef : ndarray of shape (k,)
-        Change in the log odds of ``classes[1]`` for one unit; infinite where the classes are separated.
+        Change in the log odds of ``classes[1]`` for one unit (of more than two classes: see above); infinite where the
+        classes are separated.
     se : ndarray of shape (k,)
         Standard errors.
     z : ndarray of shape (k,)
@@ -44,7 +51,9 @@ class Inference:
     cov, weights : str
         Which covariance, and what weights of rows mean; see `infer`.
     classes : tuple
-        The two labels.
+        The labels.
+    listed : tuple
+        Those that have coefficients: of two the second, of more all but the baseline, or all.
     n_obs : float
         Observations: the total weight for frequency weights, else the number of rows.
     n_coef : int
@@ -54,13 +63,13 @@ class Inference:
     penalized_log_likelihood : float or None
         Of Firth's fit.
     pseudo_r2 : dict
-        "mcfadden", "cox_snell", "nagelkerke", "tjur".
+        "mcfadden", "cox_snell", "nagelkerke", "tjur" (NaN for more than two classes).
     likelihood_ratio : TestResult
         The test of all slopes against the intercept alone.
     certificate : Certificate or None
         A proof of how far the coefficients can be from the optimum. None for Firth's and for separated fits.
     notes : dict
-        Coefficients of which a statistic does not exist, and why.
+        Coefficients of which a statistic does not exist, and why; of more than two classes by ``"name[class]"``.
     remarks : tuple of str
         What has to be known to read the table right.
     model, problem, whole, inverse, theta_covariance
@@ -78,7 +87,8 @@ class Inference:
     level: float
     cov: str
     weights: str
-    classes: tuple[Any, Any]
+    classes: tuple[Any, ...]
+    listed: tuple[Any, ...]
     n_obs: float
     n_coef: int
     log_likelihood: float
@@ -100,13 +110,22 @@ class Inference:
             values.flags.writeable = False
 
     @property
+    def baseline(self) -> Any:
+        """The class that log odds are against; None where classes are symmetric (more than two, with a ridge)."""
+        return self.classes[0] if len(self.listed) < len(self.classes) else None
+
+    @property
     def odds_ratio(self) -> Array:
-        """exp(coef), (k,): the factor on the odds for one unit."""
+        """exp(coef), in the shape of `coef`: the factor on the odds for one unit, against the baseline.
+
+        Of more than two classes also called relative risk ratios. Without a baseline: the factor on the probability
+        beside the geometric mean of those of all classes.
+        """
         return _exp(self.coef)
 
     @property
     def odds_ratio_conf_int(self) -> Array:
-        """Intervals of `odds_ratio`, (k, 2)."""
+        """Intervals of `odds_ratio`, in the shape of `conf_int`."""
         return _exp(self.conf_int)
 
     @property
@@ -135,7 +154,7 @@ class Inference:
         return self.weights != "sampling" and not self.problem.penalised
 
     def to_frame(self, backend: str | None = None) -> Any:
-        """The table as a frame: term, coef, se, z, p_value, lower, upper.
+        """The table as a frame: term, coef, se, z, p_value, lower, upper; of more than two classes, class first.
 
         Parameters
         ----------
@@ -148,31 +167,32 @@ class Inference:
             One row a coefficient.
         """
         columns = {
-            "term": list(self.names),
-            "coef": self.coef,
-            "se": self.se,
-            "z": self.z,
-            "p_value": self.p_value,
-            "lower": self.conf_int[:, 0],
-            "upper": self.conf_int[:, 1],
+            **self.problem.labels(range(self.coef.size)),
+            "coef": self.coef.ravel(),
+            "se": self.se.ravel(),
+            "z": self.z.ravel(),
+            "p_value": self.p_value.ravel(),
+            "lower": self.conf_int[..., 0].ravel(),
+            "upper": self.conf_int[..., 1].ravel(),
         }
         return display.frame(columns, backend)
 
     def predict(self, X: Any, offset: ArrayLike | None = None) -> Any:
-        """Probabilities of ``classes[1]`` with intervals.
+        """Probabilities of ``classes[1]``, or of each of more than two classes, with intervals.
 
-        The interval is of the log odds, where errors are close to normal, mapped to probability; `se` is
-        that of the probability by the delta method.
+        The interval is of the log odds (of a class against all others), where errors are close to normal, mapped to
+        probability; `se` is that of the probability by the delta method.
 
         Parameters
         ----------
         X : array, frame or sparse matrix of shape (n_samples, n_features)
-        offset : array-like of shape (n_samples,), optional
+        offset : array-like of shape (n_samples,) or, of more than two classes, (n_samples, n_classes), optional
 
         Returns
         -------
         frame
-            probability, se, lower, upper; one row a row of `X`.
+            probability, se, lower, upper; one row a row of `X`. Of more than two classes probability_<class>,
+            se_<class>, lower_<class>, upper_<class> for each.
         """
         return display.frame_like(X, prediction.predict(self, X, offset), rows=True)
 
@@ -185,6 +205,8 @@ class Inference:
         offset: ArrayLike | None = None,
     ) -> Any:
         """Average marginal effects: the change in probability of ``classes[1]``, averaged over the rows of X.
+
+        Of more than two classes, that in the probability of each; these sum to 0 over the classes.
 
         For a column of zeros and ones the probability at 1 less that at 0, the column's other values left as they are;
         for the others dp/dx. Standard errors by the delta method.
@@ -201,7 +223,8 @@ class Inference:
         Returns
         -------
         frame
-            term, effect, se, z, p_value, lower, upper; one row a column.
+            term, effect, se, z, p_value, lower, upper; one row a column. Of more than two classes, class first: one row
+            a class and column.
         """
         return display.frame_like(X, margins.margins(self, X, discrete, sample_weight, offset))
 
@@ -212,7 +235,9 @@ class Inference:
         ----------
         restrictions : str
             Equations between names, joined by commas: ``"x1 = x2"``, ``"x1 = 0, x2 = 0"``, ``"2*x1 - x2 = 1"``.
-            A name with spaces or signs may be put in backticks.
+            A name with spaces or signs may be put in backticks. Of more than two classes a coefficient is
+            ``name[class]``, as in ``"x1[b] = x1[c]"``; a name alone stands for that of each class in turn, so that
+            ``"x1 = 0"`` is the test that x1 tells no classes apart.
 
         Returns
         -------
@@ -252,12 +277,12 @@ class Inference:
         Parameters
         ----------
         terms : sequence of str, optional
-            The coefficients, by default all.
+            The coefficients, by default all. Of more than two classes ``name[class]``, or a name alone for all classes.
 
         Returns
         -------
         frame
-            term, lower, upper.
+            term, lower, upper; of more than two classes, class first.
         """
         return display.frame(profile.intervals(self, terms), None)
 
@@ -276,6 +301,8 @@ class Inference:
         frame
             One row an observation: leverage, pearson, deviance, studentized, cooks_distance, and dfbeta_<term>, by how
             much the coefficient would fall if the row were left out, to first order. NaN for rows of weight zero.
+            Of more than two classes dfbeta_<term>[<class>]; leverage is the trace of the row's block of the hat
+            matrix, and residuals have no sign.
         """
         return display.frame_like(X, influence.influence(self, X, y, sample_weight, offset), rows=True)
 
@@ -283,7 +310,8 @@ class Inference:
         """Variance inflation: by what factor a slope's variance is larger than if its column stood alone.
 
         From the correlations of the estimated slopes (Fox and Monette, JASA 87, 1992, for single columns), so that the
-        weights of the rows in this fit count.
+        weights of the rows in this fit count. Of more than two classes it is of all coefficients of a column
+        together: their generalised factor (a ratio of determinants) to the power 1 / (n_classes - 1).
 
         Returns
         -------
@@ -302,6 +330,8 @@ class Inference:
         offset: ArrayLike | None = None,
     ) -> TestResult:
         """The Hosmer-Lemeshow test of calibration: observed and expected counts by group of predicted risk.
+
+        Of two classes.
 
         Parameters
         ----------
@@ -323,7 +353,7 @@ class Inference:
         """Intercept and slope of calibration: the fit of `y` on the predicted log odds (Cox, Biometrika 45, 1958).
 
         The intercept is fitted with the slope at 1. Perfect are 0 and 1, which the rows of a maximum-likelihood fit
-        have by construction: use other rows.
+        have by construction: use other rows. Of two classes.
 
         Parameters
         ----------

@@ -7,15 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, expit, log_expit, ndtr, ndtri
 
+from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums
 from ..model import LogisticRegression
 from ..objective import best_intercept
+from ..softmax import SoftmaxObjective
 from .certificate import certify
 from .covariance import Inverse, Weighting, covariance
 from .evidence import Evidence
 from .hypotheses import TestResult, chi_squared
 from .limit import Limit
-from .problem import Problem
+from .problem import Problem, posed
 from .profile import Point, constrained_maximum, interval
 from .record import Inference
 
@@ -34,7 +36,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Table:
-    """The statistics of each coefficient, (k,) and (k, 2)."""
+    """The statistics of each coefficient, (m k,) and (m k, 2)."""
 
     se: Array
     z: Array
@@ -50,21 +52,17 @@ def record(
     Firth's fit has its own tests and intervals, unless a robust covariance is asked for.
     """
     where, told = (problem, evidence) if limit is None else (limit.problem, limit.evidence)
-    infinite = np.zeros(len(problem.names)) if limit is None else limit.infinite
+    infinite = np.zeros(len(problem.keys)) if limit is None else limit.infinite
     inverse = Inverse(_curvature(where, told))
     by = Weighting(asked.weights, _n_obs(problem, asked))
     clusters = asked.clusters
     if limit is not None and clusters is not None:
         clusters = np.unique(clusters[limit.rows], return_inverse=True)[1]
     V = covariance(where, told, inverse, asked.cov, clusters, by)
-    coef = (
-        np.where(infinite == 0, _coef(model), infinite)
-        if limit is None
-        else np.where(infinite == 0, where.coef, infinite)
-    )
+    coef = np.where(infinite == 0, _coef(model, problem) if limit is None else where.coef, infinite)
     raw, notes = _raw_covariance(where, V, infinite)
     table = wald_table(coef, np.sqrt(np.diag(raw)), asked.level)
-    null = null_log_likelihood(problem.data, bool(model.fit_intercept))
+    null = null_log_likelihood(problem, bool(model.fit_intercept))
     ratio = _likelihood_ratio(problem, told, null, asked)
     penalized = None
     if problem.firth and model.firth != "flac":
@@ -73,20 +71,22 @@ def record(
         if asked.cov == "model":
             table = firth_table(problem, best, table, asked.level, skip_intercept=model.firth == "flic")
             ratio = _penalised_ratio(problem, best)
+    shape = problem.shape
     return Inference(
         names=problem.names,
-        coef=coef,
-        se=table.se,
-        z=table.z,
-        p_value=table.p_value,
-        conf_int=table.conf_int,
+        coef=coef.reshape(shape),
+        se=table.se.reshape(shape),
+        z=table.z.reshape(shape),
+        p_value=table.p_value.reshape(shape),
+        conf_int=table.conf_int.reshape(*shape, 2),
         covariance=raw,
         level=float(asked.level),
         cov=asked.cov,
         weights=asked.weights,
         classes=tuple(model.classes_.tolist()),
         n_obs=by.n,
-        n_coef=problem.theta.size,
+        listed=problem.listed,
+        n_coef=problem.n_coef,
         log_likelihood=told.log_likelihood,
         null_log_likelihood=null,
         penalized_log_likelihood=penalized,
@@ -106,24 +106,25 @@ def record(
 def _curvature(problem: Problem, evidence: Evidence) -> Array:
     """The information with the ridge's curvature."""
     A = evidence.information.copy()
-    first = int(problem.objective.coordinates.intercept)
-    np.einsum("ii->i", A)[first:] += problem.objective.total_weight * problem.objective.ridge
-    return A
+    np.einsum("ii->i", A)[:] += problem.objective.total_weight * problem.objective.pull
+    return problem.curved(A)
 
 
 def _n_obs(problem: Problem, asked: Asked) -> float:
     return problem.objective.total_weight if asked.weights == "frequency" else float(problem.data.n_rows)
 
 
-def _coef(model: LogisticRegression) -> Array:
-    return np.concatenate([model.intercept_[: int(bool(model.fit_intercept))], model.coef_[0]])
+def _coef(model: LogisticRegression, problem: Problem) -> Array:
+    """The coefficients of the classes that are listed, one class after another."""
+    intercepts = model.intercept_[:, None][:, : int(bool(model.fit_intercept))]
+    return np.column_stack([intercepts, model.coef_])[-len(problem.listed) :].ravel()
 
 
 def _raw_covariance(problem: Problem, V: Array, infinite: Array) -> tuple[Array, dict[str, str]]:
     """The covariance of the raw coefficients, NaN where there is none, and why."""
     raw = problem.to_raw @ V @ problem.to_raw.T
     notes = {}
-    for j, name in enumerate(problem.names):
+    for j, name in enumerate(problem.keys):
         if infinite[j] != 0:
             sign = {1.0: "+", -1.0: "-"}.get(np.sign(infinite[j]))
             notes[name] = (
@@ -140,7 +141,8 @@ def _raw_covariance(problem: Problem, V: Array, infinite: Array) -> tuple[Array,
 def wald_table(coef: Array, se: Array, level: float) -> Table:
     """z = coef / se against the normal distribution."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = coef / se
+        # A constant column beside a ridge has an error of 0, and rounding for a coefficient.
+        z = coef / np.where(se > 0, se, np.nan)
         reach = ndtri(0.5 + level / 2) * se
         return Table(se, z, 2 * ndtr(-np.abs(z)), np.stack([coef - reach, coef + reach], axis=1))
 
@@ -159,12 +161,19 @@ def firth_table(problem: Problem, best: Point, wald: Table, level: float, skip_i
     return Table(wald.se, z, p, ends)
 
 
-def null_log_likelihood(data: Data, intercept: bool) -> float:
-    """Of the intercept alone; of even odds, without one. An offset stays in both."""
+def null_log_likelihood(problem: Problem, intercept: bool) -> float:
+    """Of the intercepts alone; of even odds, without them. An offset stays in both."""
+    data = problem.data
     sample = data.sample(4096, 0)
     weights = data.class_weights
     if sample.offset is None:
-        return float(weights @ np.log(weights / weights.sum())) if intercept else float(weights.sum()) * -np.log(2)
+        equal = -np.log(weights.size) * float(weights.sum())
+        return float(weights @ np.log(weights / weights.sum())) if intercept else float(equal)
+    if problem.several:
+        old = problem.objective.coordinates
+        coordinates = Coordinates(old.center, old.scale, np.empty(0, dtype=np.intp), intercept)
+        alone = SoftmaxObjective(data, coordinates, np.empty(0), baseline=True)
+        return constrained_maximum(posed(alone, alone.start(sample), (), (0, *problem.listed))).value
     b = best_intercept(data, sample) if intercept else 0.0
 
     def sums(block: Block) -> Sums:
@@ -183,14 +192,17 @@ def null_log_likelihood(data: Data, intercept: bool) -> float:
 
 
 def pseudo_r2(problem: Problem, told: Evidence, null: float) -> dict[str, float]:
-    """McFadden 1974; Cox and Snell 1989; Nagelkerke, Biometrika 78, 1991; Tjur, The American Statistician 63, 2009."""
+    """McFadden 1974; Cox and Snell 1989; Nagelkerke, Biometrika 78, 1991; Tjur, The American Statistician 63, 2009.
+
+    Tjur's is of two classes.
+    """
     S = problem.objective.total_weight
     cox_snell = -np.expm1(2 * (null - told.log_likelihood) / S)
     return {
         "mcfadden": 1 - told.log_likelihood / null,
         "cox_snell": float(cox_snell),
         "nagelkerke": float(cox_snell / -np.expm1(2 * null / S)),
-        "tjur": 1 - float((told.wrong / problem.data.class_weights).sum()),
+        "tjur": np.nan if problem.several else 1 - float((told.wrong / problem.data.class_weights).sum()),
     }
 
 
@@ -199,8 +211,8 @@ def _likelihood_ratio(problem: Problem, told: Evidence, null: float, asked: Aske
     first = int(problem.objective.coordinates.intercept)
     exists = not problem.penalised and asked.weights != "sampling"
     statistic = max(2 * (told.log_likelihood - null), 0.0) if exists else np.nan
-    words = "likelihood-ratio test against " + ("the intercept alone" if first else "even odds")
-    return chi_squared(statistic, problem.theta.size - first, words)
+    words = "likelihood-ratio test against " + (f"the intercept{'s' * problem.several} alone" if first else "even odds")
+    return chi_squared(statistic, problem.n_coef - first * (problem.data.class_weights.size - 1), words)
 
 
 def _penalised_ratio(problem: Problem, best: Point) -> TestResult:
@@ -216,7 +228,7 @@ def _penalised_ratio(problem: Problem, best: Point) -> TestResult:
 
 def _remarks(model: LogisticRegression, problem: Problem, asked: Asked, limit: Limit | None) -> tuple[str, ...]:
     """What has to be known to read the table right."""
-    found = []
+    found = _of_classes(model, problem) if problem.several else []
     if problem.penalised:
         found.append(
             f"Ridge fit, C={model.C:g}: the coefficients are shrunken towards 0. Standard errors are those of the "
@@ -230,7 +242,9 @@ def _remarks(model: LogisticRegression, problem: Problem, asked: Asked, limit: L
             else "infinite coefficients are named, the others are estimated from the "
             f"{limit.rows.size} rows that are not predicted with certainty"
         )
-        found.append(f"The classes are separated: {rest}. Firth's fit is finite: LogisticRegression(firth=True).")
+        finite = "Firth's fit is finite: LogisticRegression(firth=True)"
+        finite = "A ridge is finite: C=1" if problem.several else finite
+        found.append(f"The classes are separated: {rest}. {finite}.")
     if problem.firth and asked.cov == "model" and model.firth != "flac":
         but = " (of the intercept: Wald's)" if model.firth == "flic" else ""
         found.append(
@@ -257,6 +271,21 @@ def _remarks(model: LogisticRegression, problem: Problem, asked: Asked, limit: L
         few = ", too few to trust the normal distribution" if count < _FEW_CLUSTERS else ""
         found.append(f"{count} clusters{few}; covariance times {count}/{count - 1}.")
     return tuple(found)
+
+
+def _of_classes(model: LogisticRegression, problem: Problem) -> list[str]:
+    """Which parametrisation, and what a coefficient is in it."""
+    classes = model.classes_.tolist()
+    if len(problem.listed) < len(classes):
+        return [
+            f"The baseline is {classes[0]}: a coefficient is the change, for one unit, in the log odds of its class "
+            f"against {classes[0]}. Log odds of two other classes change by the difference of their coefficients."
+        ]
+    return [
+        "Symmetric, without a baseline: the coefficients of a column sum to 0 over the classes. Each is the change, "
+        "for one unit, in the logarithm of the probability of its class, beside the mean of the logarithms of all. Log "
+        "odds of two classes change by the difference of their coefficients."
+    ]
 
 
 def _has_fractions(data: Data) -> bool:

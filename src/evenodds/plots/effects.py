@@ -31,10 +31,12 @@ class Forest:
 
     @classmethod
     def of(cls, result: Inference, first: int) -> "Forest":
-        """The coefficients from number `first` on."""
-        names = result.names[first:]
+        """The coefficients from number `first` on; of more than two classes those of each as name[class]."""
+        k, keys = len(result.names), result.problem.keys
+        chosen = [j for j in range(result.coef.size) if j % k >= first]
+        names = [keys[j] for j in chosen]
         notes = [result.notes.get(name) for name in names]
-        return cls(names, result.coef[first:], result.conf_int[first:], notes)
+        return cls(names, result.coef.ravel()[chosen], result.conf_int.reshape(-1, 2)[chosen], notes)
 
     def take(self, order: Any) -> "Forest":
         """The lines in another order."""
@@ -52,7 +54,7 @@ def coefficients(model: Any, ax: Axes | None = None, names: Sequence[str] | None
 
     To the right of zero (vermilion) a feature speaks for the second class, to the left (blue) for the first.
     Dots can be compared with each other when their features have comparable units. What `infer` returns is drawn
-    with its intervals.
+    with its intervals, and of more than two classes as well: lines are name[class].
 
     Parameters
     ----------
@@ -68,9 +70,9 @@ def coefficients(model: Any, ax: Axes | None = None, names: Sequence[str] | None
     matplotlib Axes
     """
     if isinstance(model, Inference):
-        lines, classes = Forest.of(model, int(bool(model.model.fit_intercept))), model.classes
+        lines, what = Forest.of(model, int(bool(model.model.fit_intercept))), _log_odds(model)
     else:
-        lines, classes = _estimates(model), model.classes_
+        lines, what = _estimates(model), f"change in the log-odds of class {shown(model.classes_[1])}"
     if names is not None and len(names) != lines.values.size:
         raise EvenOddsError(f"There are {lines.values.size} coefficients but {len(names)} names.")
     if names is not None:
@@ -82,13 +84,13 @@ def coefficients(model: Any, ax: Axes | None = None, names: Sequence[str] | None
     if not isinstance(model, Inference):
         ax.hlines(np.arange(lines.values.size), 0, lines.values, color="0.8", linewidth=1)
     _draw(ax, lines, 0.0)
-    what = f"\n({100 * model.level:g}% interval)" if isinstance(model, Inference) else ""
-    ax.set_xlabel(f"change in the log-odds of class {shown(classes[1])}, per unit{what}", loc="right")
+    interval = f"\n({100 * model.level:g}% interval)" if isinstance(model, Inference) else ""
+    ax.set_xlabel(f"{what}, per unit{interval}", loc="right")
     return ax
 
 
 def forest(result: Inference, ax: Axes | None = None, *, odds_ratio: bool = False, intercept: bool = False) -> Axes:
-    """Draw the coefficients with their intervals in the order of the table.
+    """Draw the coefficients with their intervals in the order of the table; of more than two classes, name[class].
 
     Coefficients that have no interval, because they are infinite or aliased, are named in words.
 
@@ -109,7 +111,7 @@ def forest(result: Inference, ax: Axes | None = None, *, odds_ratio: bool = Fals
     """
     lines = Forest.of(result, 0 if intercept else int(bool(result.model.fit_intercept)))
     lines = lines.take(np.arange(lines.values.size)[::-1])
-    what, second = f"{100 * result.level:g}% interval", shown(result.classes[1])
+    what = f"{100 * result.level:g}% interval"
     ax = new_axes(ax, height=_height(lines))
     if odds_ratio:
         with np.errstate(over="ignore"):
@@ -117,11 +119,31 @@ def forest(result: Inference, ax: Axes | None = None, *, odds_ratio: bool = Fals
         ax.set_xscale("log")
         _draw(ax, Forest(lines.names, values, ends, lines.notes), 1.0)
         _ticks_of_ratios(ax)
-        ax.set_xlabel(f"factor on the odds of class {second}, per unit\n({what})", loc="right")
+        ax.set_xlabel(f"{_odds(result)}, per unit\n({what})", loc="right")
     else:
         _draw(ax, lines, 0.0)
-        ax.set_xlabel(f"change in the log-odds of class {second}, per unit\n({what})", loc="right")
+        ax.set_xlabel(f"{_log_odds(result)}, per unit\n({what})", loc="right")
     return ax
+
+
+def _log_odds(result: Inference) -> str:
+    """What a coefficient is."""
+    if result.baseline is None:
+        return "change in the log-probability of a class beside the mean of all"
+    return f"change in the log-odds of {_against(result)}"
+
+
+def _odds(result: Inference) -> str:
+    """What the exponential of a coefficient is."""
+    if result.baseline is None:
+        return "factor on the probability of a class beside the mean of all"
+    return f"factor on the odds of {_against(result)}"
+
+
+def _against(result: Inference) -> str:
+    if len(result.listed) == 1:
+        return f"class {shown(result.listed[0])}"
+    return f"a class against {shown(result.baseline)}"
 
 
 def margins(
@@ -151,15 +173,18 @@ def margins(
     matplotlib Axes
     """
     table = columns(result.margins(X, discrete=discrete, sample_weight=sample_weight, offset=offset))
-    names = list(map(str, table["term"]))
+    terms = list(map(str, table["term"]))
+    several = len(result.classes) > 2
+    names = [f"{term}[{label}]" for term, label in zip(terms, table["class"], strict=True)] if several else terms
     ends = np.column_stack([table["lower"], table["upper"]])
-    lines = Forest(names, table["effect"], ends, [result.notes.get(name) for name in names])
-    lines = lines.take(np.arange(len(names))[::-1])
+    of_one = result.problem.keys[: len(result.names)]  # whether a column is aliased is the same in all classes
+    notes = [result.notes.get(of_one[result.names.index(term)]) for term in terms]
+    lines = Forest(names, table["effect"], ends, notes).take(np.arange(len(names))[::-1])
     ax = new_axes(ax, height=_height(lines))
     _draw(ax, lines, 0.0)
     step = "per unit, of 0/1 columns from 0 to 1" if discrete else "per unit"
     ax.set_xlabel(
-        f"average change in the probability of class {shown(result.classes[1])}\n"
+        f"average change in the probability of {'a class' if several else f'class {shown(result.classes[1])}'}\n"
         f"({step}; {100 * result.level:g}% interval)",
         loc="right",
     )

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, ndtri
 
 from ..inference import Inference
-from ..labels import encode_labels, row_numbers
+from ..labels import encode_labels, require_two, row_numbers
 from .style import BLUE, VERMILION, columns, legend, new_axes, shown
 
 Floats = NDArray[np.float64]
@@ -51,6 +51,7 @@ def influence(
     -------
     matplotlib Axes
     """
+    require_two(result.model.classes_, "This picture")
     table = columns(result.influence(X, y, sample_weight=sample_weight, offset=offset))
     leverage, residual, cook = (table[name] for name in ("leverage", "studentized", "cooks_distance"))
     rows = np.flatnonzero(np.isfinite(cook))
@@ -146,6 +147,7 @@ def residuals(
     matplotlib Axes
     """
     model = getattr(result, "model", result)
+    require_two(model.classes_, "This picture")
     p = model.predict_proba(X)[:, 1] if offset is None else _shifted(model, X, offset)
     _, codes = encode_labels(y, p.size, model.classes_)
     weight = np.ones(p.size) if sample_weight is None else row_numbers(sample_weight, "sample_weight", p.size)

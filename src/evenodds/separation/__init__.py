@@ -21,7 +21,7 @@ from ..exceptions import EvenOddsError, NonFiniteError
 from ..labels import combine_weights, encode_labels, require_two
 from ..solvers.regimes import sample_rows
 from ..table import is_frame, numeric_array
-from .classes import ClassesWatch
+from .classes import ClassesWatch, separation_of_classes
 from .recession import Recession, separation_of
 from .watch import Watch
 
@@ -156,4 +156,12 @@ def _read(X: Any) -> tuple[Any, tuple[str, ...]]:
     return array, tuple(names)
 
 
-__all__ = ["ClassesWatch", "Recession", "Separation", "Watch", "find_separation", "separation_of"]
+__all__ = [
+    "ClassesWatch",
+    "Recession",
+    "Separation",
+    "Watch",
+    "find_separation",
+    "separation_of",
+    "separation_of_classes",
+]

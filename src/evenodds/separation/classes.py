@@ -18,7 +18,7 @@ from ..exceptions import EvenOddsError
 from ..objective import Objective
 from ..softmax import Scores, SoftmaxObjective, dense_design
 from ..solvers import Status
-from .recession import separation_of
+from .recession import Recession, separation_of
 from .watch import Watch, separating_direction
 
 _TILE_ENTRIES = 1 << 20
@@ -46,7 +46,7 @@ class ClassesWatch(Watch):
     def _direction(self, pairs: "_Pairs", theta: Array) -> Array | None:
         """A linear programme is quicker on large data, but may overlook a few rows that are separated among many."""
         k = theta.size
-        coordinates = Coordinates(np.zeros(k), np.ones(k), np.arange(k), False)
+        coordinates = _as_they_are(k)
         if k > _SMALL_COEF or pairs.size > _MOST_ENTRIES:
             objective = Objective(pairs, coordinates, np.zeros(k))
             found = separating_direction(objective, theta, pairs.some_of(self.sample))
@@ -59,6 +59,18 @@ class ClassesWatch(Watch):
         self._overlap = answer.kind == "overlap"
         certain = np.where(np.isinf(answer.infinite), np.sign(answer.infinite), 0.0)
         return None if self._overlap else certain if certain.any() else answer.direction
+
+
+def separation_of_classes(objective: SoftmaxObjective, functionals: Array) -> Recession:
+    """What separates the classes, with a row for each row of the data and class other than its own.
+
+    functionals : (k, q) the coefficients that are asked about, as functions of theta
+    """
+    return separation_of(_Pairs(objective), _as_they_are(objective.n_coef), functionals)
+
+
+def _as_they_are(k: int) -> Coordinates:
+    return Coordinates(np.zeros(k), np.ones(k), np.arange(k), False)
 
 
 class _Pairs:

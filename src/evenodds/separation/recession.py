@@ -36,7 +36,8 @@ _ON = 100  # times what is rounding: how far off the boundary a row may seem tha
 class Recession:
     """What separates the classes of a home.
 
-    Coefficients are those of the raw columns: the intercept first, if there is one, then all columns (k,).
+    Coefficients are those of the raw columns: the intercept first, if there is one, then all columns (k,); or what
+    `separation_of` was asked about.
 
     kind : "overlap", "quasi-complete" or "complete"
     infinite : (k,) inf or -inf where a coefficient goes there, nan where it goes to either (and, in a cone of more than
@@ -44,6 +45,7 @@ class Recession:
     direction : (k,) a direction that is positive on the rows of `separated`, zero on the others; 0 for aliased columns
     separated : (n_rows,) the rows of the home that some direction makes positive
     rows : their numbers in what the user gave
+    null : (q, d) orthonormal, the changes of theta that are zero on all other rows
     """
 
     kind: str
@@ -51,10 +53,13 @@ class Recession:
     direction: Array
     separated: Mask
     rows: NDArray[np.intp]
+    null: Array
 
 
-def separation_of(data: Data, coordinates: Coordinates) -> Recession:
+def separation_of(data: Data, coordinates: Coordinates, functionals: Array | None = None) -> Recession:
     """What separates the classes of a home. The coordinates leave out aliased columns, as they do without a penalty.
+
+    functionals : (k, q) the coefficients that are asked about, as functions of theta
 
     Raises
     ------
@@ -68,19 +73,21 @@ def separation_of(data: Data, coordinates: Coordinates) -> Recession:
     with one_blas_thread:
         home = _Home(data, coordinates)
         face = _face(home)
-        infinite = np.zeros(int(coordinates.intercept) + data.n_columns)
+        every = functionals is None
+        asked, places = _coefficients(coordinates) if functionals is None else _all_of(functionals)
+        infinite = np.zeros(int(coordinates.intercept) + data.n_columns if every else len(asked))
         if not face.direction.any():
             nothing = np.zeros(data.n_rows, dtype=bool), np.empty(0, dtype=np.intp)
-            return Recession("overlap", infinite, infinite.copy(), *nothing)
+            return Recession("overlap", infinite, infinite.copy(), *nothing, face.null)
         separated = home.strict(face)
-        functionals, places = _coefficients(coordinates)
-        infinite[places] = _signs(home, face, functionals)
-        for group in _collinear(home) if infinite.size > home.n_coef else ():
+        infinite[places] = _signs(home, face, asked)
+        for group in _collinear(home) if every and infinite.size > home.n_coef else ():
             infinite[group] = np.nan if infinite[group].any() else 0.0
     direction = np.zeros_like(infinite)
-    direction[places] = _values(functionals, face.direction / np.abs(face.direction).max(), home.exact)
+    direction[places] = _values(asked, face.direction / np.abs(face.direction).max(), home.exact)
     rows = np.array([data.original_row(int(k)) for k in np.flatnonzero(separated)], dtype=np.intp)
-    return Recession("complete" if separated.all() else "quasi-complete", infinite, direction, separated, rows)
+    kind = "complete" if separated.all() else "quasi-complete"
+    return Recession(kind, infinite, direction, separated, rows, face.null)
 
 
 class _Home:
@@ -214,6 +221,10 @@ def _coefficients(coordinates: Coordinates) -> tuple[Array, NDArray[np.intp]]:
             far = coordinates.center[columns] / coordinates.scale[columns]
             functionals[0, 1:] = np.where(np.abs(far) > EXACT, -far, 0.0)  # a mean of 0 may come out as 1e-17
     return functionals, np.concatenate([np.zeros(first, dtype=np.intp), columns + first])
+
+
+def _all_of(functionals: Array) -> tuple[Array, NDArray[np.intp]]:
+    return functionals, np.arange(len(functionals))
 
 
 def _values(functionals: Array, direction: Array, exact: float) -> Array:
