@@ -229,6 +229,27 @@ def test_names_and_labels_cannot_move_the_cursor():
     assert "\r" not in text
 
 
+def test_names_and_labels_without_a_letter_are_seen():
+    X, y = table("a01_spector")
+    text = str(fitted(X.rename(columns={"GPA": "", "PSI": " "}), np.where(y == 1, "", "n")))
+    assert text.startswith("Logistic regression of n against ''\n")
+    assert line_of(text, "''").startswith("-2.826")
+    assert "\n' ' " in text
+
+
+@pytest.mark.parametrize("width", [44, 58, 70, 80, 90])
+def test_a_narrow_terminal_leaves_out_what_can_be_spared_and_cuts_nothing(width):
+    result = fitted(*table("a02_lbw"))
+    lines = display.text(result, width).splitlines()
+    (heading,) = (line.split() for line in lines if line.lstrip().startswith("coef "))
+    kept = {90: "coef se z p", 80: "coef se z p", 70: "coef se p", 58: "coef p", 44: "coef p"}[width]
+    assert " ".join(heading) == f"{kept} 95% lower 95% upper" + " odds ratio" * (width == 90)
+    assert width == 44 or max(map(len, lines)) <= width
+    console = Console(file=io.StringIO(), width=width)
+    console.print(result)
+    assert console.file.getvalue().split() == " ".join(lines).split()
+
+
 def test_one_hundred_columns_of_all_scales():
     random = np.random.default_rng(0)
     X = pd.DataFrame(random.normal(size=(600, 100)) * 10.0 ** random.integers(-9, 10, 100))

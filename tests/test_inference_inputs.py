@@ -6,6 +6,8 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -405,6 +407,79 @@ def test_the_names_of_clusters_do_not_matter_where_rows_drop_out():
     one = infer(model, X, y, cov="cluster", groups=groups)
     two = infer(model, X, y, cov="cluster", groups=9 - groups)
     np.testing.assert_allclose(one.se, two.se, rtol=1e-9)
+
+
+def test_a_separated_fit_counts_the_clusters_and_rows_that_are_left():
+    rare = np.arange(150) < 12
+    X, y = np.column_stack([X0[:, 0], rare]), np.where(rare, 1, Y0)
+    groups = np.where(rare, 100 + np.arange(150), np.arange(150) % 50)
+    model, _ = quiet(LogisticRegression().fit, X, y)
+    for asked in ({"cov": "cluster"}, {"cov": "HC1"}):
+        given = [asked | ({"groups": g} if "cluster" in asked.values() else {}) for g in (groups, groups[~rare])]
+        result, rest = infer(model, X, y, **given[0]), fitted(X[~rare, :1], y[~rare], **given[1])
+        np.testing.assert_allclose(result.se[:2], rest.se, rtol=1e-7)
+        assert result.n_obs == 150
+        if "groups" in given[0]:
+            assert "50 clusters; covariance times 50/49" in str(result)
+    for one, words in ((np.where(rare, 1, 0), "one cluster, which has no covariance"), (groups, "50 clusters")):
+        assert words in " ".join(str(infer(model, X, y, cov="cluster", groups=one)).split())
+    whole = np.arange(6.0)[:, None]
+    apart, _ = quiet(LogisticRegression().fit, whole, whole[:, 0] > 2)
+    assert "clusters;" not in str(infer(apart, whole, whole[:, 0] > 2, cov="cluster", groups=whole[:, 0]))
+
+
+THREE_GROUPS = np.repeat(["a", "b", "c"], 50)
+
+
+@pytest.mark.parametrize(
+    "make", [list, pd.Series, pd.Categorical, pl.Series, pa.array, lambda g: pa.chunked_array([g])]
+)
+def test_groups_of_all_kinds(make):
+    model = LogisticRegression().fit(X0, Y0)
+    known = infer(model, X0, Y0, cov="cluster", groups=THREE_GROUPS)
+    np.testing.assert_array_equal(infer(model, X0, Y0, cov="cluster", groups=make(THREE_GROUPS)).se, known.se)
+
+
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [
+        (pd.Series([1, None, 2] * 50, dtype="Int64"), "missing value, first in row 1"),
+        (pd.Series(["a", "b", None] * 50, dtype="string"), "missing value, first in row 2"),
+        (pa.array(["a", None, "b"] * 50), "missing value, first in row 1"),
+        (3, r"shape \(\), and X has 150 rows"),
+    ],
+    ids=["pandas numbers", "pandas strings", "Arrow", "one number"],
+)
+def test_groups_that_are_none(groups, words):
+    with pytest.raises(EvenOddsError, match=words):
+        fitted(X0, Y0, cov="cluster", groups=groups)
+
+
+def test_hc1_of_more_coefficients_than_rows_is_refused_in_words():
+    rng = np.random.default_rng(0)
+    result = fitted(rng.normal(size=(20, 30)), np.arange(20) % 2, model={"C": 1.0}, cov="HC1")
+    assert np.isnan(result.se).all()
+    assert "HC1 does not exist: n/(n-k) has no meaning for 20 observations and 31 coefficients" in result.remarks[-1]
+    assert not any("HC1" in remark for remark in fitted(X0, Y0, cov="HC1").remarks)
+
+
+def test_an_end_that_is_not_found_is_told():
+    """An offset gives the penalised likelihood of these rows a second peak, and higher."""
+    X = [[-1.796, -1.92, 0.631, -0.011, 1.527, 0.111, 0.603, -0.014, -1.487, -0.688]]
+    X += [[0.255, 1.81, -0.603, -0.488, 1.106, -0.472, 0.285, -0.478, -1.308, -1.574]]
+    offset = [1.922, -0.88, -0.294, 0.515, -0.062, 0.478, 2.16, -0.265, 0.297, -0.481]
+    y, weight = [1, 1, 1, 0, 1, 0, 1, 0, 0, 0], [3.0, 1, 3, 2, 2, 3, 3, 3, 1, 2]
+    result = fitted(np.transpose(X), y, weight, offset, model={"firth": True})
+    lacking = [name for name, ends in zip(result.names, result.conf_int, strict=True) if np.isnan(ends).any()]
+    assert lacking
+    assert f"not found for {', '.join(lacking)}: " in result.remarks[-1]
+    assert not any("not found" in remark for remark in fitted(X0, Y0, model={"firth": True}).remarks)
+
+
+def test_two_columns_that_take_both_names_of_the_intercept():
+    frame = pd.DataFrame(X0, columns=["(intercept)", "(constant)", "x"])
+    with pytest.raises(EvenOddsError, match=r"the name '\(constant\)': rename"):
+        fitted(frame, Y0)
 
 
 # After selection

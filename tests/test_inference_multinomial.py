@@ -440,7 +440,9 @@ def test_restrictions_without_a_baseline():
     ("text", "words"),
     [
         ("x0[d] = 0", r"no coefficient 'x0\[d\]'"),
-        ("x0[a] = 0", r"no coefficient 'x0\[a\]'.*Did you mean"),
+        ("x0[a] = 0", r"no coefficient 'x0\[a\]': a is the baseline"),
+        ("x0[b] = `x1[a]`", r"no coefficient 'x1\[a\]': a is the baseline"),
+        ("x0[B] = 0", r"no coefficient 'x0\[B\]'.*Did you mean"),
         ("x9", "no coefficient 'x9'"),
         ("x0[b] = 1, x0 = 0", "contradict"),
         ("x0[b] * x0[c]", "not linear"),
@@ -453,8 +455,13 @@ def test_restrictions_that_mean_nothing(text, words):
 
 def test_a_name_that_reads_as_another_ones_class():
     X = pd.DataFrame(X0, columns=["x", "x[b]", "w"])
-    with pytest.raises(EvenOddsError, match="rename it"):
-        fitted(X, Y0).test("x[b] = 0")
+    result = fitted(X, Y0)
+    for ask in (lambda: result.test("x[b] = 0"), lambda: result.test("`x[b]` = w"), lambda: result.profile("x[b]")):
+        with pytest.raises(EvenOddsError, match="rename it"):
+            ask()
+    assert (result.test("w = 0").df, result.test("x[c] = x[b][c]").df) == (2, 1)
+    with pytest.raises(EvenOddsError, match=r"the name 'x\[b\]\[c\]': rename"):
+        fitted(X, np.where(Y0 == "b", "b][c", Y0))
 
 
 def test_nested_models_compare():
@@ -546,6 +553,12 @@ def test_variance_inflation_is_a_ratio_of_determinants():
         rest = [j for j in slopes if j not in own]
         parts = [np.linalg.det(R[np.ix_(part, part)]) for part in (own, rest, slopes)]
         assert vif == pytest.approx(np.sqrt(parts[0] * parts[1] / parts[2]), rel=1e-9)
+
+
+def test_variance_inflation_where_no_slope_is_left():
+    with pytest.warns(UserWarning, match="constant"):
+        result = fitted(np.ones((len(Y0), 1)), Y0)
+    assert result.vif()["vif"].isna().all()
 
 
 def test_a_vanishing_ridge_is_no_ridge():
@@ -640,7 +653,7 @@ def test_empty_cells_of_a_table_are_infinite_and_the_others_exact():
             ask(X)
 
 
-@pytest.mark.parametrize("asked", [{}, {"cov": "HC3"}, {"cov": "cluster"}], ids=str)
+@pytest.mark.parametrize("asked", [{}, {"cov": "HC1"}, {"cov": "HC3"}, {"cov": "cluster"}], ids=str)
 def test_a_class_apart_leaves_the_fit_of_the_others(asked):
     rng = np.random.default_rng(5)
     X = rng.normal(size=(200, 2)) + np.array([0, 1e4])
@@ -736,6 +749,8 @@ def test_a_constant_column_beside_a_ridge_is_no_finding():
     result = fitted(X, Y0, model={"C": 0.8})
     assert np.isnan(result.z[:, 4]).all()
     assert np.isnan(result.p_value[:, 4]).all()
+    margins = result.margins(X)
+    assert_array_equal(margins[["se", "z", "p_value"]].isna().all(axis=1), margins["term"] == "x3")
     assert_allclose(result.se[:, :4], RIDGE.se, rtol=1e-9)
 
 

@@ -79,7 +79,7 @@ def plain_labels(y: Any) -> NDArray[Any]:
     labels: NDArray[Any] = y
     if y.dtype != object:
         return labels
-    missing = np.array([_is_missing(value) for value in y], dtype=bool)
+    missing = np.array([is_missing(value) for value in y], dtype=bool)
     if missing.any():
         raise _not_finite("NaN", int(missing.argmax()))
     values = y.tolist()
@@ -91,7 +91,8 @@ def plain_labels(y: Any) -> NDArray[Any]:
     return np.array(values) if values else labels
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN or another that equals nothing."""
     try:
         return value is None or bool(value != value)
     except TypeError:  # pandas.NA says neither yes nor no

@@ -1,6 +1,7 @@
 """`infer`: check what is asked, read the rows once at the fitted coefficients, and make the record."""
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..data import Data, require_finite
 from ..exceptions import EvenOddsError
-from ..labels import encode_labels
+from ..labels import encode_labels, is_missing
 from ..model import LogisticRegression
 from ..penalised import is_composite, penalty_of
 from ..softmax import log_probabilities
@@ -216,13 +217,13 @@ def _rows(
 
 def _clusters(groups: Any, n_rows: int, data: Data) -> NDArray[np.intp]:
     """Clusters numbered from 0, of the rows that have weight."""
-    if hasattr(groups, "to_numpy"):
-        groups = groups.to_numpy()
-    # A list of several kinds would become one of strings: 1 and "1" are two clusters.
-    values = groups if isinstance(groups, np.ndarray) else np.array(list(groups), dtype=object)
+    if not hasattr(groups, "__array__"):
+        # A list of several kinds would become one of strings: 1 and "1" are two clusters.
+        groups = np.array(list(groups) if isinstance(groups, Iterable) else groups, dtype=object)
+    values = np.asarray(groups)
     if values.ndim != 1 or values.shape[0] != n_rows:
         raise EvenOddsError(f"groups has shape {values.shape}, and X has {n_rows} rows: one cluster a row.")
-    missing = np.array([value is None or value != value for value in values.tolist()], dtype=bool)
+    missing = np.array([is_missing(value) for value in values.tolist()], dtype=bool)
     if missing.any():
         raise EvenOddsError(f"groups has a missing value, first in row {int(missing.argmax())} (counted from 0).")
     if data.n_rows < n_rows:

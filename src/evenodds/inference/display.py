@@ -30,7 +30,9 @@ _BACKENDS: dict[str, Any] = {
 }
 _WIDTH = 100  # of text that goes into a file or a pipe
 _LEAST_NAME = 12
-_WITHOUT_RATIOS = 6  # columns of a table
+_Z, _SE, _RATIO = 2, 1, 6  # columns of a table
+# Whether decimal points stand below each other, and which columns are left out: the first that has room is taken.
+_LAYOUTS = ((True, ()), (True, (_RATIO,)), (False, (_RATIO,)), (False, (_Z, _RATIO)), (False, (_SE, _Z, _RATIO)))
 _COVARIANCES = {
     "model": "inverse information",
     "HC0": "HC0, the plain sandwich",
@@ -232,9 +234,9 @@ def p_cell(p: float) -> str:
 
 
 def printable(value: Any) -> str:
-    """A name or label as text that cannot move the cursor."""
+    """A name or label as text that cannot move the cursor, and is seen."""
     text = str(value)
-    return text if text.isprintable() else repr(text)
+    return text if text.isprintable() and text.strip() else repr(text)
 
 
 def shortened(name: str, width: int) -> str:
@@ -270,7 +272,7 @@ def rich(result: "Inference", width: int) -> "Iterator[Text]":
     from rich.text import Text
 
     for line, style in _laid_out(sheet(result), width):
-        yield Text(line, style, no_wrap=True, overflow="ignore")
+        yield Text(line, style, overflow="fold")  # what has no room all the same is not cut off
 
 
 def _terminal_width() -> int:
@@ -316,13 +318,15 @@ def _listed(facts: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _table(page: Sheet, width: int) -> Iterator[tuple[str, str]]:
-    """The coefficients. Where there is little room, odds ratios go first, then decimal points, then names' middles."""
+    """The coefficients. Where there is little room, odds ratios go first, then names' middles and decimal points.
+
+    Of what is left, z and at last se are the next that the other columns can spare.
+    """
     need = max(cells_of(row.name) for row in page.rows if row.cells or row.note)
-    columns = _columns(page, aligned=True)
-    if need + _total(columns) > width:
-        columns = columns[:_WITHOUT_RATIOS]
-    if min(need, _LEAST_NAME) + _total(columns) > width:
-        columns = _columns(page, aligned=False)[:_WITHOUT_RATIOS]
+    for aligned, without in _LAYOUTS:
+        columns = [column for k, column in enumerate(_columns(page, aligned)) if k not in without]
+        if (min(need, _LEAST_NAME) if without else need) + _total(columns) <= width:
+            break
     room = min(need, max(width - _total(columns), _LEAST_NAME))
     body = iter(zip(*(column[1:] for column in columns), strict=True))
     if columns:

@@ -5,7 +5,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg
@@ -57,7 +57,7 @@ def chi_squared(statistic: float, df: int, hypothesis: str) -> TestResult:
 def wald(result: "Inference", restrictions: str) -> TestResult:
     """Wald's test of linear restrictions, given as text."""
     problem = result.problem
-    R, q = _parse(restrictions, problem)
+    R, q = _parse(restrictions, problem, result.baseline if problem.several else None)
     for j in np.flatnonzero(R.any(axis=0) & ~np.isfinite(result.se.ravel())):
         name = problem.keys[j]
         raise EvenOddsError(f"{name!r} has no standard error, so it cannot be tested: {result.notes.get(name, '')}.")
@@ -169,14 +169,15 @@ def _independent(R: Array, q: Array, text: str) -> tuple[Array, Array]:
     return R[kept], q[kept]
 
 
-def _parse(text: str, problem: Problem) -> tuple[Array, Array]:
-    """The R and q of R coef = q."""
+def _parse(text: str, problem: Problem, baseline: Any) -> tuple[Array, Array]:
+    """The R and q of R coef = q; the baseline, of more than two classes, for the words of an error."""
     names = problem.keys if not problem.several else (*problem.keys, *problem.names)
-    if len(set(names)) < len(names):
-        raise EvenOddsError("A column has a name that reads as that of another column in a class: rename it.")
+    tokens = _tokens(text, names, baseline)
+    for token in tokens:
+        problem.require_one_meaning(token.removeprefix("`"))
     rows: list[Array] = []
-    for equation in _split(_tokens(text, names), ","):
-        sides = [_side(tokens, text, names) for tokens in _split(equation, "=")]
+    for equation in _split(tokens, ","):
+        sides = [_side(side, text, names) for side in _split(equation, "=")]
         sides = sides if len(sides) > 1 else [*sides, np.zeros(len(names) + 1)]
         for left, right in itertools.pairwise(sides):
             rows += _of_all_classes(left - right, problem) if problem.several else [left - right]
@@ -196,7 +197,7 @@ def _of_all_classes(row: Array, problem: Problem) -> list[Array]:
     return [np.concatenate([of_classes + one, constant]) for one in every]
 
 
-def _tokens(text: str, names: Sequence[str]) -> list[str]:
+def _tokens(text: str, names: Sequence[str], baseline: Any) -> list[str]:
     """Numbers, signs and names; a name is marked by a backtick before it."""
     if not isinstance(text, str) or not text.strip():
         raise EvenOddsError(f'Restrictions are text such as "x1 = x2" or "x1 = 0, x2 = 0", got {text!r}.')
@@ -211,14 +212,19 @@ def _tokens(text: str, names: Sequence[str]) -> list[str]:
             raise EvenOddsError(f"The restriction {text!r} cannot be read from {text[at:].strip()!r} on.")
         quoted, name, value, sign, other = match.groups()
         if other is not None or (quoted is not None and quoted not in names):
-            raise _unknown(str(other if quoted is None else quoted), names)
+            raise _unknown(str(other if quoted is None else quoted), names, baseline)
         name = name if quoted is None else quoted
         tokens.append(str(value or sign) if name is None else f"`{name}")
         at = match.end()
     return tokens
 
 
-def _unknown(name: str, names: Sequence[str]) -> EvenOddsError:
+def _unknown(name: str, names: Sequence[str], baseline: Any) -> EvenOddsError:
+    if baseline is not None and name.endswith(f"[{baseline}]"):
+        return EvenOddsError(
+            f"There is no coefficient {name!r}: {baseline} is the baseline, which the coefficients of the others are "
+            "against, so that its own are 0."
+        )
     close = difflib.get_close_matches(name, names, n=1)
     hint = (
         f" Did you mean {close[0]!r}?"

@@ -87,7 +87,7 @@ def variance_inflation(result: "Inference") -> dict[str, Any]:
     rows = problem.to_raw.reshape(len(result.listed), k, -1)[:, known]
     rows = rows if result.baseline is not None else rows[1:] - rows[:1]
     m = len(rows)
-    rows = rows.transpose(1, 0, 2).reshape(known.size * m, -1)  # the classes of a column side by side
+    rows = rows.transpose(1, 0, 2).reshape(known.size * m, rows.shape[2])  # the classes of a column side by side
     V = rows @ result.inverse.full @ rows.T
     size = np.sqrt(np.diag(V))
     R = V / np.outer(size, size)

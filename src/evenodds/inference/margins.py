@@ -122,7 +122,8 @@ def _table(result: "Inference", effect: Array, jacobian: Array) -> dict[str, Any
     names, classes = result.names[first:], result.classes
     jacobian = jacobian.reshape(*effect.shape, -1)
     se = np.sqrt(np.einsum("cjt,tu,cju->cj", jacobian, result.theta_covariance, jacobian, optimize=True))
-    se[:, ~np.isfinite(result.se.reshape(-1, len(result.names))[0, first:])] = np.nan
+    known = result.se.reshape(-1, len(result.names))[0, first:]
+    se[:, ~(np.isfinite(known) & (known > 0))] = np.nan  # 0: a constant column beside a ridge
     if len(classes) == 2:
         effect, se, labels = effect[1], se[1], {"term": list(names)}
     else:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..coordinates import Coordinates, choose_coordinates
 from ..data import Array, Data
+from ..exceptions import EvenOddsError
 from ..firth import FirthObjective
 from ..model import LogisticRegression
 from ..objective import Objective
@@ -94,6 +95,11 @@ class Problem:
         """The same problem at other coefficients."""
         return replace(self, theta=theta)
 
+    def require_one_meaning(self, name: str) -> None:
+        """An error where a name is that of a column, and of another column in a class."""
+        if self.several and name in self.names and name in self.keys:
+            raise EvenOddsError(f"{name!r} is a column, and reads as that of another column in a class: rename it.")
+
     def row_of(self, name: str) -> Array:
         """The row of `to_raw` of a coefficient."""
         return np.asarray(self.to_raw[self.keys.index(name)])
@@ -123,7 +129,12 @@ def pose(model: LogisticRegression, data: Data, strength: float) -> Problem:
     else:
         objective = SoftmaxObjective(data, coordinates, ridge, baseline=not ridge.any())
     theta = objective.from_coef(model.intercept_, model.coef_)
-    return posed(objective, theta, names_of(model), tuple(model.classes_.tolist()))
+    problem = posed(objective, theta, names_of(model), tuple(model.classes_.tolist()))
+    keys = problem.keys
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise EvenOddsError(f"Two coefficients would have the name {twice!r}: rename a column or a class.")
+    return problem
 
 
 def posed(objective: Objective | SoftmaxObjective, theta: Array, names: tuple[str, ...], classes: Any) -> Problem:

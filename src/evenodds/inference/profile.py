@@ -194,6 +194,7 @@ def intervals(result: "Inference", terms: Sequence[str] | None) -> dict[str, Any
 
 def places_of(problem: Problem, name: str) -> list[int]:
     """The numbers of the coefficients that a name stands for: name[class], or the name in all classes."""
+    problem.require_one_meaning(name)
     k = len(problem.names)
     if name in problem.keys:
         return [problem.keys.index(name)]

@@ -1,7 +1,7 @@
 """From an estimate and its covariance to the record: standard errors, tests, intervals and the fit as a whole."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,11 +54,10 @@ def record(
     where, told = (problem, evidence) if limit is None else (limit.problem, limit.evidence)
     infinite = np.zeros(len(problem.keys)) if limit is None else limit.infinite
     inverse = Inverse(_curvature(where, told))
-    by = Weighting(asked.weights, _n_obs(problem, asked))
-    clusters = asked.clusters
-    if limit is not None and clusters is not None:
-        clusters = np.unique(clusters[limit.rows], return_inverse=True)[1]
-    V = covariance(where, told, inverse, asked.cov, clusters, by)
+    by = Weighting(asked.weights, _n_obs(where, asked))
+    if limit is not None and asked.clusters is not None:
+        asked = replace(asked, clusters=np.unique(asked.clusters[limit.rows], return_inverse=True)[1])
+    V = covariance(where, told, inverse, asked.cov, asked.clusters, by)
     coef = np.where(infinite == 0, _coef(model, problem) if limit is None else where.coef, infinite)
     raw, notes = _raw_covariance(where, V, infinite)
     table = wald_table(coef, np.sqrt(np.diag(raw)), asked.level)
@@ -84,7 +83,7 @@ def record(
         cov=asked.cov,
         weights=asked.weights,
         classes=tuple(model.classes_.tolist()),
-        n_obs=by.n,
+        n_obs=_n_obs(problem, asked),
         listed=problem.listed,
         n_coef=problem.n_coef,
         log_likelihood=told.log_likelihood,
@@ -94,7 +93,7 @@ def record(
         likelihood_ratio=ratio,
         certificate=certify(problem, evidence, inverse, table.se) if limit is None and not problem.firth else None,
         notes=notes,
-        remarks=_remarks(model, problem, asked, limit),
+        remarks=(*_remarks(model, problem, asked, limit), *_ends_not_found(problem, table)),
         model=copy.copy(model),  # another fit of it does not change the record
         problem=where,
         whole=problem,
@@ -259,6 +258,12 @@ def _remarks(model: LogisticRegression, problem: Problem, asked: Asked, limit: L
         found.append(
             'Some weights are not whole numbers, but count as numbers of rows. Is it weights="sampling" or "precision"?'
         )
+    where = problem if limit is None else limit.problem
+    if asked.cov == "HC1" and 0 < _n_obs(where, asked) <= where.n_coef:
+        found.append(
+            f"HC1 does not exist: n/(n-k) has no meaning for {_n_obs(where, asked):.10g} observations and "
+            f"{where.n_coef} coefficients."
+        )
     if asked.cov != "model" and asked.weights != "sampling" and not problem.penalised:
         found.append("Likelihood-ratio tests, AIC and BIC hold if the model does, whatever the covariance.")
     if asked.weights == "sampling":
@@ -266,11 +271,23 @@ def _remarks(model: LogisticRegression, problem: Problem, asked: Asked, limit: L
             "Sampling weights: log-likelihoods are pseudo-likelihoods, so that likelihood-ratio tests, AIC and BIC do "
             "not exist."
         )
-    if asked.clusters is not None:
-        count = int(asked.clusters.max()) + 1
-        few = ", too few to trust the normal distribution" if count < _FEW_CLUSTERS else ""
-        found.append(f"{count} clusters{few}; covariance times {count}/{count - 1}.")
+    if asked.clusters is not None and asked.clusters.size:
+        found.append(_of_clusters(int(asked.clusters.max()) + 1))
     return tuple(found)
+
+
+def _ends_not_found(problem: Problem, table: Table) -> list[str]:
+    missing = np.isfinite(table.se) & np.isnan(table.conf_int).any(axis=1)
+    names = ", ".join(key for key, lacks in zip(problem.keys, missing, strict=True) if lacks)
+    why = "the penalised likelihood hardly falls, or has another peak, as it may with an offset"
+    return [f"An end of the interval was not found for {names}: {why}."] if names else []
+
+
+def _of_clusters(count: int) -> str:
+    if count == 1:
+        return "The rows that are not predicted with certainty are of one cluster, which has no covariance."
+    few = ", too few to trust the normal distribution" if count < _FEW_CLUSTERS else ""
+    return f"{count} clusters{few}; covariance times {count}/{count - 1}."
 
 
 def _of_classes(model: LogisticRegression, problem: Problem) -> list[str]:
