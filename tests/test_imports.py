@@ -18,7 +18,7 @@ LAYERS = {
     "compiled": {"data", "kernels"},
     "coordinates": {"compiled", "data", "exceptions"},
     "objective": {"compiled", "coordinates", "data", "exceptions", "kernels"},
-    "softmax": {"compiled", "coordinates", "data", "exceptions"},
+    "softmax": {"compiled", "coordinates", "data", "exceptions", "kernels"},
     "solvers": {"compiled", "coordinates", "data", "exceptions", "kernels", "objective", "softmax"},
     "labels": {"data", "exceptions"},
     "per_column": {"data", "exceptions"},
@@ -30,7 +30,7 @@ LAYERS = {
     },
     "firth": {"compiled", "coordinates", "data", "exceptions", "objective", "solvers"},
     "parameters": {"exceptions", "per_column", "solvers"},
-    "penalised": {"coordinates", "data", "objective", "per_column", "solvers"},
+    "penalised": {"coordinates", "data", "objective", "per_column", "softmax", "solvers"},
     "progress": {"data", "solvers"},
     "model": {
         *("advice", "coordinates", "data", "exceptions", "firth", "labels", "objective", "parameters", "penalised"),
@@ -38,10 +38,13 @@ LAYERS = {
     },
     "inference": {
         *("coordinates", "data", "exceptions", "firth", "labels", "model"),
-        *("objective", "penalised", "separation", "solvers", "table"),
+        *("objective", "penalised", "separation", "softmax", "solvers", "table"),
     },
     "path": {"coordinates", "data", "exceptions", "labels", "objective", "per_column", "solvers", "table"},
-    "cross_validation": {"data", "exceptions", "labels", "model", "objective", "path", "per_column"},
+    "cross_validation": {
+        *("compiled", "data", "exceptions", "labels", "model", "objective"),
+        *("path", "per_column", "softmax"),
+    },
     "export": {"exceptions", "model", "parameters", "solvers"},
     "__init__": {"cross_validation", "exceptions", "export", "inference", "model", "path", "separation", "solvers"},
 }
@@ -106,7 +109,14 @@ LOADED = f"; import sys; print(*[name for name in {HEAVY} if name in sys.modules
 SMALL = "; evenodds.LogisticRegression(C=1).fit([[0.], [1.], [2.], [3.]], [0, 1, 0, 1])"
 
 
-@pytest.mark.parametrize("code", ["import evenodds", "import evenodds" + SMALL], ids=["import", "a small fit"])
+SHORT = "; evenodds.path([[0.], [1.], [2.], [3.]], [0, 1, 0, 1], Cs=range(1, 11))"
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import evenodds", "import evenodds" + SMALL, "import evenodds" + SHORT],
+    ids=["import", "a small fit", "a short path"],
+)
 def test_what_scikit_learn_does_not_load_is_not_loaded(code):
     theirs = set(run("import sklearn.linear_model" + LOADED).split())
     assert set(run(code + LOADED).split()) <= theirs

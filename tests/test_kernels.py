@@ -416,7 +416,7 @@ def test_the_softmax_of_a_block_is_that_of_plain_numpy(order, dtype, m, classes,
     by_intercept, by_coef = np.zeros(free), np.zeros((free, p))
     flat, ld = (X.ravel(), p) if order == "C" else (X.T.ravel(), m)
     flat.flags.writeable = False
-    loss = kernels.softmax_rows(
+    loss, odds = kernels.softmax_rows(
         flat,
         ld,
         order == "C",
@@ -433,6 +433,8 @@ def test_the_softmax_of_a_block_is_that_of_plain_numpy(order, dtype, m, classes,
     )
     accuracy = 1e-13 if dtype == np.float64 else 2e-6
     assert loss == pytest.approx(expected_loss, rel=accuracy)
+    p_own = softmax(Z, axis=1)[np.arange(m), y]
+    assert odds == pytest.approx(s @ ((1 - p_own) / p_own), rel=20 * accuracy)
     assert_allclose(by_intercept, R[:, baseline:].sum(axis=0), rtol=0, atol=accuracy * m)
     assert_allclose(by_coef, R[:, baseline:].T @ (X - center), rtol=0, atol=10 * accuracy * m)
 
@@ -444,13 +446,14 @@ def test_a_score_that_is_not_finite_shows_in_the_softmax(bad):
         Z[0, column] = bad
         if bad == -np.inf:  # a class that is impossible: no loss if it is another's row
             Z[0, column] = -1e300
-            loss = kernels.softmax_residuals(Z, np.array([(column + 1) % 3], np.uint8), None, False)
+            loss, odds = kernels.softmax_residuals(Z, np.array([(column + 1) % 3], np.uint8), None, False)
+            assert odds == 1.0
             assert loss == pytest.approx(np.log(2))
         else:
-            assert not np.isfinite(kernels.softmax_residuals(Z, np.array([0], np.uint8), None, False))
+            assert not np.isfinite(kernels.softmax_residuals(Z, np.array([0], np.uint8), None, False)[0])
 
 
 def test_scores_far_apart_do_not_overflow_the_softmax():
     Z = np.array([[1e6, 0.0, -1e6]])
-    assert kernels.softmax_residuals(Z, np.array([2], np.uint8), None, False) == 2e6
+    assert kernels.softmax_residuals(Z, np.array([2], np.uint8), None, False)[0] == 2e6
     assert_allclose(Z, [[1.0, 0.0, -1.0]], rtol=0, atol=1e-300)

@@ -94,6 +94,45 @@ def test_every_fit_is_optimal(n, p, form, a):
     assert J(14) < null
 
 
+@pytest.mark.parametrize("form", [np.ascontiguousarray, np.asfortranarray, np.float32])
+def test_wide_data_are_read_a_few_times(form):
+    X, y = rows_of(500, 2200)
+    X = form(X.astype(np.float32).astype(float))
+    found = path(X, y, n_C=40, min_ratio=0.1, tol=1e-8)
+    assert len(found.Cs) == 40
+    assert conditions(found, X.astype(float), y) < 1e-4
+    assert found.gaps.max() <= 1e-8
+    assert found.passes <= 10
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_wide_data_with_weights_offsets_factors_and_bounds(intercept):
+    n, p = 500, 2200
+    X, y = rows_of(n, p, 1)
+    X[:, 5] += 1000 if intercept else 0
+    rng = np.random.default_rng(0)
+    weight, offset = rng.integers(1, 4, n) / 2, rng.standard_normal(n)
+    factor = np.where(np.arange(p) == 1, 0.0, 1.0 + np.arange(p) % 2)
+    lower, upper = np.full(p, -0.2), np.where(np.arange(p) % 2, np.inf, 0.1)
+    given = {"weight": weight, "offset": offset, "factor": factor, "lower": lower, "upper": upper}
+    for a in (1.0, 0.5):
+        found = path(
+            *(X, y, a),
+            Cs=np.geomspace(0.01, 0.06, 8),
+            fit_intercept=intercept,
+            sample_weight=weight,
+            offset=offset,
+            penalty_factor=factor,
+            lower=lower,
+            upper=upper,
+            tol=1e-10,
+        )
+        assert found.gaps.max() <= 1e-10
+        assert conditions(found, X, y, intercept=intercept, **given) < 1e-4
+        assert ((found.coefs >= lower) & (found.coefs <= upper)).all()
+        assert 10 < np.count_nonzero(found.coefs[-1]) < 600
+
+
 @pytest.mark.parametrize(("intercept", "factor"), [(True, 1.0), (False, 1.0), (True, 0.0)])
 def test_sparse_columns_are_read_one_by_one(intercept, factor, monkeypatch):
     monkeypatch.setattr(elastic_net, "_MOST_DENSE", 0)
@@ -254,8 +293,6 @@ def test_bad_data():
     wide[0][3, 5] = np.inf
     with pytest.raises(EvenOddsError, match="column 5, row 3"):
         path(*wide)
-    with pytest.raises(EvenOddsError, match="two classes"):
-        path(X, np.arange(50) % 3)
     with pytest.raises(EvenOddsError, match="one class only"):
         path(X, np.zeros(50))
 
@@ -265,3 +302,108 @@ def test_progress_goes_to_stderr(capsys):
     captured = capsys.readouterr()
     assert not captured.out
     assert "3 fits" in captured.err
+
+
+# Paths of 50 fits and more are compiled; the same values of C in two halves are not.
+MANY = 52
+
+
+def halves(X, y, a, Cs, **kwargs):
+    """Coefficients, intercepts and deviance ratios of the path in plain NumPy."""
+    parts = [path(X, y, a, Cs=Cs[k::2], **kwargs) for k in (0, 1)]
+    order = np.argsort(np.concatenate([part.Cs for part in parts]))
+    return [
+        np.concatenate([getattr(part, name) for part in parts])[order]
+        for name in ("coefs", "intercepts", "deviance_ratio")
+    ]
+
+
+def constant(X):
+    return np.column_stack([X, np.full(len(X), 3.0)])
+
+
+LONG = {
+    "plain": (200, 8, {}),
+    "float32": (200, 8, {"form": np.float32}),
+    "F": (200, 8, {"form": np.asfortranarray}),
+    "csr": (200, 8, {"form": lambda X: sp.csr_array(np.where(np.abs(X) < 0.7, 0.0, X))}),
+    "one column": (40, 1, {}),
+    "more columns than rows": (25, 40, {}),
+    "a constant column": (100, 5, {"form": constant}),
+    "no intercept": (200, 8, {"fit_intercept": False}),
+    "standardize": (200, 8, {"standardize": True, "form": lambda X: X * 10.0 ** np.arange(-3, 5)}),
+    "weights and an offset": (
+        *(150, 6),
+        {"sample_weight": np.arange(150) % 4 / 2, "offset": np.linspace(-2, 2, 150)},
+    ),
+    "factors and bounds": (
+        *(150, 6),
+        {"penalty_factor": [0, 1, 2, 0, 1, 1], "lower": -0.3, "upper": [0.1, np.inf, 0.2, 0.1, np.inf, 0.0]},
+    ),
+    "separated": (60, 4, {"labels": lambda X: (X[:, 0] + X[:, 1] > 0).astype(int)}),
+}
+
+
+@pytest.mark.parametrize("case", LONG)
+@pytest.mark.parametrize("a", [1.0, 0.4, 0.0])
+def test_a_long_path_is_that_of_plain_numpy(case, a):
+    n, p, kwargs = LONG[case]
+    kwargs = dict(kwargs)
+    X, y = rows_of(n, p)
+    y = kwargs.pop("labels", lambda X: y)(X)
+    given = kwargs.pop("form", np.asarray)(X)
+    first = path(given, y, a, n_C=2, **kwargs).Cs[0]
+    Cs = first * np.geomspace(1.0, 300.0, MANY)
+    found = path(given, y, a, Cs=Cs, tol=1e-11, **kwargs)
+    coefs, intercepts, ratios = halves(given, y, a, Cs, tol=1e-11, **kwargs)
+    assert len(found.Cs) == MANY
+    assert found.gaps.max() <= 1e-11
+    scale = 1 + np.abs(coefs).max()
+    np.testing.assert_allclose(found.coefs, coefs, atol=2e-4 * scale)
+    np.testing.assert_allclose(found.intercepts, intercepts, atol=2e-4 * scale)
+    np.testing.assert_allclose(found.deviance_ratio, ratios, atol=1e-5)  # the loss is not least, J is
+    if a == 1:
+        assert ((found.coefs != 0) == (coefs != 0)).mean() > 0.99  # but for what enters at one of the C
+
+
+@pytest.mark.parametrize("a", [1.0, 0.4, 0.0])
+def test_a_long_path_meets_the_conditions_of_optimality(a):
+    X, y = rows_of(300, 12)
+    weight, offset = np.arange(300) % 3 + 0.5, np.linspace(-1, 1, 300)
+    factor, lower = np.where(np.arange(12) == 1, 0.0, 1.0), np.where(np.arange(12) % 2, -0.2, -np.inf)
+    kwargs = {"factor": factor, "lower": lower, "weight": weight, "offset": offset}
+    Cs = np.geomspace(0.003, 3, MANY)
+    found = path(*(X, y, a), Cs=Cs, tol=1e-12, sample_weight=weight, offset=offset, penalty_factor=factor, lower=lower)
+    assert conditions(found, X, y, **kwargs) < 1e-4
+    assert (found.coefs >= lower).all()
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6), st.sampled_from([1.0, 0.5, 0.0]), st.booleans(), st.booleans())
+def test_no_gap_of_a_long_path_is_too_small(seed, a, intercept, bounded):
+    """J of a rough path is above the optimum by its gap at the most (of the intercept, to second order)."""
+    X, y = rows_of(60, 5, seed)
+    kwargs = {"fit_intercept": intercept, "lower": -0.1 if bounded else None, "upper": 2.0 if bounded else None}
+    Cs = np.geomspace(0.01, 10, MANY)
+    rough = path(X, y, a, Cs=Cs, tol=0.1, **kwargs)
+    sharp = path(X, y, a, Cs=Cs, tol=1e-13, **kwargs)
+
+    def J(p):
+        z = X @ p.coefs.T + p.intercepts
+        omega = (1 - a) / 2 * np.square(p.coefs).sum(axis=1) + a * np.abs(p.coefs).sum(axis=1)
+        return np.mean(np.logaddexp(0, z) - y[:, None] * z, axis=0) + omega / (Cs * len(y))
+
+    excess = J(rough) - J(sharp)
+    assert (excess <= 1.01 * rough.gaps + 1e-13).all()
+    assert (excess >= -1e-12).all()
+
+
+def test_a_long_path_ends_when_all_is_explained():
+    X, y = rows_of(60, 4)
+    y = (X[:, 0] + X[:, 1] > 0).astype(int)
+    p = path(X, y, n_C=80, min_ratio=1e-6)
+    assert 5 < len(p.Cs) < 80
+    assert p.deviance_ratio[-1] > 0.999
+    assert (p.deviance_ratio[:-1] <= 0.999).all()
+    short = path(X, y, Cs=p.Cs[-3:])
+    np.testing.assert_allclose(p.coefs[-3:], short.coefs, rtol=1e-2)

@@ -360,14 +360,15 @@ def test_the_check_of_all_columns_finds_what_the_bounds_leave():
     D = np.column_stack([np.ones(50), coordinates.design(sample)])
     rng = np.random.default_rng(0)
     base = rng.standard_normal(50)
-    for size in (1.0, 1e-3, 1e-1):
+    limit, skip = np.full(301, 15.0), np.arange(301) % 7 == 0
+    for size in (1.0, 1e-3, 1e-6):
         r = base + size * rng.standard_normal(50)
         exact = D.T @ r
-        guess, off = columns.estimates(r)
-        assert (np.abs(exact - guess) <= off + 1e-9).all()
-        numbers, products = columns.beyond(r, np.full(301, 10.0))
-        assert set(np.flatnonzero(np.abs(exact) > 10)) <= set(numbers)
+        numbers, products = columns.beyond(r, limit, skip, lambda: base)
+        np.testing.assert_array_equal(numbers, np.flatnonzero((np.abs(exact) > 15) & ~skip))
         np.testing.assert_allclose(products, exact[numbers], atol=1e-10)
+    assert columns.full == 1  # all else is known from r and what was to come
+    np.testing.assert_array_equal(columns.likely(r, limit, skip), numbers)
 
 
 # --- what is given

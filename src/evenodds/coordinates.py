@@ -65,6 +65,12 @@ class Coordinates:
         intercept, coef = self.split(theta)
         return intercept - float(coef @ self.center), coef
 
+    def to_coefs(self, thetas: Array) -> tuple[Array, Array]:
+        """The same for each row of `thetas`: (m,) and (m, p)."""
+        coefs = np.zeros((len(thetas), self.center.size))
+        coefs[:, self.columns] = thetas[:, int(self.intercept) :] / self.scale[self.columns]
+        return (thetas[:, 0] if self.intercept else 0.0) - coefs @ self.center, coefs
+
     def from_coef(self, intercept: float, coef: Array) -> Array:
         """Theta for an intercept and coefficients of the raw columns."""
         return self.join(intercept + float(coef @ self.center), coef)

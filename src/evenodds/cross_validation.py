@@ -10,19 +10,23 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_expit
 from sklearn.metrics import get_scorer, get_scorer_names, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, check_cv
 
+from .compiled import COMPILED_ENTRIES
 from .data import Array
+from .data.memory import count_threads, one_blas_thread
 from .exceptions import EvenOddsError
-from .labels import combine_weights, encode_labels, require_two, row_numbers
+from .labels import combine_weights, encode_labels, row_numbers, row_offsets
 from .model import LogisticRegression
 from .objective import linear_scores
 from .path import Path, path
 from .per_column import bounds, penalty_factors
+from .softmax import log_probabilities
 
 _QUICK = ("neg_log_loss", "accuracy", "roc_auc")
 _FITTED = (
@@ -32,7 +36,7 @@ _FITTED = (
 
 
 class LogisticRegressionCV(LogisticRegression):
-    """Logistic regression of two classes whose penalty is chosen by cross-validation.
+    """Logistic regression whose penalty is chosen by cross-validation.
 
     Parameters
     ----------
@@ -47,11 +51,12 @@ class LogisticRegressionCV(LogisticRegression):
         standard error (over the folds) of the best: fewer columns for a score that cannot be told from the best.
     scoring : str, callable or None, default=None
         None is "neg_log_loss", the mean log loss of the rows left out (half their mean deviance) with its sign
-        turned; any scorer of scikit-learn, larger is better.
+        turned; any scorer of scikit-learn, larger is better ("roc_auc" is of two classes, "roc_auc_ovr" of more).
     min_ratio : float, default=1e-3
         The last strength of the penalty of the grid over the first.
     fit_intercept, standardize, class_weight, penalty_factor, lower, upper, tol, max_iter, n_jobs, random_state, verbose
-        As for `LogisticRegression`. `n_jobs` is the number of folds at a time.
+        As for `LogisticRegression`. `n_jobs` is the number of folds at a time; None is all cores for small data, and
+        one fold after another, each with all cores, for large.
 
     Attributes
     ----------
@@ -160,9 +165,10 @@ class LogisticRegressionCV(LogisticRegression):
         folds = self._folds(rows, groups)
         whole = [self._path(X, y, ratio, self.Cs, sample_weight, offset) for ratio in ratios]
         jobs = [(a, k) for a in range(len(ratios)) for k in range(len(folds))]
-        parts = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._score_fold)(rows, folds[k], ratios[a], whole[a].Cs) for a, k in jobs
-        )
+        with one_blas_thread:
+            parts = Parallel(n_jobs=self._folds_at_once(rows), prefer="threads")(
+                delayed(self._score_fold)(rows, folds[k], ratios[a], whole[a].Cs) for a, k in jobs
+            )
         m = max(one.Cs.size for one in whole)
         self.Cs_, self.scores_ = np.full((len(ratios), m), np.nan), np.full((len(ratios), m, len(folds)), np.nan)
         for a, one in enumerate(whole):
@@ -200,7 +206,8 @@ class LogisticRegressionCV(LogisticRegression):
     def _rows(self, final: LogisticRegression, X: Any, y: Any, weight: Any, offset: Any) -> "_Rows":
         """All that is given, checked and as arrays, which folds take rows of."""
         final._read(X, y, weight, offset)
-        require_two(final.classes_, type(self).__name__)
+        if final.classes_.size > 2 and self.scoring == "roc_auc":
+            raise EvenOddsError('scoring="roc_auc" is for two classes: take "roc_auc_ovr", the mean over classes.')
         array = final._array(X, reset=False)
         n, p = array.shape
         names = getattr(final, "feature_names_in_", None)
@@ -208,29 +215,38 @@ class LogisticRegressionCV(LogisticRegression):
             array,
             encode_labels(y, n, final.classes_)[1],
             None if weight is None else row_numbers(weight, "sample_weight", n),
-            None if offset is None else row_numbers(offset, "offset", n),
+            None if offset is None else row_offsets(offset, n, final.classes_.size),
             final.classes_,
             penalty_factors(self.penalty_factor, p, names),
             *bounds(self.lower, self.upper, p, names),
         )
 
     def _folds(self, rows: "_Rows", groups: Any) -> list[tuple[Any, Any]]:
-        """Train and test rows of each fold, both with both classes to learn from."""
-        codes = rows.codes
-        fewest = int(np.bincount(codes, minlength=2).min())
+        """Train and test rows of each fold, each with all classes to learn from."""
+        codes, n_classes = rows.codes, rows.classes.size
+        counts = np.bincount(codes, minlength=n_classes)
+        fewest = int(counts.min())
         try:
             splitter = check_cv(self.cv, codes, classifier=True)
             if isinstance(splitter, StratifiedKFold) and splitter.n_splits > fewest:
-                raise ValueError(f"{splitter.n_splits} folds, and the rarer class has {fewest} rows")
+                rare = rows.classes[counts.argmin()].item()
+                raise ValueError(f"{splitter.n_splits} folds, and the rarest class, {rare!r}, has {fewest} of the rows")
             folds = list(splitter.split(rows.X, codes, groups))
         except (ValueError, TypeError) as error:
             raise EvenOddsError(f"cv does not fit the data: {error}.") from None
         if len(folds) < 2:
             raise EvenOddsError("cv has to have two folds or more.")
         for number, (train, _) in enumerate(folds, 1):
-            if np.unique(codes[train]).size < 2:
-                raise EvenOddsError(f"The training rows of fold {number} hold one class only: use stratified folds.")
+            missing = np.setdiff1d(np.arange(n_classes), codes[train])
+            if missing.size:
+                lost = rows.classes[missing[0]].item()
+                raise EvenOddsError(f"The training rows of fold {number} lack class {lost!r}: use stratified folds.")
         return folds
+
+    def _folds_at_once(self, rows: "_Rows") -> int | None:
+        """Of large data one fold has all cores to itself, as each fold is a copy of most rows."""
+        entries = rows.X.nnz if sp.issparse(rows.X) else rows.X.size
+        return count_threads(self.n_jobs) if entries < COMPILED_ENTRIES else self.n_jobs
 
     def _path(self, X: Any, y: Any, ratio: float, Cs: Any, weight: Any, offset: Any, **other: Any) -> Path:
         is_count = isinstance(Cs, int | np.integer) and not isinstance(Cs, bool)
@@ -278,6 +294,8 @@ class _Rows:
 
 def _score(scoring: Any, fits: Path, test: _Rows) -> Array:
     """The score of each fit of a path on some rows, larger is better; NaN where it does not exist."""
+    if test.classes.size > 2:
+        return _score_classes(scoring, fits, test)
     Z = linear_scores(test.X, fits.intercepts, fits.coefs.T)
     Z += 0.0 if test.offset is None else test.offset[:, None]
     weight = np.ones(len(Z)) if test.weight is None else test.weight
@@ -292,6 +310,25 @@ def _score(scoring: Any, fits: Path, test: _Rows) -> Array:
     return _by_scorer(scoring, fits, test)
 
 
+def _score_classes(scoring: Any, fits: Path, test: _Rows) -> Array:
+    """The same for more than two classes."""
+    lacks = np.unique(test.codes).size < test.classes.size
+    if lacks and isinstance(scoring, str) and scoring.startswith("roc_auc"):
+        return np.full(fits.Cs.size, np.nan)
+    if scoring not in (None, "neg_log_loss", "accuracy"):
+        return _by_scorer(scoring, fits, test)
+    scores = []
+    for intercept, coef in zip(fits.intercepts, fits.coefs, strict=True):
+        Z = linear_scores(test.X, intercept, coef.T)
+        Z += 0.0 if test.offset is None else test.offset
+        if scoring == "accuracy":
+            values = Z.argmax(axis=1) == test.codes
+        else:
+            values = log_probabilities(Z)[np.arange(len(Z)), test.codes]
+        scores.append(float(np.average(values, weights=test.weight)))
+    return np.array(scores)
+
+
 def _by_scorer(scoring: Any, fits: Path, test: _Rows) -> Array:
     """By one of scikit-learn's scorers, or a function (model, X, y) -> number. They do not know offsets."""
     scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
@@ -300,8 +337,8 @@ def _by_scorer(scoring: Any, fits: Path, test: _Rows) -> Array:
     scores = []
     for intercept, coef in zip(fits.intercepts, fits.coefs, strict=True):
         model = LogisticRegression()
-        model.classes_, model.n_features_in_ = test.classes, coef.size
-        model.coef_, model.intercept_ = coef[None, :], np.array([intercept])
+        model.classes_, model.n_features_in_ = test.classes, coef.shape[-1]
+        model.coef_, model.intercept_ = np.atleast_2d(coef), np.atleast_1d(intercept)
         scores.append(float(scorer(model, test.X, labels, **weight)))
     return np.array(scores)
 
@@ -314,7 +351,7 @@ def _choose(scores: Array, rule: str) -> tuple[int, int]:
         error = np.nanstd(scores, axis=2, ddof=1) / np.sqrt((~np.isnan(scores)).sum(axis=2))
     if np.isnan(mean).all():
         raise EvenOddsError(
-            "No score exists in any fold: for AUC, each fold needs both classes among the rows left out."
+            "No score exists in any fold: for AUC, each fold needs all classes among the rows left out."
         )
     a, c = divmod(int(np.nanargmax(mean)), mean.shape[1])
     return a, int(np.argmax(mean[a] >= mean[a, c] - error[a, c])) if rule == "1se" else c

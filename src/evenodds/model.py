@@ -32,7 +32,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
     Minimises the mean log loss plus ``||w||^2 / (2 C S)``, S the total weight of the rows; the
     intercept is never penalised. The default is maximum likelihood, without a penalty. More than two classes are
     fitted together, by the softmax of one score each (multinomial). Without a penalty the first class is
-    their baseline, whose coefficients are 0; with one all classes have coefficients, which sum to 0.
+    their baseline, whose coefficients are 0; with one all classes have coefficients, of a ridge with the sum 0.
 
     Parameters
     ----------
@@ -40,7 +40,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         Inverse strength of the penalty, as in scikit-learn; ``inf`` is no penalty.
     l1_ratio : float, default=0.0
         0 is a ridge, 1 a lasso, which holds most coefficients at exactly 0, between them is the elastic net:
-        the penalty is ``1/(C S) sum_j f_j [(1 - l1_ratio)/2 w_j^2 + l1_ratio |w_j|]``. Of two classes.
+        the penalty is ``1/(C S) sum_j f_j [(1 - l1_ratio)/2 w_j^2 + l1_ratio |w_j|]``. Of more than two classes it
+        is the sum over all of them. A lasso leaves open one number a column, which may be added to the coefficients
+        of all classes: their median is made 0 (if classes are even in number, the middle two add up to 0).
     fit_intercept : bool, default=True
         Whether the scores have an intercept.
     standardize : bool, default=False
@@ -58,7 +60,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
     penalty_factor : array-like of shape (n_features,), dict by name or None, default=None
         The factors f_j, 0 or more and never rescaled; 0 leaves a column without penalty.
     lower, upper : array-like of shape (n_features,), float, dict by name or None, default=None
-        Bounds of the coefficients, for example ``lower=0`` for coefficients that cannot be negative.
+        Bounds of the coefficients, for example ``lower=0`` for coefficients that cannot be negative. Of more than two
+        classes they are those of a column for every class.
     solver : {"auto", "newton", "quasi-newton", "sgd"} or SGD, default="auto"
         "auto" takes the cheaper of the next two; ``solution_.solver`` says which. "newton" uses the exact
         Hessian at every step, "quasi-newton" a cheap metric close to it. "sgd", or an `SGD` with other
@@ -237,23 +240,23 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
 
     def _fit_composite(self, data: Data, X: Any, y: Any) -> None:
         """With an L1 part, penalty factors or bounds."""
-        require_two(self.classes_, "An L1 penalty, penalty_factor or bounds")
         wanted = penalised.Wanted.of(
             self, self._strength(data), data.n_columns, getattr(self, "feature_names_in_", None)
         )
-        warm = self.warm_start and getattr(self, "coef_", np.empty(0)).shape == (1, data.n_columns)
+        shape = (1 if self._binary else self.classes_.size, data.n_columns)
+        warm = self.warm_start and getattr(self, "coef_", np.empty(0)).shape == shape
         report = self._report(None, "proximal newton", data, X, y)
         intercept, coef, solution = penalised.fit(
             data,
             wanted,
             intercept=bool(self.fit_intercept),
             seed=seed(self.random_state),
-            last=(float(self.intercept_[0]), self.coef_[0]) if warm else None,
+            last=(self.intercept_, self.coef_) if warm else None,
             tol=self.tol,
             max_iter=self.max_iter,
             report=report,
         )
-        self._keep(np.array([intercept]), coef[None, :], [], solution)
+        self._keep(intercept, coef, [], solution)
         progress.end_callbacks(self, X, y)
 
     @WithoutFirth
@@ -385,7 +388,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.classifier_tags.multi_class = not (self.firth or penalised.is_composite(self))
+        tags.classifier_tags.multi_class = not self.firth
         return tags
 
     @property

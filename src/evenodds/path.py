@@ -15,15 +15,17 @@ from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data, as_data, require_finite
 from .data.memory import Memory, one_blas_thread
 from .exceptions import EvenOddsError, NonFiniteError
-from .labels import combine_weights, encode_labels, row_numbers
-from .objective import best_intercept
+from .labels import combine_weights, encode_labels, row_offsets
 from .per_column import bounds, check_l1_ratio, penalty_factors
 from .solvers import Status
+from .solvers.class_path import class_path
+from .solvers.class_penalty import for_classes, to_coefs
 from .solvers.columns import column_coordinates
 from .solvers.elastic_net import elastic_net, is_large_sparse, is_wide
 from .solvers.mean_loss import MeanLoss
 from .solvers.penalty import Penalty
-from .solvers.proximal_newton import Point
+from .solvers.proximal_newton import Optimum
+from .solvers.softmax_loss import SoftmaxLoss
 from .solvers.sparse_wide import sparse_path
 from .solvers.tall_path import tall_path
 from .solvers.working_set import wide_path
@@ -36,6 +38,8 @@ _SATURATED = 0.999  # share of the null deviance that is explained, beyond which
 _STILL = 1e-5  # relative change of that share from one fit to the next, below which it does not either
 _LEAST_FITS = 5
 
+Loss = MeanLoss | SoftmaxLoss
+
 
 @dataclass(frozen=True)
 class Path:
@@ -45,17 +49,18 @@ class Path:
     ----------
     Cs : ndarray of shape (m,)
         Inverse strengths of the penalty, increasing.
-    coefs : ndarray of shape (m, p)
-        Coefficients of the columns as given. What the penalty holds at 0 is exactly 0.
-    intercepts : ndarray of shape (m,)
+    coefs : ndarray of shape (m, p) or (m, K, p)
+        Coefficients of the columns as given. What the penalty holds at 0 is exactly 0. Of K > 2 classes each has its
+        own, as told at `LogisticRegression`.
+    intercepts : ndarray of shape (m,) or (m, K)
     deviance_ratio : ndarray of shape (m,)
         The share of the null deviance that is explained; that of the intercept (and the offset) alone is 0.
     gaps : ndarray of shape (m,)
         How far the mean loss with its penalty can be above its minimum: duality gaps.
     names : tuple
         Of the columns; their numbers where they have no names.
-    classes : ndarray of shape (2,)
-        Scores are the log odds of the second.
+    classes : ndarray of shape (K,)
+        Of two, scores are the log odds of the second.
     l1_ratio : float
     passes : int
         Full reads of the data.
@@ -79,9 +84,13 @@ class Path:
         ]
         shown = np.unique(np.linspace(0, self.Cs.size - 1, min(self.Cs.size, 12)).round().astype(int))
         for k in shown:
-            count = np.count_nonzero(self.coefs[k])
+            count = self.columns_in(int(k))
             lines.append(f"{self.Cs[k]:12.6g}  {count:10d}  {self.deviance_ratio[k]:14.4f}  {self.gaps[k]:8.1e}")
         return "\n".join(lines)
+
+    def columns_in(self, k: int) -> int:
+        """How many columns have a coefficient other than 0 in fit `k`, for any class."""
+        return int(np.count_nonzero(self.coefs[k].reshape(-1, len(self.names)).any(axis=0)))
 
 
 def path(
@@ -110,13 +119,14 @@ def path(
 
         1/(C S) sum_j penalty_factor_j [ (1 - l1_ratio)/2 w_j^2 + l1_ratio |w_j| ]
 
-    with S the total weight of the rows, within ``lower <= w <= upper``. The intercept is never penalised.
+    with S the total weight of the rows, within ``lower <= w <= upper``. The intercept is never penalised. More than
+    two classes are fitted together, by the softmax loss; each has coefficients, whose penalties are added up.
 
     Parameters
     ----------
     X, y, sample_weight, offset
-        As for `LogisticRegression.fit`; `y` has two different values. Where columns outnumber rows, or are more than
-        1,000 (300 of a sparse X), the data have to be in memory.
+        As for `LogisticRegression.fit`. Where columns outnumber rows, or are more than 1,000 (300 of a sparse X), or
+        coefficients of more than two classes more than 1,500, the data have to be in memory.
     l1_ratio : float, default=1.0
         1 is the lasso, 0 the ridge.
     n_C : int, default=100
@@ -168,16 +178,14 @@ def path(
     _check_grid(n_C, min_ratio, tol)
     array, names = _table(X)
     classes, codes = encode_labels(y, array.shape[0])
-    if classes.size > 2:
-        raise EvenOddsError(f"A path is of two classes so far, and y holds {classes.size}.")
     weight = combine_weights(sample_weight, class_weight, codes, classes)
-    shift = None if offset is None else row_numbers(offset, "offset", array.shape[0])
+    shift = None if offset is None else row_offsets(offset, array.shape[0], classes.size)
     p = array.shape[1]
     factor = penalty_factors(penalty_factor, p, names)
     low, high = bounds(lower, upper, p, names)
-    data = as_data(array, codes, weight, shift, n_jobs=n_jobs)
+    data = as_data(array, codes, weight, shift, n_jobs=n_jobs, n_classes=classes.size)
     if not data.class_weights.all():
-        raise EvenOddsError("All rows of one class have weight 0: two classes are needed.")
+        raise EvenOddsError("All rows of one class have weight 0: drop the class, or give it weight.")
     problem = _Problem(data, ratio, bool(fit_intercept), bool(standardize), factor, low, high)
     try:
         with one_blas_thread:
@@ -216,23 +224,26 @@ class _Problem:
     upper: Array | None
 
     @property
+    def n_classes(self) -> int:
+        """K."""
+        return int(self.data.class_weights.size)
+
+    @property
     def S(self) -> float:
         """The total weight."""
         return float(self.data.class_weights.sum())
 
-    def null(self, tol: float) -> tuple[MeanLoss, Array, float]:
+    def null(self, tol: float) -> tuple[Loss, Array, float]:
         """F, the optimum without any penalised column, and the loss of the intercept alone."""
         sample = self.data.sample(_SAMPLE, 0)
         coordinates = self._coordinates(sample)
         if not np.isfinite(coordinates.scale).all():
             require_finite(self.data)
         coordinates = _usable(coordinates)
-        loss = MeanLoss(self.data, coordinates, sample)
-        start = np.zeros(loss.n_coef)
-        if self.intercept:
-            start[0] = best_intercept(self.data, sample)
-            if sample.offset is not None:
-                start = self._without(loss, start, np.empty(0, np.intp))
+        loss = (MeanLoss if self.n_classes == 2 else SoftmaxLoss)(self.data, coordinates, sample)
+        start = loss.objective.start(sample)
+        if self.intercept and sample.offset is not None:
+            start = self._without(loss, start, np.empty(0, np.intp))
         null = float(loss.at(start[None, :])[0][0])
         if self.factor is not None and not self.factor.all():
             start = self._without(loss, start, np.flatnonzero(self.factor == 0))
@@ -250,11 +261,13 @@ class _Problem:
             exact_mean=True,
         )
 
-    def _without(self, loss: MeanLoss, start: Array, columns: NDArray[np.intp]) -> Array:
+    def _without(self, loss: Loss, start: Array, columns: NDArray[np.intp]) -> Array:
         """The optimum over the intercept and a few columns without penalty, within their bounds."""
         coordinates = replace(loss.coordinates, columns=columns)
-        kept = np.concatenate([np.arange(self.intercept), columns + self.intercept]).astype(np.intp)
-        zero = Penalty.of(coordinates, 0.0, 1.0, lower=self.lower, upper=self.upper)
+        one = np.concatenate([np.arange(self.intercept), columns + self.intercept]).astype(np.intp)
+        copies = self.n_classes if self.n_classes > 2 else 1
+        kept = (np.arange(copies)[:, None] * (loss.n_coef // copies) + one).ravel()
+        zero = self._for_all(Penalty.of(coordinates, 0.0, 1.0, lower=self.lower, upper=self.upper))
         solution = elastic_net(self.data, coordinates, zero, start[kept], loss.sample, tol=1e-6)
         theta = start.copy()
         theta[kept] = solution.theta
@@ -263,6 +276,10 @@ class _Problem:
 
     def penalty(self, coordinates: Coordinates, strength: float) -> Penalty:
         """Omega for one strength lam."""
+        return self._for_all(self._of_one(coordinates, strength))
+
+    def _of_one(self, coordinates: Coordinates, strength: float) -> Penalty:
+        """Omega of one class."""
         return Penalty.of(
             coordinates,
             strength,
@@ -273,7 +290,10 @@ class _Problem:
             upper=self.upper,
         )
 
-    def grid(self, loss: MeanLoss, start: Array, n_C: int, min_ratio: float) -> Array:
+    def _for_all(self, penalty: Penalty) -> Penalty:
+        return penalty if self.n_classes == 2 else for_classes(penalty, self.n_classes)
+
+    def grid(self, loss: Loss, start: Array, n_C: int, min_ratio: float) -> Array:
         """Strengths lam, falling from the least that holds all penalised coefficients at 0."""
         unit = replace(self, l1_ratio=max(self.l1_ratio, _LEAST_RATIO)).penalty(loss.coordinates, 1.0)
         penalised = unit.l1 > 0
@@ -289,13 +309,18 @@ class _Problem:
         return largest * np.geomspace(1.0, min_ratio, n_C)
 
     def solve(
-        self, loss: MeanLoss, grid: Array, start: Array, target: float, stop: Callable[[Sequence[Point]], bool] | None
-    ) -> list[Point]:
+        self, loss: Loss, grid: Array, start: Array, target: float, stop: Callable[[Sequence[Optimum]], bool] | None
+    ) -> Sequence[Optimum]:
         """The optimum for each strength."""
-        penalties = [self.penalty(loss.coordinates, float(strength)) for strength in grid]
-        wide = sparse_path if is_large_sparse(self.data) else wide_path
-        solve = wide if is_wide(self.data) else tall_path
-        points = solve(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
+        unit = self.penalty(loss.coordinates, 1.0)
+        penalties = [unit.times(float(strength)) for strength in grid]
+        points: Sequence[Optimum]
+        if isinstance(loss, SoftmaxLoss):
+            points = class_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
+        else:
+            wide = sparse_path if is_large_sparse(self.data) else wide_path
+            solve = wide if is_wide(self.data) else tall_path
+            points = solve(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
         missed = [k for k, point in enumerate(points) if point.status is not Status.CONVERGED]
         if missed:
             worst = max(points[k].gap for k in missed)
@@ -303,10 +328,15 @@ class _Problem:
             warnings.warn(text, ConvergenceWarning, stacklevel=3)
         return points
 
-    def raw(self, coordinates: Coordinates, points: Sequence[Point]) -> tuple[Array, Array]:
+    def raw(self, coordinates: Coordinates, points: Sequence[Optimum]) -> tuple[Array, Array]:
         """Coefficients and intercepts for the columns as given."""
-        pairs = [point.penalty.to_coef(coordinates, point.theta, self.lower, self.upper) for point in points]
-        return np.array([coef for _, coef in pairs]), np.array([intercept for intercept, _ in pairs])
+        thetas = np.array([point.theta for point in points])
+        one = self._of_one(coordinates, 1.0)
+        if self.n_classes == 2:
+            intercepts, coefs = one.to_coefs(coordinates, thetas, self.lower, self.upper)
+        else:
+            intercepts, coefs = to_coefs(one, coordinates, thetas, self.lower, self.upper)
+        return coefs, intercepts
 
 
 def _usable(coordinates: Coordinates) -> Coordinates:
@@ -314,10 +344,10 @@ def _usable(coordinates: Coordinates) -> Coordinates:
     return replace(coordinates, scale=np.where(coordinates.scale < 1e-150, 1.0, coordinates.scale))
 
 
-def _stop(null: float) -> Callable[[Sequence[Point]], bool]:
+def _stop(null: float) -> Callable[[Sequence[Optimum]], bool]:
     """Whether the last fit explains nearly all, or nearly what the one before it does."""
 
-    def stop(points: Sequence[Point]) -> bool:
+    def stop(points: Sequence[Optimum]) -> bool:
         ratio = 1 - points[-1].loss / null
         if ratio > _SATURATED:
             return True

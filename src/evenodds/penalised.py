@@ -10,7 +10,9 @@ from .coordinates import Moments, choose_coordinates
 from .data import Array, Data
 from .objective import Objective
 from .per_column import bounds, penalty_factors
+from .softmax import SoftmaxObjective
 from .solvers import Report, Solution, regimes
+from .solvers.class_penalty import for_classes, to_coefs
 from .solvers.elastic_net import elastic_net
 from .solvers.penalty import Penalty
 
@@ -44,7 +46,7 @@ def penalty_of(model: Any, data: Data) -> float:
     """The penalty of a fitted model's coefficients, in units of the mean loss."""
     strength = 1 / (float(model.C) * float(data.class_weights.sum()))
     wanted = Wanted.of(model, strength, data.n_columns, getattr(model, "feature_names_in_", None))
-    w = model.coef_[0]
+    w = model.coef_
     if wanted.standardize:
         moments = Moments.of(data)
         w = w * moments.coordinates(bool(model.fit_intercept), 0.0).scale
@@ -59,14 +61,14 @@ def fit(
     *,
     intercept: bool,
     seed: int,
-    last: tuple[float, Array] | None,
+    last: tuple[Array, Array] | None,
     tol: float,
     max_iter: int,
     report: Report | None,
-) -> tuple[float, Array, Solution]:
-    """The intercept, the coefficients (p,) and what the solver says.
+) -> tuple[Array, Array, Solution]:
+    """The intercepts (1,), the coefficients (1, p) and what the solver says; of K > 2 classes (K,) and (K, p).
 
-    last : the intercept and coefficients of an earlier fit to start from
+    last : the intercepts and coefficients of an earlier fit to start from
     """
     sample = data.sample(regimes.sample_rows(data), seed)
     chosen = choose_coordinates(
@@ -88,17 +90,24 @@ def fit(
         lower=wanted.lower,
         upper=wanted.upper,
     )
-    objective = Objective(data, coordinates, np.zeros(coordinates.columns.size))
-    start = objective.start(sample) if last is None else coordinates.from_coef(*last)
+    n_classes, ridge = data.class_weights.size, np.zeros(coordinates.columns.size)
+    binary = n_classes == 2
+    objective = Objective(data, coordinates, ridge) if binary else SoftmaxObjective(data, coordinates, ridge, False)
+    start = objective.start(sample) if last is None else objective.from_coef(*last)
+    whole = penalty if binary else for_classes(penalty, n_classes)
     solution = elastic_net(
         data,
         coordinates,
-        penalty,
-        penalty.nearest(start),
+        whole,
+        whole.nearest(start),
         sample,
         tol=tol,
         max_iter=max_iter,
         warm=last is not None,
         report=report,
     )
-    return *penalty.to_coef(coordinates, solution.theta, wanted.lower, wanted.upper), solution
+    theta = solution.theta[None, :]
+    if binary:
+        return *penalty.to_coefs(coordinates, theta, wanted.lower, wanted.upper), solution
+    intercepts, coefs = to_coefs(penalty, coordinates, theta, wanted.lower, wanted.upper)
+    return intercepts[0], coefs[0], solution

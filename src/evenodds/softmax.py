@@ -35,6 +35,7 @@ class SoftmaxObjective:
 
     ridge : (k,) the penalty's curvature of each slope of a class
     baseline : whether the first class has no coefficients
+    mean_odds : the mean over rows of (1 - p)/p, p the probability of the own class, at the theta of the last `value_grad`
     single : whether `value_grad` multiplies in single precision, which serves far from the optimum and is twice as fast
     """
 
@@ -46,6 +47,7 @@ class SoftmaxObjective:
     compiled: bool = field(init=False)
     single: bool = field(init=False, default=False)
     passes: int = field(init=False, default=0)
+    mean_odds: float = field(init=False, default=math.nan)
     _last: tuple[Array, float, Array] | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -96,7 +98,7 @@ class SoftmaxObjective:
 
         def gradient(block: Block, k: Any, theta: Array) -> Array:
             scores = Scores.of(self, theta)
-            return scores.gradient(*scores.first_order(block.take(k))[1:])
+            return scores.gradient(*scores.first_order(block.take(k))[2:])
 
         for block in self.data.blocks():
             yield block.n_rows, functools.partial(gradient, block)
@@ -125,10 +127,11 @@ class SoftmaxObjective:
             sums = self.reduce(lambda block: scores.compiled_first_order(block, dtype))
         else:
             sums = self.reduce(lambda block: self.over_tiles(block, scores.first_order))
-        loss, by_intercept, by_coef = sums
+        loss, odds, by_intercept, by_coef = sums
         if self.single and not math.isfinite(loss + by_coef.sum()):  # beyond the range of single precision
             self.single = False
             return self._first_order(theta)
+        self.mean_odds = float(odds) / self.total_weight
         return self._finish(theta, loss, scores.gradient(by_intercept, by_coef))
 
     def may_be_single(self) -> bool:
@@ -246,17 +249,19 @@ class Scores:
         return losses, Z
 
     def first_order(self, block: Block) -> Sums:
-        """Loss, and its gradient by the intercepts (F,) and the centred coefficients (F, p)."""
+        """Loss, odds, and the gradient by the intercepts (F,) and the centred coefficients (F, p)."""
         losses, P = self.probabilities(block)
         R = self._residuals(block, P)
-        loss = float(losses.sum() if block.weight is None else block.weight @ losses)
+        weight = np.ones(block.n_rows) if block.weight is None else block.weight
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, odds = float(weight @ losses), float(weight @ np.expm1(losses))
         total = R.sum(axis=0)
         X, center = block.X, self.coordinates.center
         if sp.issparse(X):
-            return loss, total, np.asarray((X.T @ R).T)
+            return loss, odds, total, np.asarray((X.T @ R).T)
         if self._as_it_is(X):
-            return loss, total, R.T @ X - np.outer(total, center)
-        return loss, total, R.T @ (X - center)
+            return loss, odds, total, R.T @ X - np.outer(total, center)
+        return loss, odds, total, R.T @ (X - center)
 
     def compiled_first_order(self, block: Block, dtype: Any) -> Sums:
         """The same of dense rows, compiled; products in the precision `dtype`."""
@@ -266,7 +271,7 @@ class Scores:
         by_rows = X.strides[1] == X.itemsize
         entries, ld = flat(X if by_rows else X.T)
         total, gradient = np.zeros(len(self.intercept)), np.zeros(self.coef.shape)
-        loss = kernels.softmax_rows(
+        loss, odds = kernels.softmax_rows(
             entries,
             ld,
             by_rows,
@@ -281,7 +286,7 @@ class Scores:
             total,
             gradient,
         )
-        return loss, total, gradient
+        return loss, odds, total, gradient
 
     def _residuals(self, block: Block, P: Array) -> Array:
         """s (p - 1{own class}) of the classes that are free; overwrites P."""

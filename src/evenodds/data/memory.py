@@ -9,7 +9,7 @@ at a time; CSC is turned into CSR once.
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -63,10 +63,12 @@ class Memory:
         def one(k: int) -> Sums:
             return function(self._rows(self._bounds[k], self._bounds[k + 1]))
 
-        numbers = range(len(self._bounds) - 1)
         with one_blas_thread:
-            mapped = map if self._n_threads <= 1 else _pool(self._n_threads).map
-            return add_up(mapped(one, numbers))
+            return add_up(self.map(one, range(len(self._bounds) - 1)))
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        """The function of each item, in order, by the threads that share out the blocks."""
+        return map(function, items) if self._n_threads <= 1 else _pool(self._n_threads).map(function, items)
 
     def blocks(self) -> Iterator[Block]:
         """All rows as one block."""

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ..cross_validation import LogisticRegressionCV
+from ..data import Array
 from ..exceptions import EvenOddsError
 from ..path import Path
 from .style import BLUE, COLORS, VERMILION, new_axes, shown
@@ -13,7 +14,7 @@ from .style import BLUE, COLORS, VERMILION, new_axes, shown
 _APART = 0.035  # of the height of the picture: the least distance of two labels
 
 
-def path(fits: Any, ax: Axes | None = None, n_labels: int = 8) -> Axes:
+def path(fits: Any, ax: Axes | None = None, n_labels: int = 8, label: Any = None) -> Axes:
     """Draw the coefficients of a path, from the strongest penalty (left) to the weakest.
 
     The lines that end furthest from 0 are named; the numbers on top count the columns that are in.
@@ -26,6 +27,8 @@ def path(fits: Any, ax: Axes | None = None, n_labels: int = 8) -> Axes:
         Where to draw; a new figure by default.
     n_labels : int, default 8
         How many lines to name.
+    label : optional
+        Of more than two classes, the one to draw. By default all of them, as column[class].
 
     Returns
     -------
@@ -34,31 +37,50 @@ def path(fits: Any, ax: Axes | None = None, n_labels: int = 8) -> Axes:
     found = fits.path_ if isinstance(fits, LogisticRegressionCV) else fits
     if not isinstance(found, Path):
         raise EvenOddsError(f"path draws what evenodds.path returns, got a {type(fits).__name__}.")
+    lines, names = _lines(found, label)
     ax = new_axes(ax)
-    order = np.argsort(-np.abs(found.coefs[-1]), kind="stable")
+    order = np.argsort(-np.abs(lines[-1]), kind="stable")
+    chosen = [int(j) for j in order[:n_labels] if lines[-1, j] != 0]
     ax.axhline(0, color="0.4", linewidth=0.8)
-    for rank, j in enumerate(order):
-        named = rank < n_labels and found.coefs[-1, j] != 0
-        color = COLORS[rank % 6] if named else "0.8"
-        ax.plot(found.Cs, found.coefs[:, j], color=color, linewidth=1.5 if named else 0.8, zorder=2 if named else 1)
-    _label_ends(ax, found, [int(j) for j in order[:n_labels] if found.coefs[-1, j] != 0])
-    ax.set(xscale="log", xlabel="C (weaker penalty to the right)", ylabel="coefficient (log odds per unit)")
-    _count_columns(ax, found)
+    grey = [j for j in range(len(names)) if j not in chosen and lines[:, j].any()]
+    ax.plot(found.Cs, lines[:, grey], color="0.8", linewidth=0.8, zorder=1)
+    for rank, j in enumerate(chosen):
+        ax.plot(found.Cs, lines[:, j], color=COLORS[rank % 6], linewidth=1.5, zorder=2)
+    _label_ends(ax, [float(lines[-1, j]) for j in chosen], [names[j] for j in chosen])
+    what = "log odds" if found.classes.size == 2 else "score"
+    ax.set(xscale="log", xlabel="C (weaker penalty to the right)", ylabel=f"coefficient ({what} per unit)")
+    if label is not None:
+        ax.set_title(f"class {shown(label)}", pad=18)
+    _count_columns(ax, found.Cs, lines.reshape(found.Cs.size, -1, len(found.names)).any(axis=1).sum(axis=1))
     if isinstance(fits, LogisticRegressionCV):
         ax.axvline(fits.C_, color="0.3", linestyle="--", linewidth=1)
     return ax
 
 
-def _label_ends(ax: Axes, found: Path, columns: list[int]) -> None:
+def _lines(found: Path, label: Any) -> tuple[Any, list[str]]:
+    """The coefficients to draw, a column each, and their names."""
+    classes, columns = found.classes.tolist(), [shown(name) for name in found.names]
+    if label is not None and (label not in classes or len(classes) == 2):
+        known = ", ".join(map(repr, classes))
+        raise EvenOddsError(f"label chooses one of more than two classes, got {label!r}; the path is of {known}.")
+    if len(classes) == 2:
+        return found.coefs, columns
+    if label is not None:
+        return found.coefs[:, classes.index(label)], columns
+    names = [f"{column}[{shown(one)}]" for one in classes for column in columns]
+    return found.coefs.reshape(found.Cs.size, -1), names
+
+
+def _label_ends(ax: Axes, ends: list[float], names: list[str]) -> None:
     """Names beside the ends of lines, moved apart where they would overlap."""
     low, high = ax.get_ylim()
     least = _APART * (high - low)
     places: list[float] = []
-    for rank, j in sorted(enumerate(columns), key=lambda pair: found.coefs[-1, pair[1]]):
-        place = max(float(found.coefs[-1, j]), places[-1] + least if places else -np.inf)
+    for rank in np.argsort(ends, kind="stable"):
+        place = max(ends[rank], places[-1] + least if places else -np.inf)
         places.append(place)
         ax.annotate(
-            shown(found.names[j]),
+            names[rank],
             (1.01, place),
             xycoords=("axes fraction", "data"),
             color=COLORS[rank % 6],
@@ -68,13 +90,13 @@ def _label_ends(ax: Axes, found: Path, columns: list[int]) -> None:
         )
 
 
-def _count_columns(ax: Axes, found: Path) -> None:
+def _count_columns(ax: Axes, Cs: Array, counts: Any) -> None:
     """How many columns are in, along the top."""
-    at = np.unique(np.linspace(0, found.Cs.size - 1, 6).round().astype(int))
+    at = np.unique(np.linspace(0, Cs.size - 1, 6).round().astype(int))
     for k in at:
         ax.annotate(
-            str(np.count_nonzero(found.coefs[k])),
-            (float(found.Cs[k]), 1.01),
+            str(counts[k]),
+            (float(Cs[k]), 1.01),
             xycoords=("data", "axes fraction"),
             ha="center",
             fontsize="small",

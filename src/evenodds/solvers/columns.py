@@ -2,22 +2,26 @@
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..compiled import COMPILED_ENTRIES, moment_sums
 from ..compiled import flat as flat_view
 from ..coordinates import Coordinates
-from ..data import Array, require_finite
+from ..data import Array, Block, require_finite
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
 from .mean_loss import MeanLoss
 
 Numbers = NDArray[np.intp]
+Bools = NDArray[np.bool_]
 
 _REFERENCES = 8  # vectors whose products with all columns are kept
 _MANY = 0.15  # of the columns, from which products with all of them are cheaper
+_PIECE = 1 << 18  # entries that keep a thread busy
 _MANY_BY_ROWS = 0.03  # the same where the entries of a column lie far apart
 
 
@@ -41,16 +45,18 @@ class Columns:
         self._X = sp.csc_array(X) if sp.issparse(X) else X
         # A home whose rows are the columns, so that its threads share them out.
         self._home = Memory(self._X.T, np.zeros(X.shape[1], np.uint8), n_jobs=loss.data.n_jobs)
-        self._center, self._scale = coordinates.center[coordinates.columns], coordinates.scale[coordinates.columns]
+        self._columns = coordinates.columns
+        self._center, self._scale = coordinates.center[self._columns], coordinates.scale[self._columns]
         self._first = int(coordinates.intercept)
         self.y, self.offset = block.y, block.offset
         self.weight = np.ones(block.n_rows) if block.weight is None else block.weight
         self.n_rows, self.n_coef = block.n_rows, loss.n_coef
         self.full = 0
+        self._kept = 0
+        self._combine: Array = np.empty((0, self.n_rows))
         self._compiled = loss.compiled
-        by_rows = not sp.issparse(X) and X.strides[1] == X.itemsize
-        self._many = _MANY_BY_ROWS if by_rows else _MANY
-        self._lengths = self._measure()
+        self._many = _MANY_BY_ROWS if not sp.issparse(X) and X.strides[1] == X.itemsize else _MANY
+        self._lengths = self._measure(loss.data)
         if not np.isfinite(self._lengths).all():
             require_finite(loss.data)
         self._kept_rows = np.empty((_REFERENCES, self.n_rows))
@@ -66,33 +72,69 @@ class Columns:
         out[:, slopes] = (X - self._center[which]) / self._scale[which]
         return out
 
-    def products(self, r: Array) -> Array:
-        """The product of every column with r: (k,). It is kept for bounds."""
-        slopes = (self._reduce(lambda X: X @ r) - self._center * r.sum()) / self._scale
-        found = np.concatenate([[r.sum()], slopes]) if self._first else slopes
-        self._kept_rows[self.full % _REFERENCES], self._kept_products[self.full % _REFERENCES] = r, found
+    def products(self, *vectors: Array) -> Array:
+        """The products of every column with each of the vectors, in one read: (m, k). They are kept for bounds."""
+        R = np.array(vectors)
+        sums = R.sum(axis=1)[:, None]
+        slopes = (self._reduce(lambda X: self._times(X, R).T).T - self._center * sums) / self._scale
+        found = np.concatenate([sums, slopes], axis=1) if self._first else slopes
         self.full += 1
+        for r, known in zip(R[::-1], found[::-1], strict=True):
+            self.keep(r, known)
         return found
 
-    def estimates(self, r: Array) -> tuple[Array, Array]:
-        """The products of all columns with r from those that are known, and how far off each can be: (k,), (k,)."""
-        if self.full == 0:
-            return self.products(r), np.zeros(self.n_coef)
-        kept = min(self.full, _REFERENCES)
-        R, root = self._kept_rows[:kept].T, np.sqrt(self.weight)
-        a = np.linalg.lstsq(R / root[:, None], r / root, rcond=1e-12)[0]
-        rest = float(np.linalg.norm((r - R @ a) / root))
-        return a @ self._kept_products[:kept], rest * self._lengths
+    def keep(self, r: Array, products: Array) -> None:
+        """Take the products of all columns with r as known, in the place of the oldest."""
+        root = np.sqrt(self.weight)
+        at = self._kept % _REFERENCES
+        self._kept_rows[at], self._kept_products[at] = r / root, products
+        self._kept += 1
+        known = self._kept_rows[: self._kept]
+        self._combine = np.asarray(np.linalg.pinv(known.T, rcond=1e-12), np.float64)
 
-    def beyond(self, r: Array, limit: Array) -> tuple[Numbers, Array]:
-        """The columns whose product with r can be larger than `limit` (k,) in size, and these products."""
-        guess, off = self.estimates(r)
-        doubtful = np.flatnonzero(np.abs(guess) + off > limit)
-        if doubtful.size <= max(self._many * self.n_coef, 1):
-            return doubtful, self._some(doubtful, r)
-        exact = self.products(r)
-        doubtful = np.flatnonzero(np.abs(exact) > limit)
-        return doubtful, exact[doubtful]
+    def estimate(self, r: Array) -> tuple[Array, float]:
+        """Factors on what is known that come nearest to r, and how far from it they stay."""
+        r = r / np.sqrt(self.weight)
+        a = self._combine @ r
+        return a, float(np.linalg.norm(r - a @ self._kept_rows[: a.size]))
+
+    def likely(self, r: Array, limit: Array, skip: Bools) -> Numbers:
+        """The columns, none in `skip`, whose product with r is estimated to be larger than `limit` (k,) in size."""
+        if self._kept == 0:
+            return np.flatnonzero((np.abs(self.products(r)[0]) > limit) & ~skip)
+        return self._over(self.estimate(r)[0], 0.0, limit, skip)
+
+    def beyond(
+        self, r: Array, limit: Array, skip: Bools, ahead: Callable[[], Array] | None = None
+    ) -> tuple[Numbers, Array]:
+        """The columns, none in `skip`, whose product with r is larger than `limit` (k,) in size, and these products.
+
+        ahead : residuals such as will be asked about later; a read of all columns tells of them too
+        """
+        a, rest = self.estimate(r)
+        found = self._over(a, rest, limit, skip)
+        if found.size <= max(self._many * self.n_coef, 1):
+            products = self._some(found, r)
+        else:
+            every = self.products(r, *([] if ahead is None else [ahead()]))[0]
+            found = np.flatnonzero(~skip)
+            products = every[found]
+        over = np.abs(products) > limit[found]
+        return found[over], products[over]
+
+    def _over(self, a: Array, rest: float, limit: Array, skip: Bools) -> Numbers:
+        """The columns whose combination of known products, and `rest` times their length, can be over the limit."""
+        known = self._kept_products[: a.size]
+        if self._compiled:
+            from .descent import beyond_bounds
+
+            return np.asarray(beyond_bounds(a, known, rest, self._lengths, limit, skip))
+        return np.flatnonzero((np.abs(a @ known) + rest * self._lengths > limit) & ~skip)
+
+    def gram(self, D: Array) -> Array:
+        """D'D, by the threads of the home."""
+        pieces = np.array_split(D, min(8, 1 + D.size // _PIECE))
+        return np.asarray(sum(self._home.map(lambda part: part.T @ part, pieces)))
 
     def _some(self, numbers: Numbers, r: Array) -> Array:
         """The products of some columns with r."""
@@ -103,45 +145,90 @@ class Columns:
 
         slopes = numbers >= self._first
         which = numbers[slopes] - self._first
-        found, out = np.full(numbers.size, r.sum()), np.empty(which.size)
-        by_rows = X.strides[1] == X.itemsize
-        flat, ld = flat_view(X if by_rows else X.T)
-        some_products(flat, ld, by_rows, X.shape[0], which, r, out)
-        found[slopes] = (out - self._center[which] * r.sum()) / self._scale[which]
+        flat, ld, by_rows = _flat(X)
+
+        def part(some: Numbers) -> Array:
+            out = np.empty(some.size)
+            some_products(flat, ld, by_rows, X.shape[0], some, r, out)
+            return out
+
+        pieces = np.array_split(which, 1 + which.size * X.shape[0] // _PIECE)
+        sums = np.concatenate([part(which)] if len(pieces) == 1 else list(self._home.map(part, pieces)))
+        found = np.full(numbers.size, r.sum())
+        found[slopes] = (sums - self._center[which] * r.sum()) / self._scale[which]
         return found
 
-    def _measure(self) -> Array:
+    def _times(self, X: Any, R: Array) -> Array:
+        """The products of columns, here the rows of X, with the rows of R: (m, k)."""
+        if sp.issparse(X) or not self._compiled:
+            return np.asarray(X @ R.T).T
+        from .descent import all_products
+
+        out = np.empty((len(R), len(X)))
+        flat, ld, by_rows = _flat(X.T)
+        all_products(flat, ld, by_rows, X.shape[1], R, out)
+        return out
+
+    def _measure(self, data: Memory) -> Array:
         """The lengths of the columns, in the geometry of the weights, rounded up: (k,)."""
         weight, total = self.weight, float(self.weight.sum())
-
-        def squares(X: Any) -> Array:
-            return np.asarray(X.multiply(X) @ weight if sp.issparse(X) else np.einsum("ij,ij,j->i", X, X, weight))
-
         with np.errstate(over="ignore", invalid="ignore"):
-            first, second = self._reduce(lambda X: np.stack([X @ weight, squares(X)], axis=1)).T
-            about = second - self._center * (2 * first - self._center * total)
+            if sp.issparse(self._X):
+                squares = self._X.multiply(self._X)
+                first, second = self._X.T @ weight, squares.T @ weight
+                about = second - self._center * (2 * first - self._center * total)
+            else:
+                mean, square = (part[self._columns] for part in column_moments(data))
+                about = second = total * (square + (mean - self._center) ** 2)
             lengths = np.sqrt(np.maximum(about, 0.0) + 1e-13 * second) / self._scale * (1 + 1e-8)
         return np.concatenate([[np.sqrt(total)], lengths]) if self._first else lengths
 
     def _reduce(self, function: Callable[[Any], Array]) -> Array:
         """A function of some columns, as rows of a matrix, for all columns as they are: (p,)."""
+        if self._home.n_rows == 0:  # the intercept alone
+            return np.empty((0, 1))
         return np.asarray(np.concatenate(self._home.reduce(lambda block: ([function(block.X)],))[0]))
 
 
-def column_coordinates(data: Memory, *, intercept: bool) -> Coordinates:
-    """Means and standard deviations of the columns (about 0 without an intercept), from one read by its threads."""
-    block = next(iter(data.blocks()))
-    weight = np.ones(block.n_rows) if block.weight is None else block.weight
-    share = weight / weight.sum()
+def _flat(X: Array) -> tuple[Array, int, bool]:
+    """A dense matrix as one flat array, its leading dimension, and whether it is in C order."""
+    by_rows = X.strides[1] == X.itemsize
+    return (*flat_view(X if by_rows else X.T), by_rows)
+
+
+_moments: WeakKeyDictionary[Memory, tuple[Array, Array]] = WeakKeyDictionary()
+
+
+def column_moments(data: Memory) -> tuple[Array, Array]:
+    """The means of dense columns, and their mean squares about these: (p,), (p,). One read, by the home's threads."""
+    if data in _moments:
+        return _moments[data]
+    rows = next(iter(data.blocks()))
+    share = np.full(rows.n_rows, 1 / rows.n_rows) if rows.weight is None else rows.weight / rows.weight.sum()
+    heaviest = int(np.argmax(share))
+    compiled = rows.X.size >= COMPILED_ENTRIES
 
     def moments(X: Array) -> Array:
-        mean = X @ share if intercept else np.zeros(len(X))
-        D = X - mean[:, None]
-        mean += (D @ share) if intercept else 0.0
-        return np.stack([mean, np.square(D) @ share], axis=1)
+        # About the heaviest row, which is no more than sqrt(n) standard deviations from the mean: n eps is lost.
+        about = X[heaviest].astype(np.float64)
+        if compiled:
+            _, first, second = moment_sums(Block(X, rows.y, share), about, np.ones_like(about))
+        else:
+            D = X - about
+            first, second = share @ D, share @ np.square(D)
+        return np.stack([about + first, np.maximum(second - first**2, 0.0)], axis=1)
 
-    home = Memory(block.X.T, np.zeros(data.n_columns, np.uint8), n_jobs=data.n_jobs)
+    home = Memory(rows.X.T, np.zeros(data.n_columns, np.uint8), n_jobs=data.n_jobs)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        parts = home.reduce(lambda columns: ([moments(columns.X)],))[0]
+        parts = home.reduce(lambda columns: ([moments(columns.X.T)],))[0]
     mean, square = np.concatenate(parts).T
-    return Coordinates(mean, np.sqrt(square), np.arange(data.n_columns), intercept)
+    _moments[data] = mean, square
+    return mean, square
+
+
+def column_coordinates(data: Memory, *, intercept: bool) -> Coordinates:
+    """Means and standard deviations of the columns (about 0 without an intercept)."""
+    mean, square = column_moments(data)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        center, scale = (mean, np.sqrt(square)) if intercept else (np.zeros_like(mean), np.sqrt(square + mean**2))
+    return Coordinates(center, scale, np.arange(data.n_columns), intercept)

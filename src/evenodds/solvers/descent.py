@@ -25,7 +25,7 @@ def best(q: float, h: float, x: float, l1: float, l2: float, lower: float, upper
 
 @jit
 def descend(H: A, q: A, l1: A, l2: A, lower: A, upper: A, x: A, accuracy: float, sweeps: int) -> Any:
-    """Coordinate descent on x, in place; q = H x + c is kept.
+    """Coordinate descent on x, in place; q, the slope of the quadratic there, is kept. H may be larger than x is.
 
     Sweeps over the coefficients that are not settled at 0, and one over all when these have come to rest. True if a
     sweep over all changes nothing by more than `accuracy` times the largest change of the first, measured by h dx^2.
@@ -154,21 +154,79 @@ def some_products(flat: A, ld: int, by_rows: bool, n: int, columns: A, r: A, out
 
 
 @jit
+def all_products(flat: A, ld: int, by_rows: bool, n: int, R: A, out: A) -> None:
+    """The products of all columns with the rows of R, (m, n): one read of the columns; out is (m, k)."""
+    m, k = out.shape
+    if not by_rows:
+        for j in range(k):
+            x = flat[j * ld : j * ld + n]
+            for a in range(m):
+                r = R[a]
+                total = 0.0
+                for i in range(n):
+                    total += x[i] * r[i]
+                out[a, j] = total
+        return
+    out[:] = 0.0
+    whole = n - n % 4
+    for i in range(0, whole, 4):
+        x0 = flat[i * ld : i * ld + k]
+        x1 = flat[(i + 1) * ld : (i + 1) * ld + k]
+        x2 = flat[(i + 2) * ld : (i + 2) * ld + k]
+        x3 = flat[(i + 3) * ld : (i + 3) * ld + k]
+        for a in range(m):
+            r0, r1, r2, r3 = R[a, i], R[a, i + 1], R[a, i + 2], R[a, i + 3]
+            row = out[a]
+            for j in range(k):
+                row[j] += (r0 * x0[j] + r1 * x1[j]) + (r2 * x2[j] + r3 * x3[j])
+    for i in range(whole, n):
+        x = flat[i * ld : i * ld + k]
+        for a in range(m):
+            ri = R[a, i]
+            row = out[a]
+            for j in range(k):
+                row[j] += ri * x[j]
+
+
+@jit
+def beyond_bounds(a: A, products: A, rest: float, lengths: A, limit: A, skip: A) -> A:
+    """The columns j, not in `skip`, for which |sum_i a_i products_ij| + rest lengths_j is more than limit_j."""
+    m, k = products.shape
+    found = np.empty(k, np.int64)
+    count = 0
+    guess = np.empty(512)
+    for start in range(0, k, 512):
+        size = min(512, k - start)
+        guess[:] = 0.0
+        for i in range(m):
+            row = products[i, start : start + size]
+            for j in range(size):
+                guess[j] += a[i] * row[j]
+        for j in range(size):
+            if abs(guess[j]) + rest * lengths[start + j] > limit[start + j] and not skip[start + j]:
+                found[count] = start + j
+                count += 1
+    return found[:count]
+
+
+@jit
 def row_terms(v: A, sign: A, weight: A, residual: A, curvature: A) -> tuple[float, float]:
     """From scores v: each row's weighted residual and curvature; the loss and the odds, summed."""
-    loss = 0.0
     odds = 0.0
     for i in range(v.size):
         s = sign[i]
         u = s * v[i]
-        t = np.exp(-abs(u))
+        t = exp_minus(min(abs(u), 708.0))
         q = 1.0 / (1.0 + t)
         wrong = u < 0
         w = weight[i]
         residual[i] = -s * w * (q if wrong else t * q)
         curvature[i] = w * t * q * q
-        loss += w * (np.log1p(t) + (-u if wrong else 0.0))
         odds += w * (1.0 / t if wrong else t)
+    loss = 0.0
+    for i in range(v.size):
+        u = sign[i] * v[i]
+        loss += weight[i] * (np.log1p(exp_minus(min(abs(u), 708.0))) + max(-u, 0.0))
     return loss, odds
 
 

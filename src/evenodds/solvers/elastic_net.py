@@ -7,6 +7,7 @@ Where they are many, `working_set` holds most of the coefficients at 0.
 
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,18 +15,23 @@ from ..coordinates import Coordinates
 from ..data import Array, Block, Data
 from ..data.memory import Memory, one_blas_thread
 from . import Report, Solution, Status
+from .class_pairs import pairs_fit, takes_pairs
+from .class_penalty import centred
 from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import Look, Model, Models, Point, minimize_all
 from .regimes import sample_rows
+from .softmax_loss import SoftmaxLoss
 from .sparse_wide import sparse_fit
 from .working_set import wide_fit
 
 _MOST_FULL = 1000  # columns up to which a Hessian of all of them is the model
 _MOST_FULL_SPARSE = 300
-_MOST_DENSE = 25_000_000  # entries of a dense working set
+_MOST_DENSE = 1 << 18  # entries of a working set of sparse columns that is held as a dense matrix
 _POLISHED = 1e-20  # a gap that is one in name only
 _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
+
+Loss = TypeVar("Loss", MeanLoss, SoftmaxLoss)
 
 
 def elastic_net(
@@ -40,14 +46,14 @@ def elastic_net(
     warm: bool = False,
     report: Report | None = None,
 ) -> Solution:
-    """Minimise J = F + Omega, F the mean loss.
+    """Minimise J = F + Omega, F the mean loss; of more than two classes the softmax loss.
 
     Parameters
     ----------
     data, coordinates
         Where the rows live, and the coordinates of theta, none of whose columns needs to be left out.
     penalty
-        Omega in these coordinates: `Penalty.of`.
+        Omega in these coordinates: `Penalty.of`, of more than two classes `for_classes` of it.
     theta : ndarray of shape (k,)
         A start. It gives way to the optimum on the sample if it is not `warm`.
     sample
@@ -64,7 +70,8 @@ def elastic_net(
     Solution
         Its `gap` is the duality gap of J at theta (see `Penalty.gap`). Coefficients at 0 or at a bound are exactly so.
     """
-    loss = MeanLoss(data, coordinates, sample)
+    binary = data.class_weights.size == 2
+    loss = MeanLoss(data, coordinates, sample) if binary else SoftmaxLoss(data, coordinates, sample)
     target = tol**2 / (2 * loss.total_weight)
     history: list[float] = []
 
@@ -75,13 +82,16 @@ def elastic_net(
         return report is not None and report(point.iterations, point.value, error, point.theta)
 
     with one_blas_thread:
-        if is_wide(data) and is_large_sparse(data):
+        if isinstance(loss, SoftmaxLoss):
+            point = _of_classes(loss, penalty, theta, warm, target, max_iter, look)
+        elif is_wide(data) and is_large_sparse(data):
             point = sparse_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter, look=look)
         elif is_wide(data):
             point = wide_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter)
-            history.append(point.value)
         else:
             point = _few_columns(loss, penalty, theta, warm, target, max_iter, look)
+        if not history:
+            history.append(point.value)
     return Solution(
         theta=point.theta,
         loss=point.value,
@@ -109,8 +119,20 @@ def is_large_sparse(data: Data) -> bool:
     return data.sparse and data.n_rows * min(data.n_rows, data.n_columns) > _MOST_DENSE
 
 
+def _of_classes(
+    loss: SoftmaxLoss, penalty: Penalty, theta: Array, warm: bool, target: float, max_iter: int, look: Look
+) -> Point:
+    """Of more than two classes, with the shifts of columns that the penalty leaves open as `centred` has them."""
+    if takes_pairs(loss):
+        point = pairs_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter)
+    else:
+        point = _few_columns(loss, penalty, theta, warm, target, max_iter, look)
+    point.theta = centred(penalty, point.theta, loss.n_classes)
+    return point
+
+
 def _few_columns(
-    loss: MeanLoss,
+    loss: Loss,
     penalty: Penalty,
     theta: Array,
     warm: bool,
@@ -120,13 +142,13 @@ def _few_columns(
 ) -> Point:
     """Proximal Newton with a Hessian of all columns."""
     point = Point(penalty, theta)
-
-    models = Models(hessian_of(loss), every=not loss.compiled)
+    odds = loss.odds if isinstance(loss, MeanLoss) and loss.compiled else None
+    models = Models(hessian_of(loss), every=not loss.compiled, odds=odds)
     if loss.compiled and loss.sample.n_rows < loss.data.n_rows:
         part = on_sample(loss)
         if not warm and loss.sample.n_rows >= _ENOUGH * loss.n_coef:
             point = Point(penalty, sample_optimum(part, penalty, theta))
-        models = Models(hessian_of(part), better=hessian_of(loss))
+        models = Models(hessian_of(part), better=hessian_of(loss), odds=odds)
     # With the exact Hessian at every step, the digits that are left cost nothing.
     aim = min(target, _POLISHED) if models.every else target
     minimize_all(loss.at, [point], models, target=aim, max_iter=max_iter, compiled=loss.compiled, look=look)
@@ -135,21 +157,22 @@ def _few_columns(
     return point
 
 
-def hessian_of(loss: MeanLoss) -> Model:
+def hessian_of(loss: Loss) -> Model:
     """The Hessian of F at a point."""
     return lambda point: loss.hessian(point.theta)
 
 
-def on_sample(loss: MeanLoss) -> MeanLoss:
+def on_sample(loss: Loss) -> Loss:
     """F over the sample alone."""
     block = loss.sample
-    rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=loss.data.n_jobs)
-    part = MeanLoss(rows, loss.coordinates, rows.sample(sample_rows(rows), 0))
+    n_classes = loss.data.class_weights.size
+    rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=loss.data.n_jobs, n_classes=n_classes)
+    part = type(loss)(rows, loss.coordinates, rows.sample(sample_rows(rows), 0))
     part.objective = loss.objective.on(block)
     return part
 
 
-def sample_optimum(part: MeanLoss, penalty: Penalty, theta: Array) -> Array:
+def sample_optimum(part: Loss, penalty: Penalty, theta: Array) -> Array:
     """The optimum on the sample, as far as it can tell."""
     point = Point(penalty, theta)
     target = 0.05 * part.n_coef / part.data.n_rows

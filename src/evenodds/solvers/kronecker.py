@@ -15,6 +15,7 @@ from ..softmax import Scores, SoftmaxObjective
 from . import Metric
 
 _MOST_FULL = 3000  # columns, beyond which G is taken to be diagonal
+_SINGLE = 300  # columns from which G is computed in single precision
 _FLOOR = 1e-10  # of the largest eigenvalue: what has no curvature and no penalty takes no long step
 
 
@@ -67,6 +68,7 @@ def kronecker(objective: SoftmaxObjective, theta: Array, sample: Block) -> Metri
         squares = D.multiply(D) if sp.issparse(D) else np.square(D)
         G = np.maximum(np.asarray(h @ squares).ravel() - means**2, 0.0)
     else:
-        D = ((D - means) * np.sqrt(h)[:, None]).astype(np.float32)
-        G = (D.T @ D).astype(np.float64)
+        dtype = np.float32 if D.shape[1] >= _SINGLE else np.float64
+        D = ((D - means) * np.sqrt(h)[:, None]).astype(dtype, copy=False)
+        G = (D.T @ D).astype(np.float64, copy=False)
     return Kronecker(M, G, objective.ridge, means, objective.coordinates.intercept)

@@ -3,6 +3,7 @@
 Many points turn two products with a vector into two with a matrix, which are bound by arithmetic and not by memory.
 """
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ import scipy.sparse as sp
 
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums, require_finite
-from ..objective import Objective, SignedRows
+from ..objective import Objective, SignedRows, linear_scores
 
 _TILE_ROWS = 512  # at most 1000, see `many_rows`
 _HESSIAN_ROWS = 2048
@@ -29,6 +30,7 @@ class MeanLoss:
     coordinates: Coordinates
     sample: Block
     objective: Objective = field(init=False)
+    _last: tuple[Array, tuple[Array, Array, Array]] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.objective = Objective(self.data, self.coordinates, np.zeros(self.coordinates.columns.size))
@@ -51,13 +53,18 @@ class MeanLoss:
     def at(self, thetas: Array, dtype: Any = np.float64) -> tuple[Array, Array, Array]:
         """F, its gradient, and the mean odds against the labels, at each row of `thetas`: (m,), (m, k), (m,).
 
+        Of a few points on large data the odds are those of the sample; see `odds`.
+
         dtype : of the products of many dense rows with many points
         """
+        if self._last is not None and np.array_equal(thetas, self._last[0]):
+            return self._last[1]
         if not self.compiled:
             self.objective.passes += 1
             sums = _plain(self.objective.rows, thetas)
         elif len(thetas) <= _FEW:
-            return self._one_by_one(thetas)
+            self._last = thetas.copy(), self._one_by_one(thetas)
+            return self._last[1]
         else:
             sums = self.objective.reduce(lambda block: _tiles(block, self.coordinates, thetas, dtype))
         losses, gradients, odds = (total / self.total_weight for total in sums)
@@ -81,18 +88,26 @@ class MeanLoss:
 
     def _one_by_one(self, thetas: Array) -> tuple[Array, Array, Array]:
         values = [self.objective.value_grad(theta)[:2] for theta in thetas]
-        odds = [mean_odds(self.sample, self.coordinates, theta) for theta in thetas]
+        odds = [self._odds(self.sample, theta) / self._odds_weight for theta in thetas]
         return np.array([loss for loss, _ in values]), np.array([gradient for _, gradient in values]), np.array(odds)
 
+    def odds(self, theta: Array) -> float:
+        """The mean over all rows of (1 - p)/p, p the probability of the label that was seen. One read of the data."""
+        (total,) = self.objective.reduce(lambda block: (self._odds(block, theta),))
+        return float(total) / self.total_weight
 
-def mean_odds(block: Block, coordinates: Coordinates, theta: Array) -> float:
-    """The mean over rows of (1 - p)/p, p the probability of the label that was seen."""
-    intercept, coef = coordinates.to_coef(theta)
-    z = block.X @ coef + intercept
-    if block.offset is not None:
-        z += block.offset
-    with np.errstate(over="ignore"):
-        return float(np.average(np.exp(np.where(block.y > 0, -z, z)), weights=block.weight))
+    @functools.cached_property
+    def _odds_weight(self) -> float:
+        return float(self.sample.n_rows if self.sample.weight is None else self.sample.weight.sum())
+
+    def _odds(self, block: Block, theta: Array) -> float:
+        intercept, coef = self.coordinates.to_coef(theta)
+        z = linear_scores(block.X, intercept, coef)
+        if block.offset is not None:
+            z += block.offset
+        with np.errstate(over="ignore"):
+            odds = np.exp(np.where(block.y > 0, -z, z))
+        return float(odds.sum() if block.weight is None else block.weight @ odds)
 
 
 def _plain(rows: SignedRows, thetas: Array) -> Sums:

@@ -78,17 +78,28 @@ class Penalty:
         """The penalty of some of the coefficients, by number."""
         return Penalty(self.l1[kept], self.l2[kept], self.lower[kept], self.upper[kept])
 
+    def times(self, strength: float) -> "Penalty":
+        """The same penalty, `strength` times as strong."""
+        return Penalty(strength * self.l1, strength * self.l2, self.lower, self.upper)
+
     def to_coef(
         self, coordinates: Coordinates, theta: Array, lower: Array | None, upper: Array | None
     ) -> tuple[float, Array]:
         """The intercept and the coefficients (p,) of the raw columns; those at a bound exactly at it."""
-        intercept, coef = coordinates.to_coef(theta)
+        (intercept,), (coef,) = self.to_coefs(coordinates, theta[None, :], lower, upper)
+        return float(intercept), coef
+
+    def to_coefs(
+        self, coordinates: Coordinates, thetas: Array, lower: Array | None, upper: Array | None
+    ) -> tuple[Array, Array]:
+        """The same for each row of `thetas`: (m,) and (m, p)."""
+        intercepts, coefs = coordinates.to_coefs(thetas)
         columns, slopes = coordinates.columns, slice(int(coordinates.intercept), None)
         for bound, limit in ((lower, self.lower), (upper, self.upper)):
             if bound is not None:  # scaled and back, it would be off by rounding
-                at = columns[theta[slopes] == limit[slopes]]
-                coef[at] = bound[at]
-        return intercept, coef
+                at = thetas[:, slopes] == limit[slopes]
+                coefs[:, columns] = np.where(at, bound[columns], coefs[:, columns])
+        return intercepts, coefs
 
     def conjugate_point(self, v: Array) -> Array:
         """The theta_j at which v_j theta_j - Omega_j(theta_j) is largest; infinite where there is no largest."""

@@ -10,6 +10,7 @@ is one read of the data. Each ends when its duality gap is small enough.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -37,12 +38,14 @@ class Models:
     make : one for a point that has none; every : at each step anew
     better : the Hessian at the point, for one whose model does not serve
     learn : whether a model is corrected by what a step does to the gradient
+    odds : the mean odds at theta, where evaluations only estimate them: the last gap is a proof
     """
 
     make: Model
     better: Model | None = None
     every: bool = False
     learn: bool = True
+    odds: Callable[[Array], float] | None = None
 
 
 @dataclass
@@ -90,7 +93,9 @@ class Point:
             self.H = None
         elif models.learn and before is not None and self.H is not None:
             self.H = _updated(self.H, self.theta - before[0], gradient - before[3])
-        self.gap = self.penalty.gap(self.theta, loss, gradient, lambda free: self.model(models)[:, free], odds)
+        self.gap = self._gap(models, odds)
+        if self.gap <= target and models.odds is not None:
+            self.gap = self._gap(models, models.odds(self.theta))
         if before is not None and self.promised <= ROUNDING * max(1.0, abs(value)) and not self.gap < before[-1]:
             self.theta, self.value, self.loss, self.gradient, self.gap = before  # little is left but rounding
             self.slow += 1
@@ -105,6 +110,9 @@ class Point:
         elif self.slow >= 2 and models.better is not None:
             self.H = models.better(self)
         return True
+
+    def _gap(self, models: Models, odds: float) -> float:
+        return self.penalty.gap(self.theta, self.loss, self.gradient, lambda free: self.model(models)[:, free], odds)
 
     def model(self, models: Models) -> Array:
         """The matrix of the model, made if there is none."""
@@ -139,6 +147,26 @@ def _updated(H: Array, step: Array, turn: Array) -> Array:
     if not 0.1 * modelled < curvature < 10 * modelled:
         return H
     return np.asarray(H + np.outer(turn / curvature, turn) - np.outer(expected / modelled, expected))
+
+
+class Optimum(Protocol):
+    """What a search ends with; a `Point` is one."""
+
+    @property
+    def theta(self) -> Array:
+        """The coefficients."""
+
+    @property
+    def loss(self) -> float:
+        """F there."""
+
+    @property
+    def gap(self) -> float:
+        """The duality gap."""
+
+    @property
+    def status(self) -> Status | None:
+        """How the search ended."""
 
 
 Look = Callable[[Sequence[Point]], bool]

@@ -20,6 +20,7 @@ _MOST_FACTORED = 2000  # coefficients; a factorisation of more costs as much as 
 _SWEEPS = 200
 _STEPS = 300
 _COMPILED = 60  # coefficients from which sweeps are compiled, where kernels are at hand
+_ALWAYS_COMPILED = 500  # and everywhere
 
 Bools = NDArray[np.bool_]
 Numbers = NDArray[np.intp]
@@ -33,7 +34,7 @@ def minimize_quadratic(
     accuracy : of coordinate descent: the square of the last changes over that of the first
     """
     settled = False
-    if compiled and x.size >= _COMPILED:
+    if x.size >= (_COMPILED if compiled else _ALWAYS_COMPILED):
         from .descent import descend
 
         x = x.copy()

@@ -19,7 +19,7 @@ from ..data import Array
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
 from . import Status
-from .mean_loss import MeanLoss, mean_odds
+from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import Look, Point
 from .working_set import Stop, extrapolated
@@ -62,6 +62,11 @@ class SparseColumns:
         """F, from scores."""
         v = self._sign * z
         return float(self._share @ (np.log1p(np.exp(-np.abs(v))) - np.minimum(v, 0.0)))
+
+    def mean_odds(self, z: Array) -> float:
+        """The mean over rows of (1 - p)/p, p the probability of the label that was seen."""
+        with np.errstate(over="ignore"):
+            return float(self._share @ np.exp(-self._sign * z))
 
     def row_curvature(self, z: Array) -> Array:
         """The second derivative of F by each row's score."""
@@ -124,9 +129,9 @@ def minimize_sparse(
         F, gradient, _ = (part[0] for part in loss.at(point.theta[None, :]))
         point.loss, point.gradient, point.value = float(F), gradient, float(F) + penalty.value(point.theta)
         moments = columns.moments(point.theta)
-        odds = mean_odds(loss.sample, loss.coordinates, point.theta)
+        z = columns.scores(point.theta)
         hessian = functools.partial(columns.hessian, point.theta, moments)
-        point.gap = penalty.gap(point.theta, point.loss, gradient, hessian, odds)
+        point.gap = penalty.gap(point.theta, point.loss, gradient, hessian, columns.mean_odds(z))
         point.rounds += 1
         if look is not None and look([point]):
             point.status = Status.STOPPED
@@ -134,17 +139,16 @@ def minimize_sparse(
             point.status = Status.CONVERGED
         elif point.iterations >= max_iter:
             point.status = Status.MAX_ITER
-        elif not _advance(columns, point, moments):
+        elif not _advance(columns, point, z, moments):
             point.status = Status.STALLED
         if point.status is not None:
             return point
         point.iterations += 1
 
 
-def _advance(columns: SparseColumns, point: Point, moments: tuple[float, Array, Array]) -> bool:
+def _advance(columns: SparseColumns, point: Point, z: Array, moments: tuple[float, Array, Array]) -> bool:
     """Take a step, shortened until J falls; whether there is one."""
     penalty, theta = point.penalty, point.theta
-    z = columns.scores(theta)
     end, change = columns.step(penalty, theta, point.gradient, z, moments)
     direction = end - theta
     promised = penalty.value(theta) - penalty.value(end) - float(point.gradient @ direction)

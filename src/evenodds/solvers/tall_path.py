@@ -1,4 +1,4 @@
-"""Many strengths of the penalty at once, where rows are many more than columns.
+"""Many strengths of the penalty, where columns are few: at once where rows are many, in turn on small data.
 
 All points of the path take their steps together, so that a round is one read of the data and two products of
 matrices. Hessians are made at a few points of the path and interpolated between: first on a sample of the rows, from
@@ -13,7 +13,8 @@ from ..data import Array
 from .elastic_net import hessian_of, on_sample
 from .mean_loss import MeanLoss
 from .penalty import Penalty
-from .proximal_newton import ROUNDING, Models, Point, minimize_all
+from .proximal_newton import ROUNDING, Models, Optimum, Point, minimize_all
+from .small_path import is_small, small_path
 
 _SPACING = 25  # points of the path between two Hessians
 _SINGLE = 1e-3  # the gap down to which products in single precision are good enough
@@ -28,12 +29,14 @@ def tall_path(
     *,
     target: float,
     max_iter: int,
-    stop: Callable[[Sequence[Point]], bool] | None = None,
-) -> list[Point]:
+    stop: Callable[[Sequence[Optimum]], bool] | None = None,
+) -> Sequence[Optimum]:
     """The optimum for each penalty, from the strongest to the weakest.
 
     stop : whether the path ends with the last of some points
     """
+    if is_small(loss, len(penalties)):
+        return small_path(loss, penalties, theta, target=target, max_iter=max_iter, stop=stop)
     if not loss.compiled:
         return _in_turn(loss, penalties, theta, target, max_iter, stop)
     starts = [theta] * len(penalties)
@@ -53,7 +56,7 @@ def _in_turn(
     theta: Array,
     target: float,
     max_iter: int,
-    stop: Callable[[Sequence[Point]], bool] | None,
+    stop: Callable[[Sequence[Optimum]], bool] | None,
 ) -> list[Point]:
     """Small data: each point from the one before it, with exact Hessians."""
     points: list[Point] = []
@@ -125,7 +128,7 @@ def _together(
     minimize_all(
         evaluate,
         points,
-        Models(reference.make, better=hessian_of(loss)),
+        Models(reference.make, better=hessian_of(loss), odds=loss.odds),
         target=target,
         max_iter=max_iter,
         compiled=loss.compiled,

@@ -1,18 +1,20 @@
 """Lasso and elastic net where columns are many: nearly all coefficients stay at 0, and their columns are seldom read.
 
 A working set of columns is held as a dense matrix of its own; proximal Newton on it keeps one Hessian while the weights
-of the rows stay close to those it was made with. The set grows by the strong rule (Tibshirani et al., J. R. Stat. Soc.
-B 74, 2012, section 5) and by what the check of all columns finds.
+of the rows, but for a common factor, stay close to those it was made with. The set grows by the strong rule (Tibshirani
+et al., J. R. Stat. Soc. B 74, 2012, section 5) and by what the check of all columns finds.
 
 The check seldom multiplies all columns with the residuals r. On the span of a few earlier ones, whose products are
 known, r is a combination sum_k a_k r_k and a remainder e, so that |x_j'r| <= |sum_k a_k x_j'r_k| + ||x_j|| ||e||: exact
 products are needed only of the columns for which this is more than the penalty allows (in the spirit of the safe rules
-of El Ghaoui, Viallon and Rabbani, Pacific J. Optim. 8, 2012); nothing is left to chance.
+of El Ghaoui, Viallon and Rabbani, Pacific J. Optim. 8, 2012); nothing is left to chance. When a path does read all
+columns it also takes their products with the residuals of the set at a weaker penalty, which saves half of the reads.
 
 Columns are needed one by one, so the data are in memory.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,34 +24,72 @@ from . import Status
 from .columns import Columns
 from .mean_loss import MeanLoss
 from .penalty import Penalty
-from .proximal_newton import Models, Point, minimize_all
+from .proximal_newton import ROUNDING, Point
+from .quadratic import minimize_quadratic
 
 Numbers = NDArray[np.intp]
 
-_DRIFT = 0.04  # of the weights of the rows, beside their mean, from which the Hessian is made again
+_DRIFT = 0.03  # of the weights of the rows, beside their sum, from which the Hessian is made again
+_ACCURACY = 1e-4  # of a step: the square of the last changes over that of the largest
+_SWEEPS = 200
+_SLOW = 0.2  # steps that leave more of the gap, two in a row, ask for a better Hessian
+_ARMIJO = 1e-4
+_LEAST_STEP = 1e-8
 _INNER = 0.8  # of the gap is left to the working set
 _CHECKS = 50
+_AHEAD = 0.7  # of the strength: how far a path looks ahead when all columns are read
+_AHEAD_STEPS = 3
 _STRIDE = 2.0  # between the strengths on the way to one
 ROUGH = 1e-4  # the gap there
 
 Stop = Callable[[Sequence[Point]], bool]
 
 
+@dataclass(frozen=True)
+class Rows:
+    """At some scores: F, its derivatives by each row's score, first and second, and the odds (see `Penalty.gap`)."""
+
+    scores: Array
+    loss: float
+    r: Array
+    h: Array
+    odds: float
+
+
+@dataclass(frozen=True)
+class At:
+    """A point of the set: coefficients, J, its rows, and the gap over the set.
+
+    dual : the residuals after a step in the coefficients without penalty, to first order: orthogonal to their columns
+    near, gradient : the point after this step, and the gradient of F there, the products of the set with `dual`
+    base : what the step is worth
+    """
+
+    theta: Array
+    value: float
+    rows: Rows
+    dual: Array
+    near: Array
+    gradient: Array
+    base: float
+    gap: float
+
+
 class WorkingSet:
-    """Some columns of theta, what is known of F on them, and the last point."""
+    """Some columns of theta, held as a dense matrix, and a Hessian on them."""
 
     def __init__(self, loss: MeanLoss) -> None:
         self.columns = Columns(loss)
-        self.S = loss.total_weight
         self.compiled = loss.compiled
         self.numbers = np.empty(0, np.intp)
         self.inside = np.zeros(loss.n_coef, bool)
-        self._room = np.empty((self.columns.n_rows, 0), order="F")
-        self.D = self._room
-        self.H = np.empty((0, 0))
+        self.D = self._room = np.empty((self.columns.n_rows, 0), order="F")
+        self._H = np.empty((0, 0), np.float32 if loss.compiled else np.float64)
+        self._root = np.empty((self.columns.n_rows, 0), self._H.dtype, order="F")
         self._base: Array | None = None
+        self._factor = 1.0
         self._last: Penalty | None = None
-        self._share = self.columns.weight / self.S
+        self._share = self.columns.weight / loss.total_weight
         self._sign = np.where(self.columns.y > 0, 1.0, -1.0)
 
     def add(self, numbers: Numbers) -> None:
@@ -57,23 +97,34 @@ class WorkingSet:
         new = numbers[~self.inside[numbers]]
         if new.size == 0:
             return
-        D = self.columns.take(new)
-        if self._base is not None:
-            scaled = self._base[:, None] * D
-            cross = self.D.T @ scaled
-            self.H = np.block([[self.H, cross], [cross.T, D.T @ scaled]])
         have, need = self.numbers.size, self.numbers.size + new.size
         if need > self._room.shape[1]:
-            room = np.empty((len(D), 2 * need), order="F")
-            room[:, :have] = self.D
-            self._room = room
-        self._room[:, have:need] = D
+            self._enlarge(have, 2 * need)
+        self._room[:, have:need] = self.columns.take(new)
         self.D = self._room[:, :need]
         self.numbers = np.concatenate([self.numbers, new])
         self.inside[new] = True
+        if self._base is not None:
+            self._root[:, have:need] = np.sqrt(self._base)[:, None] * self.D[:, have:]
+            cross = self._root[:, :need].T @ self._root[:, have:need]
+            self._H[:need, have:need], self._H[have:need, :need] = cross, cross.T
 
-    def rows(self, theta: Array) -> tuple[float, Array, Array, float]:
-        """At coefficients of the set: F, its derivatives by each row's score, first and second, and the odds."""
+    def _enlarge(self, have: int, room: int) -> None:
+        """Make room for more columns."""
+        n, kept = self.columns.n_rows, (self._room, self._root, self._H)
+        self._room, self._root = np.empty((n, room), order="F"), np.empty((n, room), self._H.dtype, order="F")
+        self._H = np.empty((room, room), self._H.dtype)
+        for new, old in zip((self._room, self._root, self._H[:have]), kept, strict=True):
+            new[:, :have] = old[: len(new), :have]
+
+    def whole(self, theta: Array) -> Array:
+        """Coefficients of all columns from those of the set."""
+        every = np.zeros(self.columns.n_coef)
+        every[self.numbers] = theta
+        return every
+
+    def rows(self, theta: Array) -> Rows:
+        """What the rows say at coefficients of the set."""
         v = self.D @ theta
         if self.columns.offset is not None:
             v += self.columns.offset
@@ -82,97 +133,152 @@ class WorkingSet:
 
             r, h = np.empty_like(v), np.empty_like(v)
             loss, odds = row_terms(v, self._sign, self._share, r, h)
-            return loss, r, h, odds
-        v *= self._sign
+            return Rows(v, loss, r, h, odds)
+        scores, weight = v, self._share
+        v = self._sign * scores
         t = np.exp(-np.abs(v))
-        weight = self._share
         loss = float(weight @ (np.log1p(t) - np.minimum(v, 0.0)))
         wrong = np.where(v < 0, 1.0, t) / (1.0 + t)
-        with np.errstate(divide="ignore", over="ignore"):
+        with np.errstate(over="ignore", divide="ignore"):
             odds = float(weight @ np.where(v < 0, 1.0 / t, t))
-        return loss, -self._sign * weight * wrong, weight * t / (1.0 + t) ** 2, odds
+        return Rows(scores, loss, -self._sign * weight * wrong, weight * t / (1.0 + t) ** 2, odds)
 
-    def evaluate(self, thetas: Array) -> tuple[Array, Array, Array]:
-        """What `minimize_all` asks for."""
-        values = [self.rows(theta) for theta in thetas]
-        gradients = np.array([r @ self.D for _, r, _, _ in values])
-        return np.array([value[0] for value in values]), gradients, np.array([value[3] for value in values])
+    def at(self, penalty: Penalty, theta: Array, rows: Rows) -> At:
+        """A point of the set with its gap."""
+        free = np.flatnonzero((penalty.l1 == 0) & (penalty.l2 == 0) & (theta > penalty.lower) & (theta < penalty.upper))
+        dual, near, base = rows.r, theta, 0.0
+        if free.size:
+            A = self.D[:, free]
+            W = rows.h[:, None] * A
+            slope = rows.r @ A
+            step = np.linalg.lstsq(A.T @ W, slope, rcond=1e-14)[0]
+            dual, near, base = dual - W @ step, theta.copy(), max(0.5 * float(step @ slope), 0.0)
+            near[free] -= step
+        gradient = dual @ self.D
+        gradient[free] = 0.0
+        gap = base + penalty.gap(theta, rows.loss, gradient, _none, rows.odds)
+        return At(theta, rows.loss + penalty.value(theta), rows, dual, near, gradient, base, gap)
 
-    def hessian(self, point: Point) -> Array:
-        """The Hessian on the set, or that of an earlier point where the rows weighed nearly the same."""
-        h = self.rows(point.theta)[2]
-        base = self._base
-        if base is None or np.abs(h - base).sum() > _DRIFT * base.sum():
-            self._base = h
-            root = np.multiply(self.D, np.sqrt(h)[:, None], dtype=np.float32, casting="same_kind")
-            self.H = (root.T @ root).astype(np.float64)
-        return self.H
+    def step(self, penalty: Penalty, theta: Array, target: float, max_iter: int, after: Penalty | None = None) -> Point:
+        """The optimum for one penalty, from a point near that for a stronger one: by the strong rule first.
 
-    def exact(self, point: Point) -> Array:
-        """The Hessian at the point."""
-        self._base = None
-        return self.hessian(point)
-
-    def step(self, penalty: Penalty, theta: Array, target: float, max_iter: int) -> Point:
-        """The optimum for one penalty, from a point near that for a stronger one: by the strong rule first."""
+        after : a weaker penalty that is asked for later
+        """
         self.add(np.flatnonzero(theta))
-        _, r, _, _ = self.rows(theta[self.numbers])
-        guess, _ = self.columns.estimates(r)
+        rows = self.rows(theta[self.numbers])
         before = penalty.l1 if self._last is None else self._last.l1
-        strong = np.abs(guess) > 2 * penalty.l1 - before
-        self.add(np.flatnonzero(strong & ~np.isinf(penalty.l1)))
+        with np.errstate(invalid="ignore"):  # what is held has an infinite l1
+            self.add(self.columns.likely(rows.r, 2 * penalty.l1 - before, self.inside))
         self._last = penalty
-        return self.solve(penalty, theta, target, max_iter)
+        return self.solve(penalty, theta, rows, target, max_iter, after)
 
-    def solve(self, penalty: Penalty, theta: Array, target: float, max_iter: int) -> Point:
+    def solve(
+        self, penalty: Penalty, theta: Array, rows: Rows, target: float, max_iter: int, after: Penalty | None
+    ) -> Point:
         """The optimum for one penalty, over all columns: theta, J, F and the gap.
 
         The set grows until the check finds no other column that moves.
         """
+        point = Point(penalty, theta)
+        point.iterations = 0
         for _ in range(_CHECKS):
-            point = Point(penalty.on(self.numbers), theta[self.numbers])
-            models = Models(self.hessian, better=self.exact, learn=False)
-            minimize_all(
-                self.evaluate,
-                [point],
-                models,
-                target=_INNER * target,
-                max_iter=max_iter,
-                compiled=self.compiled,
-                accuracy=1e-6,
-            )
-            theta = np.zeros(theta.size)
-            theta[self.numbers] = point.theta
-            inner = point.status
-            found = self.check(penalty, theta, point)
-            if point.gap <= target or inner is not Status.CONVERGED or not found.size:
+            at = self.descend(point, rows, _INNER * target, max_iter)
+            point.theta = self.whole(at.theta)
+            point.value, point.loss, point.gap = at.value, at.rows.loss, at.gap
+            found = self.check(point, at, after)
+            if point.gap <= target or point.status is not Status.CONVERGED or not found.size:
                 break
             self.add(found)
-        point.theta, point.penalty = theta, penalty
-        point.status = Status.CONVERGED if point.gap <= target else inner
+            rows = at.rows
+        if point.gap <= target:
+            point.status = Status.CONVERGED
         return point
 
-    def check(self, penalty: Penalty, theta: Array, point: Point) -> Numbers:
-        """Set the gap over all columns; the columns outside the set that are further than the penalty allows."""
-        _, r, h, odds = self.rows(point.theta)
-        part = point.penalty
-        free = np.flatnonzero((part.l1 == 0) & (part.l2 == 0) & (point.theta > part.lower) & (point.theta < part.upper))
-        base = 0.0
-        if free.size:  # the dual point is orthogonal to them
-            A = self.D[:, free]
-            gradient = A.T @ r
-            step = np.linalg.lstsq(A.T @ (h[:, None] * A), gradient, rcond=1e-14)[0]
-            r = r - h * (A @ step)
-            base = max(0.5 * float(step @ gradient), 0.0)
-        limit = np.where(self.inside | np.isinf(penalty.l1), np.inf, penalty.l1)
-        outside, products = self.columns.beyond(r, limit)
+    def descend(self, point: Point, rows: Rows, target: float, max_iter: int, drift: float = _DRIFT) -> At:
+        """Proximal Newton on the set, to a gap of `target` over it or as near as rounding lets it."""
+        penalty = point.penalty.on(self.numbers)
+        at = self.at(penalty, point.theta[self.numbers], rows)
+        slow, exact = 0, False
+        for _ in range(max_iter):
+            if at.gap <= target:
+                break
+            exact = self.model(at.rows.h, 0.0 if exact or slow >= 2 else drift)
+            new = self.advance(penalty, at)
+            if new is None and exact:
+                point.status = Status.STALLED
+                return at
+            point.iterations += 1
+            slow = slow + 1 if new is None or new.gap > _SLOW * at.gap else 0
+            exact, at = new is None, new or at
+        point.status = Status.CONVERGED if at.gap <= target else Status.MAX_ITER
+        return at
+
+    def model(self, h: Array, drift: float) -> bool:
+        """See that there is a Hessian: of this point, or that of rows whose weights were within `drift` of these.
+
+        Returns whether it is that of this point.
+        """
+        base, k = self._base, self.numbers.size
+        if base is not None and h.any() and base.any():
+            self._factor = float(h.sum() / base.sum())
+            off = float(np.abs(h - self._factor * base).sum())
+            if off <= drift * float(h.sum()):
+                return off == 0
+        self._base, self._factor = h, 1.0
+        root = np.multiply(self.D, np.sqrt(h)[:, None], out=self._root[:, :k], casting="same_kind")
+        self._H[:k, :k] = self.columns.gram(root)
+        return True
+
+    def advance(self, penalty: Penalty, at: At) -> At | None:
+        """A step to the least value of the model with the penalty, shortened until J falls; None if it does not."""
+        x = self.least(penalty, at)
+        step, t = x - at.theta, 1.0
+        rounding = ROUNDING * max(1.0, abs(at.value))
+        rows = self.rows(x)
+        promised = penalty.value(at.theta) - penalty.value(x) - float(at.rows.r @ (rows.scores - at.rows.scores))
+        theta = x
+        while not rows.loss + penalty.value(theta) <= at.value - _ARMIJO * t * promised + rounding:
+            t *= 0.5
+            if t < _LEAST_STEP:
+                return None
+            theta = at.theta + t * step
+            rows = self.rows(theta)
+        new = self.at(penalty, theta, rows)
+        return None if promised <= rounding and not new.gap < at.gap else new
+
+    def least(self, penalty: Penalty, at: At) -> Array:
+        """Where the model with the penalty is least."""
+        x, c, k = at.near.copy(), self._factor, self.numbers.size
+        if self.compiled:
+            from .descent import descend
+
+            bounds = (penalty.l1 / c, penalty.l2 / c, penalty.lower, penalty.upper)
+            if descend(self._H, at.gradient / c, *bounds, x, _ACCURACY, _SWEEPS):
+                return x
+        H = c * self._H[:k, :k].astype(np.float64)
+        return minimize_quadratic(H, at.gradient - H @ at.near, penalty, penalty.nearest(x), compiled=False)
+
+    def ahead(self, penalty: Penalty, at: At) -> Callable[[], Array]:
+        """The residuals at the optimum on the set for a weaker penalty, about."""
+
+        def find() -> Array:
+            point = Point(penalty, self.whole(at.theta))
+            return self.descend(point, at.rows, ROUGH, _AHEAD_STEPS, drift=np.inf).dual
+
+        return find
+
+    def check(self, point: Point, at: At, after: Penalty | None) -> Numbers:
+        """Widen the gap to all columns; the columns outside the set that are further than the penalty allows."""
+        penalty = point.penalty
+        ahead = None if after is None else self.ahead(after, at)
+        outside, products = self.columns.beyond(at.dual, penalty.l1, self.inside, ahead)
+        if not outside.size:
+            return outside
         numbers = np.concatenate([self.numbers, outside])
-        gradient = np.concatenate([r @ self.D, products])
-        gradient[free] = 0.0
-        full = penalty.on(numbers)
-        point.gap = base + full.gap(theta[numbers], point.loss, gradient, _none, odds)
-        moves = full.violation(theta[numbers], gradient)[self.numbers.size :] > 0
-        return outside[moves]
+        gradient = np.concatenate([at.gradient, products])
+        theta, full = point.theta[numbers], penalty.on(numbers)
+        point.gap = at.base + full.gap(theta, point.loss, gradient, _none, at.rows.odds)
+        return outside[full.violation(theta, gradient)[self.numbers.size :] > 0]
 
 
 def _none(free: Numbers) -> Array:
@@ -193,9 +299,13 @@ def wide_path(
     first = penalties[0]
     start = first.nearest(theta)
     state.add(np.flatnonzero((start != 0) | ((first.l1 == 0) & (first.l2 == 0))))
+    state.columns.keep(state.rows(start[state.numbers]).r, loss.at(start[None, :])[1][0])
+    sizes = [float((penalty.finite_l1 + penalty.l2).max(initial=0.0)) for penalty in penalties]
     points: list[Point] = []
-    for penalty in penalties:
-        points.append(state.step(penalty, extrapolated(points, penalty) if points else start, target, max_iter))
+    for k, penalty in enumerate(penalties):
+        start = extrapolated(points, penalty) if points else start
+        later = next((j for j in range(k + 1, len(sizes)) if sizes[j] <= _AHEAD * sizes[k]), len(sizes) - 1)
+        points.append(state.step(penalty, start, target, max_iter, penalties[later] if later > k else None))
         if stop is not None and stop(points):
             break
     loss.objective.passes += state.columns.full
@@ -208,8 +318,7 @@ def wide_fit(loss: MeanLoss, penalty: Penalty, theta: Array, *, warm: bool, targ
     free = (penalty.l1 == 0) & (penalty.l2 == 0)
     start = penalty.nearest(theta if warm else np.where(free, theta, 0.0))
     state.add(np.flatnonzero((start != 0) | free))
-    _, r, _, _ = state.rows(start[state.numbers])
-    slope = state.columns.products(r)
+    slope = state.columns.products(state.rows(start[state.numbers]).r)[0]
     for stronger in [] if warm else on_the_way(penalty, slope):
         start = state.step(stronger, start, max(target, ROUGH), max_iter).theta
     point = state.step(penalty, start, target, max_iter)
@@ -226,16 +335,17 @@ def on_the_way(penalty: Penalty, gradient: Array) -> list[Penalty]:
     return [Penalty(f * penalty.l1, f * penalty.l2, penalty.lower, penalty.upper) for f in factors]
 
 
-def extrapolated(points: list[Point], penalty: Penalty) -> Array:
+def extrapolated(points: Sequence[Point], penalty: Penalty) -> Array:
     """The last optimum, moved on along the last two where signs are stable."""
     last = points[-1].theta
-    if len(points) < 2:
-        return penalty.nearest(last)
-    before = points[-2].theta
-    at = int(np.argmax(penalty.l1 + penalty.l2))
-    size = [(p.penalty.l1 + p.penalty.l2)[at] for p in points[-2:]]
-    share = (size[1] - (penalty.l1 + penalty.l2)[at]) / (size[0] - size[1]) if size[0] > size[1] else 0.0
-    moved = last + min(share, 1.0) * (last - before)
-    return penalty.nearest(
-        np.where((np.sign(last) == np.sign(before)) & (np.sign(moved) == np.sign(last)), moved, last)
-    )
+    away = np.flatnonzero(last)
+    x = last[away]
+    if len(points) > 1:
+        before = points[-2].theta[away]
+        at = int(np.argmax(penalty.finite_l1 + penalty.l2))  # a coefficient by which strengths compare
+        one, two, three = (p.l1[at] + p.l2[at] for p in (points[-2].penalty, points[-1].penalty, penalty))
+        moved = x + min((two - three) / (one - two) if one > two else 0.0, 1.0) * (x - before)
+        x = np.where((np.sign(x) == np.sign(before)) & (np.sign(moved) == np.sign(x)), moved, x)
+    theta = penalty.rest.copy()
+    theta[away] = penalty.on(away).nearest(x)
+    return theta

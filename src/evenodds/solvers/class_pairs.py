@@ -1,0 +1,349 @@
+"""Lasso and elastic net of more than two classes where coefficients are many: nearly all of them stay at 0.
+
+A working set holds pairs of a class and a column. Proximal Newton on it keeps one Hessian while the probabilities of
+the rows stay close to those it was made with. The set grows by the strong rule (Tibshirani et al., J. R. Stat. Soc. B
+74, 2012, section 7) and by the check of all pairs, one product of all columns with the residuals, which also gives the
+gap over all.
+
+Columns are needed one by one, so the data are in memory.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..data import Array, require_finite
+from ..data.memory import Memory
+from ..exceptions import EvenOddsError
+from . import Status
+from .class_penalty import centred
+from .penalty import Penalty
+from .proximal_newton import Models, Point, minimize_all
+from .softmax_loss import SoftmaxLoss
+from .working_set import ROUGH, extrapolated
+
+Numbers = NDArray[np.intp]
+
+_DRIFT = 0.15  # of the probabilities, weighted, from which the Hessian is made again
+_INNER = 0.8  # of the gap is left to the working set
+_LEAST_INNER = 1e-3
+_CHECKS = 50
+_COMPILED = 400  # pairs from which coordinate descent, which has to be compiled, pays
+_STRIDE = 1.5  # between the strengths on the way to one
+_LEAST = 0.9  # of the penalty: what the strong rule is not to go below
+_MOST_FULL = 1500  # coefficients up to which a Hessian of all of them can be the model
+_FEW = 100  # coefficients up to which it also is where data are in memory
+_MOST_PAIRS = 12_000  # whose Hessian takes about a gigabyte
+_TILE_ROWS = 2048
+_JITTER = 1e-8  # of the diagonal: steps along which nothing changes stay short
+
+
+def takes_pairs(loss: SoftmaxLoss) -> bool:
+    """Whether a working set beats a Hessian of all coefficients, or is all there is."""
+    return loss.n_coef > (_FEW if isinstance(loss.data, Memory) else _MOST_FULL)
+
+
+class PairSet:
+    """Some pairs of a class and a column of theta, and what is known of F on them.
+
+    numbers : (m,) the pairs, by their position in theta
+    D : (n, m') the columns that any of them has, dense, or CSC for a sparse X; `at` is where each pair finds its own
+    """
+
+    def __init__(self, loss: SoftmaxLoss) -> None:
+        if not isinstance(loss.data, Memory):
+            raise EvenOddsError(
+                f"A penalty on {loss.n_coef:,} coefficients ({loss.data.n_columns:,} columns, {loss.n_classes} "
+                "classes) takes them column by column, which needs the data in memory. Load them as an array, or "
+                "choose fewer columns."
+            )
+        self.loss, self.K, self.k = loss, loss.n_classes, loss.n_coef // loss.n_classes
+        coordinates = loss.coordinates
+        self._first = int(coordinates.intercept)
+        self._center, self._scale = coordinates.center[coordinates.columns], coordinates.scale[coordinates.columns]
+        block = next(iter(loss.data.blocks()))
+        every = coordinates.columns.size == coordinates.scale.size
+        X = block.X if every else block.X[:, coordinates.columns]
+        self._X = sp.csc_array(X) if sp.issparse(X) else X
+        # A home whose rows are the columns, so that its threads share them out.
+        self._home = Memory(self._X.T, np.zeros(X.shape[1], np.uint8), n_jobs=loss.data.n_jobs)
+        n = block.n_rows
+        self._share = (np.ones(n) if block.weight is None else block.weight) / loss.total_weight
+        self._own = (np.arange(n), block.y.astype(np.intp))
+        self._offset = block.offset
+        self.numbers = np.empty(0, np.intp)
+        self.inside = np.zeros(loss.n_coef, bool)
+        self.columns = np.empty(0, np.intp)
+        self.D: Any = sp.csc_array((n, 0)) if sp.issparse(X) else np.empty((n, 0), order="F")
+        self.at = self.classes = np.empty(0, np.intp)
+        self._last: tuple[Array, tuple[float, Array, Array, float]] | None = None
+        self.H = np.empty((0, 0))
+        self._base: Array | None = None
+
+    def add(self, numbers: Numbers) -> None:
+        """Take pairs into the set, and into the Hessian."""
+        new = numbers[~self.inside[numbers]]
+        if new.size == 0:
+            return
+        columns = np.setdiff1d(new % self.k, self.columns)
+        if columns.size:
+            parts = [self.D, self._take(columns)]
+            self.D = sp.hstack(parts, format="csc") if sp.issparse(self.D) else np.asfortranarray(np.hstack(parts))
+            self.columns = np.concatenate([self.columns, columns])
+        place = np.zeros(self.k, np.intp)
+        place[self.columns] = np.arange(self.columns.size)
+        before = self.numbers.size
+        if before + new.size > _MOST_PAIRS:
+            raise EvenOddsError(
+                f"More than {_MOST_PAIRS:,} coefficients are not 0 at this penalty: too many for a fit with an L1 "
+                "part, factors or bounds. Choose a smaller C, an l1_ratio nearer to 1, or a plain ridge."
+            )
+        self.numbers = np.concatenate([self.numbers, new])
+        self.at, self.classes = place[self.numbers % self.k], self.numbers // self.k
+        self._last = None
+        self.inside[new] = True
+        if self._base is not None:
+            old, added = np.arange(before), np.arange(before, self.numbers.size)
+            cross = self._curvature(self._base, old, added)
+            corner = self._curvature(self._base, added, added)
+            self.H = np.block([[self.H, cross], [cross.T, corner]])
+
+    def _take(self, columns: Numbers) -> Any:
+        """Columns of theta of one class, dense, or CSC for a sparse X."""
+        slopes = columns[columns >= self._first] - self._first
+        D = self._X[:, slopes]
+        if sp.issparse(D):
+            D = D @ sp.diags_array(1 / self._scale[slopes])
+        else:
+            D = (D - self._center[slopes]) / self._scale[slopes]
+        if slopes.size == columns.size:
+            return D
+        ones = np.ones((D.shape[0], 1))  # the intercept is column 0
+        return sp.hstack([ones, D], format="csc") if sp.issparse(D) else np.hstack([ones, D])
+
+    def rows(self, x: Array) -> tuple[float, Array, Array, float]:
+        """At coefficients of the set: F, its derivatives by scores (n, K), the probabilities, and the mean odds.
+
+        Asked again for the same, it has them at hand.
+        """
+        if self._last is None or not np.array_equal(self._last[0], x):
+            self._last = (x.copy(), self._evaluated(x))
+        return self._last[1]
+
+    def _evaluated(self, x: Array) -> tuple[float, Array, Array, float]:
+        W = np.zeros((self.columns.size, self.K))
+        W[self.at, self.classes] = x
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            Z = np.asarray(self.D @ W)
+            if self._offset is not None:
+                Z += self._offset
+            Z -= Z.max(axis=1, keepdims=True)
+            own = Z[self._own]
+            P = np.exp(Z, out=Z)
+            total = P.sum(axis=1)
+            losses = np.log(total) - own
+            P /= total[:, None]
+            odds = float(self._share @ np.expm1(losses))
+        loss = float(self._share @ losses)
+        R = P.copy()
+        R[self._own] -= 1.0
+        R *= self._share[:, None]
+        return loss if np.isfinite(loss) else np.inf, R, P, odds
+
+    def evaluate(self, points: Array) -> tuple[Array, Array, Array]:
+        """What `minimize_all` asks for."""
+        values = [self.rows(x) for x in points]
+        gradients = np.array([np.asarray(self.D.T @ R)[self.at, self.classes] for _, R, _, _ in values])
+        return np.array([value[0] for value in values]), gradients, np.array([value[3] for value in values])
+
+    def hessian(self, point: Point) -> Array:
+        """The Hessian on the set, or that of an earlier point where the probabilities were nearly the same."""
+        P = self.rows(point.theta)[2]
+        if self._base is None or self._drift(self._base, P) > _DRIFT:
+            self._base = P
+            every = np.arange(self.numbers.size)
+            self.H = self._curvature(P, every, every)
+        return self.H
+
+    def exact(self, point: Point) -> Array:
+        """The Hessian at the point."""
+        self._base = None
+        return self.hessian(point)
+
+    def _drift(self, base: Array, P: Array) -> float:
+        """How far probabilities are from those that the Hessian was made with, beside the curvature of these."""
+        moved = self._share @ np.abs(P - base).sum(axis=1)
+        return float(moved) / max(float(1 - self._share @ np.square(base).sum(axis=1)), 1e-300)
+
+    def _curvature(self, P: Array, left: Numbers, right: Numbers) -> Array:
+        """The second derivatives by some pairs of the set and others."""
+        H = np.zeros((left.size, right.size))
+        own, other = self.classes[left], self.classes[right]
+        same = [(np.flatnonzero(own == a), np.flatnonzero(other == a)) for a in range(self.K)]
+        stride = P.shape[0] if sp.issparse(self.D) else _TILE_ROWS
+        for start in range(0, P.shape[0], stride):
+            rows = slice(start, start + stride)
+            D, s, p = self.D[rows], self._share[rows], P[rows]
+            root = np.sqrt(s)[:, None] * p
+            A = D[:, self.at[left]]
+            B = A if left is right else D[:, self.at[right]]
+            first = _times(A, root, own)
+            part = -_dense(first.T @ (first if left is right else _times(B, root, other)))
+            h = s[:, None] * p * (1 - p)
+            for a, (i, j) in enumerate(same):
+                if i.size and j.size:
+                    part[np.ix_(i, j)] = _dense(A[:, i].T @ _times(B[:, j], h, np.full(j.size, a)))
+            H += part
+        if left is right:
+            np.einsum("ii->i", H)[:] *= 1 + _JITTER
+        return H
+
+    def products(self, R: Array) -> Array:
+        """The product of every column with residuals (n, K): flat, as theta."""
+        slopes = np.zeros((0, self.K))
+        if self._X.shape[1]:
+            slopes = np.concatenate(self._home.reduce(lambda block: ([np.asarray(block.X @ R)],))[0])
+        total = R.sum(axis=0)
+        slopes = (slopes - np.outer(self._center, total)) / self._scale[:, None]
+        if not np.isfinite(slopes).all():
+            require_finite(self.loss.data)
+        self.loss.objective.passes += 1
+        return (np.vstack([total, slopes]) if self._first else slopes).T.ravel()
+
+    def solve(
+        self, penalty: Penalty, theta: Array, strong: Numbers, target: float, max_iter: int
+    ) -> tuple[Point, Array]:
+        """The optimum for one penalty, and the gradient of F there; the set starts from `strong` and grows.
+
+        Until the check finds no other pair that moves.
+        """
+        self.add(strong)
+        share = _INNER
+        for _ in range(_CHECKS):
+            theta = centred(penalty, theta, self.K)  # in the middle of what does not matter, steps have room
+            self.add(np.flatnonzero(theta))
+            point = Point(penalty.on(self.numbers), theta[self.numbers])
+            models = Models(self.hessian, better=self.exact, learn=False)
+            minimize_all(
+                self.evaluate,
+                [point],
+                models,
+                target=share * target,
+                max_iter=max_iter,
+                compiled=self.loss.compiled or self.numbers.size >= _COMPILED,
+                accuracy=1e-6,
+            )
+            theta = np.zeros(theta.size)
+            theta[self.numbers] = point.theta
+            gradient = self.check(penalty, theta, point)
+            if point.gap <= target or share < _LEAST_INNER:
+                break
+            found = np.flatnonzero((penalty.violation(theta, gradient) > 0) & ~self.inside)
+            if not found.size:  # the set itself is to be solved further, with the Hessian as it is here
+                share *= 0.1
+                self._base = None
+            self.add(found)
+        if point.gap > target:
+            point.status = Status.MAX_ITER if point.status is Status.MAX_ITER else Status.STALLED
+        else:
+            point.status = Status.CONVERGED
+        point.theta, point.penalty = theta, penalty
+        return point, gradient
+
+    def check(self, penalty: Penalty, theta: Array, point: Point) -> Array:
+        """Set the gap over all pairs; the gradient of F by all."""
+        _, R, P, odds = self.rows(point.theta)
+        part = point.penalty
+        free = np.flatnonzero((part.l1 == 0) & (part.l2 == 0) & (point.theta > part.lower) & (point.theta < part.upper))
+        base = 0.0
+        if free.size:  # the dual point is orthogonal to them
+            classes = self.classes[free]
+            slope = np.asarray(self.D.T @ R)[self.at[free], classes]
+            step = np.linalg.lstsq(self._curvature(P, free, free), slope, rcond=1e-9)[0]
+            W = np.zeros((self.columns.size, self.K))
+            W[self.at[free], classes] = step
+            V = np.asarray(self.D @ W)
+            R = R - self._share[:, None] * P * (V - np.einsum("ik,ik->i", P, V)[:, None])
+            base = max(0.5 * float(step @ slope), 0.0)
+        gradient = self.products(R)
+        gradient[self.numbers[free]] = 0.0
+        point.gap = base + penalty.gap(theta, point.loss, gradient, _none, odds)
+        return gradient
+
+
+def _times(D: Any, factors: Array, classes: Numbers) -> Any:
+    """Each column of a dense matrix or CSC times the factors (n, K) of its class."""
+    if not sp.issparse(D):
+        return D * factors[:, classes]
+    entries = D.data * factors[D.indices, np.repeat(classes, np.diff(D.indptr))]
+    return sp.csc_array((entries, D.indices, D.indptr), shape=D.shape)
+
+
+def _dense(product: Any) -> Array:
+    return np.asarray(product.toarray() if sp.issparse(product) else product)
+
+
+def _none(free: Numbers) -> Array:
+    raise AssertionError("the dual point is orthogonal to the free coefficients already")
+
+
+def pairs_path(
+    loss: SoftmaxLoss,
+    penalties: Sequence[Penalty],
+    theta: Array,
+    *,
+    target: float,
+    max_iter: int,
+    stop: Callable[[Sequence[Point]], bool] | None = None,
+) -> list[Point]:
+    """The optimum for each penalty, from the strongest to the weakest, each a multiple of the others."""
+    start = penalties[0].nearest(theta)
+    state, before, gradient = _started(loss, penalties[0], start)
+    points: list[Point] = []
+    for penalty in penalties:
+        start = extrapolated(points, penalty) if points else start
+        for closer in on_the_way(before, penalty):
+            point, gradient = state.solve(closer, start, _strong(closer, before, gradient), ROUGH, max_iter)
+            start, before = point.theta, closer
+        point, gradient = state.solve(penalty, start, _strong(penalty, before, gradient), target, max_iter)
+        points.append(point)
+        before = penalty
+        if stop is not None and stop(points):
+            break
+    return points
+
+
+def pairs_fit(loss: SoftmaxLoss, penalty: Penalty, theta: Array, *, warm: bool, target: float, max_iter: int) -> Point:
+    """The optimum for one penalty: on the way to it, those of stronger ones, each not far from the last."""
+    free = (penalty.l1 == 0) & (penalty.l2 == 0)
+    start = penalty.nearest(theta if warm else np.where(free, theta, 0.0))
+    if not warm:
+        return pairs_path(loss, [penalty], start, target=target, max_iter=max_iter)[0]
+    state, _, gradient = _started(loss, penalty, start)
+    return state.solve(penalty, start, _strong(penalty, penalty, gradient), target, max_iter)[0]
+
+
+def _started(loss: SoftmaxLoss, penalty: Penalty, start: Array) -> tuple[PairSet, Penalty, Array]:
+    """The pairs that are in play from the start, a penalty that holds the others at rest, and the gradient of F."""
+    state = PairSet(loss)
+    state.add(np.flatnonzero((start != 0) | ((penalty.l1 == 0) & (penalty.l2 == 0))))
+    gradient = state.products(state.rows(start[state.numbers])[1])
+    size = np.where(state.inside, 0.0, penalty.finite_l1)
+    ratio = np.divide(np.abs(gradient), size, out=np.zeros_like(size), where=size > 0)
+    return state, penalty.times(max(float(ratio.max(initial=0.0)), 1.0)), gradient
+
+
+def on_the_way(before: Penalty, penalty: Penalty) -> list[Penalty]:
+    """Penalties between two, so that each is not far from the last."""
+    far = max(float((before.finite_l1 + before.l2).max()) / float((penalty.finite_l1 + penalty.l2).max() or 1.0), 1.0)
+    steps = int(np.ceil(np.log(far) / np.log(_STRIDE)))
+    return [penalty.times(far ** (k / steps)) for k in range(steps - 1, 0, -1)]
+
+
+def _strong(penalty: Penalty, before: Penalty, gradient: Array) -> Numbers:
+    """The pairs that the strong rule takes in; after a long step not all that it would."""
+    limit = np.maximum(2 * penalty.finite_l1 - before.finite_l1, _LEAST * penalty.l1)
+    return np.flatnonzero((np.abs(gradient) > limit) & ~np.isinf(penalty.l1))

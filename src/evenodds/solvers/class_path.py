@@ -1,0 +1,61 @@
+"""A path of more than two classes where a Hessian of all coefficients is the model: one fit after another.
+
+Each fit starts from the last two, extended along the path. Of large data the Hessians are those of a sample of the
+rows; one is kept for as long as it serves, made right by what the steps do to the gradient.
+"""
+
+from collections.abc import Callable, Sequence
+
+from ..data import Array
+from .class_pairs import pairs_path, takes_pairs
+from .class_penalty import centred
+from .elastic_net import hessian_of, on_sample
+from .penalty import Penalty
+from .proximal_newton import Models, Point, minimize_all
+from .softmax_loss import SoftmaxLoss
+from .working_set import extrapolated
+
+
+def class_path(
+    loss: SoftmaxLoss,
+    penalties: Sequence[Penalty],
+    theta: Array,
+    *,
+    target: float,
+    max_iter: int,
+    stop: Callable[[Sequence[Point]], bool] | None = None,
+) -> list[Point]:
+    """The optimum for each penalty, from the strongest to the weakest.
+
+    stop : whether the path ends with the last of some points
+    """
+    if takes_pairs(loss):
+        points = pairs_path(loss, penalties, theta, target=target, max_iter=max_iter, stop=stop)
+    else:
+        points = _full_path(loss, penalties, theta, target, max_iter, stop)
+    for point in points:
+        point.theta = centred(point.penalty, point.theta, loss.n_classes)
+    return points
+
+
+def _full_path(
+    loss: SoftmaxLoss,
+    penalties: Sequence[Penalty],
+    theta: Array,
+    target: float,
+    max_iter: int,
+    stop: Callable[[Sequence[Point]], bool] | None,
+) -> list[Point]:
+    points: list[Point] = []
+    sampled = loss.compiled and loss.sample.n_rows < loss.data.n_rows
+    part = on_sample(loss) if sampled else loss
+    models = Models(hessian_of(part), better=hessian_of(loss) if sampled else None, every=not loss.compiled)
+    for penalty in penalties:
+        point = Point(penalty, extrapolated(points, penalty) if points else theta)
+        if points:
+            point.H = points[-1].H
+        minimize_all(loss.at, [point], models, target=target, max_iter=max_iter, compiled=loss.compiled)
+        points.append(point)
+        if stop is not None and stop(points):
+            break
+    return points
