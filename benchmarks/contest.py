@@ -9,16 +9,19 @@
    everybody's. These are the times in the table.
 
 Every process has done a fit of the same problem before its times count.
+
+Where a bar names a peer, its patience is longer and the peer takes part in the last rounds however slow it is.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import os
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from math import inf, isfinite, sqrt
 from pathlib import Path
 from statistics import median
@@ -26,12 +29,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.problems import Array, DataSet, Problem, raw_scales
+from benchmarks.cast import CAST
+from benchmarks.problems import Array, DataSet, Problem, folds, raw_scales
+from benchmarks.proofs import FoldsJudge, PathJudge, SoftmaxJudge
+from benchmarks.rscript import RWorker, glmnet_version
 from benchmarks.score import FirthJudge, Judge
-from benchmarks.solvers import DEFAULT_TOL, OURS, PEERS, SETTINGS, SOLVERS, Solver
-from benchmarks.workers import Failed, Worker
+from benchmarks.solvers import CORES, DEFAULT_TOL, OURS, SETTINGS, Solver
+from benchmarks.workers import PEERS_PYTHON, Failed, Worker
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 SHORTEST = 5.0  # seconds that any fit may take
 Say = Callable[[str], None]
 Record = dict[str, Any]
@@ -59,11 +64,11 @@ class Trial:
 class Lane:
     """One solver on one problem in one process. `at_home` takes coefficients to the judge's coordinates."""
 
-    worker: Worker
+    worker: Worker | RWorker
     solver: Solver
     setting: str
     problem: Problem
-    judge: Judge
+    judge: Any
     at_home: Callable[[Array], Array] | None = None
 
     def attempt(self, tol: float, limit: float = inf) -> Trial:
@@ -73,12 +78,15 @@ class Lane:
         seconds = median(run.seconds)
         return Trial(self.solver.name, self.setting, tol, seconds, suboptimality, run.passes, len(run.seconds))
 
+    def warm_up(self, limit: float = inf) -> None:
+        self.attempt(self.solver.ladder(self.problem)[0], limit + self.solver.warm_up)
+
     def climb(self, limit: float, say: Say) -> tuple[list[Trial], str]:
         """All trials up the ladder, and why it ended before the target (empty when it did not)."""
         trials: list[Trial] = []
         try:
-            self.attempt(self.solver.tols[0], limit)  # to warm up
-            for tol in self.solver.tols:
+            self.warm_up(limit)
+            for tol in self.solver.ladder(self.problem):
                 trials.append(self.attempt(tol, limit))
                 say(str(trials[-1]))
                 if trials[-1].suboptimality <= self.problem.target:
@@ -98,7 +106,7 @@ class Arena:
     """One problem, its judge, and all that the peers have shown on it."""
 
     problem: Problem
-    judge: Judge
+    judge: Any
     folder: Path
     budget: float
     say: Say
@@ -106,19 +114,19 @@ class Arena:
     def __post_init__(self) -> None:
         self.trials: list[Trial] = []
 
-    def lane(self, worker: Worker, solver: Solver, setting: str) -> Lane:
+    def lane(self, worker: Worker | RWorker, solver: Solver, setting: str) -> Lane:
         return Lane(worker, solver, setting, self.problem, self.judge)
 
     def try_peer(self, peer: Solver) -> str:
         """The peer under every thread setting that may still win; what became of it, in words."""
         mine: list[Trial] = []
-        for setting, variables in SETTINGS.items():
+        for setting in peer.settings or SETTINGS:
             best, own = (quickest(trials, self.problem.target) for trials in (self.trials, mine))
-            limit = (1 + CORES) * best.seconds if best else inf
+            limit = (self.problem.patience or 1 + CORES) * best.seconds if best else inf
             if own and own.seconds > limit:
                 break
             limit = min(max(limit, SHORTEST), self.budget)
-            with Worker(self.folder, variables) as worker:
+            with hire(peer, self.folder, setting) as worker:
                 lane = self.lane(worker, peer, setting)
                 if own:
                     trials = self._repeat(lane, own.tol, limit)
@@ -130,11 +138,17 @@ class Arena:
             self.trials += trials
             mine += trials
         won = quickest(mine, self.problem.target)
-        return f"{spell_time(won.seconds)}, {won.setting}" if won else closest(mine)
+        if won is None:
+            return closest(mine)
+        return f"{spell_time(won.seconds)}, {won.setting}" + self._reached(won)
+
+    def _reached(self, trial: Trial) -> str:
+        """Of a contest without a target, what was got for the time."""
+        return "" if isfinite(self.problem.target) else f", got {trial.suboptimality:.0e}"
 
     def _repeat(self, lane: Lane, tol: float, limit: float) -> list[Trial]:
         try:
-            lane.attempt(lane.solver.tols[0], limit)  # to warm up
+            lane.warm_up(limit)
             trial = lane.attempt(tol, limit)
         except Failed as failure:
             self.say(f"{lane.solver.name}, {lane.setting}: {failure}")
@@ -143,12 +157,14 @@ class Arena:
         return [trial]
 
     def rivals(self) -> list[Trial]:
-        """At most three peers with their settings, each at its fastest, within 1.3 times of the best."""
+        """Peers that bars name, and at most three within 1.3 times of the best, each under its fastest setting."""
         fastest: dict[tuple[str, str], Trial] = {}
         for trial in sorted(reached(self.trials, self.problem.target), key=lambda t: t.seconds):
             fastest.setdefault((trial.solver, trial.setting), trial)
         ranked = list(fastest.values())
-        return [t for t in ranked if t.seconds <= 1.3 * ranked[0].seconds][:3]
+        close = [t for t in ranked if t.seconds <= 1.3 * ranked[0].seconds][:3]
+        named = [next((t for t in ranked if t.solver == name), None) for name, _ in self.problem.bars if name]
+        return close + [t for t in named if t is not None and t not in close]
 
     def finish(self, ours: Sequence[tuple[Lane, float]]) -> list[Trial]:
         """The last rounds: one Trial for each of `ours`, then one for each rival."""
@@ -157,59 +173,125 @@ class Arena:
         with ExitStack() as stack:
             lanes = list(ours)
             for rival in rivals:
-                worker = stack.enter_context(Worker(self.folder, SETTINGS[rival.setting]))
-                lanes.append((self.lane(worker, SOLVERS[rival.solver], rival.setting), rival.tol))
+                solver = CAST[self.problem.kind][rival.solver]
+                worker = stack.enter_context(hire(solver, self.folder, rival.setting))
+                lanes.append((self.lane(worker, solver, rival.setting), rival.tol))
             return take_turns(lanes, min(9, max(3, int(40 / slowest))), self.say)
 
 
 def contest(data: DataSet, problem: Problem, X: Any, y: Array, folder: Path, options: Any, say: Say) -> Record:
     """The record of one problem: ours, the best peer, their ratio, and what became of every peer."""
+    problem = problem.on(X, y)
     entered, outcomes = entrants(options.solvers, problem, data)
+    ours = CAST[problem.kind][OURS.name]
     with Worker(folder, {}) as worker:
-        start = None
-        if OURS in entered:
-            try:
-                start = worker.fit(OURS.name, problem, DEFAULT_TOL, options.budget).beta
-            except Failed as failure:
-                outcomes[OURS.name] = str(failure)
-                entered.remove(OURS)
-        kind = FirthJudge if problem.firth else Judge
-        judge = kind(X, y, np.full(X.shape[1], 1 / (problem.C * len(y))), start)
+        judge, reason = appoint(problem, X, y, worker, ours, ours in entered, options.budget)
+        if reason:
+            outcomes[ours.name] = reason
+            entered = [solver for solver in entered if solver is not ours]
+        if judge is None:
+            return {**shape(problem, X), **summary(None, [], None), "outcomes": outcomes, "trials": []}
         arena = Arena(problem, judge, folder, options.budget, say)
         own: list[tuple[Lane, float]] = []
         best = None
-        if OURS in entered:
-            lane = arena.lane(worker, OURS, "default")
+        if ours in entered:
+            lane = arena.lane(worker, ours, "default")
             trials, reason = lane.climb(options.budget, say)
             best = quickest(trials, problem.target)
-            outcomes[OURS.name] = reason or f"{spell_time(best.seconds) if best else closest(trials)}"
-            own = [(lane, tol) for tol in (best.tol if best else DEFAULT_TOL, DEFAULT_TOL)]
+            outcomes[ours.name] = reason or f"{spell_time(best.seconds) if best else closest(trials)}"
+            own = [(lane, tol) for tol in shown(problem, best)]
         for peer in entered:
-            if peer is not OURS:
+            if peer is not ours:
                 outcomes[peer.name] = arena.try_peer(peer)
         final = arena.finish(own)
         read = median(worker.read()) if own else None
     mine, peers = final[: len(own)], sorted(final[len(own) :], key=lambda t: t.seconds)
-    record = summary(mine[0] if best else None, mine[-1] if mine else None, peers[0] if peers else None, read)
-    shape = {"problem": problem.name, "rows": X.shape[0], "columns": X.shape[1], "target": problem.target}
-    C = problem.C if isfinite(problem.C) else "inf"  # JSON has no infinity
-    return {**shape, "C": C, **record, "outcomes": outcomes, "trials": [vars(t) for t in arena.trials]}
+    record = summary(mine[0] if best else None, peers, read)
+    if problem.kind != "smooth":
+        record["unproven"] = judge.unproven()
+        say(f"the optimum of the judge is the minimum to {record['unproven']:.0e}")
+    elif mine:
+        record["ours_default"] = vars(mine[-1])
+    return {**shape(problem, X), **record, "outcomes": outcomes, "trials": [vars(t) for t in arena.trials]}
 
 
-def entrants(solvers: Sequence[Solver], problem: Problem, data: DataSet) -> tuple[list[Solver], dict[str, str]]:
-    """Who takes part, in the order of PEERS, and a note for those who are not installed."""
-    willing = [s for s in (OURS, *PEERS) if s in solvers and s.enters(problem, data.sparse)]
-    missing = [s for s in willing if importlib.util.find_spec(s.package) is None]
-    notes = {s.name: f"skipped: {s.package} is not installed" for s in missing}
-    return [s for s in willing if s not in missing], notes
+def shown(problem: Problem, best: Trial | None) -> list[float]:
+    """Our tolerances in the last rounds: the quickest that reached the target and, of smooth problems, the default."""
+    found = [best.tol] if best else []
+    return found if problem.kind != "smooth" else [*(found or [DEFAULT_TOL]), DEFAULT_TOL]
 
 
-def summary(ours: Trial | None, default: Trial | None, peer: Trial | None, read: float | None) -> Record:
+def appoint(
+    problem: Problem, X: Any, y: Array, worker: Worker, ours: Solver, enters: bool, budget: float
+) -> tuple[Any, str]:
+    """The judge, who starts from a fit of ours, and what is wrong. None where a judge cannot prove its optimum."""
+    smooth = problem.kind == "smooth"
+    start = None
+    if enters or not smooth:
+        whole = replace(problem, kind="path") if problem.kind == "lasso" else problem
+        try:
+            start = worker.fit(ours.name, whole, CAST[whole.kind][ours.name].reference, 10 * budget).beta
+        except Failed as failure:
+            return judge_of(problem, X, y, None) if smooth else None, str(failure)
+    judge = judge_of(problem, X, y, start)
+    if not smooth and isfinite(problem.target) and (doubt := judge.unproven()) > 0.1 * problem.target:
+        return None, f"no contest: the optimum of the judge is the minimum to {doubt:.0e} only"
+    return judge, ""
+
+
+def shape(problem: Problem, X: Any) -> Record:
+    C, target = (value if isfinite(value) else "inf" for value in (problem.C, problem.target))  # JSON has no infinity
+    same = {"problem": problem.name, "kind": problem.kind, "bars": problem.bars}
+    return {**same, "rows": X.shape[0], "columns": X.shape[1], "target": target, "C": C}
+
+
+def judge_of(problem: Problem, X: Any, y: Array, start: Array | None) -> Any:
+    if problem.kind == "smooth":
+        kind = FirthJudge if problem.firth else Judge
+        return kind(X, y, np.full(X.shape[1], 1 / (problem.C * len(y))), start)
+    assert start is not None
+    if problem.kind == "classes":
+        return SoftmaxJudge(X, y, 1 / (problem.C * len(y)), start)
+    if problem.kind == "cv":
+        return FoldsJudge(X, y, list(folds().split(X, y)), problem.strengths, problem.l1_ratio, start)
+    return PathJudge(X, y, problem.strengths, problem.l1_ratio, start)
+
+
+def entrants(names: Sequence[str], problem: Problem, data: DataSet) -> tuple[list[Solver], dict[str, str]]:
+    """Who takes part, ours first, and a note for those who are not installed."""
+    willing = [s for s in CAST[problem.kind].values() if s.name in names and s.enters(problem, data.sparse)]
+    notes = {s.name: note for s in willing if (note := missing(s.home, s.package))}
+    return [s for s in willing if s.name not in notes], notes
+
+
+@cache
+def missing(home: str, package: str) -> str:
+    """Why a peer cannot take part; empty where it can."""
+    if home == "R":
+        return "" if glmnet_version() else "skipped: no Rscript with glmnet"
+    if home == "here":
+        return "" if importlib.util.find_spec(package) else f"skipped: {package} is not installed"
+    if not PEERS_PYTHON.exists():
+        return f"skipped: {package} needs the environment of `make .venv-peers/.installed`"
+    found = subprocess.run([str(PEERS_PYTHON), "-c", f"import {package}"], capture_output=True)
+    return f"skipped: {package} is not installed in its environment" if found.returncode else ""
+
+
+def hire(solver: Solver, folder: Path, setting: str) -> Worker | RWorker:
+    """A process of the environment that the solver lives in."""
+    if solver.home == "R":
+        return RWorker(folder, SETTINGS[setting])
+    return Worker(folder, SETTINGS[setting], PEERS_PYTHON if solver.home == "peers" else None)
+
+
+def summary(ours: Trial | None, peers: Sequence[Trial], read: float | None) -> Record:
+    """`peers` from the quickest."""
     return {
         "ours": ours and vars(ours),
-        "ours_default": default and vars(default),
-        "peer": peer and vars(peer),
-        "ratio": peer.seconds / ours.seconds if ours and peer else None,
+        "ours_default": None,
+        "peer": vars(peers[0]) if peers else None,
+        "rivals": [vars(peer) for peer in peers],
+        "ratio": peers[0].seconds / ours.seconds if ours and peers else None,
         "read_seconds": read,
         "reads": ours.seconds / read if ours and read else None,
     }
@@ -218,7 +300,7 @@ def summary(ours: Trial | None, default: Trial | None, peer: Trial | None, read:
 def take_turns(lanes: Sequence[tuple[Lane, float]], rounds: int, say: Say) -> list[Trial]:
     """One Trial a lane: the median time of all rounds, the worst suboptimality."""
     for lane, tol in lanes:
-        lane.attempt(tol)  # to warm up
+        lane.attempt(tol)  # a process of its own, which has done no fit yet
     turns: list[list[Trial]] = [[] for _ in lanes]
     for _ in range(rounds):
         for mine, (lane, tol) in zip(turns, lanes, strict=True):

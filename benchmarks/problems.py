@@ -3,6 +3,9 @@
 Dense columns are a Gaussian AR(1) chain: neighbours have a correlation of 0.5. Sparse rows look like text:
 every row names 72 of the columns, the frequency of a column falls as the inverse of its rank, the values are
 tf-idf weights and every row has length 1. Labels are drawn from a logistic model.
+
+Wide columns are independent, 50 of them count. Images look like handwritten digits to a linear model: ten classes
+with a few styles each, smooth strokes, four pixels in five are 0, the border nearly always, values in 255ths.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 Array = NDArray[Any]
+CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -30,19 +34,30 @@ class DataSet:
     make: Callable[[int, int, np.random.Generator], tuple[Any, Array]]
     sparse: bool = False
     raw_twin: bool = False
+    fixed: bool = False
 
     def divided(self, scale: int) -> DataSet:
         """The same data with fewer rows, and with fewer columns where rows would no longer outnumber them."""
         if scale == 1 or self.name == "breast-cancer":
             return self
         rows = max(self.rows // scale, 500)
-        columns = max(self.columns // scale, 1_000) if self.sparse else min(self.columns, max(rows // 20, 10))
+        if self.fixed:  # pictures keep their pixels
+            return replace(self, rows=rows)
+        many = self.sparse or self.columns > self.rows
+        columns = max(self.columns // scale, 1_000) if many else min(self.columns, max(rows // 20, 10))
         return replace(self, rows=rows, columns=columns)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is minimised on a data set, how closely, and by whom (`solvers` empty: by everybody who can)."""
+    """What is minimised on a data set, how closely, and by whom (`solvers` empty: by everybody who can).
+
+    kind : a row of `cast.CAST`
+    grid : points of a path and the last strength over the first; strengths : what they are on the data
+    patience : a peer is stopped after so many times the best peer so far; 0 for (1 + cores)
+    bars : (peer, or empty for the best of all; what its time over ours is to be)
+    at_defaults : everybody at its default tolerance, whatever that reaches
+    """
 
     name: str
     data: str
@@ -51,6 +66,33 @@ class Problem:
     solvers: tuple[str, ...] = ()
     standardize: bool = False
     firth: bool = False
+    kind: str = "smooth"
+    l1_ratio: float = 0.0
+    grid: tuple[int, float] = (0, 1.0)
+    strengths: tuple[float, ...] = ()
+    patience: float = 0.0
+    bars: tuple[tuple[str, str], ...] = ()
+    at_defaults: bool = False
+
+    @property
+    def part(self) -> str:
+        """What --only calls it."""
+        return "cv" if self.kind == "cv" else self.name
+
+    def on(self, X: Any, y: Array) -> Problem:
+        """With the strengths of its grid: they fall from the least that holds all coefficients at 0.
+
+        A ridge has no such strength and takes scikit-learn's grid, C from 1e-4 to 1e4.
+        """
+        points, last = self.grid
+        if points == 0:
+            return self
+        if self.l1_ratio == 0:
+            found = 1 / (len(y) * np.logspace(-4, 4, points))
+        else:
+            largest = np.abs((y - y.mean()) @ X).max() / len(y) / self.l1_ratio
+            found = largest * (np.geomspace(1.0, last, points) if points > 1 else np.array([last]))
+        return replace(self, strengths=tuple(found.tolist()))
 
 
 def dense(rows: int, columns: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -102,11 +144,50 @@ def distinct(rng: np.random.Generator, cumulative: Array, rows: int, per_row: in
     return np.sort(np.take_along_axis(draws, first, axis=1), axis=1)
 
 
+def wide(rows: int, columns: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    X = rng.standard_normal((rows, columns))
+    return X, draw_labels(0.5 * (X[:, :50] @ rng.standard_normal(50)), rng)
+
+
+def of_classes(rows: int, columns: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """The columns of `dense`; scores of ten classes with standard deviation 1.5."""
+    X, _ = dense(rows, columns, rng)
+    scores = X @ rng.standard_normal((columns, CLASSES))
+    scores *= 1.5 / scores.std(axis=0)
+    return X, (scores + rng.gumbel(size=scores.shape)).argmax(axis=1).astype(float)
+
+
+def images(rows: int, columns: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    side, styles, waves = 28, 4, 120
+    at = np.arange(side) - (side - 1) / 2
+    blur = np.exp(-(np.subtract.outer(at, at) ** 2) / (2 * 2.0**2))
+    blur /= np.linalg.norm(blur, axis=1, keepdims=True)  # smooth fields with variance 1
+    fields = np.einsum("ia,kab,jb->kij", blur, rng.standard_normal((CLASSES * (1 + styles) + waves, side, side)), blur)
+    window = np.exp(-((np.hypot(*np.meshgrid(at, at)) / 11.0) ** 6))
+    common, own, basis = np.split(fields.reshape(-1, columns), [CLASSES, CLASSES * (1 + styles)])
+    y = rng.integers(CLASSES, size=rows)
+    style = y * styles + rng.integers(styles, size=rows)
+    X = np.empty((rows, columns))
+    for start in range(0, rows, 10_000):
+        part = slice(start, min(start + 10_000, rows))
+        noise = rng.standard_normal((part.stop - part.start, waves)) @ (basis / np.sqrt(waves))
+        ink = 0.5 * common[y[part]] + 0.6 * own[style[part]] + 0.9 * noise - 0.7
+        X[part] = np.round(255 * (1.2 * ink * window.ravel()).clip(0, 1)) / 255
+    return X, y.astype(float)
+
+
 def breast_cancer(rows: int, columns: int, rng: np.random.Generator) -> tuple[Array, Array]:
     from sklearn.datasets import load_breast_cancer
 
     X, y = load_breast_cancer(return_X_y=True)
     return (X - X.mean(axis=0)) / X.std(axis=0), y.astype(float)
+
+
+def folds() -> Any:
+    """Of cross-validation, the same for everybody."""
+    from sklearn.model_selection import StratifiedKFold
+
+    return StratifiedKFold(5, shuffle=True, random_state=0)
 
 
 def draw_labels(scores: Array, rng: np.random.Generator) -> Array:
@@ -130,10 +211,29 @@ DATA = (
     DataSet("breast-cancer", 569, 30, breast_cancer),
     DataSet("10kx20", 10_000, 20, dense),
     DataSet("200kx50", 200_000, 50, dense),
+    DataSet("1kx20k", 1_000, 20_000, wide),
+    DataSet("200kx100", 200_000, 100, dense),
+    DataSet("20kx200-classes", 20_000, 200, of_classes),
+    DataSet("images", 60_000, 784, images, fixed=True),
 )
+
+
+def lasso(kind: str, grid: tuple[int, float], *bars: tuple[str, str], l1_ratio: float = 1.0) -> dict[str, Any]:
+    return {"kind": kind, "grid": grid, "bars": bars, "l1_ratio": l1_ratio}
+
 
 MAXIMUM_LIKELIHOOD = ("evenodds", "newton-cholesky", "lbfgs", "glum", "statsmodels")
 FIRTH = ("evenodds", "firthmodels numba", "firthmodels numpy")
+ADELIE, GLMNET = ("adelie", "adelie, one thread"), ("glmnet", "glmnet, modified Newton")
+SPARSE_LASSO = ("evenodds", "liblinear", "skglm", "celer", "celer, Newton")
+WIDE_PATH = ("evenodds", *ADELIE, "skglm", "celer", "celer, Newton", *GLMNET)
+TALL_PATH = ("evenodds", *ADELIE, *GLMNET, "glum", "glum, approximate Hessian")
+CV_LASSO = ("evenodds", *(f"{solver}, n_jobs={k}" for solver in ("liblinear", "saga") for k in (1, 2)))
+CV_RIDGE = (
+    "evenodds",
+    *(f"{solver}, n_jobs={k}" for solver in ("newton-cholesky", "lbfgs", "liblinear") for k in (1, 2)),
+)
+CV: dict[str, Any] = {"kind": "cv", "grid": (100, 1e-3), "bars": (("", "10x"),)}
 PROBLEMS = (
     Problem("1Mx50", "1Mx50", 1.0, 1e-10),
     Problem("3Mx10", "3Mx10", 1.0, 1e-10),
@@ -148,6 +248,27 @@ PROBLEMS = (
     # Firth's penalised likelihood
     Problem("10kx20-firth", "10kx20", inf, 1e-10, FIRTH, firth=True),
     Problem("200kx50-firth", "200kx50", inf, 1e-10, FIRTH, firth=True),
+    # lasso and elastic net; so much patience with the first, because its bars are about peers of different speed
+    Problem(
+        *("wide-path", "1kx20k", inf, 1e-7, WIDE_PATH),
+        **lasso("path", (100, 0.05), ("adelie", "2.2x"), ("skglm", "8x")),
+        patience=30.0,
+    ),
+    Problem("tall-path-lasso", "200kx100", inf, 1e-9, TALL_PATH, **lasso("path", (100, 0.01), ("", "2.5x"))),
+    Problem(
+        *("tall-path-enet", "200kx100", inf, 1e-9, TALL_PATH),
+        **lasso("path", (100, 0.01), ("", "2.5x"), l1_ratio=0.5),
+    ),
+    Problem("sparse-lasso-0.1", "sparse", inf, 1e-7, SPARSE_LASSO, **lasso("lasso", (1, 0.1), ("", "2x"))),
+    Problem("sparse-lasso-0.01", "sparse", inf, 1e-7, SPARSE_LASSO, **lasso("lasso", (1, 0.01), ("", "2x"))),
+    # more than two classes
+    Problem("multinomial-20kx200", "20kx200-classes", 1.0, 1e-7, kind="classes", bars=(("", "8x"),)),
+    Problem("multinomial-60kx784", "images", 1.0, 1e-7, kind="classes", bars=(("", "15x"),)),
+    # cross-validation
+    Problem("cv-lasso", "breast-cancer", inf, 1e-6, CV_LASSO, **CV, l1_ratio=1.0),
+    Problem("cv-ridge", "breast-cancer", inf, 1e-6, CV_RIDGE, **CV),
+    Problem("cv-lasso-default-tol", "breast-cancer", inf, inf, CV_LASSO, **CV, l1_ratio=1.0, at_defaults=True),
+    Problem("cv-ridge-default-tol", "breast-cancer", inf, inf, CV_RIDGE, **CV, at_defaults=True),
 )
 
 

@@ -5,6 +5,7 @@ The options are the ones that served each peer best. A peer that is not installe
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -14,7 +15,10 @@ import numpy as np
 
 from benchmarks.problems import Array, Problem
 
-Fitted = tuple[Array, int | None]  # (intercept, coefficients), and full reads of X where the solver counts them
+# (intercept, coefficients), or a function that makes them off the clock; full reads of X where the solver counts them
+Fitted = tuple[Array | Callable[[], Array], int | None]
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+DEFAULT_TOL = 1e-4  # of evenodds and of scikit-learn
 MANY = 100_000  # iterations: tolerances and the clock end a fit, never this
 TENTHS = tuple(10.0**-k for k in range(13))
 
@@ -25,7 +29,13 @@ def as_given(X: Any) -> Any:
 
 @dataclass(frozen=True)
 class Solver:
-    """`tols` runs from loose to tight; `wide` is False where a columns x columns Hessian is made."""
+    """`tols` runs from loose to tight; `wide` is False where a columns x columns Hessian is made.
+
+    home : the environment it lives in: "here", "peers" (see `workers`) or "R"
+    settings : thread settings that make a difference; all if empty
+    warm_up : seconds that its first fit may take longer, to import and to compile
+    reference : ours, the tolerance whose fit the judge starts from
+    """
 
     name: str
     package: str
@@ -35,6 +45,14 @@ class Solver:
     wide: bool = True
     only_unpenalised: bool = False
     only_firth: bool = False
+    home: str = "here"
+    settings: tuple[str, ...] = ()
+    warm_up: float = 10.0
+    reference: float = DEFAULT_TOL
+    default_tol: float = DEFAULT_TOL
+
+    def ladder(self, problem: Problem) -> tuple[float, ...]:
+        return (self.default_tol,) if problem.at_defaults else self.tols
 
     def enters(self, problem: Problem, sparse: bool) -> bool:
         if (problem.solvers and self.name not in problem.solvers) or (self.only_firth and not problem.firth):
@@ -120,7 +138,6 @@ def with_constant(X: Any) -> Any:
 
 
 OURS = Solver("evenodds", "evenodds", evenodds, TENTHS[:11])
-DEFAULT_TOL = 1e-4  # of evenodds
 
 # In the order in which they usually finish: the first sets the time after which the others cannot win.
 PEERS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.contest import CORES, spell_time
+from benchmarks.contest import spell_time
+from benchmarks.rscript import glmnet_version
+from benchmarks.solvers import CORES
+from benchmarks.workers import PEERS_PYTHON
 
 Cells = list[list[str]]
 
@@ -23,9 +27,19 @@ def machine() -> dict[str, str]:
         "cpu": cpu_model(),
         "cores": str(CORES),
         "python": platform.python_version(),
-        "packages": ", ".join(f"{p} {v}" for p in packages if (v := installed(p))),
+        "packages": ", ".join([*(f"{p} {v}" for p in packages if (v := installed(p))), *elsewhere()]),
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def elsewhere() -> list[str]:
+    """Names and versions of the peers in environments of their own."""
+    found = []
+    if PEERS_PYTHON.exists():
+        show = "from importlib.metadata import version\nfor p in ('adelie', 'skglm', 'celer'): print(p, version(p))"
+        done = subprocess.run([str(PEERS_PYTHON), "-c", show], capture_output=True, text=True)
+        found = done.stdout.splitlines()
+    return found + ([f"glmnet {v}"] if (v := glmnet_version()) else [])
 
 
 def cpu_model() -> str:
@@ -56,6 +70,22 @@ def problem_cells(records: list[dict[str, Any]]) -> Cells:
         "ratio",
     ]
     return [head, *([r["problem"], size(r), f"{r['target']:.0e}", *mine(r), *theirs(r)] for r in records)]
+
+
+def penalty_cells(records: list[dict[str, Any]]) -> Cells:
+    """A row for each bar: against the best of all, or against the peer that the bar names."""
+    head = ["problem", "rows x columns", "to", "evenodds", "peer", "its time", "ratio", "bar"]
+    rows = []
+    for r in records:
+        ours, to = r["ours"], "default tol" if r["target"] == "inf" else f"{r['target']:.0e}"
+        for name, bar in r["bars"]:
+            peer = next((t for t in r["rivals"] if name in ("", t["solver"])), None)
+            ratio = peer["seconds"] / ours["seconds"] if ours and peer else None
+            spent = [spell_time(ours["seconds"]) if ours else "-", *theirs({"peer": peer, "ratio": ratio})]
+            if peer is None:
+                spent[1] = f"{name or 'all'}: see below"
+            rows.append([r["problem"], size(r), to, *spent, bar])
+    return [head, *rows]
 
 
 def mine(r: dict[str, Any]) -> list[str]:
@@ -97,8 +127,11 @@ def extra_cells(rows: list[tuple[str, str, str]]) -> Cells:
 
 
 def sections(results: dict[str, Any]) -> list[tuple[str, Cells]]:
+    smooth = [r for r in results["problems"] if r["kind"] == "smooth"]
+    others = [r for r in results["problems"] if r["kind"] != "smooth"]
     made = [
-        ("Time at equal suboptimality", problem_cells(results["problems"])),
+        ("Time at equal suboptimality", problem_cells(smooth)),
+        ("Paths, lasso, several classes, cross-validation", penalty_cells(others)),
         (
             "Columns on raw scales (1e-3 to 1e3, means far from 0) against standardised",
             scale_cells(results["scales"]),

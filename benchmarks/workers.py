@@ -3,16 +3,23 @@
 Thread pools read their environment when they are loaded, so a setting needs a process that starts with it.
 A process also bounds the time of a peer: it can be ended in the middle of a fit, and the next request starts
 a new one.
+
+A peer that needs another NumPy has an environment of its own (`make .venv-peers/.installed`, or the folder that the
+variable EVENODDS_PEERS names). There the same loop runs, `python -m benchmarks.workers`, and speaks through an
+inherited socket; it imports NumPy, SciPy and the peer, nothing of ours but this package.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from multiprocessing.connection import Connection
@@ -21,9 +28,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.cast import CAST
 from benchmarks.problems import Array, Problem, load
-from benchmarks.solvers import SOLVERS
 
+ROOT = Path(__file__).resolve().parents[1]
+PEERS_PYTHON = Path(os.environ.get("EVENODDS_PEERS", ROOT / ".venv-peers")) / "bin" / "python"
 SPAWN = multiprocessing.get_context("spawn")
 OF_THREADS = (
     "OPENBLAS_CORETYPE",
@@ -47,15 +56,19 @@ class Run:
 
 
 class Worker:
-    """A process with one data set under one thread setting; it starts with its first request."""
+    """A process with one data set under one thread setting; it starts with its first request.
 
-    def __init__(self, folder: Path, setting: dict[str, str]) -> None:
-        self.folder, self.setting = folder, setting
+    python : of another environment; None for this one
+    """
+
+    def __init__(self, folder: Path, setting: dict[str, str], python: Path | None = None) -> None:
+        self.folder, self.setting, self.python = folder, setting, python
         self.process: Any = None
 
     def fit(self, solver: str, problem: Problem, tol: float, limit: float = inf, at_least: float = 0.0) -> Run:
         """Fit once, and again until `at_least` seconds have gone by; a fit may take `limit` seconds."""
-        return self._ask((solver, problem, tol, at_least), limit, at_least)
+        seconds, numbers, shape, passes = self._ask((solver, problem, tol, at_least), limit, at_least)
+        return Run(seconds, np.frombuffer(numbers).reshape(shape), passes)
 
     def read(self) -> tuple[float, ...]:
         """Seconds of X.sum(), the yardstick: one read of X, by NumPy, on one core."""
@@ -63,8 +76,8 @@ class Worker:
 
     def close(self) -> None:
         if self.process is not None:
-            self.process.kill()
-            self.process.join()
+            end(self.process.pid)
+            (self.process.join if self.python is None else self.process.wait)()
             self.connection.close()
             self.process = None
 
@@ -77,7 +90,8 @@ class Worker:
     def _ask(self, request: Any, limit: float = inf, grace: float = 0.0) -> Any:
         if self.process is None:
             with environment(self.setting):
-                self.process, self.connection = start(_serve, self.folder)
+                starts = start(_serve, self.folder) if self.python is None else elsewhere(self.python, self.folder)
+                self.process, self.connection = starts
             self._receive(inf, 0.0)  # the data are loaded
         self.connection.send(request)
         return self._receive(limit, grace)
@@ -88,12 +102,21 @@ class Worker:
                 self.close()
                 raise Failed(f"stopped after {limit:.3g} s")
             answer = self.connection.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):
             self.close()
             raise Failed("the process died") from None
         if isinstance(answer, str):
             raise Failed(answer)
         return answer
+
+
+def end(pid: int) -> None:
+    """The worker and the processes that its peer has started."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (AttributeError, OSError):  # no groups on this system, or none yet
+        with suppress(OSError):
+            os.kill(pid, signal.SIGTERM)
 
 
 @contextmanager
@@ -115,6 +138,16 @@ def start(function: Callable[..., None], *args: Any) -> tuple[Any, Connection]:
     process = SPAWN.Process(target=function, args=(there, *args))
     process.start()
     there.close()  # so that the death of the process is seen as the end of the file
+    return process, here
+
+
+def elsewhere(python: Path, folder: Path) -> tuple[Any, Connection]:
+    """As `start`, in another environment."""
+    here, there = multiprocessing.Pipe()
+    socket = there.fileno()
+    command = [str(python), "-m", "benchmarks.workers", str(folder), str(socket)]
+    process = subprocess.Popen(command, cwd=ROOT, pass_fds=[socket], stdin=subprocess.DEVNULL)
+    there.close()
     return process, here
 
 
@@ -144,6 +177,8 @@ def _call(connection: Connection, function: Callable[..., Any], args: tuple[Any,
 
 def _serve(connection: Connection, folder: Path) -> None:
     warnings.simplefilter("ignore")  # a loose tolerance is meant to stop early
+    if hasattr(os, "setsid"):
+        os.setsid()  # a group of its own, which `end` ends
     X, y = load(folder)
     layouts: dict[str, Any] = {}
     connection.send(True)
@@ -168,8 +203,9 @@ def _reads(X: Any) -> tuple[float, ...]:
     return tuple(seconds)
 
 
-def _fits(X: Any, y: Array, layouts: dict[str, Any], name: str, problem: Problem, tol: float, at_least: float) -> Run:
-    solver = SOLVERS[name]
+def _fits(X: Any, y: Array, layouts: dict[str, Any], name: str, problem: Problem, tol: float, at_least: float) -> Any:
+    """What `Worker.fit` makes a Run of: bytes, because pickled arrays are bound to a version of NumPy."""
+    solver = CAST[problem.kind][name]
     if name not in layouts:
         layouts[name] = solver.prepare(X)
     seconds: list[float] = []
@@ -177,8 +213,13 @@ def _fits(X: Any, y: Array, layouts: dict[str, Any], name: str, problem: Problem
         begin = time.perf_counter()
         beta, passes = solver.fit(layouts[name], y, problem, tol)
         seconds.append(time.perf_counter() - begin)
-    return Run(tuple(seconds), beta, passes)
+    numbers = np.ascontiguousarray(beta() if callable(beta) else beta, dtype=np.float64)
+    return tuple(seconds), numbers.tobytes(), numbers.shape, passes
 
 
 def in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
+if __name__ == "__main__":
+    _serve(Connection(int(sys.argv[2])), Path(sys.argv[1]))
