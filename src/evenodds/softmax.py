@@ -35,7 +35,7 @@ class SoftmaxObjective:
 
     ridge : (k,) the penalty's curvature of each slope of a class
     baseline : whether the first class has no coefficients
-    mean_odds : the mean over rows of (1 - p)/p, p the probability of the own class, at the theta of the last `value_grad`
+    mean_odds : the mean over rows of (1 - p)/p, p that of the own class, where `value_grad` was last asked
     single : whether `value_grad` multiplies in single precision, which serves far from the optimum and is twice as fast
     """
 
