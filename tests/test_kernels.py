@@ -397,16 +397,22 @@ def test_moments_are_those_of_numpy(order, dtype, weighted):
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("m", "classes", "baseline"), [(1, 3, False), (67, 3, True), (130, 4, True), (600, 5, False)])
+@pytest.mark.parametrize(
+    ("m", "classes", "baseline", "p"), [(1, 3, False, 7), (67, 3, True, 7), (130, 4, True, 1100), (600, 5, False, 513)]
+)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_softmax_of_a_block_is_that_of_plain_numpy(order, dtype, m, classes, baseline, weighted):
+def test_the_softmax_of_a_block_is_that_of_plain_numpy(order, dtype, m, classes, baseline, p, weighted):
     rng = np.random.default_rng(m)
-    p, free = 7, classes - baseline
+    free = classes - baseline
     X = np.asarray(rng.standard_normal((m, p)) + 3.0, order=order)
     y = rng.integers(0, classes, m).astype(np.uint8)
     weight = rng.uniform(0.5, 2.0, m) if weighted else None
     offset = rng.standard_normal((m, classes)) if weighted else None
-    center, coef, intercept = rng.standard_normal(p), rng.standard_normal((free, p)), rng.standard_normal(free)
+    center, coef, intercept = (
+        rng.standard_normal(p),
+        rng.standard_normal((free, p)) / np.sqrt(p),
+        rng.standard_normal(free),
+    )
     Z = np.zeros((m, classes))
     Z[:, baseline:] = (X - center) @ coef.T + intercept
     Z += 0.0 if offset is None else offset

@@ -32,6 +32,7 @@ _FLAGS = {"contract", "reassoc"}
 _TILE_C = 64
 _TILE_F = 256
 _LONG = 128
+_COLUMNS = 512  # of a tile at a time: with those of all classes they stay near
 _SUMMED = 512  # rows whose gradient is summed in the precision of the products
 
 
@@ -463,54 +464,64 @@ def class_scores(tile: A, k: int, coef: A, intercept: A, Z: A) -> None:
     F, p = coef.shape
     zero = coef.dtype.type(0)
     fours = k // 4 * 4
-    for i in range(0, fours, 4):
-        x0, x1, x2, x3 = tile[i], tile[i + 1], tile[i + 2], tile[i + 3]
-        for c in range(0, F - 1, 2):
-            u, v = coef[c], coef[c + 1]
-            a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = zero
-            for j in range(p):
-                a0 += x0[j] * u[j]
-                a1 += x1[j] * u[j]
-                a2 += x2[j] * u[j]
-                a3 += x3[j] * u[j]
-                b0 += x0[j] * v[j]
-                b1 += x1[j] * v[j]
-                b2 += x2[j] * v[j]
-                b3 += x3[j] * v[j]
-            Z[i, c], Z[i + 1, c], Z[i + 2, c], Z[i + 3, c] = a0, a1, a2, a3
-            Z[i, c + 1], Z[i + 1, c + 1], Z[i + 2, c + 1], Z[i + 3, c + 1] = b0, b1, b2, b3
-    for i in range(k):
-        for c in range(F // 2 * 2 if i < fours else 0, F):
-            x, u = tile[i], coef[c]
-            a = zero
-            for j in range(p):
-                a += x[j] * u[j]
-            Z[i, c] = a
     for i in range(k):
         for c in range(F):
-            Z[i, c] += intercept[c]
+            Z[i, c] = intercept[c]
+    for start in range(0, p, _COLUMNS):
+        stop = min(p, start + _COLUMNS)
+        for i in range(0, fours, 4):
+            x0, x1 = tile[i, start:stop], tile[i + 1, start:stop]
+            x2, x3 = tile[i + 2, start:stop], tile[i + 3, start:stop]
+            for c in range(0, F - 1, 2):
+                u, v = coef[c, start:stop], coef[c + 1, start:stop]
+                a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = zero
+                for j in range(stop - start):
+                    a0 += x0[j] * u[j]
+                    a1 += x1[j] * u[j]
+                    a2 += x2[j] * u[j]
+                    a3 += x3[j] * u[j]
+                    b0 += x0[j] * v[j]
+                    b1 += x1[j] * v[j]
+                    b2 += x2[j] * v[j]
+                    b3 += x3[j] * v[j]
+                Z[i, c] += a0
+                Z[i + 1, c] += a1
+                Z[i + 2, c] += a2
+                Z[i + 3, c] += a3
+                Z[i, c + 1] += b0
+                Z[i + 1, c + 1] += b1
+                Z[i + 2, c + 1] += b2
+                Z[i + 3, c + 1] += b3
+        for i in range(k):
+            for c in range(F // 2 * 2 if i < fours else 0, F):
+                x, u = tile[i, start:stop], coef[c, start:stop]
+                a = zero
+                for j in range(stop - start):
+                    a += x[j] * u[j]
+                Z[i, c] += a
 
 
 @inner
 def class_gradients(tile: A, k: int, R: A, gradient: A) -> None:
     """Add R' x of `k` rows, a multiple of 4, to the gradient (F, p)."""
     F, p = gradient.shape
-    for c in range(0, F - 1, 2):
-        g, h = gradient[c], gradient[c + 1]
+    for start in range(0, p, _COLUMNS):
+        stop = min(p, start + _COLUMNS)
         for i in range(0, k, 4):
-            x0, x1, x2, x3 = tile[i], tile[i + 1], tile[i + 2], tile[i + 3]
-            r0, r1, r2, r3 = R[i, c], R[i + 1, c], R[i + 2, c], R[i + 3, c]
-            s0, s1, s2, s3 = R[i, c + 1], R[i + 1, c + 1], R[i + 2, c + 1], R[i + 3, c + 1]
-            for j in range(p):
-                g[j] += (r0 * x0[j] + r1 * x1[j]) + (r2 * x2[j] + r3 * x3[j])
-                h[j] += (s0 * x0[j] + s1 * x1[j]) + (s2 * x2[j] + s3 * x3[j])
-    if F % 2:
-        g = gradient[F - 1]
-        for i in range(0, k, 4):
-            x0, x1, x2, x3 = tile[i], tile[i + 1], tile[i + 2], tile[i + 3]
-            r0, r1, r2, r3 = R[i, F - 1], R[i + 1, F - 1], R[i + 2, F - 1], R[i + 3, F - 1]
-            for j in range(p):
-                g[j] += (r0 * x0[j] + r1 * x1[j]) + (r2 * x2[j] + r3 * x3[j])
+            x0, x1 = tile[i, start:stop], tile[i + 1, start:stop]
+            x2, x3 = tile[i + 2, start:stop], tile[i + 3, start:stop]
+            for c in range(0, F - 1, 2):
+                g, h = gradient[c, start:stop], gradient[c + 1, start:stop]
+                r0, r1, r2, r3 = R[i, c], R[i + 1, c], R[i + 2, c], R[i + 3, c]
+                s0, s1, s2, s3 = R[i, c + 1], R[i + 1, c + 1], R[i + 2, c + 1], R[i + 3, c + 1]
+                for j in range(stop - start):
+                    g[j] += (r0 * x0[j] + r1 * x1[j]) + (r2 * x2[j] + r3 * x3[j])
+                    h[j] += (s0 * x0[j] + s1 * x1[j]) + (s2 * x2[j] + s3 * x3[j])
+            if F % 2:
+                g = gradient[F - 1, start:stop]
+                r0, r1, r2, r3 = R[i, F - 1], R[i + 1, F - 1], R[i + 2, F - 1], R[i + 3, F - 1]
+                for j in range(stop - start):
+                    g[j] += (r0 * x0[j] + r1 * x1[j]) + (r2 * x2[j] + r3 * x3[j])
 
 
 @jit

@@ -15,7 +15,7 @@ from ..softmax import Scores, SoftmaxObjective
 from . import Metric
 
 _MOST_FULL = 3000  # columns, beyond which G is taken to be diagonal
-_SINGLE = 300  # columns from which G is computed in single precision
+_SINGLE = 100  # columns from which G is computed in single precision
 _FLOOR = 1e-10  # of the largest eigenvalue: what has no curvature and no penalty takes no long step
 
 
@@ -52,6 +52,12 @@ class Kronecker:
             return np.asarray(step.ravel())
         level = self._classes @ (self._free * (self._classes.T @ by_intercept)) - step @ self._means
         return np.concatenate([level[:, None], step], axis=1).ravel()
+
+
+def curvature(objective: SoftmaxObjective, theta: Array, sample: Block) -> float:
+    """The mean curvature of the rows of a sample, sum_k p_k (1 - p_k)."""
+    P = Scores.of(objective, theta).probabilities(sample)[1]
+    return float(np.average(np.einsum("ij,ij->i", P, 1 - P), weights=sample.weight))
 
 
 def kronecker(objective: SoftmaxObjective, theta: Array, sample: Block) -> Metric:

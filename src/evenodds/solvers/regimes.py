@@ -23,7 +23,7 @@ from ..data import Array, Block, Data
 from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status
-from .kronecker import kronecker
+from .kronecker import curvature, kronecker
 from .metrics import Cholesky, from_rows, head_and_diagonal
 from .quasi_newton import Pair, State, Watch, minimize
 
@@ -37,6 +37,7 @@ _DIGITS = np.log(1e12)  # how far a gap has to fall
 _MOST_FULL = 3000
 _MOST_FULL_SPARSE = 500
 _FEW_ROWS = 2000  # up to which a penalised wide fit is solved by its rows
+_OTHER_ROWS = 0.5  # of the curvature at the start is left where the rows that have any are others
 _OF_CLASSES = 24  # rows a column of the sample for the metric of several classes
 _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
 _SINGLE = 300  # columns from which a metric is computed in single precision
@@ -107,7 +108,14 @@ def quasi_newton(
     remake = None
     if isinstance(objective, SoftmaxObjective):
         metric: Metric = kronecker(objective, theta, sample)
-        remake = _once(lambda state: kronecker(objective, state.theta, sample))
+        level = _OTHER_ROWS * curvature(objective, theta, sample)
+
+        def anew(state: State) -> Metric | None:
+            """The metric again, if it has become one of other rows."""
+            far = curvature(objective, state.theta, sample) < level
+            return kronecker(objective, state.theta, sample) if far else None
+
+        remake = _once(anew)
     elif objective.data.n_columns > _most_full(objective.data):
         few = sample.n_rows == objective.data.n_rows <= _FEW_ROWS and bool((objective.ridge > 0).all())
         make = from_rows if few else head_and_diagonal
@@ -161,7 +169,7 @@ def _each(make: Callable[..., Metric], objective: Objective, sample: Block) -> C
     return lambda state: make(objective, state.theta, sample) if state.iteration and state.decrement > 1e-8 else None
 
 
-def _once(make: Callable[[State], Metric]) -> Callable[[State], Metric | None]:
+def _once(make: Callable[[State], Metric | None]) -> Callable[[State], Metric | None]:
     """Make the metric again once, when the decrement has come down to `_REFRESH` but is not yet small."""
     done = False
 
