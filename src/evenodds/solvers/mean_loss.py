@@ -50,19 +50,19 @@ class MeanLoss:
         """S, the sum of the weights of the rows."""
         return self.objective.total_weight
 
-    def at(self, thetas: Array, dtype: Any = np.float64) -> tuple[Array, Array, Array]:
+    def at(self, thetas: Array, dtype: Any = np.float64, *, exact: bool = False) -> tuple[Array, Array, Array]:
         """F, its gradient, and the mean odds against the labels, at each row of `thetas`: (m,), (m, k), (m,).
 
-        Of a few points on large data the odds are those of the sample; see `odds`.
+        Of a few points on large data the odds are those of the sample, unless they are to be exact; see `odds`.
 
         dtype : of the products of many dense rows with many points
         """
-        if self._last is not None and np.array_equal(thetas, self._last[0]):
+        if not exact and self._last is not None and np.array_equal(thetas, self._last[0]):
             return self._last[1]
         if not self.compiled:
             self.objective.passes += 1
             sums = _plain(self.objective.rows, thetas)
-        elif len(thetas) <= _FEW:
+        elif len(thetas) <= _FEW and not exact:
             self._last = thetas.copy(), self._one_by_one(thetas)
             return self._last[1]
         else:

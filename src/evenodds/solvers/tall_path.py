@@ -123,12 +123,12 @@ def _together(
         for point in points:  # the last values of J may still be of single precision
             point.noise = _NOISE if far or reference.single else ROUNDING
         reference.single = far
-        return loss.at(thetas, np.float32 if far else np.float64)
+        return loss.at(thetas, np.float32 if far else np.float64, exact=True)
 
     minimize_all(
         evaluate,
         points,
-        Models(reference.make, better=hessian_of(loss), odds=loss.odds),
+        Models(reference.make, better=hessian_of(loss)),
         target=target,
         max_iter=max_iter,
         compiled=loss.compiled,
