@@ -42,7 +42,7 @@ from .solvers.quasi_newton import Evaluate, State, minimize
 _PART_ENTRIES = 1 << 17  # few, as new memory can cost more than the arithmetic in it
 _EVEN = 1e-3  # a factor with such pivots has lost six digits at the most
 _MOST_COEF = 3000  # beyond which a factorisation would cost too much
-_LEAST_SAMPLE = 1024
+_LEAST_SAMPLE = 512
 _SMALL = 2e6  # multiplications up to which a fit goes on to machine precision
 _DIGITS = 1e-9  # in standard errors, what that is before the last step
 _NEAR = 0.1  # the last step of the start, in standard errors: the sample's pull is not closer
