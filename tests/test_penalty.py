@@ -5,8 +5,10 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
 
 import oracle
+from evenodds import LogisticRegression
 from evenodds.coordinates import choose_coordinates
 from evenodds.data.memory import Memory
 from evenodds.exceptions import EvenOddsError
@@ -403,3 +405,20 @@ def test_numbers_a_column():
             bounds(low, high, 3, names)
     with pytest.raises(EvenOddsError, match="column numbers"):
         bounds({"a": 1}, None, 3, None)
+
+
+def test_a_sparse_table_with_many_columns_in_play_comes_to_its_optimum():
+    """However few its entries are: a working set of thousands of columns is not for plain NumPy."""
+    rng = np.random.default_rng(3)
+    n, p = 3000, 2500
+    X = sp.random_array((n, p), density=0.02, rng=rng, format="csr")
+    y = (rng.random(n) < 1 / (1 + np.exp(-(X @ rng.normal(0, 3, p))))).astype(int)
+    fit = LogisticRegression(C=3.0, l1_ratio=1.0).fit(X, y)
+    assert np.count_nonzero(fit.coef_) > 500
+    assert fit.solution_.status is Status.CONVERGED
+    residual = fit.predict_proba(X)[:, 1] - y
+    slope = X.T @ residual * 3.0
+    assert abs(residual.sum()) < 1e-2
+    assert np.abs(slope).max() < 1 + 1e-3
+    away = fit.coef_[0] != 0
+    assert_allclose(slope[away], -np.sign(fit.coef_[0][away]), atol=1e-3)
