@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -51,12 +52,12 @@ def holds(lower: Array, upper: Array) -> Array:
     return (np.asarray(lower) <= TRUTH) & (np.asarray(upper) >= TRUTH)
 
 
-def fitted(X: Array, y: Array, firth: bool = False, **options: object) -> Inference | None:
+def fitted(X: Array, y: Array, firth: bool = False, **options: Any) -> Inference | None:
     """None where there is nothing to fit: one class only, or separated classes."""
     if len(set(y.tolist())) < 2:
         return None
     model = LogisticRegression(firth=firth).fit(X, y)
-    result = infer(model, X, y, **options)  # type: ignore[arg-type]
+    result = infer(model, X, y, **options)
     return result if np.isfinite(result.coef).all() else None
 
 

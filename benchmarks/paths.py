@@ -126,12 +126,8 @@ def glum(hessian_approx: float) -> Solver:
     return Solver(name, "glum", fit, TENTHS[3:], by_columns)
 
 
-def in_r(X: Any, y: Array, problem: Problem, tol: float) -> Fitted:
-    raise NotImplementedError("glmnet.R fits, in benchmarks.rscript")
-
-
 def glmnet(name: str) -> Solver:
-    return Solver(name, "glmnet", in_r, TENTHS[5:], home="R", settings=("default",), warm_up=COMPILES)
+    return Solver(name, "glmnet", None, TENTHS[5:], home="R", settings=("default",), warm_up=COMPILES)
 
 
 def by_columns(X: Any) -> Any:

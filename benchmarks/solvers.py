@@ -31,6 +31,7 @@ def as_given(X: Any) -> Any:
 class Solver:
     """`tols` runs from loose to tight; `wide` is False where a columns x columns Hessian is made.
 
+    fit : None of what runs in R, see `rscript`
     home : the environment it lives in: "here", "peers" (see `workers`) or "R"
     settings : thread settings that make a difference; all if empty
     warm_up : seconds that its first fit may take longer, to import and to compile
@@ -39,7 +40,7 @@ class Solver:
 
     name: str
     package: str
-    fit: Callable[[Any, Array, Problem, float], Fitted]
+    fit: Callable[[Any, Array, Problem, float], Fitted] | None
     tols: tuple[float, ...]
     prepare: Callable[[Any], Any] = as_given
     wide: bool = True

@@ -13,12 +13,13 @@ HOUSE = Path(evenodds.__file__).parent
 LAYERS = {
     "exceptions": set(),
     "kernels": set(),
+    "class_kernels": {"kernels"},
     "scratch": set(),
     "data": {"exceptions"},
     "compiled": {"data", "kernels"},
     "coordinates": {"compiled", "data", "exceptions"},
     "objective": {"compiled", "coordinates", "data", "exceptions", "kernels"},
-    "softmax": {"compiled", "coordinates", "data", "exceptions", "kernels"},
+    "softmax": {"class_kernels", "compiled", "coordinates", "data", "exceptions"},
     "solvers": {"compiled", "coordinates", "data", "exceptions", "kernels", "objective", "softmax"},
     "labels": {"data", "exceptions"},
     "per_column": {"data", "exceptions"},
@@ -104,7 +105,18 @@ def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100).stdout
 
 
-HEAVY = ("numba", "matplotlib", "pandas", "polars", "pyarrow", "statsmodels", "rich", "click", "evenodds.kernels")
+HEAVY = (
+    "numba",
+    "matplotlib",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "statsmodels",
+    "rich",
+    "click",
+    "evenodds.kernels",
+    "evenodds.class_kernels",
+)
 LOADED = f"; import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
 SMALL = "; evenodds.LogisticRegression(C=1).fit([[0.], [1.], [2.], [3.]], [0, 1, 0, 1])"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.special import logsumexp, softmax
 
-from evenodds import kernels
+from evenodds import class_kernels, kernels
 from evenodds.compiled import moment_sums
 from evenodds.data import Block
 from evenodds.objective import compiled_sums, curvature_sums
@@ -422,7 +422,7 @@ def test_the_softmax_of_a_block_is_that_of_plain_numpy(order, dtype, m, classes,
     by_intercept, by_coef = np.zeros(free), np.zeros((free, p))
     flat, ld = (X.ravel(), p) if order == "C" else (X.T.ravel(), m)
     flat.flags.writeable = False
-    loss, odds = kernels.softmax_rows(
+    loss, odds = class_kernels.softmax_rows(
         flat,
         ld,
         order == "C",
@@ -452,14 +452,14 @@ def test_a_score_that_is_not_finite_shows_in_the_softmax(bad):
         Z[0, column] = bad
         if bad == -np.inf:  # a class that is impossible: no loss if it is another's row
             Z[0, column] = -1e300
-            loss, odds = kernels.softmax_residuals(Z, np.array([(column + 1) % 3], np.uint8), None, False)
+            loss, odds = class_kernels.softmax_residuals(Z, np.array([(column + 1) % 3], np.uint8), None, False)
             assert odds == 1.0
             assert loss == pytest.approx(np.log(2))
         else:
-            assert not np.isfinite(kernels.softmax_residuals(Z, np.array([0], np.uint8), None, False)[0])
+            assert not np.isfinite(class_kernels.softmax_residuals(Z, np.array([0], np.uint8), None, False)[0])
 
 
 def test_scores_far_apart_do_not_overflow_the_softmax():
     Z = np.array([[1e6, 0.0, -1e6]])
-    assert kernels.softmax_residuals(Z, np.array([2], np.uint8), None, False)[0] == 2e6
+    assert class_kernels.softmax_residuals(Z, np.array([2], np.uint8), None, False)[0] == 2e6
     assert_allclose(Z, [[1.0, 0.0, -1.0]], rtol=0, atol=1e-300)

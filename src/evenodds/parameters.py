@@ -82,7 +82,8 @@ class WithoutFirth:
 
     def __init__(self, method: Callable[..., Any]) -> None:
         self._method = method
-        functools.update_wrapper(self, method)  # type: ignore[arg-type]
+        wrapper: Any = self  # it is called by way of `__get__`
+        functools.update_wrapper(wrapper, method)
 
     def __get__(self, model: Any, owner: type) -> Any:
         if model is not None and model.firth:

@@ -265,13 +265,13 @@ class Scores:
 
     def compiled_first_order(self, block: Block, dtype: Any) -> Sums:
         """The same of dense rows, compiled; products in the precision `dtype`."""
-        from . import kernels
+        from . import class_kernels
 
         X = block.X
         by_rows = X.strides[1] == X.itemsize
         entries, ld = flat(X if by_rows else X.T)
         total, gradient = np.zeros(len(self.intercept)), np.zeros(self.coef.shape)
-        loss, odds = kernels.softmax_rows(
+        loss, odds = class_kernels.softmax_rows(
             entries,
             ld,
             by_rows,

@@ -169,10 +169,15 @@ def _face(home: _Home) -> Face:
         face = support(home.known, home.exact)
         if face.null.shape[1] == 0:
             return face
-        (cuts,) = home.read(lambda rows, face=face: ([_cuts(rows, face, home.on)],))  # type: ignore[misc]
-        if not home.learn(np.concatenate(cuts)):
+        if not home.learn(_all_cuts(home, face)):
             return face
     raise EvenOddsError("Whether the classes are separated was not decided: the rows leave too many corners.")
+
+
+def _all_cuts(home: _Home, face: Face) -> Array:
+    """`_cuts` of all rows."""
+    (cuts,) = home.read(lambda rows: ([_cuts(rows, face, home.on)],))
+    return np.concatenate(cuts)
 
 
 def _too_wide(n_coef: int) -> EvenOddsError:

@@ -19,8 +19,29 @@ _HESSIAN_ROWS = 2048
 _FEW = 4  # points up to which the kernels for one point are faster
 
 
+class OverObjective:
+    """What a mean loss has of its objective, of any number of classes."""
+
+    objective: Any
+
+    @property
+    def n_coef(self) -> int:
+        """The length of theta."""
+        return int(self.objective.n_coef)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the data are large enough for compiled kernels."""
+        return bool(self.objective.compiled)
+
+    @property
+    def total_weight(self) -> float:
+        """S, the sum of the weights of the rows."""
+        return float(self.objective.total_weight)
+
+
 @dataclass
-class MeanLoss:
+class MeanLoss(OverObjective):
     """F over a home of data, in given coordinates. Its Objective counts the reads.
 
     sample : rows that stand for all where a figure need not be exact
@@ -34,21 +55,6 @@ class MeanLoss:
 
     def __post_init__(self) -> None:
         self.objective = Objective(self.data, self.coordinates, np.zeros(self.coordinates.columns.size))
-
-    @property
-    def n_coef(self) -> int:
-        """The length of theta."""
-        return self.objective.n_coef
-
-    @property
-    def compiled(self) -> bool:
-        """Whether the data are large enough for compiled kernels."""
-        return self.objective.compiled
-
-    @property
-    def total_weight(self) -> float:
-        """S, the sum of the weights of the rows."""
-        return self.objective.total_weight
 
     def at(self, thetas: Array, dtype: Any = np.float64, *, exact: bool = False) -> tuple[Array, Array, Array]:
         """F, its gradient, and the mean odds against the labels, at each row of `thetas`: (m,), (m, k), (m,).

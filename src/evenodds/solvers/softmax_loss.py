@@ -7,12 +7,13 @@ import numpy as np
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data
 from ..softmax import SoftmaxObjective
+from .mean_loss import OverObjective
 
 _JITTER = 1e-8  # of the diagonal: steps along which nothing changes stay short
 
 
 @dataclass
-class SoftmaxLoss:
+class SoftmaxLoss(OverObjective):
     """F over a home of data; theta holds the classes one after another, each with coefficients of its own.
 
     sample : rows that stand for all where a figure need not be exact
@@ -31,21 +32,6 @@ class SoftmaxLoss:
     def n_classes(self) -> int:
         """K."""
         return self.objective.n_free
-
-    @property
-    def n_coef(self) -> int:
-        """The length of theta."""
-        return self.objective.n_coef
-
-    @property
-    def compiled(self) -> bool:
-        """Whether the data are large enough for compiled code."""
-        return self.objective.compiled
-
-    @property
-    def total_weight(self) -> float:
-        """S, the sum of the weights of the rows."""
-        return self.objective.total_weight
 
     def at(self, thetas: Array) -> tuple[Array, Array, Array]:
         """F, its gradient, and the mean odds against the labels, at each row of `thetas`: (m,), (m, k), (m,)."""
