@@ -94,7 +94,7 @@ def residuals(z: A, y: A, weight: A | None, m: int, r: A) -> float:
             r[i] = -s * (t if v >= 0 else 1.0) / (1.0 + t)
             loss += -v if v < 0 else 0.0
             product *= 1.0 + t
-        if product > 1.5:
+        if product > 3.0:
             return loss + math.log(product)
         # All factors are close to 1: keep the digits that their product drops.
         for i in range(m):
@@ -230,6 +230,8 @@ def rows_f(
             x2 = flat[o + 2 * ld + start : o + 2 * ld + stop]
             x3 = flat[o + 3 * ld + start : o + 3 * ld + stop]
             w0, w1, w2, w3 = coef[j], coef[j + 1], coef[j + 2], coef[j + 3]
+            if w0 == 0.0 and w1 == 0.0 and w2 == 0.0 and w3 == 0.0:  # of a lasso nearly all
+                continue
             c0, c1, c2, c3 = center[j], center[j + 1], center[j + 2], center[j + 3]
             for i in range(k):
                 z[i] += ((x0[i] - c0) * w0 + (x1[i] - c1) * w1) + ((x2[i] - c2) * w2 + (x3[i] - c3) * w3)
