@@ -448,18 +448,18 @@ def test_the_softmax_of_a_block_is_that_of_plain_numpy(order, dtype, m, classes,
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_score_that_is_not_finite_shows_in_the_softmax(bad):
     for column in range(3):
-        Z = np.zeros((1, 3))
-        Z[0, column] = bad
+        Z = np.zeros((3, 1))
+        Z[column, 0] = bad
         if bad == -np.inf:  # a class that is impossible: no loss if it is another's row
-            Z[0, column] = -1e300
-            loss, odds = class_kernels.softmax_residuals(Z, np.array([(column + 1) % 3], np.uint8), None, False)
+            Z[column, 0] = -1e300
+            loss, odds = class_kernels.softmax_residuals(Z, 1, np.array([(column + 1) % 3], np.uint8), None, False)
             assert odds == 1.0
             assert loss == pytest.approx(np.log(2))
         else:
-            assert not np.isfinite(class_kernels.softmax_residuals(Z, np.array([0], np.uint8), None, False)[0])
+            assert not np.isfinite(class_kernels.softmax_residuals(Z, 1, np.array([0], np.uint8), None, False)[0])
 
 
 def test_scores_far_apart_do_not_overflow_the_softmax():
-    Z = np.array([[1e6, 0.0, -1e6]])
-    assert class_kernels.softmax_residuals(Z, np.array([2], np.uint8), None, False)[0] == 2e6
-    assert_allclose(Z, [[1.0, 0.0, -1.0]], rtol=0, atol=1e-300)
+    Z = np.array([[1e6], [0.0], [-1e6]])
+    assert class_kernels.softmax_residuals(Z, 1, np.array([2], np.uint8), None, False)[0] == 2e6
+    assert_allclose(Z, [[1.0], [0.0], [-1.0]], rtol=0, atol=1e-300)

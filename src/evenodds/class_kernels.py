@@ -21,42 +21,53 @@ _SUMMED = 512  # rows whose gradient is summed in the precision of the products
 
 
 @jit
-def softmax_residuals(Z: A, y: A, weight: A | None, baseline: bool) -> tuple[float, float]:
-    """Turn the scores (m, F) of the classes into weighted residuals s (p - 1{own class}).
+def softmax_residuals(Z: A, m: int, y: A, weight: A | None, baseline: bool) -> tuple[float, float]:
+    """Turn the scores (F, m or more) of the classes for `m` rows into weighted residuals s (p - 1{own class}).
 
     Returns the weighted loss, and the weighted odds (1 - p)/p against the own class. With `baseline` class 0 has the
-    score 0 and no column.
+    score 0 and no row of Z. At most 64 rows: the product of that many sums of F + 1 exponentials is finite.
     """
-    m, classes = Z.shape
+    classes = len(Z)
+    own, top = np.empty(m, np.int64), np.empty(m)
+    mine, others = np.empty(m), np.empty(m)  # e^(score - top): of the own class, and the sum over the others
     loss = 0.0
-    odds = 0.0
     for i in range(m):
-        z = Z[i]
-        own = np.int64(y[i]) - np.int64(baseline)
-        top = 0.0 if baseline else z[0]
-        for k in range(classes):
-            top = z[k] if z[k] > top else top
-        score = z[own] if own >= 0 else 0.0
-        others = exp_minus(min(top, 708.0)) if baseline else 0.0
-        mine = others
-        for k in range(classes):
-            a = top - z[k]
-            z[k] = exp_minus(708.0 if a > 708.0 else a)
-            if k == own:
-                mine = z[k]
-            else:
-                others += z[k]
-        if own < 0:
-            others -= mine
-        total = mine + others
-        w = 1.0 if weight is None else weight[i]
-        odds += w * (others / mine)
-        for k in range(classes):
-            z[k] *= w / total
-        if own >= 0:
-            z[own] -= w
-        loss += w * (math.log(total) - (score - top))
-    return loss, odds
+        own[i] = np.int64(y[i]) - np.int64(baseline)
+        top[i] = 0.0 if baseline else Z[0, i]
+    for k in range(classes):
+        z = Z[k]
+        for i in range(m):
+            top[i] = z[i] if z[i] > top[i] else top[i]
+    for i in range(m):
+        score = Z[own[i], i] if own[i] >= 0 else 0.0
+        loss += (1.0 if weight is None else weight[i]) * (top[i] - score)
+        zero = exp_minus(min(top[i], 708.0)) if baseline else 0.0
+        mine[i] = zero if own[i] < 0 else 0.0
+        others[i] = 0.0 if own[i] < 0 else zero
+    for k in range(classes):
+        z = Z[k]
+        for i in range(m):
+            a = top[i] - z[i]
+            z[i] = exp_minus(708.0 if a > 708.0 else a)
+            mine[i] += z[i] if own[i] == k else 0.0
+            others[i] += 0.0 if own[i] == k else z[i]
+    odds = 0.0
+    product = 1.0
+    for i in range(m):
+        total = mine[i] + others[i]
+        if weight is None:
+            odds += others[i] / mine[i]
+            product *= total
+            top[i] = 1.0 / total
+        else:
+            odds += weight[i] * (others[i] / mine[i])
+            loss += weight[i] * math.log(total)
+            top[i] = weight[i] / total
+    for k in range(classes):
+        z = Z[k]
+        for i in range(m):
+            z[i] = top[i] * (-others[i] if own[i] == k else z[i])
+    return loss + math.log(product), odds
 
 
 @inner
@@ -80,13 +91,13 @@ def centred_rows(flat: A, ld: int, by_rows: bool, start: int, k: int, center: A,
 
 @inner
 def class_scores(tile: A, k: int, coef: A, intercept: A, Z: A) -> None:
-    """Write the scores of `k` rows, without offset, into Z (k, F)."""
+    """Write the scores of `k` rows, without offset, into Z (F, k)."""
     F, p = coef.shape
     zero = coef.dtype.type(0)
     fours = k // 4 * 4
     for i in range(k):
         for c in range(F):
-            Z[i, c] = intercept[c]
+            Z[c, i] = intercept[c]
     for start in range(0, p, _COLUMNS):
         stop = min(p, start + _COLUMNS)
         for i in range(0, fours, 4):
@@ -104,21 +115,21 @@ def class_scores(tile: A, k: int, coef: A, intercept: A, Z: A) -> None:
                     b1 += x1[j] * v[j]
                     b2 += x2[j] * v[j]
                     b3 += x3[j] * v[j]
-                Z[i, c] += a0
-                Z[i + 1, c] += a1
-                Z[i + 2, c] += a2
-                Z[i + 3, c] += a3
-                Z[i, c + 1] += b0
-                Z[i + 1, c + 1] += b1
-                Z[i + 2, c + 1] += b2
-                Z[i + 3, c + 1] += b3
+                Z[c, i] += a0
+                Z[c, i + 1] += a1
+                Z[c, i + 2] += a2
+                Z[c, i + 3] += a3
+                Z[c + 1, i] += b0
+                Z[c + 1, i + 1] += b1
+                Z[c + 1, i + 2] += b2
+                Z[c + 1, i + 3] += b3
         for i in range(k):
             for c in range(F // 2 * 2 if i < fours else 0, F):
                 x, u = tile[i, start:stop], coef[c, start:stop]
                 a = zero
                 for j in range(stop - start):
                     a += x[j] * u[j]
-                Z[i, c] += a
+                Z[c, i] += a
 
 
 @inner
@@ -132,14 +143,14 @@ def class_gradients(tile: A, k: int, R: A, gradient: A) -> None:
             x2, x3 = tile[i + 2, start:stop], tile[i + 3, start:stop]
             for c in range(0, F - 1, 2):
                 g, h = gradient[c, start:stop], gradient[c + 1, start:stop]
-                r0, r1, r2, r3 = R[i, c], R[i + 1, c], R[i + 2, c], R[i + 3, c]
-                s0, s1, s2, s3 = R[i, c + 1], R[i + 1, c + 1], R[i + 2, c + 1], R[i + 3, c + 1]
+                r0, r1, r2, r3 = R[c, i], R[c, i + 1], R[c, i + 2], R[c, i + 3]
+                s0, s1, s2, s3 = R[c + 1, i], R[c + 1, i + 1], R[c + 1, i + 2], R[c + 1, i + 3]
                 for j in range(stop - start):
                     g[j] += (r0 * x0[j] + r1 * x1[j]) + (r2 * x2[j] + r3 * x3[j])
                     h[j] += (s0 * x0[j] + s1 * x1[j]) + (s2 * x2[j] + s3 * x3[j])
             if F % 2:
                 g = gradient[F - 1, start:stop]
-                r0, r1, r2, r3 = R[i, F - 1], R[i + 1, F - 1], R[i + 2, F - 1], R[i + 3, F - 1]
+                r0, r1, r2, r3 = R[F - 1, i], R[F - 1, i + 1], R[F - 1, i + 2], R[F - 1, i + 3]
                 for j in range(stop - start):
                     g[j] += (r0 * x0[j] + r1 * x1[j]) + (r2 * x2[j] + r3 * x3[j])
 
@@ -165,10 +176,10 @@ def softmax_rows(
     offset : (m, K), of all classes
     """
     F, p = coef.shape
-    rows = 16 if by_rows else 64
+    rows = 32 if by_rows else 64
     tile = np.zeros((rows, p), coef.dtype)
-    Z = np.empty((rows, F))
-    R = np.zeros((rows, F), coef.dtype)
+    Z = np.empty((F, rows))
+    R = np.zeros((F, rows), coef.dtype)
     part = np.zeros((F, p), coef.dtype)
     loss = 0.0
     odds = 0.0
@@ -180,16 +191,16 @@ def softmax_rows(
         if offset is not None:
             for i in range(k):
                 for c in range(F):
-                    Z[i, c] += offset[start + i, c + 1] - offset[start + i, 0] if baseline else offset[start + i, c]
+                    Z[c, i] += offset[start + i, c + 1] - offset[start + i, 0] if baseline else offset[start + i, c]
         own = None if weight is None else weight[start : start + k]
-        more, against = softmax_residuals(Z[:k], y[start : start + k], own, baseline)
+        more, against = softmax_residuals(Z, k, y[start : start + k], own, baseline)
         loss += more
         odds += against
-        R[k:] = 0.0
-        for i in range(k):
-            for c in range(F):
-                R[i, c] = Z[i, c]
-                by_intercept[c] += Z[i, c]
+        R[:, k:] = 0.0
+        for c in range(F):
+            for i in range(k):
+                R[c, i] = Z[c, i]
+                by_intercept[c] += Z[c, i]
         class_gradients(tile, (k + 3) // 4 * 4, R, part)
         summed += k
         if summed >= _SUMMED or start + k == m:
