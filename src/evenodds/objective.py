@@ -26,6 +26,9 @@ from .data.memory import Memory
 _LOADED_ENTRIES = 1 << 17
 _TILE_ENTRIES = 1 << 18
 _SCORED_ROWS = 1 << 16
+_FEW_ENTRIES = 1 << 16  # up to which BLAS takes longer over the symmetric product than over the plain one
+_LENGTHS = 6  # of a step are tried at the most
+_FEW = 10  # columns for each with a coefficient, from which the others are not read
 
 
 @dataclass
@@ -164,6 +167,28 @@ class Objective:
             return float(max(self.reduce(sums)[0]))
         return float(np.abs(self.rows.D @ step).max(initial=0.0))
 
+    def best_length(self, theta: Array, step: Array) -> float:
+        """The t, from 0.1 to 10, at which J is least at theta + t step, within 5%: from the rows of small data.
+
+        It takes one product with the rows; the rest is Newton's method on the margins alone.
+        """
+        first = int(self.coordinates.intercept)
+        pull = self.ridge * step[first:]
+        by_pull, bend = float(pull @ theta[first:]), float(pull @ step[first:])
+        t = 1.0
+        with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
+            v, move = self.rows.margins(theta), np.asarray(self.rows.D @ step)
+            weighted = (move if self.rows.weight is None else self.rows.weight * move) / self.total_weight
+            for _ in range(_LENGTHS):
+                wrong = expit(-(v + t * move))
+                slope = by_pull + t * bend - float(weighted @ wrong)
+                curvature = bend + float((weighted * move) @ (wrong - wrong * wrong))
+                new = min(max(t - slope / curvature, 0.25 * t, 0.1), 4 * t, 10.0) if curvature > 0 else math.nan
+                if not abs(new - t) > 0.05 * t:
+                    break
+                t = new
+        return t
+
     @functools.cached_property
     def rows(self) -> "SignedRows":
         """All rows of small data, prepared once: a copy that is small beside what was saved."""
@@ -247,6 +272,8 @@ class SignedRows:
         D = self.D
         if sp.issparse(D):
             return np.asarray((D.T @ (sp.diags_array(h) @ D)).toarray())
+        if dtype == np.float64 and D.size <= _FEW_ENTRIES:
+            return np.asarray(np.multiply(D, h[:, None], out=self.work).T @ D)
         root = np.sqrt(h)[:, None]
         scaled = np.multiply(D, root, out=self.work) if dtype == np.float64 else np.multiply(D, root, dtype=dtype)
         return np.asarray(scaled.T @ scaled, dtype=np.float64)
@@ -355,6 +382,9 @@ def best_intercept(data: Data, sample: Block) -> float:
 
 def linear_scores(X: Any, intercept: Any, coef: Array) -> Array:
     """b + x w of each row of an array or a CSR matrix, w (p,) or (p, K). They are not finite where they overflow."""
+    if not sp.issparse(X) and coef.ndim == 1 and coef.size > _FEW * np.count_nonzero(coef):
+        away = np.flatnonzero(coef)  # of a lasso: most columns need not be read
+        X, coef = X[:, away], coef[away]
     with np.errstate(over="ignore", invalid="ignore"):
         if sp.issparse(X) or X.dtype == np.float64:
             scores = X @ coef

@@ -54,15 +54,18 @@ class Kronecker:
         return np.concatenate([level[:, None], step], axis=1).ravel()
 
 
-def curvature(objective: SoftmaxObjective, theta: Array, sample: Block) -> float:
-    """The mean curvature of the rows of a sample, sum_k p_k (1 - p_k)."""
-    P = Scores.of(objective, theta).probabilities(sample)[1]
+def sample_probabilities(objective: SoftmaxObjective, theta: Array, sample: Block) -> Array:
+    """P, the probabilities of the classes that are free, of the rows of a sample."""
+    return Scores.of(objective, theta).probabilities(sample)[1]
+
+
+def curvature(P: Array, sample: Block) -> float:
+    """The mean curvature of the rows, sum_k p_k (1 - p_k)."""
     return float(np.average(np.einsum("ij,ij->i", P, 1 - P), weights=sample.weight))
 
 
-def kronecker(objective: SoftmaxObjective, theta: Array, sample: Block) -> Metric:
-    """The metric at theta, both factors from a sample of the rows, weighted by their curvature."""
-    P = Scores.of(objective, theta).probabilities(sample)[1]
+def kronecker(objective: SoftmaxObjective, P: Array, sample: Block) -> Metric:
+    """The metric where a sample of the rows has probabilities P: both factors from it, weighted by its curvature."""
     weight = np.ones(sample.n_rows) if sample.weight is None else sample.weight
     weight = weight / weight.sum()
     M = np.diag(weight @ P) - (P * weight[:, None]).T @ P

@@ -22,6 +22,7 @@ _MEMORY = 100
 _ARMIJO = 1e-4
 _POLISH = 1e-6  # the decrement from which steps with the last exact Hessian are as good as Newton's
 _NOTHING_LEFT = 1e-24  # the next step cannot show in an evaluation
+_FAR = 1e-2  # the decrement, in units of J, above which Newton's steps are often too short
 _ROUNDING = 1e-12  # of the loss: below it, sums over many rows may differ by rounding alone
 
 Pair = tuple[Array, Array, float]
@@ -122,6 +123,7 @@ def minimize(
     from_hessian: Callable[[Array], Metric],
     polish: Evaluate,
     still_moves: Callable[[State], bool],
+    best_length: Callable[[Array, Array], float] | None = None,
     remake: Remake | None = None,
     watch: Watch | None = None,
     size: float = 0.0,
@@ -133,6 +135,8 @@ def minimize(
     metric : the first metric; None where `evaluate` gives Hessians, made into metrics by `from_hessian`
     polish : evaluates the last steps, taken with a Hessian that is already close
     still_moves : whether the step is too long for the decrement to mean what it says
+    best_length : theta, step -> the factor on the step at which J is least, where that costs less than an evaluation;
+        asked for where steps with the exact Hessian are still far from the optimum
     remake : asked each iteration for a better metric, or None to keep the one there is
     watch : called each iteration; a status that it returns ends the loop
     size : of the terms of J, where these may cancel: what its rounding errors are measured by, if larger than J
@@ -162,19 +166,20 @@ def minimize(
             state.status = verdict
             return state
         before = state.decrement
-        if state.exact and before <= max(target, _POLISH):
-            _polish(polish, state)
+        done = state.exact and before <= _POLISH and _polish(polish, state)
         if state.gap <= target and not still_moves(state):
             state.status = Status.CONVERGED
             if not state.exact:
                 return _last_step(state)
-            if state.decrement < _NOTHING_LEFT or not before < 0.5 * polished:
+            if done or not before < 0.5 * polished:
                 return state
             polished = before
         if state.iteration == max_iter:
             return state  # its status may have become CONVERGED above
         rounding = _ROUNDING * max(abs(state.value), size)
-        found = _search(evaluate, state, rounding)
+        far = state.exact and state.decrement > _FAR * abs(state.value)
+        length = best_length(state.theta, state.step) if far and best_length is not None else 1.0
+        found = _search(evaluate, state, rounding, length)
         if found is None and state.pairs:
             state.forget()  # the memory misleads
             found = _search(evaluate, state, rounding)
@@ -192,8 +197,10 @@ def _given(hessian: Array | None) -> Array:
     return hessian
 
 
-def _search(evaluate: Evaluate, state: State, rounding: float) -> tuple[Array, float, Array, Array | None] | None:
-    """Backtrack from the full step until J falls enough; None if it never does.
+def _search(
+    evaluate: Evaluate, state: State, rounding: float, t: float = 1.0
+) -> tuple[Array, float, Array, Array | None] | None:
+    """Backtrack from `t` times the full step until J falls enough; None if it never does.
 
     Where differences of J are rounding, a slope that shrinks is accepted instead (the approximate
     Wolfe conditions of Hager and Zhang, SIAM J. Optim. 16, 2005, section 4).
@@ -201,7 +208,6 @@ def _search(evaluate: Evaluate, state: State, rounding: float) -> tuple[Array, f
     slope = float(state.gradient @ state.step)
     if not slope < 0:
         return None
-    t = 1.0
     for _ in range(30):
         theta = state.theta + t * state.step
         value, gradient, hessian = evaluate(theta)
@@ -225,18 +231,24 @@ def _last_step(state: State) -> State:
     return state
 
 
-def _polish(evaluate: Evaluate, state: State) -> None:
-    """Steps with the Hessian at hand to machine precision: while each one brings the decrement down tenfold."""
+def _polish(evaluate: Evaluate, state: State) -> bool:
+    """Steps with the Hessian at hand to machine precision: while each one brings the decrement down tenfold.
+
+    Returns whether nothing is left. The last step is not evaluated: what it leaves is told by the ones before.
+    """
+    ratio = 1.0
     for _ in range(6):
-        if state.decrement < _NOTHING_LEFT:
+        if ratio * state.decrement < _NOTHING_LEFT:
             _last_step(state)
-            return
+            return True
         theta = state.theta + state.step
         value, gradient, _ = evaluate(theta)
         if not np.isfinite(value):
-            return
+            return False
         step = -state.metric.solve(gradient)
         decrement = -0.5 * float(step @ gradient)
-        if not decrement < 0.1 * state.decrement:
-            return
+        ratio = decrement / state.decrement
+        if not ratio < 0.1:
+            return state.decrement < _NOTHING_LEFT
         state.theta, state.value, state.gradient, state.step, state.decrement = theta, value, gradient, step, decrement
+    return False

@@ -20,10 +20,11 @@ import numpy as np
 
 from ..compiled import COMPILED_ENTRIES
 from ..data import Array, Block, Data
+from ..data.memory import one_blas_thread
 from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status
-from .kronecker import curvature, kronecker
+from .kronecker import curvature, kronecker, sample_probabilities
 from .metrics import Cholesky, from_rows, head_and_diagonal
 from .quasi_newton import Pair, State, Watch, minimize
 
@@ -90,7 +91,8 @@ def newton(
     report: Report | None = None,
 ) -> Solution:
     """The smooth loop with the exact Hessian at every step."""
-    return _run("newton", objective, theta, None, None, tol=tol, max_iter=max_iter, watch=watch, report=report)
+    with one_blas_thread:  # threads only slow small products down
+        return _run("newton", objective, theta, None, None, tol=tol, max_iter=max_iter, watch=watch, report=report)
 
 
 def quasi_newton(
@@ -107,13 +109,14 @@ def quasi_newton(
     """The smooth loop with the metric that suits the data. A start gives way to the sample's optimum if not `warm`."""
     remake = None
     if isinstance(objective, SoftmaxObjective):
-        metric: Metric = kronecker(objective, theta, sample)
-        level = _OTHER_ROWS * curvature(objective, theta, sample)
+        P = sample_probabilities(objective, theta, sample)
+        metric: Metric = kronecker(objective, P, sample)
+        level = _OTHER_ROWS * curvature(P, sample)
 
         def anew(state: State) -> Metric | None:
             """The metric again, if it has become one of other rows."""
-            far = curvature(objective, state.theta, sample) < level
-            return kronecker(objective, state.theta, sample) if far else None
+            P = sample_probabilities(objective, state.theta, sample)
+            return kronecker(objective, P, sample) if curvature(P, sample) < level else None
 
         remake = _once(anew)
     elif objective.data.n_columns > _most_full(objective.data):
@@ -230,6 +233,7 @@ def _run(
         from_hessian=Cholesky,
         polish=first_order,
         still_moves=functools.partial(still_moves, objective),
+        best_length=objective.best_length if isinstance(objective, Objective) and not objective.compiled else None,
         remake=remake,
     )
     before = 0
