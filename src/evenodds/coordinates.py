@@ -68,8 +68,12 @@ class Coordinates:
     def to_coefs(self, thetas: Array) -> tuple[Array, Array]:
         """The same for each row of `thetas`: (m,) and (m, p)."""
         coefs = np.zeros((len(thetas), self.center.size))
-        coefs[:, self.columns] = thetas[:, int(self.intercept) :] / self.scale[self.columns]
-        return (thetas[:, 0] if self.intercept else 0.0) - coefs @ self.center, coefs
+        slopes = thetas[:, int(self.intercept) :]
+        away = np.flatnonzero(slopes.any(axis=0))  # of a path of many columns few
+        columns = self.columns[away]
+        some = slopes[:, away] / self.scale[columns]
+        coefs[:, columns] = some
+        return (thetas[:, 0] if self.intercept else 0.0) - some @ self.center[columns], coefs
 
     def from_coef(self, intercept: float, coef: Array) -> Array:
         """Theta for an intercept and coefficients of the raw columns."""

@@ -79,16 +79,15 @@ class Columns:
         slopes = (self._reduce(lambda X: self._times(X, R).T).T - self._center * sums) / self._scale
         found = np.concatenate([sums, slopes], axis=1) if self._first else slopes
         self.full += 1
-        for r, known in zip(R[::-1], found[::-1], strict=True):
-            self.keep(r, known)
+        self.keep(R[::-1], found[::-1])
         return found
 
-    def keep(self, r: Array, products: Array) -> None:
-        """Take the products of all columns with r as known, in the place of the oldest."""
-        root = np.sqrt(self.weight)
-        at = self._kept % _REFERENCES
-        self._kept_rows[at], self._kept_products[at] = r / root, products
-        self._kept += 1
+    def keep(self, R: Array, products: Array) -> None:
+        """Take the products of all columns with the rows of R as known, in the place of the oldest."""
+        for r, known in zip(R / np.sqrt(self.weight), products, strict=True):
+            at = self._kept % _REFERENCES
+            self._kept_rows[at], self._kept_products[at] = r, known
+            self._kept += 1
         known = self._kept_rows[: self._kept]
         self._combine = np.asarray(np.linalg.pinv(known.T, rcond=1e-12), np.float64)
 

@@ -160,12 +160,19 @@ def all_products(flat: A, ld: int, by_rows: bool, n: int, R: A, out: A) -> None:
     if not by_rows:
         for j in range(k):
             x = flat[j * ld : j * ld + n]
-            for a in range(m):
-                r = R[a]
-                total = 0.0
+            for a in range(0, m - 1, 2):
+                r0, r1 = R[a], R[a + 1]
+                t0 = t1 = 0.0
                 for i in range(n):
-                    total += x[i] * r[i]
-                out[a, j] = total
+                    t0 += x[i] * r0[i]
+                    t1 += x[i] * r1[i]
+                out[a, j], out[a + 1, j] = t0, t1
+            if m % 2:
+                r0 = R[m - 1]
+                t0 = 0.0
+                for i in range(n):
+                    t0 += x[i] * r0[i]
+                out[m - 1, j] = t0
         return
     out[:] = 0.0
     whole = n - n % 4

@@ -154,6 +154,11 @@ class Penalty:
         return np.where(np.isinf(self.l1), 0.0, self.l1)
 
     @functools.cached_property
+    def strength(self) -> float:
+        """The largest pull on a coefficient, by which multiples of a penalty compare."""
+        return float((self.finite_l1 + self.l2).max(initial=0.0))
+
+    @functools.cached_property
     def rest(self) -> Array:
         """Where each coefficient is nearest to 0."""
         return np.asarray(np.clip(0.0, self.lower, self.upper))

@@ -151,7 +151,7 @@ class WorkingSet:
             A = self.D[:, free]
             W = rows.h[:, None] * A
             slope = rows.r @ A
-            step = np.linalg.lstsq(A.T @ W, slope, rcond=1e-14)[0]
+            step = np.linalg.lstsq(A.T @ W, slope, rcond=1e-14)[0] if free.size > 1 else slope / np.vdot(A, W)
             dual, near, base = dual - W @ step, theta.copy(), max(0.5 * float(step @ slope), 0.0)
             near[free] -= step
         gradient = dual @ self.D
@@ -299,13 +299,13 @@ def wide_path(
     first = penalties[0]
     start = first.nearest(theta)
     state.add(np.flatnonzero((start != 0) | ((first.l1 == 0) & (first.l2 == 0))))
-    state.columns.keep(state.rows(start[state.numbers]).r, loss.at(start[None, :])[1][0])
-    sizes = [float((penalty.finite_l1 + penalty.l2).max(initial=0.0)) for penalty in penalties]
+    state.columns.keep(state.rows(start[state.numbers]).r[None, :], loss.at(start[None, :])[1])
     points: list[Point] = []
     for k, penalty in enumerate(penalties):
         start = extrapolated(points, penalty) if points else start
-        later = next((j for j in range(k + 1, len(sizes)) if sizes[j] <= _AHEAD * sizes[k]), len(sizes) - 1)
-        points.append(state.step(penalty, start, target, max_iter, penalties[later] if later > k else None))
+        weaker = penalties[k + 1 :]
+        later = next((p for p in weaker if p.strength <= _AHEAD * penalty.strength), weaker[-1] if weaker else None)
+        points.append(state.step(penalty, start, target, max_iter, later))
         if stop is not None and stop(points):
             break
     loss.objective.passes += state.columns.full
@@ -342,8 +342,7 @@ def extrapolated(points: Sequence[Point], penalty: Penalty) -> Array:
     x = last[away]
     if len(points) > 1:
         before = points[-2].theta[away]
-        at = int(np.argmax(penalty.finite_l1 + penalty.l2))  # a coefficient by which strengths compare
-        one, two, three = (p.l1[at] + p.l2[at] for p in (points[-2].penalty, points[-1].penalty, penalty))
+        one, two, three = (p.strength for p in (points[-2].penalty, points[-1].penalty, penalty))
         moved = x + min((two - three) / (one - two) if one > two else 0.0, 1.0) * (x - before)
         x = np.where((np.sign(x) == np.sign(before)) & (np.sign(moved) == np.sign(x)), moved, x)
     theta = penalty.rest.copy()
