@@ -14,7 +14,8 @@ from evenodds import SGD, CollinearWarning, EvenOddsError, LogisticRegression, S
 from evenodds.coordinates import choose_coordinates
 from evenodds.data import as_data
 from evenodds.export import load, save
-from evenodds.firth import FirthObjective, inverse_root, sample_rows, solve
+from evenodds.firth import FirthObjective, sample_rows, solve
+from evenodds.firth.leverages import inverse_root
 from homes import Blocks
 from oracle import case, newton, numbers, quiet
 

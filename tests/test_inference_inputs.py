@@ -4,11 +4,13 @@ import dataclasses
 import pickle
 import warnings
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
@@ -483,6 +485,42 @@ def test_two_columns_that_take_both_names_of_the_intercept():
 
 
 # After selection
+
+
+@pytest.fixture(scope="module")
+def split():
+    """What is inferred of b and e, which a lasso chose among eight columns, and all columns."""
+    rng = np.random.default_rng(3)
+    X = pd.DataFrame(rng.normal(size=(400, 8)), columns=list("abcdefgh"))
+    y = (rng.random(400) < expit(X["b"] - X["e"])).astype(int)
+    half = np.arange(400) < 200
+    result = infer(LogisticRegression(0.05, 1.0).fit(X[half], y[half]), X[~half], y[~half], post_selection="split")
+    assert result.names == ("(intercept)", "b", "e")
+    return result, X
+
+
+@pytest.mark.parametrize("method", ["predict", "margins"])
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas])
+def test_chosen_columns_are_taken_from_a_frame_of_all_by_name(split, method, kind):
+    result, X = split
+    ask = getattr(result, method)
+    truth = nw.from_native(ask(kind(X[["b", "e"]])), eager_only=True).to_dict(as_series=False)
+    for frame in (X, X[list("hgfedcba")]):
+        assert nw.from_native(ask(kind(frame)), eager_only=True).to_dict(as_series=False) == truth
+
+
+def test_of_an_array_the_columns_that_are_wanted_are_named(split):
+    result, X = split
+    for rows in (X.to_numpy(), sp.csr_array(X.to_numpy())):
+        for ask in (result.predict, result.margins):
+            with pytest.raises(
+                EvenOddsError, match=r"X has 8 features, .* columns 'b', 'e': pass these, in this order"
+            ):
+                ask(rows)
+    with pytest.raises(EvenOddsError, match=r"now missing:\n- e"):
+        result.predict(X[["a", "b"]])
+    with pytest.raises(EvenOddsError, match="unique"):
+        result.predict(X.set_axis(list("abbdefgh"), axis=1))
 
 
 def test_a_lasso_has_no_standard_errors_but_its_columns_do_on_other_rows():

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
@@ -11,6 +12,8 @@ from sklearn.utils.validation import column_or_1d
 
 from .data import Array
 from .exceptions import EvenOddsError
+
+_KINDS = "numbers, strings or booleans"
 
 Codes = NDArray[np.integer[Any]]
 
@@ -40,7 +43,7 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
         raise EvenOddsError(f"y holds labels that are not in classes: {unknown.tolist()}.")
     if known.size < 2:
         raise EvenOddsError(
-            f"y holds one class only, {known[0]!r} in all {n_rows} rows: two classes are needed. "
+            f"y holds one class only, {known.tolist()[0]!r} in all {n_rows} rows: two classes are needed. "
             "Check the target column, or how the rows were filtered."
         )
     if known.size == 2:
@@ -72,23 +75,53 @@ def _two_numbers(y: NDArray[Any]) -> tuple[NDArray[Any], Codes] | None:
 
 def plain_labels(y: Any) -> NDArray[Any]:
     """Labels as a 1-d array of one kind: what frames hold as objects becomes integers, strings, ... again."""
-    if hasattr(y, "to_numpy"):
+    labels = y if type(y) is np.ndarray and y.ndim == 1 else _column(y)
+    if labels.dtype.kind in "cV":
+        raise EvenOddsError(f"y holds labels of dtype {labels.dtype}: make them {_KINDS}.")
+    return _of_one_kind(labels.astype(object)) if labels.dtype.kind in "OT" else labels
+
+
+def _column(y: Any) -> NDArray[Any]:
+    """The values of one column, whatever holds them."""
+    _require_unmasked(y, "Input y")
+    arrow = nw.dependencies.get_pyarrow()
+    if arrow is not None and isinstance(y, arrow.Array):
+        y = y.to_numpy(zero_copy_only=False)
+    elif hasattr(y, "to_numpy"):
         y = y.to_numpy()
-    if not (type(y) is np.ndarray and y.ndim == 1):
-        y = np.asarray(column_or_1d(y, warn=True))
-    labels: NDArray[Any] = y
-    if y.dtype != object:
-        return labels
-    missing = np.array([is_missing(value) for value in y], dtype=bool)
+    try:
+        column = np.asarray(column_or_1d(y, warn=True))
+        if column.dtype.kind in "US" and isinstance(y, list | tuple):
+            # One string in a list, and NumPy makes strings of all that is beside it.
+            column = np.asarray(column_or_1d(np.array(y, dtype=object)))
+    except ValueError as error:
+        is_column = hasattr(y, "__array__") or isinstance(y, list | tuple)
+        what = "" if is_column else f" Give a list, an array or a column, one label a row, not a {type(y).__name__}."
+        raise EvenOddsError(f"{error}{what}") from None
+    return column
+
+
+def _of_one_kind(labels: NDArray[Any]) -> NDArray[Any]:
+    """An array of objects as one of numbers, strings or booleans."""
+    missing = np.array([is_missing(value) for value in labels], dtype=bool)
     if missing.any():
         raise _not_finite("NaN", int(missing.argmax()))
-    values = y.tolist()
-    kinds = {
-        str if isinstance(value, str) else bool if isinstance(value, bool | np.bool_) else float for value in values
-    }
+    values = labels.tolist()
+    kinds = sorted({_kind(value) for value in values})
     if len(kinds) > 1:
-        raise EvenOddsError(f"y mixes labels of several kinds: {sorted(kind.__name__ for kind in kinds)}.")
+        raise EvenOddsError(f"y mixes labels of several kinds: {', '.join(kinds)}.")
+    if kinds and kinds[0] not in ("number", "str", "bool", "bytes"):
+        raise EvenOddsError(f"y holds labels of the type {kinds[0]}: make them {_KINDS}.")
     return np.array(values) if values else labels
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "bool"
+    for kind, name in ((str, "str"), (bytes, "bytes"), (int | float | np.number, "number")):
+        if isinstance(value, kind):
+            return name
+    return type(value).__name__
 
 
 def is_missing(value: Any) -> bool:
@@ -97,12 +130,16 @@ def is_missing(value: Any) -> bool:
         return value is None or bool(value != value)
     except TypeError:  # pandas.NA says neither yes nor no
         return True
+    except ValueError:  # an array says both
+        return False
 
 
 def _require_finite(y: NDArray[Any]) -> None:
     if y.dtype.kind == "f" and not np.isfinite(y.sum()) and not np.isfinite(y).all():
         row = int((~np.isfinite(y)).argmax())
         raise _not_finite("infinity" if np.isinf(y[row]) else "NaN", row)
+    if y.dtype.kind in "mM" and np.isnat(y).any():
+        raise _not_finite("NaT", int(np.isnat(y).argmax()))
 
 
 def _not_finite(kind: str, row: int) -> EvenOddsError:
@@ -111,8 +148,16 @@ def _not_finite(kind: str, row: int) -> EvenOddsError:
     )
 
 
+def _require_unmasked(values: Any, name: str) -> None:
+    """An error for a masked array, whose values behind the mask NumPy would bring back."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        row = int(np.argwhere(np.ma.getmaskarray(values))[0][0])
+        raise EvenOddsError(f"{name} contains a masked value, first in row {row} (counted from 0). Drop such rows.")
+
+
 def row_numbers(values: Any, name: str, n_rows: int) -> Array:
     """Finite numbers, one a row; a single number stands for all rows."""
+    _require_unmasked(values, name)
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -135,6 +180,7 @@ def row_offsets(values: Any, n_rows: int, n_classes: int) -> Array:
     """Offsets of the scores: one number a row for two classes, one for each class (n_rows, K) for more."""
     if n_classes == 2:
         return row_numbers(values, "offset", n_rows)
+    _require_unmasked(values, "offset")
     try:
         array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values, dtype=np.float64)
     except (TypeError, ValueError) as error:

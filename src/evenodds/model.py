@@ -1,7 +1,6 @@
-"""The estimator: check what is given, find its home, solve, and set the attributes. No mathematics here."""
+"""The estimator: check what is given, find its home, fit, and set the attributes. No mathematics here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,18 +9,18 @@ from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import advice, firth, penalised, progress
-from .coordinates import Coordinates, Moments, choose_coordinates
-from .data import Array, Block, Data, as_data, require_finite
+from . import advice, fitting, progress
+from .coordinates import Moments
+from .data import Array, Data, as_data, require_finite
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, NonFiniteError
 from .labels import combine_weights, encode_labels, plain_labels, require_two, row_offsets
-from .objective import Objective, bounded_scores, linear_scores
+from .objective import bounded_scores, linear_scores
 from .parameters import WithoutFirth, check_parameters, seed
-from .separation import ClassesWatch, Watch
-from .softmax import SoftmaxObjective, log_probabilities
-from .solvers import Report, Solution, Status, regimes
-from .solvers.sgd import SGD, one_epoch, sgd
+from .penalised import strength_of
+from .softmax import log_probabilities
+from .solvers import Report, Solution, Status
+from .solvers.sgd import SGD, one_epoch
 from .table import is_frame, numeric_array
 
 
@@ -189,7 +188,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         X : array, frame or sparse matrix of shape (n_samples, n_features)
             Numbers or booleans. float32 and float64 arrays, C or F ordered, and CSR are not copied.
         y : array-like of shape (n_samples,)
-            Labels with two different values or more.
+            Labels with two different values or more: numbers, strings or booleans, in a list, an array or a column of
+            pandas, polars or Arrow.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the rows, not negative. A row of weight 2 is two rows, one of weight 0 none.
         offset : array-like of shape (n_samples,) or, of more than two classes, (n_samples, n_classes), optional
@@ -214,49 +214,18 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         return self
 
     def _fit(self, data: Data, X: Any, y: Any) -> None:
-        if penalised.is_composite(self):
-            self._fit_composite(data, X, y)
-            return
-        sample = data.sample((firth if self.firth else regimes).sample_rows(data), seed(self.random_state))
-        coordinates = choose_coordinates(
-            data,
-            sample,
-            intercept=bool(self.fit_intercept),
-            standardize=bool(self.standardize),
-            strength=self._strength(data),
-            exact_mean=isinstance(self.solver, SGD) or self.solver == "sgd",
-        )
-        if coordinates.columns.size + coordinates.intercept == 0:
-            raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
-        objective = self._objective(data, coordinates)
-        if isinstance(objective, firth.FirthObjective):
-            theta, solution = self._solve_firth(objective, sample, X, y)
-        else:
-            solution = self._solve(objective, sample, X, y)
-            theta = solution.theta
-        intercept, coef = objective.to_coef(theta)
-        self._keep(intercept, coef, objective.coordinates.aliased(), solution)
-        progress.end_callbacks(self, X, y)
+        def reporter(solver: str, most: int, to_coefs: fitting.ToCoefs | None) -> Report | None:
+            def attributes(theta: Array) -> dict[str, Any]:
+                return {} if to_coefs is None else dict(zip(("intercept_", "coef_"), to_coefs(theta), strict=True))
 
-    def _fit_composite(self, data: Data, X: Any, y: Any) -> None:
-        """With an L1 part, penalty factors or bounds."""
-        wanted = penalised.Wanted.of(
-            self, self._strength(data), data.n_columns, getattr(self, "feature_names_in_", None)
-        )
+            lines = progress.to_stderr(solver, data.n_rows, data.n_columns) if self.verbose else None
+            return progress.both(lines, progress.to_callbacks(self, X, y, most, attributes))
+
         shape = (1 if self._binary else self.classes_.size, data.n_columns)
-        warm = self.warm_start and getattr(self, "coef_", np.empty(0)).shape == shape
-        report = self._report(None, "proximal newton", data, X, y)
-        intercept, coef, solution = penalised.fit(
-            data,
-            wanted,
-            intercept=bool(self.fit_intercept),
-            seed=seed(self.random_state),
-            last=(self.intercept_, self.coef_) if warm else None,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            report=report,
-        )
-        self._keep(intercept, coef, [], solution)
+        warm = self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape
+        last = (self.intercept_, self.coef_) if warm else None
+        names = getattr(self, "feature_names_in_", None)
+        self._keep(fitting.fit(self, data, names=names, last=last, reporter=reporter))
         progress.end_callbacks(self, X, y)
 
     @WithoutFirth
@@ -290,9 +259,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         self._guarded(require_finite, data)
         self._seen = Moments.of(data).merged(getattr(self, "_seen", None))
         coordinates = self._seen.coordinates(
-            bool(self.fit_intercept), 0.0 if self.standardize else self._strength(data)
+            bool(self.fit_intercept), 0.0 if self.standardize else strength_of(self, data)
         )
-        objective = self._objective(data, coordinates)
+        objective = fitting.objective_of(self, data, coordinates)
         theta = np.zeros(objective.n_coef) if first else objective.from_coef(self.intercept_, self.coef_)
         config = self.solver if isinstance(self.solver, SGD) else SGD()
         rng = np.random.default_rng([seed(self.random_state), self._seen.calls])
@@ -403,12 +372,17 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             return X
         try:
             if not is_frame(X):
+                _require_numbers(X)
                 checks = {"dtype": "numeric", "ensure_all_finite": False, "accept_sparse": "csr"}
                 return validate_data(self, X, reset=reset, **checks)
             array = numeric_array(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
+        except EvenOddsError:
+            raise
         except ValueError as error:
-            raise error if isinstance(error, EvenOddsError) else EvenOddsError(str(error)) from None
+            has_rows = hasattr(X, "shape") or isinstance(X, list | tuple)
+            what = f"X is a {type(X).__name__}: give an array, a frame or a sparse matrix, one row an observation."
+            raise EvenOddsError(str(error) if has_rows else what) from None
         if 0 in array.shape:
             raise EvenOddsError(f"Found a frame of shape {array.shape}: at least one row and column are required.")
         return array
@@ -435,108 +409,29 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             raise EvenOddsError(f"All rows of class {empty!r} have weight 0: drop the class, or give it weight.")
         return data
 
-    def _objective(self, data: Data, coordinates: Coordinates) -> Any:
-        """What is minimised: J for two classes or more, or Firth's."""
-        if self.firth:
-            return firth.FirthObjective(data, coordinates)
-        ridge = self._ridge(data, coordinates)
-        if self._binary:
-            return Objective(data, coordinates, ridge)
-        return SoftmaxObjective(data, coordinates, ridge, baseline=not ridge.any())
-
-    def _ridge(self, data: Data, coordinates: Coordinates) -> Array:
-        """The penalty's curvature of each slope of theta."""
-        strength = self._strength(data)
-        scale = coordinates.scale[coordinates.columns]
-        return np.full(scale.size, strength) if self.standardize else np.square(np.sqrt(strength) / scale)
-
-    def _strength(self, data: Data) -> float:
-        """The penalty's lam, 1 / (C S)."""
-        return 1 / (float(self.C) * float(data.class_weights.sum()))
-
-    def _solve(self, objective: Any, sample: Block, X: Any, y: Any) -> Solution:
-        """Run the solver that was asked for, and look for separation if there is no penalty."""
-        config = SGD() if self.solver == "sgd" else self.solver
-        if config == "auto":
-            config = regimes.choose(objective)
-        report = self._report(objective, config, objective.data, X, y)
-        start, warm = self._start(objective, sample, isinstance(config, SGD))
-        kind = Watch if self._binary else ClassesWatch
-        watch = kind(objective, sample, self.tol) if not objective.ridge.any() else None
-        if isinstance(config, SGD):
-            solution = sgd(objective, start, config, np.random.default_rng(seed(self.random_state)), report=report)
-        else:
-            solve = regimes.newton if config == "newton" else regimes.quasi_newton
-            solution = solve(
-                objective, start, sample, warm=warm, tol=self.tol, max_iter=self.max_iter, watch=watch, report=report
-            )
-        if watch is not None and solution.status not in (Status.CONVERGED, Status.SEPARATED):
-            watch.search(solution.theta)
-        if watch is not None and watch.direction is not None:
-            self._warn_of_separation(objective, watch.direction)
-            if not isinstance(config, SGD):
-                solution = replace(solution, status=Status.SEPARATED)
-        return solution
-
-    def _solve_firth(self, objective: firth.FirthObjective, sample: Block, X: Any, y: Any) -> tuple[Array, Solution]:
-        """Firth's fit, and theta with the correction that was asked for."""
-        report = self._report(objective, "firth", objective.data, X, y)
-        start, warm = self._start(objective, sample, False)
-        tol, most = self.tol, self.max_iter
-        solution = firth.solve(objective, start, sample, warm=warm, tol=tol, max_iter=most, report=report)
-        return firth.corrected(objective, solution, self.firth, tol=tol, max_iter=most)
-
-    def _report(self, objective: Any, config: Any, data: Data, X: Any, y: Any) -> Report | None:
-        most = config.epochs if isinstance(config, SGD) else self.max_iter + 1
-
-        def attributes(theta: Array) -> dict[str, Any]:
-            if objective is None:
-                return {}
-            intercept, coef = objective.to_coef(theta)
-            return {"coef_": coef, "intercept_": intercept}
-
-        name = "sgd" if isinstance(config, SGD) else str(config)
-        lines = progress.to_stderr(name, data.n_rows, data.n_columns) if self.verbose else None
-        return progress.both(lines, progress.to_callbacks(self, X, y, most, attributes))
-
-    def _start(self, objective: Any, sample: Block, zeros: bool) -> tuple[Array, bool]:
-        """The last fit's coefficients, if they are asked for and better than none, and whether it is they.
-
-        Else zeros, with the best intercept (the textbook's algorithm starts from plain zeros).
-        """
-        cold = np.zeros(objective.n_coef) if zeros else objective.start(sample)
-        coef = getattr(self, "coef_", None) if self.warm_start else None
-        rows = 1 if self._binary else self.classes_.size
-        if coef is None or coef.shape != (rows, objective.data.n_columns):
-            return cold, False
-        with np.errstate(over="ignore", invalid="ignore"):
-            theta = objective.from_coef(self.intercept_, coef)
-        better = np.isfinite(theta).all() and objective.value_grad(theta)[0] <= objective.value_grad(cold)[0]
-        return (theta, True) if better else (cold, False)
-
-    def _keep(self, intercept: Array, coef: Array, aliased: list[int], solution: Solution) -> None:
+    def _keep(self, fit: fitting.Fit) -> None:
         """Set the attributes, and warn of what the user should know."""
         self.__dict__.pop("_seen", None)
-        self.intercept_, self.coef_ = intercept, coef
-        self.n_iter_ = np.array([solution.iterations])
-        self.solution_ = solution
-        self.aliased_ = tuple(self._name(column) for column in aliased)
+        self.intercept_, self.coef_ = fit.coefs
+        self.n_iter_ = np.array([fit.solution.iterations])
+        self.solution_ = fit.solution
+        self.aliased_ = tuple(self._name(column) for column in fit.aliased)
+        if fit.separating is not None:
+            self._warn_of_separation(*fit.separating)
         if self.aliased_:
             advice.warn_of_aliased(self.aliased_)
-        if solution.status in (Status.MAX_ITER, Status.STALLED):
-            advice.warn_of_distance(solution, self.tol, self.max_iter, self.firth)
+        if fit.solution.status in (Status.MAX_ITER, Status.STALLED):
+            advice.warn_of_distance(fit.solution, self.tol, self.max_iter, self.firth)
 
-    def _warn_of_separation(self, objective: Any, direction: Array) -> None:
-        coordinates, classes = objective.coordinates, self.classes_.tolist()
-        if not self._binary:
-            slopes = np.array([coordinates.split(one)[1] for one in direction.reshape(objective.n_free, -1)])
-            columns = [self._name(int(k)) for k in np.flatnonzero(slopes.any(axis=0))]
-            moved = [classes[k + 1] for k in np.flatnonzero(direction.reshape(objective.n_free, -1).any(axis=1))]
-            advice.warn_of_separated_classes(columns, moved, classes[0])
+    def _warn_of_separation(self, intercepts: Array, slopes: Array) -> None:
+        classes = self.classes_.tolist()
+        if self._binary:
+            high, low = ([self._name(int(k)) for k in np.flatnonzero(sign * slopes[0] > 0)] for sign in (1, -1))
+            advice.warn_of_separation(high, low, classes)
             return
-        _, slopes = coordinates.split(direction)
-        high, low = ([self._name(int(k)) for k in np.flatnonzero(sign * slopes > 0)] for sign in (1, -1))
-        advice.warn_of_separation(high, low, classes)
+        columns = [self._name(int(k)) for k in np.flatnonzero(slopes.any(axis=0))]
+        moved = [classes[k + 1] for k in np.flatnonzero((intercepts != 0) | slopes.any(axis=1))]
+        advice.warn_of_separated_classes(columns, moved, classes[0])
 
     def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call, and put the column's name into the error if X turns out not to be finite."""
@@ -553,3 +448,15 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
 def _is_plain(X: Any) -> bool:
     """Whether X needs none of scikit-learn's checks: a 2-d array of floats, with rows and columns."""
     return type(X) is np.ndarray and X.ndim == 2 and X.dtype in (np.float64, np.float32) and X.size > 0
+
+
+def _require_numbers(X: Any) -> None:
+    """An error for arrays that scikit-learn's checks would read as other numbers than the user sees."""
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        row, column = np.argwhere(np.ma.getmaskarray(X))[0][[0, -1]]
+        raise EvenOddsError(
+            f"Input X contains masked values, first in column {column}, row {row} (counted from 0). "
+            "Drop or impute such rows before fitting, for example with sklearn.impute.SimpleImputer."
+        )
+    if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
+        raise EvenOddsError(f"X holds dates or durations ({X.dtype}): turn them into numbers first.")

@@ -9,6 +9,7 @@ import numpy as np
 from .coordinates import Moments, choose_coordinates
 from .data import Array, Data
 from .objective import Objective
+from .parameters import seed
 from .per_column import bounds, penalty_factors
 from .softmax import SoftmaxObjective
 from .solvers import Report, Solution, regimes
@@ -29,10 +30,11 @@ class Wanted:
     upper: Array | None
 
     @classmethod
-    def of(cls, model: Any, strength: float, n_columns: int, names: Sequence[str] | None) -> "Wanted":
+    def of(cls, model: Any, data: Data, names: Sequence[str] | None) -> "Wanted":
         """From the estimator's parameters, checked."""
-        factor = penalty_factors(model.penalty_factor, n_columns, names)
-        low, high = bounds(model.lower, model.upper, n_columns, names)
+        factor = penalty_factors(model.penalty_factor, data.n_columns, names)
+        low, high = bounds(model.lower, model.upper, data.n_columns, names)
+        strength = strength_of(model, data)
         return cls(strength, float(model.l1_ratio), bool(model.standardize), factor, low, high)
 
 
@@ -42,39 +44,41 @@ def is_composite(model: Any) -> bool:
     return bool(has_l1 or any(value is not None for value in (model.penalty_factor, model.lower, model.upper)))
 
 
+def strength_of(model: Any, data: Data) -> float:
+    """The penalty's lam, 1 / (C S)."""
+    return 1 / (float(model.C) * float(data.class_weights.sum()))
+
+
 def penalty_of(model: Any, data: Data) -> float:
     """The penalty of a fitted model's coefficients, in units of the mean loss."""
-    strength = 1 / (float(model.C) * float(data.class_weights.sum()))
-    wanted = Wanted.of(model, strength, data.n_columns, getattr(model, "feature_names_in_", None))
+    wanted = Wanted.of(model, data, getattr(model, "feature_names_in_", None))
     w = model.coef_
     if wanted.standardize:
         moments = Moments.of(data)
         w = w * moments.coordinates(bool(model.fit_intercept), 0.0).scale
     factor = 1.0 if wanted.factor is None else wanted.factor
     a = wanted.l1_ratio
-    return float(np.sum(strength * factor * (0.5 * (1 - a) * w**2 + a * np.abs(w))))
+    return float(np.sum(wanted.strength * factor * (0.5 * (1 - a) * w**2 + a * np.abs(w))))
 
 
 def fit(
+    model: Any,
     data: Data,
-    wanted: Wanted,
     *,
-    intercept: bool,
-    seed: int,
+    names: Sequence[str] | None,
     last: tuple[Array, Array] | None,
-    tol: float,
-    max_iter: int,
     report: Report | None,
-) -> tuple[Array, Array, Solution]:
-    """The intercepts (1,), the coefficients (1, p) and what the solver says; of K > 2 classes (K,) and (K, p).
+) -> tuple[tuple[Array, Array], Solution]:
+    """The intercepts (1,) and coefficients (1, p), of K > 2 classes (K,) and (K, p), and what the solver says.
 
     last : the intercepts and coefficients of an earlier fit to start from
     """
-    sample = data.sample(regimes.sample_rows(data), seed)
+    wanted = Wanted.of(model, data, names)
+    sample = data.sample(regimes.sample_rows(data), seed(model.random_state))
     chosen = choose_coordinates(
         data,
         sample,
-        intercept=intercept,
+        intercept=bool(model.fit_intercept),
         standardize=wanted.standardize,
         strength=np.finfo(float).tiny,  # columns are not left out: the penalty, or a bound, decides on them
         exact_mean=True,
@@ -101,13 +105,13 @@ def fit(
         whole,
         whole.nearest(start),
         sample,
-        tol=tol,
-        max_iter=max_iter,
+        tol=model.tol,
+        max_iter=model.max_iter,
         warm=last is not None,
         report=report,
     )
     theta = solution.theta[None, :]
     if binary:
-        return *penalty.to_coefs(coordinates, theta, wanted.lower, wanted.upper), solution
+        return penalty.to_coefs(coordinates, theta, wanted.lower, wanted.upper), solution
     intercepts, coefs = to_coefs(penalty, coordinates, theta, wanted.lower, wanted.upper)
-    return intercepts[0], coefs[0], solution
+    return (intercepts[0], coefs[0]), solution

@@ -15,7 +15,7 @@ from ..data import Data, require_finite
 from ..exceptions import EvenOddsError
 from ..labels import encode_labels, is_missing
 from ..model import LogisticRegression
-from ..penalised import is_composite, penalty_of
+from ..penalised import is_composite, penalty_of, strength_of
 from ..softmax import log_probabilities
 from ..solvers import Status
 from ..table import is_frame
@@ -202,7 +202,7 @@ def _rows(
         missing = model.classes_.tolist()[int(np.argmin(data.class_weights))]
         few = "one class only" if np.count_nonzero(data.class_weights) == 1 else f"no row of class {missing!r}"
         raise EvenOddsError(f"These rows hold {few}, so they are not those that the model was fitted on.")
-    total, strength = float(data.class_weights.sum()), model._strength(data)
+    total, strength = float(data.class_weights.sum()), strength_of(model, data)
     if weights == "precision":
         factor = data.n_rows / total
         if model.firth and abs(factor - 1) > 1e-9:

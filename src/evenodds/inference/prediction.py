@@ -4,19 +4,22 @@ Two classes have the scores 0 and z, so that they need no formula of their own. 
 others, z_c - log sum_{k != c} e^z_k, have the derivative 1 by z_c and minus the share of k among the others by z_k.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from scipy.special import expit, ndtri
 
+from ..advice import listed
 from ..data import Array, Block, as_data, require_finite
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..labels import row_offsets
 from ..softmax import dense_design
+from ..table import is_frame
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -77,10 +80,28 @@ def require_finite_coef(result: "Inference") -> None:
 
 
 def read(result: "Inference", X: Any) -> Any:
-    """X checked against the model's columns, and finite."""
+    """X checked against the model's columns, and finite. A frame may have others beside them."""
+    names = result.names[int(bool(result.model.fit_intercept)) :]
+    by_name = is_frame(X) and hasattr(result.model, "feature_names_in_")
+    if is_frame(X):
+        X = _selected(X, names)
+    if not by_name and len(getattr(X, "shape", ())) == 2 and X.shape[1] != len(names):
+        raise EvenOddsError(
+            f"X has {X.shape[1]} features, and this result is about {listed(names)}: pass "
+            f"{'this one' if len(names) == 1 else 'these, in this order'}."
+        )
     array = result.model._array(X, reset=False)
     result.model._guarded(require_finite, as_data(array, np.zeros(array.shape[0], np.uint8)))
     return array
+
+
+def _selected(frame: Any, names: Sequence[str]) -> Any:
+    """These columns of a frame, if it has them all and others beside them."""
+    try:
+        columns = nw.from_native(frame, eager_only=True)
+        return columns.select(names).to_native() if set(names) < set(columns.columns) else frame
+    except nw.exceptions.DuplicateError:  # which the check of X puts in words
+        return frame
 
 
 def shifts(result: "Inference", offset: ArrayLike | None, X: Any) -> Array:

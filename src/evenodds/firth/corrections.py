@@ -1,0 +1,110 @@
+"""FLIC and FLAC: Firth's fit with the mean probability set right (Puhr and others, see the top of the package)."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..coordinates import Coordinates
+from ..data import Array, Block, Sums
+from ..objective import Objective
+from ..solvers import Solution, Status, regimes
+from .fit import DIGITS, descend
+from .objective import FirthObjective, Point, Whitened
+
+
+def corrected(
+    objective: FirthObjective, solution: Solution, kind: bool | str, *, tol: float, max_iter: int
+) -> tuple[Array, Solution]:
+    """Theta as "flic" or "flac" has it (for True as it is), and Firth's solution with the reads counted on.
+
+    Where a further fit does not reach its optimum, its status is that of the whole.
+    """
+    theta = solution.theta
+    if kind == "flic":
+        theta = flic(objective, theta)
+    elif kind == "flac":
+        final = flac(objective, theta, tol=tol, max_iter=max_iter)
+        theta = final.theta[:-1]
+        if final.status is not Status.CONVERGED:
+            solution = replace(solution, status=final.status, error=final.error)
+    return theta, replace(solution, passes=objective.passes)
+
+
+def flic(objective: FirthObjective, theta: Array) -> Array:
+    """Theta with the intercept of maximum likelihood beside these slopes."""
+    point = objective.at(theta)
+    white = np.full((1, 1), 1 / math.sqrt(point.information[0, 0]))
+    likelihood = Objective(objective.data, objective.coordinates, objective.ridge)
+
+    def shifted(shift: Array) -> tuple[float, Array, None]:
+        value, gradient, _ = likelihood.value_grad(np.concatenate([theta[:1] + shift, theta[1:]]))
+        return value, gradient[:1], None
+
+    state = descend(objective, shifted, np.zeros(1), Whitened(white, objective.total_weight), DIGITS, 50)
+    objective.passes += likelihood.passes
+    return np.concatenate([theta[:1] + state.theta, theta[1:]])
+
+
+def flac(objective: FirthObjective, theta: Array, *, tol: float, max_iter: int) -> Solution:
+    """The fit of maximum likelihood to the rows and their pseudo-observations (see `PseudoRows`).
+
+    Its theta has one coefficient more, of the column that tells them apart.
+    """
+    data = PseudoRows(objective, objective.at(theta))
+    known = objective.coordinates
+    coordinates = Coordinates(
+        np.append(known.center, 0.0), np.append(known.scale, 1.0), np.append(known.columns, known.center.size), True
+    )
+    augmented = Objective(data, coordinates, np.zeros(theta.size))
+    method = regimes.newton if regimes.choose(augmented) == "newton" else regimes.quasi_newton
+    sample = data.sample(regimes.sample_rows(data), 0)
+    solution = method(augmented, np.append(theta, 0.0), sample, warm=True, tol=tol, max_iter=max_iter)
+    objective.passes += solution.passes
+    return solution
+
+
+class PseudoRows:
+    """A home of rows and two pseudo-observations for each, of either class, weighted by half its leverage.
+
+    Firth's fit is one of maximum likelihood to such rows. Here a last column is 1 for pseudo-observations and 0 for
+    rows, so that the intercept is that of the rows.
+    """
+
+    def __init__(self, objective: FirthObjective, point: Point) -> None:
+        self._objective, self._point = objective, point
+        data = objective.data
+        self.n_rows, self.n_columns = 3 * data.n_rows, data.n_columns + 1
+        self.sparse, self.n_jobs = data.sparse, data.n_jobs
+        self.size = 3 * data.size + 2 * data.n_rows if data.sparse else self.n_rows * self.n_columns
+        self.class_weights = data.class_weights + objective.n_coef / 2  # the leverages' sum
+
+    def reduce(self, function: Callable[[Block], Sums]) -> Sums:
+        """Sum `function(block)` over all rows, each block with its pseudo-observations."""
+        return self._objective.data.reduce(lambda block: function(self._augmented(block)))
+
+    def blocks(self) -> Iterator[Block]:
+        """All rows."""
+        yield from map(self._augmented, self._objective.data.blocks())
+
+    def original_row(self, k: int) -> int:
+        """The number of row `k` in what the user gave, as long as that is one block."""
+        return self._objective.data.original_row(k % self._objective.data.n_rows)
+
+    def sample(self, n: int, rng: int | np.random.Generator) -> Block:
+        """A sample of the rows, with their pseudo-observations."""
+        return self._augmented(self._objective.data.sample(-(-n // 3), rng))
+
+    def _augmented(self, block: Block) -> Block:
+        m = block.n_rows
+        half = self._objective.leverages(block, self._point) / 2
+        flag = np.repeat(np.array([0, 1, 1], block.X.dtype), m)[:, None]
+        X = [block.X] * 3
+        return Block(
+            sp.hstack([sp.vstack(X), flag], format="csr") if self.sparse else np.hstack([np.vstack(X), flag]),
+            np.concatenate([block.y, np.ones_like(block.y), np.zeros_like(block.y)]),
+            np.concatenate([np.ones(m) if block.weight is None else block.weight, half, half]),
+            None if block.offset is None else np.tile(block.offset, 3),
+        )

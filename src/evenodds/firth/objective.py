@@ -1,0 +1,149 @@
+"""J_F in the contract of the objective: its value, gradient and I at theta, for small data and for large."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..compiled import COMPILED_ENTRIES
+from ..data import Array, Block, Sums
+from ..data.memory import Memory, add_up
+from ..exceptions import EvenOddsError
+from ..objective import Objective, SignedRows, over_tiles
+from .leverages import WeighedRows, inverse_root, likelihood_score, room_for
+
+_PART_ENTRIES = 1 << 17  # few, as new memory can cost more than the arithmetic in it
+_MOST_COEF = 3000  # beyond which a factorisation would cost too much
+
+
+class Whitened:
+    """The metric I / S, by an inverse root of I."""
+
+    def __init__(self, white: Array, total_weight: float) -> None:
+        self._white, self._total = white, total_weight
+
+    def solve(self, g: Array) -> Array:
+        """(I / S)^-1 g."""
+        return np.asarray(self._total * (self._white @ (g @ self._white)))
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """J_F at theta: its value, its gradient, I, and an inverse root of I: white @ white.T is I^-1."""
+
+    theta: Array
+    value: float
+    gradient: Array
+    information: Array
+    white: Array
+
+    def metric(self, objective: Objective) -> Whitened:
+        """The metric I / S."""
+        return Whitened(self.white, objective.total_weight)
+
+
+@dataclass
+class FirthObjective(Objective):
+    """J_F, with the I of the raw columns, in the contract of `Objective`.
+
+    Its "Hessian" is I / S, the expected one of J: positive definite everywhere, and close to that of J_F where rows
+    are many a coefficient.
+    """
+
+    ridge: Array = field(init=False)
+    _point: Point | None = field(init=False, default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        columns = self.coordinates.columns
+        self.ridge = np.zeros(columns.size)
+        self._log_scales = float(np.log(self.coordinates.scale[columns]).sum())
+        self._part_rows = max(_PART_ENTRIES // max(self.n_coef, 1), 256)
+        self._prepared = not self.compiled and self.data.n_rows * self.n_coef <= COMPILED_ENTRIES
+        if self.n_coef > _MOST_COEF:
+            raise EvenOddsError(
+                f"firth=True is for {_MOST_COEF:,} coefficients at the most, and here are {self.n_coef:,}: "
+                "it needs a square matrix of that size. Use a ridge (for example C=1)."
+            )
+
+    def on(self, block: Block) -> "FirthObjective":
+        """The same objective over a sample of the rows."""
+        rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=self.data.n_jobs)
+        return FirthObjective(rows, self.coordinates, self.least)
+
+    def score(self, theta: Array) -> Array:
+        """The gradient of J, without the penalty: a cheap read."""
+        if not self._prepared:
+            return super().value_grad(theta)[1]
+        self.passes += 1
+        return np.asarray(sum(likelihood_score(rows, theta) for rows in self._parts) / self.total_weight)
+
+    def value_grad(self, theta: Array) -> tuple[float, Array, None]:
+        """J_F and its gradient (no Hessian)."""
+        point = self.at(theta)
+        return point.value, point.gradient, None
+
+    def value_grad_hess(self, theta: Array) -> tuple[float, Array, Array]:
+        """J_F, its gradient and I / S."""
+        point = self.at(theta)
+        return point.value, point.gradient, point.information / self.total_weight
+
+    def hessian(self, theta: Array, dtype: Any = np.float64) -> Array:
+        """I / S."""
+        return self.at(theta).information / self.total_weight
+
+    def penalized_log_likelihood(self, theta: Array) -> float:
+        """The log-likelihood plus half of log det I, I that of the raw columns."""
+        return -self.total_weight * self.at(theta).value
+
+    @property
+    def latest(self) -> Point:
+        """All about J_F where it was asked for last."""
+        if self._point is None:
+            raise AssertionError("J_F has not been asked for yet")
+        return self._point
+
+    def at(self, theta: Array) -> Point:
+        """All about J_F at theta. Asked again for the same theta, it does not read the data again."""
+        if self._point is None or not np.array_equal(self._point.theta, theta):
+            self._point = self._look(theta.copy())
+        return self._point
+
+    def _look(self, theta: Array) -> Point:
+        sums = self._weighed(theta)
+        loss, information = sums(lambda rows: (rows.loss, rows.gram()))
+        white, log_det = inverse_root(information, lambda white: sums(lambda rows: (rows.gram(white),))[0])
+        (gradient,) = sums(lambda rows: (rows.gradient(white),))
+        value, gradient = self._finish(theta, loss - 0.5 * log_det - self._log_scales, gradient)
+        return Point(theta, value, gradient, information, white)
+
+    def _weighed(self, theta: Array) -> Callable[[Callable[[WeighedRows], Sums]], Sums]:
+        """What sums a function over the rows at theta; small data are weighed once for all functions."""
+        if not self._prepared:
+            return lambda function: self.reduce(self._tiled(theta, function))
+        self.passes += 1
+        weighed = [WeighedRows.at(rows, theta) for rows in self._parts]
+        return lambda function: add_up(map(function, weighed))
+
+    def _tiled(self, theta: Array, function: Callable[[WeighedRows], Sums]) -> Callable[[Block], Sums]:
+        def tile(block: Block) -> Sums:
+            room = None if self.data.sparse else room_for("rows", (block.n_rows, self.n_coef))
+            return function(WeighedRows.at(SignedRows.of(block, self.coordinates, room), theta))
+
+        return lambda block: over_tiles(block, tile, self._part_rows)
+
+    @functools.cached_property
+    def _parts(self) -> list[SignedRows]:
+        """All rows of small data, prepared once, in parts that leave room for work beside them in the cache."""
+        block, m = self.data.sample(self.data.n_rows, 0), self._part_rows
+        parts = [block.take(slice(k, k + m)) for k in range(0, block.n_rows, m)]
+        shapes = [(part.n_rows, self.n_coef) for part in parts]
+        rooms = [None if self.data.sparse else np.empty(shape, order="F") for shape in shapes]
+        return [SignedRows.of(part, self.coordinates, room) for part, room in zip(parts, rooms, strict=True)]
+
+    def leverages(self, block: Block, point: Point) -> Array:
+        """The h_i of a block's rows."""
+        (parts,) = self._tiled(point.theta, lambda rows: ([rows.leverages(point.white)],))(block)
+        return np.concatenate(parts)
