@@ -57,11 +57,31 @@ READERS = {
 }
 
 
+class Never:
+    """A timer that is never up, so that no test depends on how long something takes."""
+
+    def __init__(self, seconds, function, args, kwargs):
+        assert seconds == 1
+
+    def start(self):
+        pass
+
+    cancel = start
+
+
+class AtOnce(Never):
+    """A timer that is up as soon as it is started."""
+
+    def __init__(self, seconds, function, args, kwargs):
+        self.start = lambda: function(*args, **kwargs)
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
     """Run the command line in an empty folder that holds people.csv: the exit status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setattr("evenodds.cli.terminal.Timer", Never)
     FRAME.to_csv("people.csv", index=False)
 
     def call(*args):
@@ -111,6 +131,9 @@ def reference(frame=FRAME, y=FRAME["survived"], weight=None, **parameters):
         ((), {}),
         (("--C", "0.5"), {"C": 0.5}),
         (("--C", "0.5", "--standardize"), {"C": 0.5, "standardize": True}),
+        (("--C", "0.5", "--l1-ratio", "0"), {"C": 0.5}),
+        (("--C", "0.5", "--l1-ratio", "0.7"), {"C": 0.5, "l1_ratio": 0.7}),
+        (("--C", "0.1", "--l1-ratio", "1", "--standardize"), {"C": 0.1, "l1_ratio": 1.0, "standardize": True}),
         (("--C", "2", "--solver", "quasi-newton"), {"C": 2, "solver": "quasi-newton"}),
         (("--C", "1", "--solver", "sgd"), {"C": 1, "solver": "sgd"}),
         (("--firth",), {"firth": True}),
@@ -138,8 +161,10 @@ def test_fit_finds_what_the_estimator_finds(run, options, parameters):
     assert_allclose(training["accuracy"], expected.score(FRAME[FEATURES], FRAME["survived"]))
     assert_allclose(training["auc"], roc_auc_score(POSITIVE, expected.predict_proba(FRAME[FEATURES])[:, 1]))
     assert_allclose(training["log_loss"], log_loss(POSITIVE, expected.predict_proba(FRAME[FEATURES])))
+    assert found["C"] == parameters.get("C", "inf")
+    assert found["l1_ratio"] == parameters.get("l1_ratio", 0)
     names = ("coef", "se", "z", "p_value", "conf_int")
-    if parameters.get("solver") == "sgd":
+    if parameters.get("solver") == "sgd" or "l1_ratio" in parameters:
         assert [found[name] for name in names] == [None] * 5
     else:
         result = infer(expected, FRAME[FEATURES], FRAME["survived"])
@@ -169,12 +194,70 @@ def test_fit_prints_a_table_and_says_how_good_it_is(run):
     assert "penalty" not in out
     assert "log loss" not in out.replace("mean log loss", "")
     ridge = run("fit", "people.csv", *FIT, "--C", "1")[1]
+    assert "penalty   ridge, C=1\n" in re.sub(" +\n", "\n", ridge)
     assert "mean log loss with its penalty" in ridge
     assert "Ridge fit, C=1: the coefficients are shrunken" in ridge
     assert re.search(r"log loss  0\.\d+ on the training data", ridge)
     plain = run("fit", "people.csv", *FIT, "--solver", "sgd")[1]
     assert re.search(r"^ +column +coefficient +odds ratio *$", plain, re.MULTILINE)
-    assert "mean log loss with Firth's penalty" in run("fit", "people.csv", *FIT, "--firth")[1]
+    assert "There are no standard errors: they belong to an optimum" in plain
+    firth = run("fit", "people.csv", *FIT, "--firth")[1]
+    assert re.search(r"penalty   Firth's *$", firth, re.MULTILINE)
+    assert "mean log loss with its penalty" in firth
+
+
+@pytest.mark.parametrize("options", [(), ("--C", "1"), ("--C", "1", "--l1-ratio", "1"), ("--solver", "sgd")])
+def test_decimal_points_stand_below_each_other(run, options):
+    out = run("fit", "people.csv", *FIT, *options)[1]
+    rows = [line for name in ("(intercept)", *FEATURES) for line in re.findall(f"^ +{re.escape(name)} .*", out, re.M)]
+    assert len(rows) == 4
+    points = [row.index(first[1]) + first[1].index(".") for row in rows if (first := re.search(r" (-?\d+\.\d+) ", row))]
+    assert len(points) >= 2
+    assert len(set(points)) == 1
+
+
+@pytest.mark.parametrize(
+    ("ratio", "name"), [("1", "lasso, C=0.1"), ("0.5", "elastic net, l1_ratio=0.5, C=0.1")], ids=["lasso", "net"]
+)
+def test_an_l1_penalty_shows_what_it_leaves_out_and_promises_no_standard_errors(run, ratio, name):
+    status, out, err = run("fit", "people.csv", *FIT, "--C", "0.1", "--l1-ratio", ratio, "--standardize")
+    assert (status, err) == (0, "")
+    expected = reference(C=0.1, l1_ratio=float(ratio), standardize=True)
+    count = np.count_nonzero(expected.coef_)
+    assert 0 < count < len(FEATURES), "this test needs some columns in and some out"
+    assert re.search(r"^ +column +coefficient +odds ratio *$", out, re.MULTILINE)
+    for feature, coef in zip(FEATURES, expected.coef_[0], strict=True):
+        cells = re.escape(f"{coef:#.5g}") + " +" + re.escape(f"{np.exp(coef):#.5g}") if coef else "0 +1"
+        assert re.search(rf"^ +{feature} +{cells} *$", out, re.MULTILINE)
+    text = " ".join(out.split())
+    assert "There are no standard errors: an L1 penalty chooses columns" in text
+    assert f"penalty {name}, in standard deviations of the columns" in text
+    assert f"columns {count} of 3 are in; the others have the coefficient 0 fit" in text
+    assert "proximal newton loss" in text
+    assert "the mean log loss with its penalty gap at most" in text
+    strong = run("fit", "people.csv", *FIT, "--C", "1e-9", "--l1-ratio", ratio)[1]
+    assert "columns   0 of 3 are in" in strong
+    weak = run("fit", "people.csv", *FIT, "--C", "1e6", "--l1-ratio", ratio)[1]
+    assert re.search(r"columns   3 of 3 are in *$", weak, re.MULTILINE)
+
+
+def test_a_model_with_an_l1_penalty_is_saved_and_predicts(run):
+    status, _, _ = run("fit", "people.csv", *FIT, "--C", "0.2", "--l1-ratio", "0.5", "--model", "model.json")
+    assert status == 0
+    model, expected = load("model.json"), reference(C=0.2, l1_ratio=0.5)
+    assert (model.C, model.l1_ratio) == (0.2, 0.5)
+    assert_allclose(model.coef_, expected.coef_, rtol=1e-10)
+    status, out, err = run("predict", "model.json", "people.csv")
+    assert (status, err) == (0, "")
+    scored = pd.read_csv(io.StringIO(out))
+    assert_allclose(scored["probability"], expected.predict_proba(FRAME[FEATURES])[:, 1], rtol=1e-12)
+
+
+def test_too_many_coefficients_for_standard_errors_are_said_so(run, monkeypatch):
+    monkeypatch.setattr("evenodds.cli.facts._MOST_INFERRED", 2)
+    status, out, err = run("fit", "people.csv", *FIT)
+    assert (status, err) == (0, "")
+    assert "There are no standard errors: 3 coefficients are too many" in out
 
 
 def test_weights_are_repeated_rows(run):
@@ -358,10 +441,26 @@ def test_three_labels_without_an_optimum_have_coefficients_only(run, options):
     heading = "^ +label +column +coefficient *$" if options else "^ +label +column +coefficient +odds ratio *$"
     assert re.search(heading, out, re.MULTILINE)
     for k in range(first, 3):
-        part = out[out.index(f"  {found['classes_'][k]} ") :]
+        part = out[out.index(f"\n {found['classes_'][k]} ") :]
         for name, coef in zip(FEATURES, found["coef_"][k], strict=True):
             ratio = rf" +{np.exp(coef):#.5g}" if first else ""
             assert re.search(rf"^ +{name} +{re.escape(f'{coef:#.5g}')}{ratio} *$", part, re.MULTILINE)
+
+
+@pytest.mark.parametrize("C", [1e-9, 0.3])
+def test_an_l1_penalty_of_three_labels_even_if_nothing_is_in(run, C):
+    even = PORTS.groupby("port").head(PORTS["port"].value_counts().min())  # so that all intercepts are 0 then
+    even.to_csv("ports.csv", index=False)
+    status, out, err = run("fit", "ports.csv", *PORT, "--C", C, "--l1-ratio", "1")
+    assert (status, err) == (0, "")
+    expected = reference(even, even["port"], C=C, l1_ratio=1.0)
+    assert out.startswith("Scores of port: ")
+    for label, coefs in zip(expected.classes_, expected.coef_, strict=True):
+        part = out[out.index(f"\n {label} ") :]
+        for name, coef in zip(FEATURES, coefs, strict=True):
+            assert re.search(rf"^ +{name} +{re.escape(f'{coef:#.5g}') if coef else 0} *$", part, re.MULTILINE)
+    count = np.count_nonzero(expected.coef_.any(axis=0))
+    assert f"columns   {count} of 3 are in, of one label or more" in out
 
 
 def test_an_aliased_column_and_weights_of_three_labels(run):
@@ -647,6 +746,18 @@ def test_a_disk_that_is_full_leaves_the_old_table_and_nothing_else(run, model, t
         (("fit", "people.csv", *FIT, "--C", "nan"), "nan is not a positive number"),
         (("fit", "people.csv", *FIT, "--C", "x"), "'x' is not a valid float"),
         (("fit", "people.csv", *FIT, "--C", "1", "--firth"), "--firth is a penalty of its own: leave out --C"),
+        (("fit", "people.csv", *FIT, "--C", "1", "--l1-ratio", "1.1"), "1.1 is not a number from 0 to 1"),
+        (("fit", "people.csv", *FIT, "--C", "1", "--l1-ratio", "-0.1"), "-0.1 is not a number from 0 to 1"),
+        (("fit", "people.csv", *FIT, "--C", "1", "--l1-ratio", "nan"), "nan is not a number from 0 to 1"),
+        (("fit", "people.csv", *FIT, "--C", "1", "--l1-ratio", "x"), "'x' is not a valid float"),
+        (("fit", "people.csv", *FIT, "--l1-ratio", "1"), "--l1-ratio is a part of the penalty, and there is none"),
+        (("fit", "people.csv", *FIT, "--C", "inf", "--l1-ratio", "1"), "and there is none: give its strength"),
+        (("fit", "people.csv", *FIT, "--firth", "--l1-ratio", "1"), "of its own: leave out --l1-ratio"),
+        (("fit", "people.csv", *FIT, "--firth", "--C", "1", "--l1-ratio", "1"), "leave out --C and --l1-ratio"),
+        (
+            ("fit", "people.csv", *FIT, "--C", "1", "--l1-ratio", "1", "--solver", "sgd"),
+            "--l1-ratio and --solver sgd do not go together",
+        ),
         (("fit", "people.csv", *FIT, "--solver", "sgd", "--firth"), "--firth and --solver sgd do not go together"),
         (("fit", "people.csv", *FIT, "--solver", "magic"), "'magic' is not one of"),
         (("fit", "people.csv", *FIT, "--drop", "survived"), "name the same column"),
@@ -677,6 +788,7 @@ def test_help_and_version(run):
             "--drop",
             "--weight",
             "--C",
+            "--l1-ratio",
             "--standardize",
             "--firth",
             "--solver",
@@ -703,6 +815,18 @@ def test_the_demo_gets_its_folder_and_a_console_on_stdout(run, monkeypatch):
     assert err.startswith("Training")
 
 
+def test_what_takes_longer_than_a_second_is_said_on_stderr_and_nowhere_else(run, model, monkeypatch):
+    quick = [run(*args) for args in (("fit", "people.csv", *FIT), ("predict", "model.json", "people.csv"))]
+    monkeypatch.setattr("evenodds.cli.terminal.Timer", AtOnce)
+    status, out, err = run("fit", "people.csv", *FIT)
+    assert (status, out) == quick[0][:2]
+    stages = ["Reading the table", "Fitting", "Computing standard errors", "Scoring the training data"]
+    assert err.splitlines() == [f"{stage} ..." for stage in stages]
+    status, out, err = run("predict", "model.json", "people.csv")
+    assert (status, out, err) == (*quick[1][:2], "Scoring ...\n")
+    assert [result[2] for result in quick] == ["", ""]
+
+
 # As a process
 
 
@@ -714,9 +838,14 @@ def test_the_command_is_installed_under_its_name():
 COMMAND = [sys.executable, "-c", "from evenodds.cli import main; main()"]
 
 
+def without_progress(err):
+    """What a process said beside the lines that come after a second on a busy machine."""
+    return re.sub(r"^[A-Z][a-z ]+ \.\.\.\n", "", err, flags=re.MULTILINE)
+
+
 def test_as_a_process_piped_output_is_plain(run):
     done = subprocess.run([*COMMAND, "fit", "people.csv", *FIT], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, without_progress(done.stderr)) == (0, "")
     assert "\x1b" not in done.stdout
     assert done.stdout == run("fit", "people.csv", *FIT)[1]
 
@@ -747,7 +876,7 @@ def test_a_reader_that_goes_away_is_no_traceback(run, model):
     ) as process:
         process.stdout.read(10)
         process.stdout.close()
-        assert process.stderr.read() == b""
+        assert without_progress(process.stderr.read().decode()) == ""
     assert process.returncode == 1
 
 

@@ -297,13 +297,6 @@ def test_bad_data():
         path(X, np.zeros(50))
 
 
-def test_progress_goes_to_stderr(capsys):
-    path(*rows_of(50, 4), n_C=3, verbose=1)
-    captured = capsys.readouterr()
-    assert not captured.out
-    assert "3 fits" in captured.err
-
-
 # Paths of 50 fits and more are compiled; the same values of C in two halves are not.
 MANY = 52
 

@@ -26,6 +26,7 @@ from .model import LogisticRegression
 from .objective import linear_scores
 from .path import Path, path
 from .per_column import bounds, penalty_factors
+from .progress import FoldLines
 from .softmax import log_probabilities
 
 _QUICK = ("neg_log_loss", "accuracy", "roc_auc")
@@ -163,12 +164,18 @@ class LogisticRegressionCV(LogisticRegression):
         final = self._one()
         rows = self._rows(final, X, y, sample_weight, offset)
         folds = self._folds(rows, groups)
-        whole = [self._path(X, y, ratio, self.Cs, sample_weight, offset) for ratio in ratios]
+        whole = [self._path(X, y, ratio, self.Cs, sample_weight, offset, verbose=self.verbose) for ratio in ratios]
         jobs = [(a, k) for a in range(len(ratios)) for k in range(len(folds))]
+        lines = FoldLines(len(folds), ratios) if self.verbose else None
+
+        def job(a: int, k: int) -> Array:
+            scores = self._score_fold(rows, folds[k], ratios[a], whole[a].Cs)
+            if lines is not None:
+                lines.after_fold(k + 1, ratios[a])
+            return scores
+
         with one_blas_thread:
-            parts = Parallel(n_jobs=self._folds_at_once(rows), prefer="threads")(
-                delayed(self._score_fold)(rows, folds[k], ratios[a], whole[a].Cs) for a, k in jobs
-            )
+            parts = Parallel(n_jobs=self._folds_at_once(rows), prefer="threads")(delayed(job)(a, k) for a, k in jobs)
         m = max(one.Cs.size for one in whole)
         self.Cs_, self.scores_ = np.full((len(ratios), m), np.nan), np.full((len(ratios), m, len(folds)), np.nan)
         for a, one in enumerate(whole):
@@ -177,6 +184,8 @@ class LogisticRegressionCV(LogisticRegression):
             self.scores_[a, : scores.size, k] = scores
         a, c = _choose(self.scores_, self.rule)
         self.C_, self.l1_ratio_, self.path_ = float(self.Cs_[a, c]), ratios[a], whole[a]
+        if lines is not None:
+            lines.end(f"C={self.C_:.5g} and l1_ratio={self.l1_ratio_:g} are chosen")
         final.set_params(C=self.C_, l1_ratio=self.l1_ratio_).fit(X, y, sample_weight, offset)
         self.estimator_ = final
         for name in _FITTED:

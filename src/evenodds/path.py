@@ -1,8 +1,7 @@
 """The whole path of a lasso or an elastic net: fits for a range of strengths, each certified by its duality gap."""
 
-import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from .data.memory import Memory, one_blas_thread
 from .exceptions import EvenOddsError, NonFiniteError
 from .labels import combine_weights, encode_labels, row_offsets
 from .per_column import bounds, check_l1_ratio, penalty_factors
+from .progress import PathLines, Stop
 from .solvers import Status
 from .solvers.class_path import class_path
 from .solvers.class_penalty import for_classes, to_coefs
@@ -77,9 +77,8 @@ class Path:
     passes: int
 
     def __str__(self) -> str:
-        kind = {0.0: "ridge", 1.0: "lasso"}.get(self.l1_ratio, f"elastic net, l1_ratio={self.l1_ratio:g}")
         lines = [
-            f"Path of a {kind}: {self.Cs.size} fits, {len(self.names)} columns",
+            f"Path of {_kind(self.l1_ratio)}: {self.Cs.size} fits, {len(self.names)} columns",
             f"{'C':>12}  {'columns in':>10}  {'deviance ratio':>14}  {'gap':>8}",
         ]
         shown = np.unique(np.linspace(0, self.Cs.size - 1, min(self.Cs.size, 12)).round().astype(int))
@@ -187,17 +186,20 @@ def path(
     if not data.class_weights.all():
         raise EvenOddsError("All rows of one class have weight 0: drop the class, or give it weight.")
     problem = _Problem(data, ratio, bool(fit_intercept), bool(standardize), factor, low, high)
+    lines = PathLines(_kind(ratio), data.n_rows, p) if verbose else None
     try:
         with one_blas_thread:
             loss, start, null = problem.null(tol)
             grid = _given(Cs, problem) if Cs is not None else problem.grid(loss, start, n_C, min_ratio)
-            points = problem.solve(loss, grid, start, tol * null, None if Cs is not None else _stop(null))
+            stop = None if Cs is not None else _stop(null)
+            stop = stop if lines is None else lines.telling(stop, 1 / (grid * problem.S), null)
+            points = problem.solve(loss, grid, start, tol * null, stop, lines)
             coefs, intercepts = problem.raw(loss.coordinates, points)
     except NonFiniteError as error:
         name = None if names is None else names[error.column]
         raise NonFiniteError(error.row, error.column, error.value, name) from None
-    if verbose:
-        print(f"evenodds: {len(points)} fits, {loss.objective.passes} reads of the data", file=sys.stderr)
+    if lines is not None:
+        lines.end(f"{len(points)} fits, {loss.objective.passes} reads of the data")
     return Path(
         Cs=1 / (grid[: len(points)] * problem.S),
         coefs=coefs,
@@ -309,7 +311,7 @@ class _Problem:
         return largest * np.geomspace(1.0, min_ratio, n_C)
 
     def solve(
-        self, loss: Loss, grid: Array, start: Array, target: float, stop: Callable[[Sequence[Optimum]], bool] | None
+        self, loss: Loss, grid: Array, start: Array, target: float, stop: Stop | None, lines: PathLines | None
     ) -> Sequence[Optimum]:
         """The optimum for each strength."""
         unit = self.penalty(loss.coordinates, 1.0)
@@ -317,10 +319,12 @@ class _Problem:
         points: Sequence[Optimum]
         if isinstance(loss, SoftmaxLoss):
             points = class_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
-        else:
+        elif is_wide(self.data):
             wide = sparse_path if is_large_sparse(self.data) else wide_path
-            solve = wide if is_wide(self.data) else tall_path
-            points = solve(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
+            points = wide(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
+        else:
+            look = None if lines is None else lines.after_round
+            points = tall_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop, look=look)
         missed = [k for k, point in enumerate(points) if point.status is not Status.CONVERGED]
         if missed:
             worst = max(points[k].gap for k in missed)
@@ -344,7 +348,11 @@ def _usable(coordinates: Coordinates) -> Coordinates:
     return replace(coordinates, scale=np.where(coordinates.scale < 1e-150, 1.0, coordinates.scale))
 
 
-def _stop(null: float) -> Callable[[Sequence[Optimum]], bool]:
+def _kind(l1_ratio: float) -> str:
+    return {0.0: "a ridge", 1.0: "a lasso"}.get(l1_ratio, f"an elastic net, l1_ratio={l1_ratio:g}")
+
+
+def _stop(null: float) -> Stop:
     """Whether the last fit explains nearly all, or nearly what the one before it does."""
 
     def stop(points: Sequence[Optimum]) -> bool:

@@ -4,17 +4,24 @@ scikit-learn 1.9 brought `set_callbacks` (experimental); without it `CallbackSup
 """
 
 import sys
-import time
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any, TypeVar
 
+from .advice import listed_labels
 from .data import Array
 from .solvers import Report
+from .solvers.proximal_newton import Optimum
 
 try:
     from sklearn import callback as _callback
 except ImportError:
     _callback = None
+
+Stop = Callable[[Sequence[Optimum]], bool]
+
+_INTERVAL = 1.0  # seconds between two lines of many short steps
 
 CallbackSupport: Any = _callback.CallbackSupportMixin if _callback else type("CallbackSupport", (), {})
 
@@ -28,16 +35,94 @@ def with_callbacks(method: Method) -> Method:
 
 def to_stderr(solver: str, n_rows: int, n_columns: int) -> Report:
     """A report that writes one line an iteration."""
-    began = time.perf_counter()
+    began = perf_counter()
     print(f"evenodds: {n_rows:,} rows, {n_columns:,} columns, {solver}", file=sys.stderr)
 
     def report(iteration: int, loss: float, error: float, theta: Array) -> bool:
         distance = "" if error != error else f"   error {error:8.1e} standard errors"
-        seconds = time.perf_counter() - began
+        seconds = perf_counter() - began
         print(f"  iteration {iteration:4d}   loss {loss:.10g}{distance}   {seconds:7.2f} s", file=sys.stderr)
         return False
 
     return report
+
+
+class Lines:
+    """Lines on stderr about many steps: one at the beginning, one a second at the most, and one at the end."""
+
+    def __init__(self, head: str) -> None:
+        self._began = self._last = perf_counter()
+        print(f"evenodds: {head}", file=sys.stderr)
+
+    def say(self, text: str, *, always: bool = False) -> bool:
+        """Write a line, unless the last one was a moment ago; whether it is written."""
+        now = perf_counter()
+        due = always or now - self._last >= _INTERVAL
+        if due:
+            self._last = now
+            print(f"  {text}   {now - self._began:7.2f} s", file=sys.stderr)
+        return due
+
+    def end(self, text: str) -> None:
+        """Write the last line."""
+        print(f"evenodds: {text}, {perf_counter() - self._began:.2f} s", file=sys.stderr)
+
+
+class PathLines(Lines):
+    """What a path tells: the fits that are done, or the rounds of all fits together."""
+
+    def __init__(self, kind: str, n_rows: int, n_columns: int) -> None:
+        super().__init__(f"{n_rows:,} rows, {n_columns:,} columns, path of {kind}")
+        self._rows, self._rounds = 0, 0
+
+    def telling(self, stop: Stop | None, Cs: Array, null: float) -> Stop:
+        """The same answers as `stop`, which is asked after each fit, and a word about the fit.
+
+        null : the loss of the intercept alone
+        """
+
+        def telling(points: Sequence[Optimum]) -> bool:
+            k = len(points) - 1
+            gap, ratio = points[k].gap, round(1 - points[k].loss / null, 4) + 0.0  # no -0
+            text = f"fit {k + 1:4d} of {Cs.size}   C {Cs[k]:<11.5g}   deviance ratio {ratio:.4f}   gap {gap:.1e}"
+            if not self._rounds:  # by which the fits were told together
+                self.say(text)
+            return stop is not None and stop(points)
+
+        return telling
+
+    def after_round(self, n_rows: int, points: Sequence[Optimum]) -> None:
+        """After each round, which is one read of the data or of a sample of the rows."""
+        self._rounds = self._rounds + 1 if n_rows == self._rows else 1
+        self._rows = n_rows
+        done = sum(point.status is not None for point in points)
+        gap = max(point.gap for point in points)
+        text = f"round {self._rounds:3d} on {n_rows:,} rows   {done:4d} of {len(points)} fits done   gaps to {gap:.1e}"
+        self.say(text)
+
+
+class FoldLines(Lines):
+    """What a cross-validation tells: the folds that are done, each in one line or another."""
+
+    def __init__(self, n_folds: int, ratios: Sequence[float]) -> None:
+        self._several = len(ratios) > 1
+        super().__init__(f"{n_folds} folds" + f" for each of {len(ratios)} values of l1_ratio" * self._several)
+        self._all, self._done = n_folds * len(ratios), 0
+        self._new: dict[float, list[int]] = {}
+        self._lock = threading.Lock()
+
+    def after_fold(self, number: int, ratio: float) -> None:
+        """After each fold, in whatever thread."""
+        with self._lock:
+            self._done += 1
+            self._new.setdefault(ratio, []).append(number)
+            if self.say(self._text(), always=self._done == self._all):
+                self._new.clear()
+
+    def _text(self) -> str:
+        of = {ratio: f" with l1_ratio {ratio:g}" * self._several for ratio in self._new}
+        parts = "; ".join(listed_labels(sorted(folds), 10) + of[ratio] for ratio, folds in self._new.items())
+        return f"folds done: {parts} ({self._done} of {self._all})"
 
 
 def to_callbacks(

@@ -16,6 +16,8 @@ from .penalty import Penalty
 from .proximal_newton import ROUNDING, Models, Optimum, Point, minimize_all
 from .small_path import is_small, small_path
 
+Look = Callable[[int, Sequence[Optimum]], None]
+
 _SPACING = 25  # points of the path between two Hessians
 _SINGLE = 1e-3  # the gap down to which products in single precision are good enough
 _NOISE = 1e-6  # of J by these
@@ -30,10 +32,12 @@ def tall_path(
     target: float,
     max_iter: int,
     stop: Callable[[Sequence[Optimum]], bool] | None = None,
+    look: Look | None = None,
 ) -> Sequence[Optimum]:
     """The optimum for each penalty, from the strongest to the weakest.
 
     stop : whether the path ends with the last of some points
+    look : if they are found together, called after each round with the number of rows that were read, and all points
     """
     if is_small(loss, len(penalties)):
         return small_path(loss, penalties, theta, target=target, max_iter=max_iter, stop=stop)
@@ -44,8 +48,8 @@ def tall_path(
     if loss.sample.n_rows < loss.data.n_rows:
         part = on_sample(loss)
         rough = _SAMPLE_ERROR * loss.n_coef / part.data.n_rows
-        starts = [point.theta for point in _together(part, None, penalties, starts, rough, max_iter)]
-    points = _together(loss, part, penalties, starts, target, max_iter)
+        starts = [point.theta for point in _together(part, None, penalties, starts, rough, max_iter, look)]
+    points = _together(loss, part, penalties, starts, target, max_iter, look)
     ends = [k for k in range(1, len(points) + 1) if stop is not None and stop(points[:k])]
     return points[: ends[0]] if ends else points
 
@@ -114,6 +118,7 @@ def _together(
     starts: Sequence[Array],
     target: float,
     max_iter: int,
+    look: Look | None,
 ) -> list[Point]:
     points = [Point(penalty, start) for penalty, start in zip(penalties, starts, strict=True)]
     reference = _Reference(points, loss, part)
@@ -125,6 +130,11 @@ def _together(
         reference.single = far
         return loss.at(thetas, np.float32 if far else np.float64, exact=True)
 
+    def told(points: Sequence[Point]) -> bool:
+        if look is not None:
+            look(loss.data.n_rows, points)
+        return False
+
     minimize_all(
         evaluate,
         points,
@@ -133,5 +143,6 @@ def _together(
         max_iter=max_iter,
         compiled=loss.compiled,
         prepare=reference.prepare,
+        look=told,
     )
     return points

@@ -1,0 +1,244 @@
+"""The commands: their options, checked, and what each does."""
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import rich_click as click
+
+from .. import EvenOddsError, LogisticRegression, __version__
+from ..advice import listed
+from ..export import load, save
+from ..files import features, format_of, labels, numbers, read_table, require_columns, write_csv, write_table
+from .facts import all_facts, fit_aloud
+from .report import show_fit
+from .terminal import progress, say, stdout_console
+
+_WEIGHT = "The weights of rows are numbers."
+_HELP = {"text_paragraph_linebreaks": "\n\n", "padding_helptext_first_line": (0, 0, 1, 0), "style_helptext": ""}
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status.
+
+    Parameters
+    ----------
+    args : sequence of str, optional
+        The arguments; those of the process by default.
+    """
+    try:
+        cli(args, prog_name="evenodds")
+    except EvenOddsError as error:
+        problem = str(error)
+    except OSError as error:
+        problem = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+    say("Error", problem, "red")
+    sys.exit(1)
+
+
+@click.group(context_settings={"rich_help_config": _HELP})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Logistic regression, done completely.
+
+    Tables are CSV (.csv, .csv.gz), Parquet (.parquet) or Arrow (.arrow, .feather) files.
+    """
+
+
+@cli.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="out",
+    metavar="FOLDER",
+    show_default=True,
+    help="Where the pictures go.",
+)
+def demo(out: Path) -> None:
+    """Train on the textbook's two examples and a real table; save pictures.
+
+    The textbook's gradient descent and the estimator run side by side.
+    """
+    from ..demo import run
+
+    click.echo("Training on three tables and drawing, for some seconds ...", err=True)
+    run(out, stdout_console())
+
+
+def _share(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if not 0 <= value <= 1:  # NaN too
+        raise click.BadParameter(f"{value:g} is not a number from 0 to 1.")
+    return value
+
+
+def _strength(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if not value > 0:  # NaN too
+        raise click.BadParameter(f"{value:g} is not a positive number.")
+    return value
+
+
+@cli.command()
+@click.argument("data", type=click.Path(path_type=Path), help="The file with the table.")
+@click.option("--target", required=True, metavar="NAME", help="The column to explain: two labels or more.")
+@click.option("--drop", multiple=True, metavar="NAME", help="Leave a column out; may be repeated.")
+@click.option("--weight", metavar="NAME", help="Take a column as the weights of the rows.")
+@click.option(
+    "--C",
+    "C",
+    type=float,
+    default=math.inf,
+    callback=_strength,
+    metavar="NUMBER",
+    show_default=True,
+    help="Inverse strength of the penalty; inf is none: maximum likelihood.",
+)
+@click.option(
+    "--l1-ratio",
+    type=float,
+    default=0.0,
+    callback=_share,
+    metavar="NUMBER",
+    show_default="0",
+    help="Of the penalty: 0 is a ridge, 1 a lasso, which leaves columns out; between them, the elastic net.",
+)
+@click.option("--standardize", is_flag=True, help="Take the penalty in standard deviations of each column.")
+@click.option("--firth", is_flag=True, help="Firth's penalty: finite, and little biased in small samples.")
+@click.option(
+    "--solver",
+    type=click.Choice(["auto", "newton", "quasi-newton", "sgd"]),
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    help="auto, newton, quasi-newton or sgd (mini-batch gradient descent).",
+)
+@click.option(
+    "--model",
+    "model_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Save the model for predict, as JSON.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+def fit(
+    data: Path,
+    target: str,
+    drop: tuple[str, ...],
+    weight: str | None,
+    C: float,
+    l1_ratio: float,
+    standardize: bool,
+    firth: bool,
+    solver: str,
+    model_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Fit a logistic regression to a table.
+
+    Every column but the target is a feature, and has to be numeric; leave the others out with --drop.
+    Of two labels the one that sorts last is the one whose log odds are modelled: 1 of 0 and 1, yes of no and yes.
+    Of more, each one's against the first, or with a penalty a score for each.
+
+    \b
+    evenodds fit flights.csv --target late
+    evenodds fit flights.csv --target late --drop carrier --model model.json
+    evenodds fit flights.csv --target late --C 0.1 --l1-ratio 1 --standardize
+    """
+    apart = [name for name in (target, weight, *drop) if name is not None]
+    if len(set(apart)) < len(apart):
+        raise click.UsageError("--target, --weight and --drop name the same column.")
+    _check_together(C, l1_ratio, firth, solver)
+    with progress("Reading the table"):
+        table = read_table(data)
+        require_columns(apart, table.column_names, data)
+        X = features(table.drop(apart), data)
+        y = labels(table[target], data, target)
+        rows_weight = None if weight is None else numbers(table.select([weight]), data, _WEIGHT)[weight].to_numpy()
+    model = LogisticRegression(C, l1_ratio, standardize=standardize, firth=firth, solver=solver)
+    result = fit_aloud(model, X, y, rows_weight)
+    with progress("Scoring the training data"):
+        facts = all_facts(model, result, X, y, rows_weight)
+    if as_json:
+        click.echo(json.dumps(facts, allow_nan=False))
+    else:
+        show_fit(model, result, facts, target, weight)
+    if model_path is not None:
+        save(model, model_path)
+        say("Model", f"saved to {model_path}", "green")
+
+
+def _check_together(C: float, l1_ratio: float, firth: bool, solver: str) -> None:
+    """Which options of fit exclude or need each other."""
+    given = ["--C"] * math.isfinite(C) + ["--l1-ratio"] * (l1_ratio > 0)
+    if firth and given:
+        raise click.UsageError(f"--firth is a penalty of its own: leave out {' and '.join(given)}.")
+    if firth and solver == "sgd":
+        raise click.UsageError("--firth and --solver sgd do not go together.")
+    if given == ["--l1-ratio"]:
+        raise click.UsageError("--l1-ratio is a part of the penalty, and there is none: give its strength, --C, too.")
+    if l1_ratio > 0 and solver == "sgd":
+        raise click.UsageError("--l1-ratio and --solver sgd do not go together.")
+
+
+def _writable(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None:
+        try:
+            format_of(value)
+        except EvenOddsError as error:
+            raise click.BadParameter(str(error)) from None
+    return value
+
+
+@cli.command()
+@click.argument("model", type=click.Path(path_type=Path), help="The file that fit saved with --model.")
+@click.argument("data", type=click.Path(path_type=Path), help="The file with the table of new rows.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=_writable,
+    metavar="FILE",
+    help="The scored table, in the format of its extension. Without it, CSV on stdout.",
+)
+def predict(model: Path, data: Path, out: Path | None) -> None:
+    """Score the rows of a table with a model that fit saved.
+
+    All columns are kept, and two are added: probability, of the label that the model is about, and label,
+    the likelier one. Of more than two labels there is a probability_LABEL for each. The model's columns are
+    found by name; their order does not matter.
+
+    \b
+    evenodds predict model.json new.csv --out scored.csv
+    """
+    fitted = load(model)
+    names = getattr(fitted, "feature_names_in_", None)
+    if names is None:
+        raise EvenOddsError(f"{model} was fitted without column names, so that columns cannot be found in a table.")
+    with progress("Scoring"):
+        # From CSV to CSV the kept columns stay as they were written: "007" does not become 7.
+        verbatim = format_of(data) in (".csv", ".csv.gz") and (out is None or format_of(out) in (".csv", ".csv.gz"))
+        table = read_table(data, verbatim=verbatim)
+        require_columns(names.tolist(), table.column_names, data)
+        added = _added(fitted)
+        taken = [name for name in added if name in table.column_names]
+        if taken:
+            them = "it" if len(taken) == 1 else "them"
+            raise EvenOddsError(f"{data} has {listed(taken)}, which predict would add. Rename {them} first.")
+        chosen = read_table(data, names.tolist()) if verbatim else table.select(names.tolist())
+        X = numbers(chosen, data, "The model was fitted to numbers.")
+        probabilities = fitted.predict_proba(X)[:, 1:] if len(added) == 2 else fitted.predict_proba(X)
+        for name, values in zip(added, (*probabilities.T, fitted.predict(X).tolist()), strict=True):
+            table = table.append_column(name, [values])
+        if out is not None:
+            write_table(table, out)
+    if out is None:
+        write_csv(table, sys.stdout.buffer)
+        sys.stdout.buffer.flush()  # here, where a full disk or a closed pipe is still handled
+    else:
+        say("Table", f"of {table.num_rows:,} rows saved to {out}", "green")
+
+
+def _added(model: LogisticRegression) -> list[str]:
+    """The columns that predict adds."""
+    labels = model.classes_.tolist()
+    return [*(["probability"] if len(labels) == 2 else [f"probability_{label}" for label in labels]), "label"]

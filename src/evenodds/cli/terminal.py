@@ -1,0 +1,54 @@
+"""The terminal: results on stdout, a word about what goes on, or went wrong, on stderr."""
+
+import contextlib
+from collections.abc import Iterator
+from threading import Timer
+from typing import Any
+
+import rich_click as click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+_PIPE_WIDTH = 100_000
+_PATIENCE = 1.0  # seconds
+
+
+def stdout_console() -> Console:
+    """The console of stdout. Where it is no terminal, nothing is cut or wrapped."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    return console
+
+
+@contextlib.contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Say on stderr what goes on: on a terminal a spinner and its time, else a line if it is more than a second.
+
+    Nothing may be printed on stdout meanwhile.
+    """
+    console = Console(stderr=True)
+    if console.is_terminal:
+        columns = (SpinnerColumn(), TextColumn("{task.description} ..."), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            bar.add_task(what, total=None)
+            yield
+        return
+    late = Timer(_PATIENCE, click.echo, [f"{what} ..."], {"err": True})
+    late.daemon = True
+    late.start()
+    try:
+        yield
+    finally:
+        late.cancel()
+
+
+def say(kind: str, text: str, colour: str) -> None:
+    """One line on stderr."""
+    click.echo(f"{click.style(kind + ':', fg=colour, bold=True)} {' '.join(text.split())}", err=True)
+
+
+def printable(value: Any) -> str:
+    """A name or label as text that cannot move the cursor."""
+    text = str(value)
+    return text if text.isprintable() else repr(text)
