@@ -27,9 +27,10 @@ A = NDArray[Any]
 # Only the flags that keep NaN, infinities and signed zeros right.
 _FLAGS = {"contract", "reassoc"}
 
-# Rows of a tile, small enough to stay in the cache between its two uses. A tile in F order is taller,
-# since its columns lie far apart. At most 1000: the product of that many factors 1 + e^-|v| is finite.
+# Rows of a tile, small enough to stay in the cache between its two uses; long rows stay in the nearest one. A tile in F
+# order is taller, since its columns lie far apart. At most 1000: the product of that many factors 1 + e^-|v| is finite.
 _TILE_C = 64
+_TILE_LONG = 24
 _TILE_F = 256
 _LONG = 128
 
@@ -157,12 +158,13 @@ def rows_c(
 ) -> tuple[float, float]:
     """Loss and residual sum of `m` rows in C order; adds to `gradient` (p,) in place."""
     p = coef.size
-    z = np.empty(_TILE_C)
-    r = np.empty(_TILE_C)
+    rows = _TILE_C if p < 16 else _TILE_LONG
+    z = np.empty(rows)
+    r = np.empty(rows)
     loss = 0.0
     residual_sum = 0.0
-    for start in range(0, m, _TILE_C):
-        k = min(_TILE_C, m - start)
+    for start in range(0, m, rows):
+        k = min(rows, m - start)
         k4 = k // 4 * 4
         scores_c(flat, ld, start, k, center, coef, z)
         for i in range(k):

@@ -20,7 +20,8 @@ from threadpoolctl import ThreadpoolController
 
 from . import Array, Block, Sums
 
-_BLOCK_ENTRIES = 1 << 19  # 4 MB of float64: small beside X, long beside the cost of a call
+_BLOCK_ENTRIES = 1 << 20  # 8 MB of float64: small beside X, long beside the cost of a call
+_SPARSE_ENTRIES = 1 << 19  # of which each brings its index along
 _BLOCK_ROWS = 1 << 16
 
 
@@ -142,7 +143,7 @@ def _dense_bounds(n_rows: int, n_columns: int) -> list[int]:
 
 def _sparse_bounds(X: Any) -> list[int]:
     """Rows split by non-zeros, in blocks that are long beside the dense vectors each one fills."""
-    count = int(X.nnz) // max(_BLOCK_ENTRIES, 32 * X.shape[1])
+    count = int(X.nnz) // max(_SPARSE_ENTRIES, 32 * X.shape[1])
     count = max(1, count - count % 8 if count > 8 else count)
     cuts = np.searchsorted(X.indptr, np.linspace(0, X.nnz, count + 1)[1:-1])
     return [int(cut) for cut in np.unique([0, *cuts, X.shape[0]])]
