@@ -42,7 +42,7 @@ LAYERS = {
         *("progress", "softmax", "solvers", "table"),
     },
     "inference": {
-        *("advice", "coordinates", "data", "exceptions", "firth", "labels", "model"),
+        *("advice", "coordinates", "data", "exceptions", "firth", "fitting", "labels", "model"),
         *("objective", "penalised", "separation", "softmax", "solvers", "table"),
     },
     "path": {"coordinates", "data", "exceptions", "labels", "objective", "per_column", "progress", "solvers", "table"},

@@ -496,21 +496,29 @@ def split():
     half = np.arange(400) < 200
     result = infer(LogisticRegression(0.05, 1.0).fit(X[half], y[half]), X[~half], y[~half], post_selection="split")
     assert result.names == ("(intercept)", "b", "e")
-    return result, X
+    return result, X, X[~half], y[~half]
 
 
 @pytest.mark.parametrize("method", ["predict", "margins"])
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas])
 def test_chosen_columns_are_taken_from_a_frame_of_all_by_name(split, method, kind):
-    result, X = split
+    result, X, _, _ = split
     ask = getattr(result, method)
     truth = nw.from_native(ask(kind(X[["b", "e"]])), eager_only=True).to_dict(as_series=False)
     for frame in (X, X[list("hgfedcba")]):
         assert nw.from_native(ask(kind(frame)), eager_only=True).to_dict(as_series=False) == truth
 
 
+@pytest.mark.parametrize("method", ["influence", "calibration"])
+def test_so_they_are_for_diagnostics_of_the_rows(split, method):
+    result, _, rows, y = split
+    ask = getattr(result, method)
+    pd.testing.assert_frame_equal(ask(rows, y), ask(rows[["b", "e"]], y))
+    assert result.hosmer_lemeshow(rows, y) == result.hosmer_lemeshow(rows[["b", "e"]], y)
+
+
 def test_of_an_array_the_columns_that_are_wanted_are_named(split):
-    result, X = split
+    result, X, _, _ = split
     for rows in (X.to_numpy(), sp.csr_array(X.to_numpy())):
         for ask in (result.predict, result.margins):
             with pytest.raises(

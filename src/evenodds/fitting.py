@@ -51,26 +51,26 @@ def fit(model: Any, data: Data, *, names: Sequence[str] | None, last: Coefs | No
         report = reporter("proximal newton", model.max_iter + 1, None)
         return Fit(*penalised.fit(model, data, names=names, last=last, report=report))
     sample = data.sample((firth if model.firth else regimes).sample_rows(data), seed(model.random_state))
+    strength = penalised.strength_of(model, data)
     coordinates = choose_coordinates(
         data,
         sample,
         intercept=bool(model.fit_intercept),
         standardize=bool(model.standardize),
-        strength=penalised.strength_of(model, data),
+        strength=strength,
         exact_mean=isinstance(model.solver, SGD) or model.solver == "sgd",
     )
     if coordinates.columns.size + coordinates.intercept == 0:
         raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
-    objective = objective_of(model, data, coordinates)
+    objective = objective_of(model, data, coordinates, strength)
     way = _fit_firth if model.firth else _fit_smooth
     return way(model, objective, sample, last, reporter)
 
 
-def objective_of(model: Any, data: Data, coordinates: Coordinates) -> Any:
-    """What is minimised: J for two classes or more, or Firth's."""
+def objective_of(model: Any, data: Data, coordinates: Coordinates, strength: float) -> Any:
+    """What is minimised: J for two classes or more with a ridge of strength lam, or Firth's J_F."""
     if model.firth:
         return firth.FirthObjective(data, coordinates)
-    strength = penalised.strength_of(model, data)
     scale = coordinates.scale[coordinates.columns]
     ridge = np.full(scale.size, strength) if model.standardize else np.square(np.sqrt(strength) / scale)
     if data.class_weights.size == 2:

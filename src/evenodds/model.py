@@ -21,7 +21,7 @@ from .penalised import strength_of
 from .softmax import log_probabilities
 from .solvers import Report, Solution, Status
 from .solvers.sgd import SGD, one_epoch
-from .table import is_frame, numeric_array
+from .table import is_frame, numeric_array, require_numbers, require_some
 
 
 # scikit-learn has no types, so mypy sees bases of type Any and says so.
@@ -258,10 +258,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             raise EvenOddsError("All rows have weight 0: there is nothing to learn from.")
         self._guarded(require_finite, data)
         self._seen = Moments.of(data).merged(getattr(self, "_seen", None))
-        coordinates = self._seen.coordinates(
-            bool(self.fit_intercept), 0.0 if self.standardize else strength_of(self, data)
-        )
-        objective = fitting.objective_of(self, data, coordinates)
+        strength = strength_of(self, data)
+        coordinates = self._seen.coordinates(bool(self.fit_intercept), 0.0 if self.standardize else strength)
+        objective = fitting.objective_of(self, data, coordinates, strength)
         theta = np.zeros(objective.n_coef) if first else objective.from_coef(self.intercept_, self.coef_)
         config = self.solver if isinstance(self.solver, SGD) else SGD()
         rng = np.random.default_rng([seed(self.random_state), self._seen.calls])
@@ -372,7 +371,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             return X
         try:
             if not is_frame(X):
-                _require_numbers(X)
+                require_numbers(X)
                 checks = {"dtype": "numeric", "ensure_all_finite": False, "accept_sparse": "csr"}
                 return validate_data(self, X, reset=reset, **checks)
             array = numeric_array(X)
@@ -383,8 +382,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             has_rows = hasattr(X, "shape") or isinstance(X, list | tuple)
             what = f"X is a {type(X).__name__}: give an array, a frame or a sparse matrix, one row an observation."
             raise EvenOddsError(str(error) if has_rows else what) from None
-        if 0 in array.shape:
-            raise EvenOddsError(f"Found a frame of shape {array.shape}: at least one row and column are required.")
+        require_some(array)
         return array
 
     def _read(
@@ -448,15 +446,3 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
 def _is_plain(X: Any) -> bool:
     """Whether X needs none of scikit-learn's checks: a 2-d array of floats, with rows and columns."""
     return type(X) is np.ndarray and X.ndim == 2 and X.dtype in (np.float64, np.float32) and X.size > 0
-
-
-def _require_numbers(X: Any) -> None:
-    """An error for arrays that scikit-learn's checks would read as other numbers than the user sees."""
-    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
-        row, column = np.argwhere(np.ma.getmaskarray(X))[0][[0, -1]]
-        raise EvenOddsError(
-            f"Input X contains masked values, first in column {column}, row {row} (counted from 0). "
-            "Drop or impute such rows before fitting, for example with sklearn.impute.SimpleImputer."
-        )
-    if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
-        raise EvenOddsError(f"X holds dates or durations ({X.dtype}): turn them into numbers first.")

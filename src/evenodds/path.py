@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_array
 
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data, as_data, require_finite
@@ -29,7 +28,7 @@ from .solvers.softmax_loss import SoftmaxLoss
 from .solvers.sparse_wide import sparse_path
 from .solvers.tall_path import tall_path
 from .solvers.working_set import wide_path
-from .table import is_frame, numeric_array
+from .table import numbers_of
 
 _SAMPLE = 8192
 _STEPS = 100
@@ -175,7 +174,7 @@ def path(
     """
     ratio = check_l1_ratio(l1_ratio)
     _check_grid(n_C, min_ratio, tol)
-    array, names = _table(X)
+    array, names = numbers_of(X, "path")
     classes, codes = encode_labels(y, array.shape[0])
     weight = combine_weights(sample_weight, class_weight, codes, classes)
     shift = None if offset is None else row_offsets(offset, array.shape[0], classes.size)
@@ -384,13 +383,3 @@ def _check_grid(n_C: Any, min_ratio: Any, tol: Any) -> None:
     for name, value in (("min_ratio", min_ratio), ("tol", tol)):
         if not isinstance(value, int | float | np.number) or not 0 < value < 1:
             raise EvenOddsError(f"{name} is a number between 0 and 1, got {value!r}.")
-
-
-def _table(X: Any) -> tuple[Any, list[str] | None]:
-    """X as an array or a CSR matrix of numbers, and the names of its columns."""
-    try:
-        if is_frame(X):
-            return numeric_array(X), [str(name) for name in X.columns]
-        return check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False), None
-    except ValueError as error:
-        raise error if isinstance(error, EvenOddsError) else EvenOddsError(str(error)) from None

@@ -8,6 +8,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_array
 
 from .advice import listed
 from .exceptions import EvenOddsError
@@ -16,6 +17,41 @@ from .exceptions import EvenOddsError
 def is_frame(X: Any) -> bool:
     """Whether `X` is an eager data frame or table that narwhals knows."""
     return bool(nw.dependencies.is_into_dataframe(X))
+
+
+def numbers_of(X: Any, caller: str) -> tuple[Any, list[str] | None]:
+    """X as an array or a CSR matrix of numbers, finite or not, and the names of its columns, if they are strings."""
+    names = None
+    try:
+        if is_frame(X):
+            array = numeric_array(X)
+            columns = nw.from_native(X, eager_only=True).columns
+            names = columns if all(isinstance(name, str) for name in columns) else None
+        else:
+            require_numbers(X)
+            array = check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, estimator=caller)
+    except ValueError as error:
+        raise error if isinstance(error, EvenOddsError) else EvenOddsError(str(error)) from None
+    require_some(array)
+    return array, names
+
+
+def require_some(array: Any) -> None:
+    """An error for a table without rows or columns."""
+    if 0 in array.shape:
+        raise EvenOddsError(f"Found a frame of shape {array.shape}: at least one row and column are required.")
+
+
+def require_numbers(X: Any) -> None:
+    """An error for arrays that scikit-learn's checks would read as other numbers than the user sees."""
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        row, column = np.argwhere(np.ma.getmaskarray(X))[0][[0, -1]]
+        raise EvenOddsError(
+            f"Input X contains masked values, first in column {column}, row {row} (counted from 0). "
+            "Drop or impute such rows before fitting, for example with sklearn.impute.SimpleImputer."
+        )
+    if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
+        raise EvenOddsError(f"X holds dates or durations ({X.dtype}): turn them into numbers first.")
 
 
 def numeric_array(frame: Any) -> NDArray[Any]:
@@ -57,5 +93,5 @@ def _is_numeric(column: Any) -> bool:
         return True
     # pandas keeps plain numbers in object columns after some operations, and has kinds that narwhals does not know.
     if dtype == nw.Object:
-        return all(isinstance(value, int | float | np.number) for value in column)
+        return all(value is None or isinstance(value, int | float | np.number) for value in column)
     return bool(dtype == nw.Unknown and column.to_numpy().dtype.kind in "biuf")

@@ -11,7 +11,7 @@ from ..exceptions import EvenOddsError
 from ..labels import combine_weights, encode_labels, require_two, row_numbers
 from ..model import LogisticRegression
 from .hypotheses import TestResult, chi_squared
-from .prediction import require_finite_coef
+from .prediction import chosen, require_finite_coef
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -21,7 +21,7 @@ def _scored(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any
     """Log odds, class codes and weights of rows."""
     require_two(result.model.classes_, "Calibration of log odds, and the test of Hosmer and Lemeshow,")
     require_finite_coef(result)
-    z = result.model.decision_function(X)
+    z = result.model.decision_function(chosen(result, X))
     _, codes = encode_labels(y, z.size, result.model.classes_)
     weight = combine_weights(sample_weight, None, codes, result.model.classes_)
     if offset is not None:

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from ..data import Array
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
-from .prediction import require_finite_coef
+from .prediction import chosen, require_finite_coef
 from .rows import FittedRows, tiles_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: A
     """The columns of the table, NaN in rows of weight zero."""
     require_finite_coef(result)
     model, problem = result.model, result.problem
+    X = chosen(result, X)
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     factor = problem.objective.total_weight / float(data.class_weights.sum())  # precision weights are rescaled
     with one_blas_thread:

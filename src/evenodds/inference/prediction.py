@@ -81,10 +81,9 @@ def require_finite_coef(result: "Inference") -> None:
 
 def read(result: "Inference", X: Any) -> Any:
     """X checked against the model's columns, and finite. A frame may have others beside them."""
-    names = result.names[int(bool(result.model.fit_intercept)) :]
+    names = _columns_of(result)
     by_name = is_frame(X) and hasattr(result.model, "feature_names_in_")
-    if is_frame(X):
-        X = _selected(X, names)
+    X = chosen(result, X)
     if not by_name and len(getattr(X, "shape", ())) == 2 and X.shape[1] != len(names):
         raise EvenOddsError(
             f"X has {X.shape[1]} features, and this result is about {listed(names)}: pass "
@@ -95,13 +94,20 @@ def read(result: "Inference", X: Any) -> Any:
     return array
 
 
-def _selected(frame: Any, names: Sequence[str]) -> Any:
-    """These columns of a frame, if it has them all and others beside them."""
+def _columns_of(result: "Inference") -> Sequence[str]:
+    return result.names[int(bool(result.model.fit_intercept)) :]
+
+
+def chosen(result: "Inference", X: Any) -> Any:
+    """The columns of the model, if X is a frame that has them all and others beside them; else X as it is."""
+    if not is_frame(X):
+        return X
+    names = _columns_of(result)
     try:
-        columns = nw.from_native(frame, eager_only=True)
-        return columns.select(names).to_native() if set(names) < set(columns.columns) else frame
+        columns = nw.from_native(X, eager_only=True)
+        return columns.select(names).to_native() if set(names) < set(columns.columns) else X
     except nw.exceptions.DuplicateError:  # which the check of X puts in words
-        return frame
+        return X
 
 
 def shifts(result: "Inference", offset: ArrayLike | None, X: Any) -> Array:

@@ -17,6 +17,7 @@ from ..coordinates import Coordinates, choose_coordinates
 from ..data import Array, Data
 from ..exceptions import EvenOddsError
 from ..firth import FirthObjective
+from ..fitting import objective_of
 from ..model import LogisticRegression
 from ..objective import Objective
 from ..softmax import SoftmaxObjective
@@ -119,15 +120,7 @@ def pose(model: LogisticRegression, data: Data, strength: float) -> Problem:
         strength=strength,
     )
     coordinates = replace(chosen, columns=_solved_columns(model))
-    scale = coordinates.scale[coordinates.columns]
-    ridge = np.full(scale.size, strength) if model.standardize else np.square(np.sqrt(strength) / scale)
-    objective: Objective | SoftmaxObjective
-    if model.firth:
-        objective = FirthObjective(data, coordinates)
-    elif model.classes_.size == 2:
-        objective = Objective(data, coordinates, ridge)
-    else:
-        objective = SoftmaxObjective(data, coordinates, ridge, baseline=not ridge.any())
+    objective = objective_of(model, data, coordinates, strength)
     theta = objective.from_coef(model.intercept_, model.coef_)
     problem = posed(objective, theta, names_of(model), tuple(model.classes_.tolist()))
     keys = problem.keys

@@ -186,6 +186,7 @@ class Inference:
         Parameters
         ----------
         X : array, frame or sparse matrix of shape (n_samples, n_features)
+            The columns of this result; a frame may have others beside them.
         offset : array-like of shape (n_samples,) or, of more than two classes, (n_samples, n_classes), optional
 
         Returns
@@ -214,6 +215,7 @@ class Inference:
         Parameters
         ----------
         X : array, frame or sparse matrix of shape (n_samples, n_features)
+            The columns of this result; a frame may have others beside them.
             The rows to average over.
         discrete : bool, default=True
             False takes dp/dx of columns of zeros and ones as well.

@@ -8,11 +8,9 @@ penalty the loss has no minimum exactly when some direction d has s_i x_i d >= 0
 from dataclasses import dataclass
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_array
 
 from ..coordinates import choose_coordinates
 from ..data import Array, Block, Sums, as_data, require_finite
@@ -20,7 +18,7 @@ from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError, NonFiniteError
 from ..labels import combine_weights, encode_labels, require_two
 from ..solvers.regimes import sample_rows
-from ..table import is_frame, numeric_array
+from ..table import numbers_of
 from .classes import ClassesWatch, separation_of_classes
 from .recession import Recession, separation_of
 from .watch import Watch
@@ -112,7 +110,7 @@ def find_separation(
     """
     if y is None:
         raise EvenOddsError("find_separation requires y to be passed, but the target y is None. Pass the labels.")
-    array, names = _read(X)
+    array, columns = numbers_of(X, "find_separation")
     classes, codes = encode_labels(y, array.shape[0])
     require_two(classes, "find_separation")
     data = as_data(array, codes, combine_weights(sample_weight, None, codes, classes))
@@ -122,7 +120,7 @@ def find_separation(
     try:
         require_finite(data)
     except NonFiniteError as error:
-        name = names[error.column] if is_frame(X) else None
+        name = None if columns is None else columns[error.column]
         raise NonFiniteError(error.row, error.column, error.value, name) from None
     if not fit_intercept and not data.reduce(_count_entries)[0]:
         raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
@@ -130,30 +128,13 @@ def find_separation(
         sample = data.sample(sample_rows(data), 0)
         coordinates = choose_coordinates(data, sample, intercept=bool(fit_intercept), standardize=False, strength=0.0)
         found = separation_of(data, coordinates)
-    names = ("(intercept)", *names) if fit_intercept else names
+    names = (*["(intercept)"] * fit_intercept, *(columns or [f"x{k}" for k in range(array.shape[1])]))
     infinite = {name: float(sign) for name, sign in zip(names, found.infinite, strict=True) if sign != 0}
     return Separation(found.kind, infinite, found.rows, found.direction, names, classes)
 
 
 def _count_entries(block: Block) -> Sums:
     return (np.count_nonzero(block.X.data if sp.issparse(block.X) else block.X),)
-
-
-def _read(X: Any) -> tuple[Any, tuple[str, ...]]:
-    """X as an array or CSR matrix, and the names of its columns."""
-    try:
-        if is_frame(X):
-            array = numeric_array(X)
-        else:
-            array = check_array(X, accept_sparse="csr", ensure_all_finite=False, estimator="find_separation")
-    except ValueError as error:
-        raise error if isinstance(error, EvenOddsError) else EvenOddsError(str(error)) from None
-    if 0 in array.shape:
-        raise EvenOddsError(f"Found a frame of shape {array.shape}: at least one row and column are required.")
-    names = nw.from_native(X, eager_only=True).columns if is_frame(X) else []
-    if not names or not all(isinstance(name, str) for name in names):
-        names = [f"x{k}" for k in range(array.shape[1])]
-    return array, tuple(names)
 
 
 __all__ = [
