@@ -13,13 +13,9 @@ from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
+from draws import fitted
 from evenodds import EvenOddsError, LogisticRegression, infer
 from oracle import case, numbers, quiet
-
-
-def fitted(X, y, weight=None, offset=None, *, model=None, **asked):
-    """A fit and its inference."""
-    return infer(LogisticRegression(**(model or {})).fit(X, y, weight, offset), X, y, weight, offset, **asked)
 
 
 def draw(n=120, seed=0):

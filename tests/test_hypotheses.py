@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from draws import fitted
 from evenodds import EvenOddsError, LogisticRegression, infer
 from evenodds.inference import hypotheses
 from oracle import quiet
@@ -23,11 +24,6 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(N, len(NAMES))) + 0.3 * rng.normal(size=(N, 1))
 Y = (rng.random(N) < 1 / (1 + np.exp(-(X[:, 2] - 0.5 * X[:, 5] + 0.2)))).astype(int)
 FRAME = pd.DataFrame(X, columns=NAMES)
-
-
-def fitted(X, y, weight=None, offset=None, *, model=None, **asked):
-    """A fit and its inference."""
-    return infer(LogisticRegression(**(model or {})).fit(X, y, weight, offset), X, y, weight, offset, **asked)
 
 
 @pytest.fixture(scope="module")

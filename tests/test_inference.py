@@ -7,10 +7,10 @@ import pytest
 import scipy.sparse as sp
 import statsmodels.api as sm
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import expit
 
+from draws import drawn, fitted, shapes
 from evenodds import EvenOddsError, LogisticRegression, infer
 from oracle import DATA, case, columns, newton, numbers, quiet
 
@@ -20,11 +20,6 @@ INTERCEPT = "(intercept)"
 
 def frame_of(table, terms):
     return pd.DataFrame({term: table[term] for term in terms if term != "const"})
-
-
-def fitted(X, y, weight=None, offset=None, *, model=None, **asked):
-    """A fit and its inference."""
-    return infer(LogisticRegression(**(model or {})).fit(X, y, weight, offset), X, y, weight, offset, **asked)
 
 
 def infer_case(table, terms, weight=None, offset=None, *, model=None, **asked):
@@ -470,18 +465,6 @@ def test_statsmodels_agrees():
 
 
 # What must not matter
-
-shapes = st.tuples(st.integers(0, 10_000), st.integers(40, 120), st.integers(1, 4))
-
-
-def drawn(shape):
-    """Rows that overlap, so that the fit is far from separated."""
-    seed, n, p = shape
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, p))
-    y = (rng.random(n) < expit(X @ rng.normal(size=p) / 2)).astype(int)
-    y[: n // 4] = np.arange(n // 4) % 2
-    return X, y, rng
 
 
 @settings(max_examples=15)

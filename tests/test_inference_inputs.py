@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
 
+from draws import drawn, fitted, shapes
 from evenodds import SGD, EvenOddsError, LogisticRegression, infer, load, save
 from oracle import newton, quiet
 
@@ -28,24 +29,7 @@ def draw(n=150, p=3, seed=0):
     return X, (rng.random(n) < expit(0.8 * X[:, 0] - 0.4 * X[:, -1] - 0.2)).astype(int), rng
 
 
-def fitted(X, y, weight=None, offset=None, *, model=None, **asked):
-    """A fit and its inference."""
-    return infer(LogisticRegression(**(model or {})).fit(X, y, weight, offset), X, y, weight, offset, **asked)
-
-
 # The certificate
-
-shapes = st.tuples(st.integers(0, 10_000), st.integers(40, 120), st.integers(1, 4))
-
-
-def drawn(shape):
-    """Rows that overlap, so that the fit is far from separated."""
-    seed, n, p = shape
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, p))
-    y = (rng.random(n) < expit(X @ rng.normal(size=p) / 2)).astype(int)
-    y[: n // 4] = np.arange(n // 4) % 2
-    return X, y, rng
 
 
 @settings(max_examples=20)

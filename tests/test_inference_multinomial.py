@@ -16,6 +16,7 @@ from scipy import optimize, stats
 from scipy.special import log_softmax, softmax
 
 import evenodds.inference.problem
+from draws import fitted
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, infer, plots
 from evenodds.softmax import SoftmaxObjective
 from oracle import case, numbers
@@ -36,10 +37,6 @@ X0, Y0, RNG = draw()
 W0 = RNG.integers(1, 4, len(Y0)).astype(float)
 GROUPS = RNG.integers(0, 45, len(Y0))
 OFFSET = 0.5 * RNG.normal(size=(len(Y0), 3))
-
-
-def fitted(X, y, weight=None, offset=None, *, model=None, **asked):
-    return infer(LogisticRegression(**(model or {})).fit(X, y, weight, offset), X, y, weight, offset, **asked)
 
 
 RESULT = fitted(X0, Y0)

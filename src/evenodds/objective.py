@@ -26,7 +26,8 @@ from .data.memory import Memory
 _LOADED_ENTRIES = 1 << 17
 _TILE_ENTRIES = 1 << 18
 _SCORED_ROWS = 1 << 16
-_FEW_ENTRIES = 1 << 16  # up to which BLAS takes longer over the symmetric product than over the plain one
+_FEW_ENTRIES = 1 << 15  # of at most so many columns: BLAS takes longer over their symmetric product than over the plain
+_NARROW = 40
 _LENGTHS = 6  # of a step are tried at the most
 _FEW = 10  # columns for each with a coefficient, from which the others are not read
 
@@ -272,7 +273,7 @@ class SignedRows:
         D = self.D
         if sp.issparse(D):
             return np.asarray((D.T @ (sp.diags_array(h) @ D)).toarray())
-        if dtype == np.float64 and D.size <= _FEW_ENTRIES:
+        if dtype == np.float64 and D.size <= _FEW_ENTRIES and D.shape[1] <= _NARROW:
             return np.asarray(np.multiply(D, h[:, None], out=self.work).T @ D)
         root = np.sqrt(h)[:, None]
         scaled = np.multiply(D, root, out=self.work) if dtype == np.float64 else np.multiply(D, root, dtype=dtype)
