@@ -316,6 +316,7 @@ def test_separated_classes_are_a_warning_and_no_minimum_is_claimed(run):
     status, out, err = run("fit", "separated.csv", *FIT)
     assert status == 0
     assert err.startswith("Warning: The classes are separated: high values of column 'age'")
+    assert "Use Firth's fit, --firth, or a ridge (for example --C 1)" in err
     assert err.count("\n") == 1
     assert "gap       there is no minimum: the classes are separated" in out
     assert re.search(r"^ +age +\+inf *$", out, re.MULTILINE)
@@ -835,7 +836,7 @@ def test_the_command_is_installed_under_its_name():
     assert script.load() is main
 
 
-COMMAND = [sys.executable, "-c", "from evenodds.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "evenodds"]
 
 
 def without_progress(err):

@@ -832,3 +832,15 @@ def test_the_solution_is_measured_in_the_units_that_it_says():
         assert model.solution_.error == pytest.approx(np.sqrt(2 * 300 * model.solution_.gap), rel=1e-12)
         assert model.solution_.loss == pytest.approx(model.solution_.history.min(), rel=1e-12)
         assert model.solution_.history.size == model.solution_.passes
+
+
+@pytest.mark.parametrize("given", [{"l1_ratio": 1.0}, {"penalty_factor": [1, 2, 3]}])
+def test_a_part_of_the_penalty_needs_its_strength(given):
+    with pytest.raises(EvenOddsError, match=r"is a part of the penalty, and C=inf is none: give its strength"):
+        LogisticRegression(**given).fit(X0, Y0)
+
+
+@pytest.mark.parametrize("name", ["fit_intercept", "standardize", "warm_start"])
+def test_what_is_true_or_false_is_nothing_else(name):
+    with pytest.raises(EvenOddsError, match=f"{name} is True or False, got 'no'"):
+        LogisticRegression(**{name: "no"}).fit(X0, Y0)

@@ -29,6 +29,9 @@ def check_parameters(model: Any) -> None:
         raise EvenOddsError(f"n_jobs is an integer other than 0, or None for all cores, got {model.n_jobs!r}.")
     if not isinstance(model.solver, SGD) and model.solver not in _SOLVERS:
         raise EvenOddsError(f"solver is one of {', '.join(map(repr, _SOLVERS))} or an SGD(...), got {model.solver!r}.")
+    for name in ("fit_intercept", "standardize", "warm_start"):
+        if not isinstance(getattr(model, name), bool | np.bool_):
+            raise EvenOddsError(f"{name} is True or False, got {getattr(model, name)!r}.")
     _check_firth(model)
     _check_composite(model)
 
@@ -36,7 +39,7 @@ def check_parameters(model: Any) -> None:
 def _check_composite(model: Any) -> None:
     """What an L1 part, penalty factors and bounds go with."""
     given = [name for name in ("penalty_factor", "lower", "upper") if getattr(model, name) is not None]
-    if model.l1_ratio > 0 and np.isfinite(model.C):
+    if model.l1_ratio > 0:
         given.insert(0, f"l1_ratio={model.l1_ratio!r}")
     if not given:
         return
@@ -44,6 +47,10 @@ def _check_composite(model: Any) -> None:
         raise EvenOddsError(f"firth={model.firth!r} is a penalty of its own and does not go with {given[0]}.")
     if isinstance(model.solver, SGD) or model.solver == "sgd":
         raise EvenOddsError(f'"sgd" does not know {given[0]}. Use solver="auto".')
+    if np.isinf(model.C) and given[0] not in ("lower", "upper"):
+        raise EvenOddsError(
+            f"{given[0]} is a part of the penalty, and C=inf is none: give its strength, for example C=1."
+        )
 
 
 def _check_firth(model: Any) -> None:

@@ -11,6 +11,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 _PIPE_WIDTH = 100_000
 _PATIENCE = 1.0  # seconds
+_OPTIONS = {
+    "LogisticRegression(firth=True)": "--firth",
+    "C=1)": "--C 1)",
+    "C=1.": "--C 1.",
+    ", for example with sklearn.impute.SimpleImputer": "",
+    " (for example with sklearn.preprocessing.OneHotEncoder)": "",
+}
 
 
 def stdout_console() -> Console:
@@ -44,7 +51,9 @@ def progress(what: str) -> Iterator[None]:
 
 
 def say(kind: str, text: str, colour: str) -> None:
-    """One line on stderr."""
+    """One line on stderr; what the library advises in terms of Python is put in terms of options."""
+    for python, option in _OPTIONS.items():
+        text = text.replace(python, option)
     click.echo(f"{click.style(kind + ':', fg=colour, bold=True)} {' '.join(text.split())}", err=True)
 
 

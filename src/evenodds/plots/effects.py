@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..exceptions import EvenOddsError
 from ..inference import Inference
-from .style import BLUE, VERMILION, columns, new_axes, shown
+from .style import BLUE, VERMILION, columns, new_axes, shown, shown_all, shown_pairs
 
 Floats = NDArray[np.float64]
 
@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 class Forest:
     """Estimates with their intervals, a line each, the first one lowest.
 
+    names : as they are shown
     ends : (k, 2), NaN where there is no interval
     notes : words for what cannot be drawn, or None
     """
@@ -34,9 +35,11 @@ class Forest:
         """The coefficients from number `first` on; of more than two classes those of each as name[class]."""
         k, keys = len(result.names), result.problem.keys
         chosen = [j for j in range(result.coef.size) if j % k >= first]
-        names = [keys[j] for j in chosen]
-        notes = [result.notes.get(name) for name in names]
-        return cls(names, result.coef.ravel()[chosen], result.conf_int.reshape(-1, 2)[chosen], notes)
+        notes = [result.notes.get(keys[j]) for j in chosen]
+        names = shown_pairs(result.names, result.listed) if len(result.classes) > 2 else shown_all(keys)
+        return cls(
+            [names[j] for j in chosen], result.coef.ravel()[chosen], result.conf_int.reshape(-1, 2)[chosen], notes
+        )
 
     def take(self, order: Any) -> "Forest":
         """The lines in another order."""
@@ -76,7 +79,7 @@ def coefficients(model: Any, ax: Axes | None = None, names: Sequence[str] | None
     if names is not None and len(names) != lines.values.size:
         raise EvenOddsError(f"There are {lines.values.size} coefficients but {len(names)} names.")
     if names is not None:
-        lines = Forest(names, lines.values, lines.ends, lines.notes)
+        lines = Forest(shown_all(names), lines.values, lines.ends, lines.notes)
     # What has no coefficient at all goes to the bottom, what is infinite to the top and the bottom by itself.
     known = lines.drawn | np.isinf(lines.values)
     lines = lines.take(np.lexsort((lines.values, known)))
@@ -175,7 +178,9 @@ def margins(
     table = columns(result.margins(X, discrete=discrete, sample_weight=sample_weight, offset=offset))
     terms = list(map(str, table["term"]))
     several = len(result.classes) > 2
-    names = [f"{term}[{label}]" for term, label in zip(terms, table["class"], strict=True)] if several else terms
+    once, labels = list(dict.fromkeys(terms)), list(dict.fromkeys(table["class"])) if several else []
+    pairs = dict(zip([(term, label) for label in labels for term in once], shown_pairs(once, labels), strict=True))
+    names = [pairs[pair] for pair in zip(terms, table["class"], strict=True)] if several else shown_all(terms)
     ends = np.column_stack([table["lower"], table["upper"]])
     of_one = result.problem.keys[: len(result.names)]  # whether a column is aliased is the same in all classes
     notes = [result.notes.get(of_one[result.names.index(term)]) for term in terms]
@@ -202,7 +207,7 @@ def _estimates(model: Any) -> Forest:
         raise EvenOddsError(f"coefficients draws a model with two classes; this coef_ has shape {table.shape}.")
     coef = table[0]
     names = list(getattr(model, "feature_names_in_", [f"x{j}" for j in range(coef.size)]))
-    return Forest(names, coef, np.full((coef.size, 2), np.nan), [None] * coef.size)
+    return Forest(shown_all(names), coef, np.full((coef.size, 2), np.nan), [None] * coef.size)
 
 
 def _height(lines: Forest) -> float:
@@ -223,7 +228,7 @@ def _draw(ax: Axes, lines: Forest, even: float) -> None:
     # An end at infinity is drawn to the frame.
     ax.hlines(rows[drawn], np.clip(ends[:, 0], low, high), np.clip(ends[:, 1], low, high), color=colors, linewidth=1.6)
     ax.set(xlim=(low, high), ylim=(-0.7, rows.size - 0.3))
-    ax.set_yticks(rows, [shown(name) for name in lines.names])
+    ax.set_yticks(rows, lines.names)
     ax.tick_params(axis="y", length=0)
     for row, value, note in zip(rows, lines.values, lines.notes, strict=True):
         if note is not None:

@@ -9,7 +9,7 @@ from ..cross_validation import LogisticRegressionCV
 from ..data import Array
 from ..exceptions import EvenOddsError
 from ..path import Path
-from .style import BLUE, COLORS, VERMILION, new_axes, shown
+from .style import BLUE, COLORS, VERMILION, new_axes, shown, shown_all, shown_pairs
 
 _APART = 0.035  # of the height of the picture: the least distance of two labels
 
@@ -59,16 +59,15 @@ def path(fits: Any, ax: Axes | None = None, n_labels: int = 8, label: Any = None
 
 def _lines(found: Path, label: Any) -> tuple[Any, list[str]]:
     """The coefficients to draw, a column each, and their names."""
-    classes, columns = found.classes.tolist(), [shown(name) for name in found.names]
+    classes = found.classes.tolist()
     if label is not None and (label not in classes or len(classes) == 2):
         known = ", ".join(map(repr, classes))
         raise EvenOddsError(f"label chooses one of more than two classes, got {label!r}; the path is of {known}.")
     if len(classes) == 2:
-        return found.coefs, columns
+        return found.coefs, shown_all(found.names)
     if label is not None:
-        return found.coefs[:, classes.index(label)], columns
-    names = [f"{column}[{shown(one)}]" for one in classes for column in columns]
-    return found.coefs.reshape(found.Cs.size, -1), names
+        return found.coefs[:, classes.index(label)], shown_all(found.names)
+    return found.coefs.reshape(found.Cs.size, -1), shown_pairs(found.names, classes)
 
 
 def _label_ends(ax: Axes, ends: list[float], names: list[str]) -> None:

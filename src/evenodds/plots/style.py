@@ -1,5 +1,7 @@
 """The look that the pictures share."""
 
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -24,6 +26,7 @@ BLUE, VERMILION = COLORS[:2]
 TINTS = [tuple(1 - 0.4 * (1 - np.array(to_rgb(color)))) for color in COLORS]
 SHADES = LinearSegmentedColormap.from_list("evenodds", [TINTS[0], "white", TINTS[1]])
 _LONGEST = 32  # of names beside an axis
+_LONGEST_CLASS = 13  # of the class of a coefficient in such a name
 
 
 def new_axes(ax: Axes | None, height: float = 4.2) -> Axes:
@@ -40,9 +43,27 @@ def legend(ax: Axes, n_points: int, **options: Any) -> None:
     ax.legend(loc="best" if n_points <= 5000 else "upper right", framealpha=0.85, edgecolor="none", **options)
 
 
-def shown(name: Any) -> str:
+def shown(name: Any, width: int = _LONGEST) -> str:
     """A name or class as Matplotlib shows it: not too long, and dollar signs are no formulas."""
-    return shortened(printable(name), _LONGEST).replace("$", r"\$")
+    return shortened(printable(name), width).replace("$", r"\$")
+
+
+def shown_all(names: Sequence[Any], width: int = _LONGEST) -> list[str]:
+    """Names beside each other. Where two would lose what tells them apart, they lose what they begin with in common."""
+    short = [shown(name, width) for name in names]
+    for one in {text for text in short if short.count(text) > 1}:
+        alike = [k for k, text in enumerate(short) if text == one]
+        words = [printable(names[k]).split(" ") for k in alike]
+        shared = len(list(takewhile(lambda each: len(set(each)) == 1, zip(*words, strict=False))))
+        for k, own in zip(alike, words, strict=True):
+            short[k] = shown("…" * (shared > 0) + " ".join(own[shared:]), width)
+    return short
+
+
+def shown_pairs(names: Sequence[Any], classes: Sequence[Any]) -> list[str]:
+    """The coefficients name[class] of all names in each class, one class after another."""
+    labels, columns = shown_all(classes, _LONGEST_CLASS), shown_all(names, _LONGEST - _LONGEST_CLASS)
+    return [f"{column}[{label}]" for label in labels for column in columns]
 
 
 def columns(frame: Any) -> dict[str, Any]:

@@ -1,0 +1,5 @@
+"""`python -m evenodds` is the command `evenodds`."""
+
+from .cli import main
+
+main()
