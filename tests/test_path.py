@@ -7,7 +7,9 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import KFold
 
+from evenodds import LogisticRegression, LogisticRegressionCV
 from evenodds.exceptions import EvenOddsError
 from evenodds.path import path
 from evenodds.solvers import elastic_net
@@ -105,6 +107,31 @@ def test_wide_data_are_read_a_few_times(form):
     assert found.passes <= 10
 
 
+@pytest.mark.parametrize("p", [6, 1200])
+def test_twins_with_bounds_and_without_a_penalty(p):
+    """At the optimum one of them may be at its bound with no slope: rounding must not count as one."""
+    free = np.arange(p) < 3
+    given = {"factor": np.where(free, 0.0, 1.0), "lower": np.where(free, 0.0, -np.inf)}
+    for seed in range(3):
+        X, y = rows_of(80, p, seed)
+        X[:, 1], X[:, 2] = X[:, 0], -X[:, 0]
+        for n_C in (6, 60):
+            found = path(X, y, n_C=n_C, min_ratio=0.3, penalty_factor=given["factor"], lower=given["lower"])
+            assert found.gaps.max() <= 1e-7
+            assert conditions(found, X, y, **given) < 1e-2
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_a_column_of_wide_data_whose_squares_overflow(standardize):
+    X, y = rows_of(60, 1200)
+    scale = np.where(np.arange(1200) == 0, 1e200, 1.0)
+    one, other = (path(f(X * scale), y, 1, 5, 0.2, standardize=standardize) for f in (np.asarray, sp.csr_array))
+    np.testing.assert_allclose(one.Cs, other.Cs)
+    assert other.coefs.any()
+    assert len(one.Cs) == 5
+    np.testing.assert_allclose(one.coefs * scale, other.coefs * scale, atol=1e-3)
+
+
 @pytest.mark.parametrize("intercept", [True, False])
 def test_wide_data_with_weights_offsets_factors_and_bounds(intercept):
     n, p = 500, 2200
@@ -149,6 +176,31 @@ def test_sparse_columns_are_read_one_by_one(intercept, factor, monkeypatch):
         assert found.gaps.max() <= 1e-11
 
 
+def test_entries_of_one_place_add_up():
+    rng = np.random.default_rng(0)
+    X = sp.random_array((900, 600), density=0.05, rng=rng, format="csr")
+    y = (X[:, :9].sum(axis=1) + 0.3 * rng.standard_normal(900) > 0.2).astype(int)
+    twice = sp.csr_array((np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr), shape=X.shape)
+    for C in (0.5, 5.0):
+        one, other = (LogisticRegression(C, 1.0).fit(rows, y) for rows in (X, twice))
+        np.testing.assert_allclose(other.coef_, one.coef_, atol=1e-9)
+        assert one.solution_.passes == one.solution_.iterations + 1  # curvature and gradient from the same read
+    assert twice.nnz == 2 * X.nnz
+    np.testing.assert_allclose(path(twice, y, n_C=5).coefs, path(X, y, n_C=5).coefs, atol=1e-9)
+
+
+def test_values_of_single_precision_are_not_gone_back_to():
+    rng = np.random.default_rng(2)
+    n, p = 30_000, 40
+    X = rng.standard_normal((n, p))
+    X[:, 3] = 0
+    X[rng.choice(n, 8, replace=False), 3] = 1
+    y = (X[:, 0] + 6 * X[:, 3] + rng.standard_normal(n) > 0).astype(int)
+    found = path(X, y, n_C=10, min_ratio=1e-5)  # it would warn that some fits did not come to their optimum
+    assert found.gaps.max() <= 1e-7 * np.log(2)
+    assert found.passes <= 30
+
+
 @pytest.mark.parametrize("n", [200, 12_000])
 def test_weights_offsets_factors_and_bounds(n):
     X, y = rows_of(n, 90 if n > 1000 else 8)
@@ -184,6 +236,14 @@ def test_no_intercept_and_given_strengths():
     assert conditions(p, X, y, intercept=False) < 1e-5
     one = path(X, y, Cs=0.05)
     assert one.coefs.shape == (1, 5)
+
+
+def test_a_ridge_goes_on_to_where_the_lasso_ends():
+    """Its own first strengths hardly fit anything, so that cross-validation could only choose the last of them."""
+    X, y = rows_of(300, 5)
+    ridge, lasso = path(X, y, 0.0, min_ratio=0.01), path(X, y, 1.0, min_ratio=0.01)
+    assert ridge.Cs[-1] == pytest.approx(100 * lasso.Cs[0], rel=1e-9)
+    assert ridge.Cs[-1] == pytest.approx(1e5 * ridge.Cs[0], rel=1e-9)
 
 
 def test_ridge_starts_where_glmnet_starts_it():
@@ -253,6 +313,34 @@ def test_the_number_of_threads_changes_nothing():
     p, q = path(X, y, n_C=8, n_jobs=1), path(X, y, n_C=8, n_jobs=2)
     np.testing.assert_array_equal(p.coefs, q.coefs)
 
+
+# --- cross-validation
+
+
+def test_folds_without_a_score():
+    X, y = rows_of(60, 5)
+    weight = np.where(np.arange(60) < 12, 0.0, 1.0)
+    for scoring in (None, "accuracy", "average_precision"):
+        model = LogisticRegressionCV(5, cv=KFold(5), scoring=scoring).fit(X, y, weight)
+        np.testing.assert_array_equal(np.isnan(model.scores_[0, 0]), [True, False, False, False, False])
+        assert np.isfinite(model.scores_[..., 1:]).all()
+    mixed, alike = np.r_[np.flatnonzero(y == 1)[:6], np.flatnonzero(y == 0)[:8]], np.flatnonzero(y == 0)[:4]
+    folds = [(np.setdiff1d(np.arange(60), test), test) for test in (mixed, alike)]
+    best, simple = (
+        LogisticRegressionCV(10, cv=folds, scoring="roc_auc", rule=rule).fit(X, y).C_ for rule in ("min", "1se")
+    )
+    assert simple == best  # a single score has no standard error
+
+
+@pytest.mark.parametrize("ratios", ["lasso", None, (True,), (0.5, 1.5), np.nan])
+def test_wrong_mixtures(ratios):
+    with pytest.raises(EvenOddsError, match="l1_ratio is a number"):
+        LogisticRegressionCV(3, ratios).fit(*rows_of(50, 4))
+    one = np.float32(0.5)
+    assert LogisticRegressionCV(3, one).fit(*rows_of(50, 4)).l1_ratio_ == 0.5
+
+
+# --- what is given
 
 BAD = [
     ({"l1_ratio": 1.5}, "l1_ratio"),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import oracle
-from evenodds import LogisticRegression
+from evenodds import LogisticRegression, infer
 from evenodds.coordinates import choose_coordinates
 from evenodds.data.memory import Memory
 from evenodds.exceptions import EvenOddsError
@@ -102,7 +102,7 @@ def fit(X, y, lam, a, *, home=Memory, weight=None, offset=None, intercept=True, 
     penalty = Penalty.of(coordinates, lam, a, standardize=standardize, **given)
     start = np.zeros(p + intercept)
     solution = elastic_net.elastic_net(data, coordinates, penalty, start, sample, tol=tol, **kwargs)
-    b, w = penalty.to_coef(coordinates, solution.theta, given.get("lower"), given.get("upper"))
+    (b,), (w,) = penalty.to_coefs(coordinates, solution.theta[None, :], given.get("lower"), given.get("upper"))
     return b, w, solution
 
 
@@ -189,6 +189,33 @@ def test_more_columns_than_rows(a, form, monkeypatch):
     expected = plain(X, y, lam, a, **kwargs)
     np.testing.assert_allclose(np.append(b, w), np.append(*expected), atol=1e-6)
     np.testing.assert_array_equal(w == 0, expected[1] == 0)
+
+
+def test_few_of_many_columns_are_held(monkeypatch):
+    X, y = problem(80, 2000)
+    held = []
+    check = working_set.WorkingSet.check
+    monkeypatch.setattr(
+        working_set.WorkingSet, "check", lambda self, *rest: held.append(self.numbers.size) or check(self, *rest)
+    )
+    for lam in (0.05, 0.01):
+        b, w, solution = fit(X, y, lam, 1.0)
+        assert solution.status is Status.CONVERGED
+        assert violation(X, y, b, w, lam, 1.0) < 1e-4 * lam
+    assert 10 < max(held) < 1000
+
+
+@pytest.mark.parametrize("form", [sp.csr_array, np.asarray])
+def test_a_warm_start_with_a_column_that_is_now_constant(form):
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((600, 700)) < 0.1, rng.standard_normal((600, 700)), 0.0)
+    y = (3 * X[:, 0] + rng.standard_normal(600) > 0).astype(int)
+    model = LogisticRegression(1.0, 1.0, warm_start=True).fit(form(X), y)
+    assert model.coef_[0, 0] != 0
+    X[:, 0] = 0
+    model.fit(form(X), y)
+    assert model.solution_.status is Status.CONVERGED
+    assert model.coef_[0, 0] == 0
 
 
 def test_many_rows_are_solved_from_a_sample():
@@ -318,6 +345,15 @@ def test_standardize_does_not_see_scales(case):
     np.testing.assert_allclose(v * scale, w, atol=1e-7)
     _, u, _ = fit((X - X.mean(axis=0)) / X.std(axis=0), y, lam, a)
     np.testing.assert_allclose(u, w * X.std(axis=0), atol=1e-7)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array])
+def test_infer_knows_the_rows_of_a_standardized_lasso(form):
+    X, y = problem(200, 4)
+    X = form(np.where(X > 0, X + 3, 0))
+    model = LogisticRegression(1.0, 0.5, standardize=True).fit(X, y)
+    with pytest.raises(EvenOddsError, match="look like the rows"):
+        infer(model, X, y, post_selection="split")
 
 
 @given(st.integers(0, 100))

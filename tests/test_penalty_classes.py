@@ -319,6 +319,23 @@ def test_extremes():
     assert np.abs(bounded.coef_).max() <= 0.1
 
 
+@pytest.mark.parametrize("bound", [{"lower": 0.0}, {"upper": 0.3}])
+@pytest.mark.parametrize("factor", [None, np.array([0.0, 0.0, 1.0, 1.0, 1.0])])
+def test_bounds_on_one_side_without_a_penalty(bound, factor, method):
+    """A column's coefficients can be shifted together until one is at its bound, where it has no slope."""
+    C, a = (np.inf, 0.0) if factor is None else (2.0, 0.5)
+    for seed in range(4):
+        X, y = draw(seed=seed)
+        model = LogisticRegression(C, a, penalty_factor=factor, **bound).fit(X, y)
+        assert model.solution_.status is Status.CONVERGED
+        b, W = model.intercept_, model.coef_
+        factors = 1.0 if factor is None else factor
+        assert violation(X, y, b, W, 1 / (C * len(y)), a, factor=factors, **bound) < 1e-6
+    if factor is None:
+        free = LogisticRegression().fit(X, y)
+        np.testing.assert_allclose(W - W[0], free.coef_, atol=1e-4)
+
+
 def test_scales_and_a_warm_start(method):
     scale, shift = 10.0 ** np.linspace(-4, 4, 5), np.linspace(-5, 5, 5)
     one = fit(X0, Y0, 0.02, 1.0, standardize=True)

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenodds import EvenOddsError, LogisticRegression, Separation, find_separation
+from evenodds import EvenOddsError, LogisticRegression, Separation, SeparationWarning, Status, find_separation
 from evenodds.coordinates import Coordinates, choose_coordinates
 from evenodds.data import as_data
 from evenodds.separation import cone, recession, separation_of
@@ -571,3 +571,63 @@ def test_a_programme_that_fails_is_not_believed(monkeypatch):
     monkeypatch.setattr(cone, "_solved", lambda cost, matrix, bounds: (0 * cost, np.zeros(matrix.shape[0])))
     found = find_separation(X0, Y0)
     check_oracle(X0, Y0 == 1, True, found)
+
+
+# What a fit says of it
+
+RNG = np.random.default_rng(0)
+AGE, TREATED = RNG.normal(50, 10, 200), (np.arange(200) % 2).astype(float)
+SICK = (RNG.random(200) < 0.4) & (TREATED == 0)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize("times", [1, 300])  # of the rows: small data, and such as the linear programme answers for
+def test_the_warning_says_what_is_certain_and_not_its_opposite(sign, flipped, times):
+    """Nobody who was treated is sick; of the others some are."""
+    frame = pd.DataFrame({"age": np.tile(AGE, times), "treated": sign * np.tile(TREATED, times)})
+    y = np.where(np.tile(SICK, times) != flipped, "sick", "well")
+    side, label = "high" if sign > 0 else "low", "sick" if flipped else "well"
+    with pytest.warns(
+        SeparationWarning, match=f"{side} values of column 'treated' belong to class '{label}' and never"
+    ):
+        LogisticRegression().fit(frame, y)
+
+
+FREE = {
+    "bounds": {"lower": 0},
+    "a ridge on the others": {"C": 1.0, "penalty_factor": [0, 1, 1]},
+    "a lasso on the others": {"C": 1.0, "l1_ratio": 1.0, "penalty_factor": [0, 1, 1]},
+}
+
+
+@pytest.mark.parametrize("parameters", FREE.values(), ids=FREE)
+def test_columns_without_a_penalty_that_separate_are_named(parameters):
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    y = (X[:, 0] > 0).astype(int)
+    with pytest.warns(SeparationWarning, match="high values of column 0 belong to class 1"):
+        model = LogisticRegression(**parameters).fit(X, y)
+    assert model.solution_.status is Status.SEPARATED
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"upper": 0}, {"lower": 0, "upper": [5, np.inf, np.inf]}, {"C": 1.0, "penalty_factor": [1, 0, 1]}, {"C": 1.0}],
+)
+def test_what_bounds_or_a_penalty_hold_separates_nothing(parameters):
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    model = LogisticRegression(**parameters).fit(X, (X[:, 0] > 0).astype(int))
+    assert model.solution_.status is Status.CONVERGED
+
+
+def test_an_ordinary_fit_of_many_classes_asks_no_linear_programme(monkeypatch):
+    """It would take longer than a hundred fits."""
+
+    def refuse(*args, **options):
+        raise AssertionError("a linear programme for an ordinary fit")
+
+    monkeypatch.setattr("scipy.optimize.linprog", refuse)
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(800, 5))
+    y = (X @ rng.normal(size=(5, 40)) + rng.gumbel(size=(800, 40))).argmax(axis=1)
+    assert LogisticRegression().fit(X, y).solution_.status is Status.CONVERGED

@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.exceptions import ConvergenceWarning
 
 from .exceptions import CollinearWarning, SeparationWarning
-from .solvers import Solution
+from .solvers import Solution, Status
 
 
 def warn_of_aliased(names: Sequence[Any]) -> None:
@@ -22,7 +22,7 @@ def warn_of_aliased(names: Sequence[Any]) -> None:
 
 
 def warn_of_separation(high: Sequence[Any], low: Sequence[Any], classes: Sequence[Any]) -> None:
-    """The columns of `high` and `low` values tell the second class from the first."""
+    """Rows with `high` and `low` values of columns are of the second class, never of the first."""
     parts = [f"{side} values of {listed(names, 10)}" for side, names in (("high", high), ("low", low)) if len(names)]
     what = " and ".join(parts) or "the intercept alone"
     _warn(
@@ -54,10 +54,11 @@ def listed_labels(labels: Sequence[Any], most: int = 5) -> str:
 def warn_of_distance(solution: Solution, tol: float, max_iter: int, firth: Any) -> None:
     """The fit ended before the optimum."""
     why = solution.status.value
+    cures = [f"raise max_iter (now {max_iter})"] * (solution.status is Status.MAX_ITER) + [f"raise tol (now {tol:g})"]
+    cures += [] if firth else ["add a ridge (for example C=1)"]
     _warn(
         f"{why[0].upper() + why[1:]}. After {solution.iterations} iterations a coefficient can be "
-        f"{solution.error:.1e} standard errors from the optimum (tol={tol:g}). "
-        f"Raise max_iter (now {max_iter}) or tol{'' if firth else ', or add a ridge (for example C=1)'}.",
+        f"{solution.error:.1e} standard errors from the optimum. To mend it, {' or '.join(cures)}.",
         ConvergenceWarning,
     )
 

@@ -25,7 +25,7 @@ from .labels import combine_weights, encode_labels, row_numbers, row_offsets
 from .model import LogisticRegression
 from .objective import linear_scores
 from .path import Path, path
-from .per_column import bounds, penalty_factors
+from .per_column import bounds, check_l1_ratio, penalty_factors
 from .progress import FoldLines
 from .softmax import log_probabilities
 
@@ -53,6 +53,7 @@ class LogisticRegressionCV(LogisticRegression):
     scoring : str, callable or None, default=None
         None is "neg_log_loss", the mean log loss of the rows left out (half their mean deviance) with its sign
         turned; any scorer of scikit-learn, larger is better ("roc_auc" is of two classes, "roc_auc_ovr" of more).
+        Offsets count in log loss, accuracy and "roc_auc" only, as the methods that predict leave them out.
     min_ratio : float, default=1e-3
         The last strength of the penalty of the grid over the first.
     fit_intercept, standardize, class_weight, penalty_factor, lower, upper, tol, max_iter, n_jobs, random_state, verbose
@@ -66,7 +67,7 @@ class LogisticRegressionCV(LogisticRegression):
     Cs_ : ndarray of shape (n_l1_ratios, n_Cs)
         The grids, increasing. Where a path ended early, NaN.
     scores_ : ndarray of shape (n_l1_ratios, n_Cs, n_folds)
-        Scores of the rows left out, weighted by `sample_weight`.
+        Scores of the rows left out, weighted by `sample_weight`; NaN where there is none.
     path_ : Path
         The path on all rows with the mixture that was chosen.
     estimator_ : LogisticRegression
@@ -207,10 +208,10 @@ class LogisticRegressionCV(LogisticRegression):
             raise EvenOddsError(f"rule is 'min' or '1se', got {self.rule!r}.")
         if isinstance(self.scoring, str) and self.scoring not in get_scorer_names():
             raise EvenOddsError(f"scoring is a scorer of scikit-learn, such as {_QUICK}, got {self.scoring!r}.")
-        ratios = [self.l1_ratios] if isinstance(self.l1_ratios, int | float) else list(self.l1_ratios)
+        ratios = list(self.l1_ratios) if np.iterable(self.l1_ratios) else [self.l1_ratios]
         if not ratios:
             raise EvenOddsError("l1_ratios is empty: give at least one number from 0 to 1.")
-        return [float(ratio) for ratio in ratios]
+        return [check_l1_ratio(ratio) for ratio in ratios]
 
     def _rows(self, final: LogisticRegression, X: Any, y: Any, weight: Any, offset: Any) -> "_Rows":
         """All that is given, checked and as arrays, which folds take rows of."""
@@ -242,7 +243,7 @@ class LogisticRegressionCV(LogisticRegression):
                 raise ValueError(f"{splitter.n_splits} folds, and the rarest class, {rare!r}, has {fewest} of the rows")
             folds = list(splitter.split(rows.X, codes, groups))
         except (ValueError, TypeError) as error:
-            raise EvenOddsError(f"cv does not fit the data: {error}.") from None
+            raise EvenOddsError(f"cv does not fit the data: {str(error).rstrip('.')}.") from None
         if len(folds) < 2:
             raise EvenOddsError("cv has to have two folds or more.")
         for number, (train, _) in enumerate(folds, 1):
@@ -303,6 +304,8 @@ class _Rows:
 
 def _score(scoring: Any, fits: Path, test: _Rows) -> Array:
     """The score of each fit of a path on some rows, larger is better; NaN where it does not exist."""
+    if test.weight is not None and not test.weight.any():
+        return np.full(fits.Cs.size, np.nan)
     if test.classes.size > 2:
         return _score_classes(scoring, fits, test)
     Z = linear_scores(test.X, fits.intercepts, fits.coefs.T)
@@ -358,6 +361,7 @@ def _choose(scores: Array, rule: str) -> tuple[int, int]:
         warnings.simplefilter("ignore", RuntimeWarning)  # of means of nothing, where a path ended early
         mean = np.nanmean(scores, axis=2)
         error = np.nanstd(scores, axis=2, ddof=1) / np.sqrt((~np.isnan(scores)).sum(axis=2))
+        error = np.nan_to_num(error)  # of a single fold there is none
     if np.isnan(mean).all():
         raise EvenOddsError(
             "No score exists in any fold: for AUC, each fold needs all classes among the rows left out."

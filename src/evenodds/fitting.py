@@ -16,10 +16,12 @@ from .data import Array, Block, Data
 from .exceptions import EvenOddsError
 from .objective import Objective
 from .parameters import seed
-from .separation import ClassesWatch, Watch
+from .separation import ClassesWatch, Watch, separating_direction
 from .softmax import SoftmaxObjective
 from .solvers import Report, Solution, Status, regimes
 from .solvers.sgd import SGD, sgd
+
+_SUSPICIOUS = 8.0  # the largest score by columns without penalty, from which separation is looked for
 
 Coefs = tuple[Array, Array]  # intercepts and slopes: (1,) and (1, p), or by class (K,) and (K, p)
 ToCoefs = Callable[[Array], Coefs]  # from theta
@@ -33,12 +35,14 @@ class Fit:
     aliased : the columns, by number, that have no coefficient of their own
     separating : intercepts and slopes of a direction that separates the classes, if they are separated and there is no
         penalty: of two classes of the second, else of all but the first
+    certain : of two classes, whether rows of each are separated
     """
 
     coefs: Coefs
     solution: Solution
     aliased: Sequence[int] = ()
     separating: Coefs | None = None
+    certain: tuple[bool, bool] = (True, True)
 
 
 def fit(model: Any, data: Data, *, names: Sequence[str] | None, last: Coefs | None, reporter: Reporter) -> Fit:
@@ -49,7 +53,8 @@ def fit(model: Any, data: Data, *, names: Sequence[str] | None, last: Coefs | No
     """
     if penalised.is_composite(model):
         report = reporter("proximal newton", model.max_iter + 1, None)
-        return Fit(*penalised.fit(model, data, names=names, last=last, report=report))
+        coefs, solution, free = penalised.fit(model, data, names=names, last=last, report=report)
+        return _looked_at(Fit(coefs, solution), free)
     sample = data.sample((firth if model.firth else regimes).sample_rows(data), seed(model.random_state))
     strength = penalised.strength_of(model, data)
     coordinates = choose_coordinates(
@@ -65,6 +70,19 @@ def fit(model: Any, data: Data, *, names: Sequence[str] | None, last: Coefs | No
     objective = objective_of(model, data, coordinates, strength)
     way = _fit_firth if model.firth else _fit_smooth
     return way(model, objective, sample, last, reporter)
+
+
+def _looked_at(fit: Fit, free: penalised.FreePart | None) -> Fit:
+    """A fit with a part that has no penalty, whose classes may be separated by it."""
+    if free is None or free.objective.largest_move(free.theta) < _SUSPICIOUS:
+        return fit
+    found = separating_direction(free.objective, free.theta, free.sample)
+    if found is None or not free.allows(found[0]):
+        return fit
+    separating = _split(free.objective.coordinates, found[0])
+    return replace(
+        fit, solution=replace(fit.solution, status=Status.SEPARATED), separating=separating, certain=found[1]
+    )
 
 
 def objective_of(model: Any, data: Data, coordinates: Coordinates, strength: float) -> Any:
@@ -102,7 +120,8 @@ def _fit_smooth(model: Any, objective: Any, sample: Block, last: Coefs | None, r
         separating = _split(objective.coordinates, watch.direction)
         if not isinstance(config, SGD):
             solution = replace(solution, status=Status.SEPARATED)
-    return Fit(objective.to_coef(solution.theta), solution, objective.coordinates.aliased(), separating)
+    certain = (True, True) if watch is None else watch.certain
+    return Fit(objective.to_coef(solution.theta), solution, objective.coordinates.aliased(), separating, certain)
 
 
 def _fit_firth(model: Any, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:

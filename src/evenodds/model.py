@@ -415,16 +415,18 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         self.solution_ = fit.solution
         self.aliased_ = tuple(self._name(column) for column in fit.aliased)
         if fit.separating is not None:
-            self._warn_of_separation(*fit.separating)
+            self._warn_of_separation(*fit.separating, fit.certain)
         if self.aliased_:
             advice.warn_of_aliased(self.aliased_)
         if fit.solution.status in (Status.MAX_ITER, Status.STALLED):
             advice.warn_of_distance(fit.solution, self.tol, self.max_iter, self.firth)
 
-    def _warn_of_separation(self, intercepts: Array, slopes: Array) -> None:
+    def _warn_of_separation(self, intercepts: Array, slopes: Array, certain: tuple[bool, bool]) -> None:
         classes = self.classes_.tolist()
         if self._binary:
             high, low = ([self._name(int(k)) for k in np.flatnonzero(sign * slopes[0] > 0)] for sign in (1, -1))
+            if certain == (True, False):  # only of the first class is anything certain
+                high, low, classes = low, high, classes[::-1]
             advice.warn_of_separation(high, low, classes)
             return
         columns = [self._name(int(k)) for k in np.flatnonzero(slopes.any(axis=0))]

@@ -165,7 +165,7 @@ class Objective:
             return ([float(np.abs(D @ step).max(initial=0.0))],)
 
         if self.compiled:
-            return float(max(self.reduce(sums)[0]))
+            return float(max(self.reduce(lambda block: over_tiles(block, sums))[0]))
         return float(np.abs(self.rows.D @ step).max(initial=0.0))
 
     def best_length(self, theta: Array, step: Array) -> float:

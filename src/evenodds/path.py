@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from .coordinates import Coordinates, choose_coordinates
-from .data import Array, Block, Data, as_data, require_finite
+from .data import Array, Block, Data, as_data
 from .data.memory import Memory, one_blas_thread
 from .exceptions import EvenOddsError, NonFiniteError
 from .labels import combine_weights, encode_labels, row_offsets
@@ -33,6 +33,7 @@ from .table import numbers_of
 _SAMPLE = 8192
 _STEPS = 100
 _LEAST_RATIO = 1e-3  # of the lasso, in the rule for where the path of a ridge starts
+_RIDGE = 0.01  # below this l1_ratio a path goes on to where a lasso's would end: its own end is hardly a fit
 _SATURATED = 0.999  # share of the null deviance that is explained, beyond which a path does not go on
 _STILL = 1e-5  # relative change of that share from one fit to the next, below which it does not either
 _LEAST_FITS = 5
@@ -83,7 +84,8 @@ class Path:
         shown = np.unique(np.linspace(0, self.Cs.size - 1, min(self.Cs.size, 12)).round().astype(int))
         for k in shown:
             count = self.columns_in(int(k))
-            lines.append(f"{self.Cs[k]:12.6g}  {count:10d}  {self.deviance_ratio[k]:14.4f}  {self.gaps[k]:8.1e}")
+            ratio = round(float(self.deviance_ratio[k]), 4) + 0.0  # no -0
+            lines.append(f"{self.Cs[k]:12.6g}  {count:10d}  {ratio:14.4f}  {self.gaps[k]:8.1e}")
         return "\n".join(lines)
 
     def columns_in(self, k: int) -> int:
@@ -129,7 +131,8 @@ def path(
         1 is the lasso, 0 the ridge.
     n_C : int, default=100
         Fits, in equal ratios of C from the smallest C at which all penalised coefficients are 0. (A ridge has no such
-        C: its path starts where that with ``l1_ratio=0.001`` would, as in glmnet.)
+        C: its path starts where that with ``l1_ratio=0.001`` would, as in glmnet, and ends where a lasso's would,
+        which is a thousand times weaker than glmnet's end. So does every path with an `l1_ratio` below 0.01.)
     min_ratio : float, default=1e-3
         The last strength of the penalty over the first.
     Cs : array-like, optional
@@ -237,10 +240,7 @@ class _Problem:
     def null(self, tol: float) -> tuple[Loss, Array, float]:
         """F, the optimum without any penalised column, and the loss of the intercept alone."""
         sample = self.data.sample(_SAMPLE, 0)
-        coordinates = self._coordinates(sample)
-        if not np.isfinite(coordinates.scale).all():
-            require_finite(self.data)
-        coordinates = _usable(coordinates)
+        coordinates = _usable(self._coordinates(sample))
         loss = (MeanLoss if self.n_classes == 2 else SoftmaxLoss)(self.data, coordinates, sample)
         start = loss.objective.start(sample)
         if self.intercept and sample.offset is not None:
@@ -252,7 +252,9 @@ class _Problem:
 
     def _coordinates(self, sample: Block) -> Coordinates:
         if isinstance(self.data, Memory) and not self.data.sparse and is_wide(self.data):
-            return column_coordinates(self.data, intercept=self.intercept)
+            coordinates = column_coordinates(self.data, intercept=self.intercept)
+            if np.isfinite(coordinates.scale).all():  # else a value is not, or its square
+                return coordinates
         return choose_coordinates(
             self.data,
             sample,
@@ -296,18 +298,19 @@ class _Problem:
 
     def grid(self, loss: Loss, start: Array, n_C: int, min_ratio: float) -> Array:
         """Strengths lam, falling from the least that holds all penalised coefficients at 0."""
-        unit = replace(self, l1_ratio=max(self.l1_ratio, _LEAST_RATIO)).penalty(loss.coordinates, 1.0)
+        ratio = max(self.l1_ratio, _LEAST_RATIO)
+        unit = replace(self, l1_ratio=ratio).penalty(loss.coordinates, 1.0)
         penalised = unit.l1 > 0
         if (np.clip(0.0, unit.lower, unit.upper)[penalised] != 0).any():
             raise EvenOddsError("A coefficient is kept from 0 by its bounds: such a path has no start. Give Cs.")
         _, gradient, _ = loss.at(start[None, :])
         g = gradient[0]
         open_ = np.where(g > 0, unit.lower < 0, unit.upper > 0) & penalised
-        ratio = np.divide(np.abs(g), unit.l1, out=np.zeros_like(g), where=open_)
-        largest = float(ratio.max(initial=0.0)) * (1 + 1e-10)
+        slope = np.divide(np.abs(g), unit.l1, out=np.zeros_like(g), where=open_)
+        largest = float(slope.max(initial=0.0)) * (1 + 1e-10)
         if not largest > 0:
             raise EvenOddsError("No penalised column has anything to tell: every coefficient is 0 for any C.")
-        return largest * np.geomspace(1.0, min_ratio, n_C)
+        return largest * np.geomspace(1.0, min_ratio * (ratio if ratio < _RIDGE else 1.0), n_C)
 
     def solve(
         self, loss: Loss, grid: Array, start: Array, target: float, stop: Stop | None, lines: PathLines | None

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .coordinates import Moments, choose_coordinates
-from .data import Array, Data
+from .coordinates import Coordinates, choose_coordinates
+from .data import Array, Block, Data
 from .objective import Objective
 from .parameters import seed
 from .per_column import bounds, penalty_factors
@@ -38,6 +38,27 @@ class Wanted:
         return cls(strength, float(model.l1_ratio), bool(model.standardize), factor, low, high)
 
 
+@dataclass(frozen=True)
+class FreePart:
+    """The columns that nothing but bounds keeps from growing, and the intercept: what separated classes drive on.
+
+    objective : the mean loss of these alone; sample : some of its rows
+    theta : where the fit has ended
+    lower, upper : which bounds there are
+    """
+
+    objective: Objective
+    sample: Block
+    theta: Array
+    lower: Array
+    upper: Array
+
+    def allows(self, direction: Array) -> bool:
+        """Whether a direction goes on for ever within the bounds."""
+        stopped = np.where(direction < 0, np.isfinite(self.lower), np.isfinite(self.upper)) & (direction != 0)
+        return not stopped.any()
+
+
 def is_composite(model: Any) -> bool:
     """Whether the penalty is more than a ridge."""
     has_l1 = model.l1_ratio > 0 and np.isfinite(model.C)
@@ -54,11 +75,22 @@ def penalty_of(model: Any, data: Data) -> float:
     wanted = Wanted.of(model, data, getattr(model, "feature_names_in_", None))
     w = model.coef_
     if wanted.standardize:
-        moments = Moments.of(data)
-        w = w * moments.coordinates(bool(model.fit_intercept), 0.0).scale
+        w = w * _coordinates(data, data.sample(data.n_rows, 0), model).scale
     factor = 1.0 if wanted.factor is None else wanted.factor
     a = wanted.l1_ratio
     return float(np.sum(wanted.strength * factor * (0.5 * (1 - a) * w**2 + a * np.abs(w))))
+
+
+def _coordinates(data: Data, sample: Block, model: Any) -> Coordinates:
+    """Coordinates of all columns; with `standardize` their scale is that of the penalty."""
+    return choose_coordinates(
+        data,
+        sample,
+        intercept=bool(model.fit_intercept),
+        standardize=bool(model.standardize),
+        strength=np.finfo(float).tiny,  # columns are not left out: the penalty, or a bound, decides on them
+        exact_mean=True,
+    )
 
 
 def fit(
@@ -68,23 +100,18 @@ def fit(
     names: Sequence[str] | None,
     last: tuple[Array, Array] | None,
     report: Report | None,
-) -> tuple[tuple[Array, Array], Solution]:
+) -> tuple[tuple[Array, Array], Solution, FreePart | None]:
     """The intercepts (1,) and coefficients (1, p), of K > 2 classes (K,) and (K, p), and what the solver says.
+
+    Of two classes also the part without penalty, if there are columns in it.
 
     last : the intercepts and coefficients of an earlier fit to start from
     """
     wanted = Wanted.of(model, data, names)
     sample = data.sample(regimes.sample_rows(data), seed(model.random_state))
-    chosen = choose_coordinates(
-        data,
-        sample,
-        intercept=bool(model.fit_intercept),
-        standardize=wanted.standardize,
-        strength=np.finfo(float).tiny,  # columns are not left out: the penalty, or a bound, decides on them
-        exact_mean=True,
-    )
-    # A constant column has no scale of its own.
-    coordinates = replace(chosen, scale=np.where(chosen.scale < 1e-150, 1.0, chosen.scale))
+    chosen = _coordinates(data, sample, model)
+    constant = chosen.scale < 1e-150  # such a column has no scale of its own, nor curvature to leave a start
+    coordinates = replace(chosen, scale=np.where(constant, 1.0, chosen.scale))
     penalty = Penalty.of(
         coordinates,
         wanted.strength,
@@ -97,7 +124,7 @@ def fit(
     n_classes, ridge = data.class_weights.size, np.zeros(coordinates.columns.size)
     binary = n_classes == 2
     objective = Objective(data, coordinates, ridge) if binary else SoftmaxObjective(data, coordinates, ridge, False)
-    start = objective.start(sample) if last is None else objective.from_coef(*last)
+    start = objective.start(sample) if last is None else objective.from_coef(last[0], np.where(constant, 0.0, last[1]))
     whole = penalty if binary else for_classes(penalty, n_classes)
     solution = elastic_net(
         data,
@@ -112,6 +139,17 @@ def fit(
     )
     theta = solution.theta[None, :]
     if binary:
-        return penalty.to_coefs(coordinates, theta, wanted.lower, wanted.upper), solution
+        free = _free_part(penalty, solution.theta, data, coordinates, sample)
+        return penalty.to_coefs(coordinates, theta, wanted.lower, wanted.upper), solution, free
     intercepts, coefs = to_coefs(penalty, coordinates, theta, wanted.lower, wanted.upper)
-    return (intercepts[0], coefs[0]), solution
+    return (intercepts[0], coefs[0]), solution, None
+
+
+def _free_part(penalty: Penalty, theta: Array, data: Data, coordinates: Coordinates, sample: Block) -> FreePart | None:
+    first = int(coordinates.intercept)
+    free = np.flatnonzero((penalty.l1 == 0) & (penalty.l2 == 0))
+    if free.size == first:
+        return None
+    part = replace(coordinates, columns=coordinates.columns[free[first:] - first])
+    objective = Objective(data, part, np.zeros(part.columns.size))
+    return FreePart(objective, sample, theta[free], penalty.lower[free], penalty.upper[free])

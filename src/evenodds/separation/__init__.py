@@ -21,7 +21,7 @@ from ..solvers.regimes import sample_rows
 from ..table import numbers_of
 from .classes import ClassesWatch, separation_of_classes
 from .recession import Recession, separation_of
-from .watch import Watch
+from .watch import Watch, separating_direction
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,7 @@ __all__ = [
     "Separation",
     "Watch",
     "find_separation",
+    "separating_direction",
     "separation_of",
     "separation_of_classes",
 ]

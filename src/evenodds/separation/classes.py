@@ -7,7 +7,6 @@ that is the question for two classes, all rows in one of them: what answers it t
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -32,7 +31,6 @@ _NAMED = 10
 class ClassesWatch(Watch):
     """Looks on while a fit of more than two classes without a penalty runs; see `Watch`."""
 
-    objective: Any
     _overlap: bool = field(init=False, default=False)
 
     def search(self, theta: Array) -> Status | None:
@@ -51,7 +49,7 @@ class ClassesWatch(Watch):
             objective = Objective(pairs, coordinates, np.zeros(k))
             found = separating_direction(objective, theta, pairs.some_of(self.sample))
             if found is not None:
-                return found
+                return found[0]
         try:
             answer = separation_of(pairs, coordinates)
         except EvenOddsError:  # too close to rounding to say

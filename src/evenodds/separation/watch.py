@@ -32,6 +32,11 @@ _MOST_COEF = 1000  # beyond which the programme would cost too much: only comple
 _SMALL = 100_000  # entries of X up to which, with `_SMALL_COEF`, the sign of every coefficient is decided
 _SMALL_COEF = 50
 _NAMED = 10  # columns to name where the programme cannot choose them
+_FIRST, _EVERY = 8, 4  # iterations at which a fit that goes on is looked at
+_FIRST_MANY, _EVERY_MANY = 32, 16  # the same where the programme has many coefficients and costs more than the fit
+_MANY_COEF = 50
+
+Certain = tuple[bool, bool]  # whether there are rows of the first class, and of the second, that are separated
 
 
 @dataclass
@@ -41,10 +46,11 @@ class Watch:
     Suspicious is a loss near zero, or a small decrement while scores still move: only then is the programme called.
     """
 
-    objective: Objective
+    objective: Any
     sample: Block
     tol: float
     direction: Array | None = field(init=False, default=None)
+    certain: Certain = field(init=False, default=(True, True))
 
     def __post_init__(self) -> None:
         weights = self.objective.data.class_weights / self.objective.total_weight
@@ -52,8 +58,10 @@ class Watch:
         self._target = self.tol**2 / (2 * self.objective.total_weight)
 
     def __call__(self, state: State) -> Status | None:
-        """Status.SEPARATED if the classes are; looks at the end, and each fourth iteration from the eighth."""
-        early = state.iteration >= 8 and state.iteration % 4 == 0
+        """Status.SEPARATED if the classes are; looks at the end, and in between at some iterations."""
+        many = state.theta.size > _MANY_COEF
+        first, every = (_FIRST_MANY, _EVERY_MANY) if many else (_FIRST, _EVERY)
+        early = state.iteration >= first and state.iteration % every == 0
         if not early and state.gap > self._target:
             return None
         lossless = state.value < 1e-2 * self._null_loss
@@ -61,25 +69,30 @@ class Watch:
 
     def search(self, theta: Array) -> Status | None:
         """Status.SEPARATED, and `direction` set, if the classes are separated; the screen is passed over."""
-        self.direction = separating_direction(self.objective, theta, self.sample)
-        return None if self.direction is None else Status.SEPARATED
+        found = separating_direction(self.objective, theta, self.sample)
+        if found is None:
+            return None
+        self.direction, self.certain = found
+        return Status.SEPARATED
 
 
-def separating_direction(objective: Objective, theta: Array, sample: Block) -> Array | None:
-    """A direction of theta that separates the classes; None if they overlap.
+def separating_direction(objective: Objective, theta: Array, sample: Block) -> tuple[Array, Certain] | None:
+    """A direction of theta that separates the classes, and of which of them; None if they overlap.
 
     On small data its entries are the signs of the coefficients that certainly grow without end; else, or if there
     are none, it is one direction with few columns.
     """
     complete = theta.any() and _violators(objective, theta, strict=True, most=1)[1] == 0
+    whole = (_largest_only(theta), (True, True)) if complete else None
     if objective.n_coef > _MOST_COEF:
-        return _largest_only(theta) if complete else None
+        return whole
     found = _search(objective, theta, sample, np.ones(objective.n_coef, dtype=bool))
     if found is None:
-        return _largest_only(theta) if complete else None
+        return whole
     if not objective.compiled and objective.n_coef <= _SMALL_COEF and objective.data.n_rows * found.size <= _SMALL:
         return _certain_signs(objective, found)
-    return _fewer_columns(objective, theta, sample, found)
+    few = _fewer_columns(objective, theta, sample, found)
+    return few, _classes_of_strict(objective, few)
 
 
 def _fewer_columns(objective: Objective, theta: Array, sample: Block, found: Array) -> Array:
@@ -136,17 +149,31 @@ def _programme(rows: Array, mean: Array) -> Array | None:
     return answer.x[:k] - answer.x[k:] if answer.status == 0 else None
 
 
-def _certain_signs(objective: Objective, direction: Array) -> Array:
+def _certain_signs(objective: Objective, direction: Array) -> tuple[Array, Certain]:
     """+1 or -1 where all directions that separate have that sign or 0; if there is none, the direction given."""
     coordinates = objective.coordinates
     try:
-        infinite = separation_of(objective.data, coordinates).infinite
+        found = separation_of(objective.data, coordinates)
     except EvenOddsError:  # too close to rounding for an answer in full
-        return direction
+        return direction, _classes_of_strict(objective, direction)
     first = int(coordinates.intercept)
-    slopes = infinite[first:][coordinates.columns]
+    slopes = found.infinite[first:][coordinates.columns]
     signs = np.concatenate([np.zeros(first), np.where(np.isinf(slopes), np.sign(slopes), 0.0)])
-    return signs if signs.any() else direction
+    second = np.concatenate([block.y > 0 for block in objective.data.blocks()])[found.separated]
+    certain = bool((~second).any()), bool(second.any())
+    return (signs, certain) if signs.any() else (direction, certain)
+
+
+def _classes_of_strict(objective: Objective, direction: Array) -> Certain:
+    """Whether there are rows of each class that a direction puts strictly on their side."""
+
+    def sums(block: Block) -> Sums:
+        D = SignedRows.of(block, objective.coordinates).D
+        strict = D @ direction > rounding(D) * (abs(D) @ np.abs(direction))
+        return int(np.count_nonzero(strict & (block.y == 0))), int(np.count_nonzero(strict & (block.y > 0)))
+
+    first, second = objective.reduce(sums)
+    return bool(first), bool(second)
 
 
 def _settle(rows: Array, guess: Array, mean: Array) -> Array | None:

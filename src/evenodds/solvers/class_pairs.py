@@ -23,7 +23,7 @@ from .class_penalty import centred
 from .penalty import Penalty
 from .proximal_newton import Models, Point, minimize_all
 from .softmax_loss import SoftmaxLoss
-from .working_set import ROUGH, extrapolated
+from .working_set import LEAST, ROUGH, extrapolated
 
 Numbers = NDArray[np.intp]
 
@@ -33,7 +33,6 @@ _LEAST_INNER = 1e-3
 _CHECKS = 50
 _COMPILED = 400  # pairs from which coordinate descent, which has to be compiled, pays
 _STRIDE = 1.5  # between the strengths on the way to one
-_LEAST = 0.9  # of the penalty: what the strong rule is not to go below
 _MOST_FULL = 1500  # coefficients up to which a Hessian of all of them can be the model
 _FEW = 100  # coefficients up to which it also is where data are in memory
 _MOST_PAIRS = 12_000  # whose Hessian takes about a gigabyte
@@ -256,21 +255,20 @@ class PairSet:
     def check(self, penalty: Penalty, theta: Array, point: Point) -> Array:
         """Set the gap over all pairs; the gradient of F by all."""
         _, R, P, odds = self.rows(point.theta)
-        part = point.penalty
-        free = np.flatnonzero((part.l1 == 0) & (part.l2 == 0) & (point.theta > part.lower) & (point.theta < part.upper))
-        base = 0.0
-        if free.size:  # the dual point is orthogonal to them
-            classes = self.classes[free]
-            slope = np.asarray(self.D.T @ R)[self.at[free], classes]
-            step = np.linalg.lstsq(self._curvature(P, free, free), slope, rcond=1e-9)[0]
+        bare = np.flatnonzero(point.penalty.bare)
+        classes, part = self.classes[bare], point.penalty.on(bare)
+        slope = np.asarray(self.D.T @ R)[self.at[bare], classes]
+        H = self._curvature(P, bare, bare)
+        v, free, step = part.freed(point.theta[bare], slope, lambda some: H[:, some])
+        if step.any():
             W = np.zeros((self.columns.size, self.K))
-            W[self.at[free], classes] = step
+            W[self.at[bare[free]], classes[free]] = step
             V = np.asarray(self.D @ W)
             R = R - self._share[:, None] * P * (V - np.einsum("ik,ik->i", P, V)[:, None])
-            base = max(0.5 * float(step @ slope), 0.0)
         gradient = self.products(R)
-        gradient[self.numbers[free]] = 0.0
-        point.gap = base + penalty.gap(theta, point.loss, gradient, _none, odds)
+        gradient[self.numbers[bare]] = -v
+        base = max(0.5 * float(step @ slope[free]), 0.0)
+        point.gap = base + penalty.gap_at(-gradient, theta, point.loss, odds)
         return gradient
 
 
@@ -284,10 +282,6 @@ def _times(D: Any, factors: Array, classes: Numbers) -> Any:
 
 def _dense(product: Any) -> Array:
     return np.asarray(product.toarray() if sp.issparse(product) else product)
-
-
-def _none(free: Numbers) -> Array:
-    raise AssertionError("the dual point is orthogonal to the free coefficients already")
 
 
 def pairs_path(
@@ -318,8 +312,7 @@ def pairs_path(
 
 def pairs_fit(loss: SoftmaxLoss, penalty: Penalty, theta: Array, *, warm: bool, target: float, max_iter: int) -> Point:
     """The optimum for one penalty: on the way to it, those of stronger ones, each not far from the last."""
-    free = (penalty.l1 == 0) & (penalty.l2 == 0)
-    start = penalty.nearest(theta if warm else np.where(free, theta, 0.0))
+    start = penalty.nearest(theta if warm else np.where(penalty.bare, theta, 0.0))
     if not warm:
         return pairs_path(loss, [penalty], start, target=target, max_iter=max_iter)[0]
     state, _, gradient = _started(loss, penalty, start)
@@ -329,7 +322,7 @@ def pairs_fit(loss: SoftmaxLoss, penalty: Penalty, theta: Array, *, warm: bool, 
 def _started(loss: SoftmaxLoss, penalty: Penalty, start: Array) -> tuple[PairSet, Penalty, Array]:
     """The pairs that are in play from the start, a penalty that holds the others at rest, and the gradient of F."""
     state = PairSet(loss)
-    state.add(np.flatnonzero((start != 0) | ((penalty.l1 == 0) & (penalty.l2 == 0))))
+    state.add(np.flatnonzero((start != 0) | penalty.bare))
     gradient = state.products(state.rows(start[state.numbers])[1])
     size = np.where(state.inside, 0.0, penalty.finite_l1)
     ratio = np.divide(np.abs(gradient), size, out=np.zeros_like(size), where=size > 0)
@@ -345,5 +338,5 @@ def on_the_way(before: Penalty, penalty: Penalty) -> list[Penalty]:
 
 def _strong(penalty: Penalty, before: Penalty, gradient: Array) -> Numbers:
     """The pairs that the strong rule takes in; after a long step not all that it would."""
-    limit = np.maximum(2 * penalty.finite_l1 - before.finite_l1, _LEAST * penalty.l1)
+    limit = np.maximum(2 * penalty.finite_l1 - before.finite_l1, LEAST * penalty.l1)
     return np.flatnonzero((np.abs(gradient) > limit) & ~np.isinf(penalty.l1))

@@ -59,6 +59,7 @@ class Columns:
         self._lengths = self._measure(loss.data)
         if not np.isfinite(self._lengths).all():
             require_finite(loss.data)
+            self._lengths = np.nan_to_num(self._lengths, nan=1e300, posinf=1e300)  # the squares were too large
         self._kept_rows = np.empty((_REFERENCES, self.n_rows))
         self._kept_products = np.empty((_REFERENCES, self.n_coef))
 
@@ -99,8 +100,6 @@ class Columns:
 
     def likely(self, r: Array, limit: Array, skip: Bools) -> Numbers:
         """The columns, none in `skip`, whose product with r is estimated to be larger than `limit` (k,) in size."""
-        if self._kept == 0:
-            return np.flatnonzero((np.abs(self.products(r)[0]) > limit) & ~skip)
         return self._over(self.estimate(r)[0], 0.0, limit, skip)
 
     def beyond(

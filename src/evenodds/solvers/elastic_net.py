@@ -63,7 +63,7 @@ def elastic_net(
     max_iter
         Steps at the most.
     report
-        Called once a round with the loss J; with many columns, not yet.
+        Called once a round with the loss J, but not by working sets.
 
     Returns
     -------

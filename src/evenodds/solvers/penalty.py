@@ -82,17 +82,10 @@ class Penalty:
         """The same penalty, `strength` times as strong."""
         return Penalty(strength * self.l1, strength * self.l2, self.lower, self.upper)
 
-    def to_coef(
-        self, coordinates: Coordinates, theta: Array, lower: Array | None, upper: Array | None
-    ) -> tuple[float, Array]:
-        """The intercept and the coefficients (p,) of the raw columns; those at a bound exactly at it."""
-        (intercept,), (coef,) = self.to_coefs(coordinates, theta[None, :], lower, upper)
-        return float(intercept), coef
-
     def to_coefs(
         self, coordinates: Coordinates, thetas: Array, lower: Array | None, upper: Array | None
     ) -> tuple[Array, Array]:
-        """The same for each row of `thetas`: (m,) and (m, p)."""
+        """Intercepts (m,) and coefficients (m, p) of the raw columns; those at a bound exactly at it."""
         intercepts, coefs = coordinates.to_coefs(thetas)
         columns, slopes = coordinates.columns, slice(int(coordinates.intercept), None)
         for bound, limit in ((lower, self.lower), (upper, self.upper)):
@@ -126,27 +119,55 @@ class Penalty:
         """How far J(theta) can be above its minimum.
 
         loss, gradient : F and its gradient at theta
-        curvature : columns of the Hessian of F; they are asked for the coefficients without penalty and bounds, which
-            the dual point has to be orthogonal to. It is made so by a step in them: exact to second order.
+        curvature : columns of the Hessian of F; they are asked for what is `freed`
         odds : the mean over rows of (1 - p)/p, p the probability of the label that was seen; see `_lost`
         """
         if not np.isfinite(loss):
             return np.inf
-        free = np.flatnonzero((self.l1 == 0) & (self.l2 == 0) & (theta > self.lower) & (theta < self.upper))
-        v, base = -gradient, 0.0
-        if free.size and gradient[free].any():
-            columns = curvature(free)
-            step = np.linalg.lstsq(columns[free], gradient[free], rcond=1e-14)[0]
-            base = max(0.5 * float(step @ gradient[free]), 0.0)
-            v = v + columns @ step
-        v[free] = 0.0
+        v, free, step = self.freed(theta, gradient, curvature)
+        base = max(0.5 * float(step @ gradient[free]), 0.0) if free.size else 0.0
+        return base + self.gap_at(v, theta, loss, odds)
+
+    def freed(self, theta: Array, gradient: Array, curvature: "Curvature") -> tuple[Array, NDArray[np.intp], Array]:
+        """The dual point after a step in the coefficients that have no penalty and can move; these, and the step.
+
+        The dual point has to be orthogonal to them, and is so after the step: exact to second order. They are those
+        within their bounds, and those at a bound that the dual point points away from. (Where the coefficients of
+        several classes can be shifted together, one is at its bound, and its gradient is 0 but for rounding.)
+        """
+        v = -gradient
+        free = self.bare & (theta > self.lower) & (theta < self.upper)
+        while True:
+            at = np.flatnonzero(free)
+            step = np.zeros(at.size)
+            if gradient[at].any():
+                columns = curvature(at)
+                step = _least_squares(columns[at], gradient[at])
+                v = columns @ step - gradient
+            v[at] = 0.0
+            if at.size == self.bare.sum():
+                return v, at, step
+            more = self.bare & (((v > 0) & (theta < self.upper)) | ((v < 0) & (theta > self.lower)))
+            if not more.any():
+                return v, at, step
+            free |= more
+
+    def gap_at(self, v: Array, theta: Array, loss: float, odds: float) -> float:
+        """The gap at a dual point v: minus a gradient of F, and 0 for what has no penalty and can move."""
+        if not np.isfinite(loss):
+            return np.inf
         needed, all_within = self._factors(v)
         least = self._terms(theta, all_within * v, self.rest) + _lost(all_within, loss, odds)
         if needed > all_within:
             at = self.conjugate_point(needed * v)
             at = np.where(np.isfinite(at), at, 0.0)  # v is within l1 but for rounding
             least = min(least, self._terms(theta, needed * v, at) + _lost(needed, loss, odds))
-        return base + least
+        return least
+
+    @functools.cached_property
+    def bare(self) -> NDArray[np.bool_]:
+        """The coefficients without penalty."""
+        return np.asarray((self.l1 == 0) & (self.l2 == 0))
 
     @functools.cached_property
     def finite_l1(self) -> Array:
@@ -179,6 +200,13 @@ class Penalty:
         bent = apart != 0
         terms[bent] += 0.5 * self.l2[bent] * (apart * (theta + at))[bent]
         return float(np.maximum(terms, 0.0).sum())
+
+
+def _least_squares(H: Array, g: Array) -> Array:
+    """The shortest step that comes nearest to H step = g."""
+    if g.size == 1 and H[0, 0] > 0:
+        return np.asarray(g / H[0, 0])
+    return np.asarray(np.linalg.lstsq(H, g, rcond=1e-14)[0], np.float64)
 
 
 def _lost(c: float, loss: float, odds: float) -> float:

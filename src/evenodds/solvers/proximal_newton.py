@@ -96,8 +96,10 @@ class Point:
         self.gap = self._gap(models, odds)
         if self.gap <= target and models.odds is not None:
             self.gap = self._gap(models, models.odds(self.theta))
-        if before is not None and self.promised <= ROUNDING * max(1.0, abs(value)) and not self.gap < before[-1]:
-            self.theta, self.value, self.loss, self.gradient, self.gap = before  # little is left but rounding
+        # Little is left but rounding: back to what was better, unless that is known in single precision only.
+        at_end = self.noise == ROUNDING and self.promised <= ROUNDING * max(1.0, abs(value))
+        if before is not None and at_end and not self.gap < before[-1]:
+            self.theta, self.value, self.loss, self.gradient, self.gap = before
             self.slow += 1
             if models.better is None or self.slow > _PATIENCE:
                 self.status = Status.STALLED

@@ -42,6 +42,7 @@ class SparseColumns:
                 "Load them as a sparse matrix, or choose fewer columns."
             )
         self.loss, self.first = loss, int(loss.coordinates.intercept)
+        _sum_duplicates(loss, loss.data)
         self.block = next(iter(loss.data.blocks()))
         X = sp.csc_array(self.block.X)
         X = X if X.shape[1] == loss.coordinates.columns.size else X[:, loss.coordinates.columns]
@@ -118,6 +119,15 @@ class SparseColumns:
         return end, rows[:, 1] + shift
 
 
+def _sum_duplicates(loss: MeanLoss, data: Memory) -> None:
+    """See that there is one entry in each place: sums of squares are taken entry by entry."""
+    block = next(iter(data.blocks()))
+    if not block.X.has_canonical_format:
+        X = block.X.copy()
+        X.sum_duplicates()
+        loss.data = loss.objective.data = Memory(X, block.y, block.weight, block.offset, n_jobs=data.n_jobs)
+
+
 def minimize_sparse(
     columns: SparseColumns, penalty: Penalty, theta: Array, *, target: float, max_iter: int, look: Look | None = None
 ) -> Point:
@@ -126,9 +136,9 @@ def minimize_sparse(
     point = Point(penalty, theta)
     point.iterations = 0
     while True:
-        F, gradient, _ = (part[0] for part in loss.at(point.theta[None, :]))
-        point.loss, point.gradient, point.value = float(F), gradient, float(F) + penalty.value(point.theta)
         moments = columns.moments(point.theta)
+        F, gradient, _ = loss.objective.value_grad(point.theta)  # of the same read
+        point.loss, point.gradient, point.value = F, gradient, F + penalty.value(point.theta)
         z = columns.scores(point.theta)
         hessian = functools.partial(columns.hessian, point.theta, moments)
         point.gap = penalty.gap(point.theta, point.loss, gradient, hessian, columns.mean_odds(z))
@@ -170,7 +180,7 @@ def sparse_fit(
 ) -> Point:
     """The optimum for one penalty."""
     columns = SparseColumns(loss)
-    start = penalty.nearest(theta if warm else np.where((penalty.l1 == 0) & (penalty.l2 == 0), theta, 0.0))
+    start = penalty.nearest(theta if warm else np.where(penalty.bare, theta, 0.0))
     return minimize_sparse(columns, penalty, start, target=target, max_iter=max_iter, look=look)
 
 

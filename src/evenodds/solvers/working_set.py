@@ -41,6 +41,7 @@ _AHEAD = 0.7  # of the strength: how far a path looks ahead when all columns are
 _AHEAD_STEPS = 3
 _STRIDE = 2.0  # between the strengths on the way to one
 ROUGH = 1e-4  # the gap there
+LEAST = 0.9  # of the penalty: what the strong rule is not to go below, as after a long step it would take in all
 
 Stop = Callable[[Sequence[Point]], bool]
 
@@ -145,18 +146,18 @@ class WorkingSet:
 
     def at(self, penalty: Penalty, theta: Array, rows: Rows) -> At:
         """A point of the set with its gap."""
-        free = np.flatnonzero((penalty.l1 == 0) & (penalty.l2 == 0) & (theta > penalty.lower) & (theta < penalty.upper))
-        dual, near, base = rows.r, theta, 0.0
-        if free.size:
-            A = self.D[:, free]
+        bare = np.flatnonzero(penalty.bare)
+        dual, near, base, v = rows.r, theta, 0.0, np.zeros(0)
+        if bare.size:
+            A = self.D[:, bare]
             W = rows.h[:, None] * A
-            slope = rows.r @ A
-            step = np.linalg.lstsq(A.T @ W, slope, rcond=1e-14)[0] if free.size > 1 else slope / np.vdot(A, W)
-            dual, near, base = dual - W @ step, theta.copy(), max(0.5 * float(step @ slope), 0.0)
-            near[free] -= step
+            slope, H = rows.r @ A, A.T @ W
+            v, free, step = penalty.on(bare).freed(theta[bare], slope, lambda some: H[:, some])
+            dual, near, base = dual - W[:, free] @ step, theta.copy(), max(0.5 * float(step @ slope[free]), 0.0)
+            near[bare[free]] -= step
         gradient = dual @ self.D
-        gradient[free] = 0.0
-        gap = base + penalty.gap(theta, rows.loss, gradient, _none, rows.odds)
+        gradient[bare] = -v
+        gap = base + penalty.gap_at(-gradient, theta, rows.loss, rows.odds)
         return At(theta, rows.loss + penalty.value(theta), rows, dual, near, gradient, base, gap)
 
     def step(self, penalty: Penalty, theta: Array, target: float, max_iter: int, after: Penalty | None = None) -> Point:
@@ -168,7 +169,8 @@ class WorkingSet:
         rows = self.rows(theta[self.numbers])
         before = penalty.l1 if self._last is None else self._last.l1
         with np.errstate(invalid="ignore"):  # what is held has an infinite l1
-            self.add(self.columns.likely(rows.r, 2 * penalty.l1 - before, self.inside))
+            limit = np.maximum(2 * penalty.l1 - before, LEAST * penalty.l1)
+            self.add(self.columns.likely(rows.r, limit, self.inside))
         self._last = penalty
         return self.solve(penalty, theta, rows, target, max_iter, after)
 
@@ -277,12 +279,8 @@ class WorkingSet:
         numbers = np.concatenate([self.numbers, outside])
         gradient = np.concatenate([at.gradient, products])
         theta, full = point.theta[numbers], penalty.on(numbers)
-        point.gap = at.base + full.gap(theta, point.loss, gradient, _none, at.rows.odds)
+        point.gap = at.base + full.gap_at(-gradient, theta, point.loss, at.rows.odds)
         return outside[full.violation(theta, gradient)[self.numbers.size :] > 0]
-
-
-def _none(free: Numbers) -> Array:
-    raise AssertionError("the dual point is orthogonal to the free columns already")
 
 
 def wide_path(
@@ -298,7 +296,7 @@ def wide_path(
     state = WorkingSet(loss)
     first = penalties[0]
     start = first.nearest(theta)
-    state.add(np.flatnonzero((start != 0) | ((first.l1 == 0) & (first.l2 == 0))))
+    state.add(np.flatnonzero((start != 0) | first.bare))
     state.columns.keep(state.rows(start[state.numbers]).r[None, :], loss.at(start[None, :])[1])
     points: list[Point] = []
     for k, penalty in enumerate(penalties):
@@ -315,9 +313,8 @@ def wide_path(
 def wide_fit(loss: MeanLoss, penalty: Penalty, theta: Array, *, warm: bool, target: float, max_iter: int) -> Point:
     """The optimum for one penalty: on the way to it, those of stronger ones, each not far from the last."""
     state = WorkingSet(loss)
-    free = (penalty.l1 == 0) & (penalty.l2 == 0)
-    start = penalty.nearest(theta if warm else np.where(free, theta, 0.0))
-    state.add(np.flatnonzero((start != 0) | free))
+    start = penalty.nearest(theta if warm else np.where(penalty.bare, theta, 0.0))
+    state.add(np.flatnonzero((start != 0) | penalty.bare))
     slope = state.columns.products(state.rows(start[state.numbers]).r)[0]
     for stronger in [] if warm else on_the_way(penalty, slope):
         start = state.step(stronger, start, max(target, ROUGH), max_iter).theta
@@ -331,8 +328,7 @@ def on_the_way(penalty: Penalty, gradient: Array) -> list[Penalty]:
     size = penalty.l1 if penalty.l1.any() else penalty.l2
     ratio = np.abs(gradient) / np.where((size > 0) & ~np.isinf(size), size, np.inf)
     steps = int(np.ceil(np.log(max(float(ratio.max(initial=0.0)), 1.0)) / np.log(_STRIDE)))
-    factors = [_STRIDE**k for k in range(steps, 0, -1)]
-    return [Penalty(f * penalty.l1, f * penalty.l2, penalty.lower, penalty.upper) for f in factors]
+    return [penalty.times(_STRIDE**k) for k in range(steps, 0, -1)]
 
 
 def extrapolated(points: Sequence[Point], penalty: Penalty) -> Array:
