@@ -41,12 +41,13 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         0 is a ridge, 1 a lasso, which holds most coefficients at exactly 0, between them is the elastic net:
         the penalty is ``1/(C S) sum_j f_j [(1 - l1_ratio)/2 w_j^2 + l1_ratio |w_j|]``. Of more than two classes it
         is the sum over all of them. A lasso leaves open one number a column, which may be added to the coefficients
-        of all classes: their median is made 0 (if classes are even in number, the middle two add up to 0).
+        of all classes: their median is made 0 (if classes are even in number, the middle two add up to 0). Above 0
+        it needs a finite `C`, as do penalty factors.
     fit_intercept : bool, default=True
         Whether the scores have an intercept.
     standardize : bool, default=False
-        Take the penalty in units of each column's standard deviation. Coefficients are always those of the
-        columns as given. Without a penalty it changes nothing.
+        Take the penalty in units of each column's standard deviation (of its root mean square without an
+        intercept). Coefficients are always those of the columns as given. Without a penalty it changes nothing.
     class_weight : dict, "balanced" or None, default=None
         Factors on the weights of rows by class; "balanced" gives the classes the same total weight.
     firth : {False, True, "flic", "flac"}, default=False
