@@ -515,6 +515,15 @@ def test_of_an_array_the_columns_that_are_wanted_are_named(split):
         result.predict(X.set_axis(list("abbdefgh"), axis=1))
 
 
+@pytest.mark.parametrize("class_weight", [None, "balanced", {0: 1.0, 1: 3.0}])
+def test_the_rows_that_chose_are_known_again(class_weight):
+    X, y, rng = draw(n=300)
+    weight = rng.uniform(0.5, 2.0, 300)
+    lasso = LogisticRegression(0.1, 1.0, class_weight=class_weight).fit(X, y, weight)
+    with pytest.raises(EvenOddsError, match="rows that chose the columns"):
+        infer(lasso, X, y, weight, post_selection="split")
+
+
 def test_a_lasso_has_no_standard_errors_but_its_columns_do_on_other_rows():
     rng = np.random.default_rng(3)
     X = pd.DataFrame(rng.normal(size=(400, 8)), columns=list("abcdefgh"))

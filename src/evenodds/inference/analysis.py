@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..data import Data, require_finite
 from ..exceptions import EvenOddsError
-from ..labels import encode_labels, is_missing
+from ..labels import combine_weights, encode_labels, is_missing
 from ..model import LogisticRegression
 from ..penalised import is_composite, penalty_of, strength_of
 from ..softmax import log_probabilities
@@ -161,7 +161,7 @@ def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset
         z = model.decision_function(X) + (0.0 if offset is None else np.asarray(offset, dtype=np.float64))
         z = z if z.ndim == 2 else np.column_stack([np.zeros(len(z)), z])
         codes = encode_labels(y, len(z), model.classes_)[1]
-        weight = np.ones(len(z)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        weight = combine_weights(sample_weight, model.class_weight, codes, model.classes_)
         losses = -log_probabilities(z)[np.arange(len(z)), codes]
         loss = float(np.average(losses, weights=weight)) + penalty_of(model, data)
         if abs(loss - model.solution_.loss) <= _SAME_LOSS * (1 + abs(loss)) + model.solution_.gap:

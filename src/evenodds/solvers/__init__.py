@@ -35,7 +35,8 @@ class Solution:
 
     theta : the coefficients in the objective's coordinates
     loss : J, the mean loss with its penalty
-    gap : how far `loss` can be above its minimum: the Newton decrement in the solver's metric
+    gap : how far `loss` can be above its minimum: the Newton decrement in the solver's metric; with an L1 part, penalty
+        factors or bounds the duality gap, which is a proof
     error : the same in standard errors, sqrt(2 S gap); what `tol` bounds
     passes : full reads of the data
     iterations : steps of the solver (epochs for SGD)
