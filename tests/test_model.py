@@ -844,3 +844,9 @@ def test_a_part_of_the_penalty_needs_its_strength(given):
 def test_what_is_true_or_false_is_nothing_else(name):
     with pytest.raises(EvenOddsError, match=f"{name} is True or False, got 'no'"):
         LogisticRegression(**{name: "no"}).fit(X0, Y0)
+
+
+def test_gradient_descent_that_goes_astray_says_so():
+    with pytest.warns(ConvergenceWarning, match="The steps are too long: give SGD a smaller learning_rate"):
+        LogisticRegression(solver=SGD(learning_rate=1e4, epochs=5)).fit(X0, Y0)
+    LogisticRegression(solver=SGD(learning_rate=0.1, epochs=5)).fit(X0, Y0)

@@ -1,5 +1,6 @@
 """What a fit tells its user in words: warnings that say what, where and what to do."""
 
+import math
 import sys
 import warnings
 from collections.abc import Sequence
@@ -61,6 +62,17 @@ def warn_of_distance(solution: Solution, tol: float, max_iter: int, firth: Any) 
         f"{solution.error:.1e} standard errors from the optimum. To mend it, {' or '.join(cures)}.",
         ConvergenceWarning,
     )
+
+
+def warn_of_growing_losses(solution: Solution, n_classes: int) -> None:
+    """Gradient descent has ended far above the loss that it began with, which is that of guessing."""
+    guess, last = math.log(n_classes), float(solution.history[-1])
+    if last > 2 * guess:
+        _warn(
+            f"Gradient descent has gone astray: the mean loss is {last:.3g} after the last epoch, and guessing costs "
+            f"{guess:.3g}. The steps are too long: give SGD a smaller learning_rate.",
+            ConvergenceWarning,
+        )
 
 
 def listed(names: Sequence[Any], most: int = 10) -> str:

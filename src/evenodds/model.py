@@ -419,6 +419,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             self._warn_of_separation(*fit.separating, fit.certain)
         if self.aliased_:
             advice.warn_of_aliased(self.aliased_)
+        if fit.solution.solver == "sgd":
+            advice.warn_of_growing_losses(fit.solution, self.classes_.size)
         if fit.solution.status in (Status.MAX_ITER, Status.STALLED):
             advice.warn_of_distance(fit.solution, self.tol, self.max_iter, self.firth)
 
