@@ -515,6 +515,13 @@ def test_of_an_array_the_columns_that_are_wanted_are_named(split):
         result.predict(X.set_axis(list("abbdefgh"), axis=1))
 
 
+def test_of_gradient_descent_another_solver_is_advised():
+    X, y, _ = draw()
+    model = LogisticRegression(solver=SGD(epochs=1)).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match='from the optimum, .*: fit with solver="auto" before infer'):
+        infer(model, X, y)
+
+
 @pytest.mark.parametrize("class_weight", [None, "balanced", {0: 1.0, 1: 3.0}])
 def test_the_rows_that_chose_are_known_again(class_weight):
     X, y, rng = draw(n=300)

@@ -252,8 +252,8 @@ def _require_same_rows(model: LogisticRegression, problem: Problem, evidence: Ev
         return
     raise EvenOddsError(
         f"These are not the rows that the model was fitted on: it saw {solution.n_rows} rows with a log-likelihood of "
-        f"{-solution.total_weight * solution.loss:.6g}, and these are {problem.data.n_rows} with "
-        f"{-total * loss:.6g}. Pass the X, y, sample_weight and offset of the fit."
+        f"{-solution.total_weight * solution.loss:.10g}, and these are {problem.data.n_rows} with "
+        f"{-total * loss:.10g}. Pass the X, y, sample_weight and offset of the fit."
     )
 
 
@@ -275,9 +275,10 @@ def _warn_of_distance(result: Inference) -> None:
     if certificate is None or certificate.error <= _FAR:
         return
     far = f"up to {certificate.error:.2g} standard errors" if certificate.proved else "an unknown distance"
+    cure = 'solver="auto"' if result.model.solution_.solver == "sgd" else "a smaller tol or a larger max_iter"
     warnings.warn(
-        f"The coefficients are {far} from the optimum, where standard errors and tests do not hold: fit with a smaller "
-        "tol or a larger max_iter before infer.",
+        f"The coefficients are {far} from the optimum, where standard errors and tests do not hold: fit with {cure} "
+        "before infer.",
         ConvergenceWarning,
         stacklevel=3,
     )
