@@ -248,17 +248,23 @@ def test_a_column_of_plus_and_minus_1e300(C, compiled, monkeypatch):
     np.testing.assert_allclose(model.predict_proba(X * [1, 1e300, 1]), twin.predict_proba(X), rtol=1e-9)
 
 
+def answer_or_error(X, y, **settings):
+    """A fit and no text, or None and what the error says: where one is as welcome as the other."""
+    try:
+        return quiet(fit, X, y, **settings)[0], ""
+    except EvenOddsError as error:
+        return None, str(error)
+
+
 @pytest.mark.parametrize("C", [np.inf, 1.0])
 @pytest.mark.parametrize("size", [8e307, 1.7e308])
 def test_a_column_as_large_as_numbers_go(size, C):
     """The difference of two such numbers overflows. Right, or a clear error; never NaN."""
     X = size * np.array([[1.0], [-1.0], [0.6], [0.0], [-0.3], [1.0]])
     y = [0, 1, 1, 0, 0, 1]
-    try:
-        model = fit(X, y, C=C, standardize=True)
-    except EvenOddsError as error:
-        # An answer is as welcome as this error, so pytest.raises does not fit.
-        assert "column 0" in str(error)  # noqa: PT017
+    model, error = answer_or_error(X, y, C=C, standardize=True)
+    if model is None:
+        assert "column 0" in error
         return
     twin = fit(X / size, y, C=C, standardize=True)
     np.testing.assert_allclose(model.coef_ * size, twin.coef_, rtol=1e-8)
@@ -489,11 +495,9 @@ def test_weights_so_light_that_their_squares_vanish(small):
 @pytest.mark.parametrize("factor", [1e150, 1e300, 1e306, 1e308])
 def test_weights_whose_sum_is_too_large_are_right_or_an_error(factor, small):
     X, y = small
-    try:
-        model, _ = quiet(fit, X, y, weight=np.full(len(y), factor))
-    except EvenOddsError as error:
-        # An answer is as welcome as this error, so pytest.raises does not fit.
-        assert "sample_weight" in str(error)  # noqa: PT017
+    model, error = answer_or_error(X, y, weight=np.full(len(y), factor))
+    if model is None:
+        assert "sample_weight" in error
         return
     np.testing.assert_allclose(numbers(model), numbers(fit(X, y)), rtol=1e-8)
 

@@ -111,6 +111,8 @@ class State:
 
 Watch = Callable[[State], Status | None]
 Remake = Callable[[State], Metric | None]
+BestLength = Callable[[Array, Array], float]
+Evaluated = tuple[Array, float, Array, Array | None]  # theta, J, gradient, Hessian or None
 
 
 def minimize(
@@ -123,7 +125,7 @@ def minimize(
     from_hessian: Callable[[Array], Metric],
     polish: Evaluate,
     still_moves: Callable[[State], bool],
-    best_length: Callable[[Array, Array], float] | None = None,
+    best_length: BestLength | None = None,
     remake: Remake | None = None,
     watch: Watch | None = None,
     size: float = 0.0,
@@ -155,13 +157,7 @@ def minimize(
         if hessian is not None and state.iteration:
             state.metric = from_hessian(hessian)
             state.pairs.clear()
-        state.aim()
-        if state.pairs and not state.decrement >= 0:
-            state.forget()
-        if remake is not None and (better := remake(state)) is not None:
-            state.metric = better
-            state.forget()
-        state.take_stock()
+        _aim(state, remake)
         if watch is not None and (verdict := watch(state)) is not None:
             state.status = verdict
             return state
@@ -176,13 +172,7 @@ def minimize(
             polished = before
         if state.iteration == max_iter:
             return state  # its status may have become CONVERGED above
-        rounding = _ROUNDING * max(abs(state.value), size)
-        far = state.exact and state.decrement > _FAR * abs(state.value)
-        length = best_length(state.theta, state.step) if far and best_length is not None else 1.0
-        found = _search(evaluate, state, rounding, length)
-        if found is None and state.pairs:
-            state.forget()  # the memory misleads
-            found = _search(evaluate, state, rounding)
+        found = _next(evaluate, state, _ROUNDING * max(abs(state.value), size), best_length)
         if found is None:
             state.status = Status.CONVERGED if state.gap <= target else Status.STALLED
             return state
@@ -197,9 +187,29 @@ def _given(hessian: Array | None) -> Array:
     return hessian
 
 
-def _search(
-    evaluate: Evaluate, state: State, rounding: float, t: float = 1.0
-) -> tuple[Array, float, Array, Array | None] | None:
+def _aim(state: State, remake: Remake | None) -> None:
+    """Set the step, with a better metric if there is one, and take stock."""
+    state.aim()
+    if state.pairs and not state.decrement >= 0:
+        state.forget()
+    if remake is not None and (better := remake(state)) is not None:
+        state.metric = better
+        state.forget()
+    state.take_stock()
+
+
+def _next(evaluate: Evaluate, state: State, rounding: float, best_length: BestLength | None) -> Evaluated | None:
+    """The next point, by the step as long as is best or by one that memory does not mislead; None if there is none."""
+    far = state.exact and state.decrement > _FAR * abs(state.value)
+    length = best_length(state.theta, state.step) if far and best_length is not None else 1.0
+    found = _search(evaluate, state, rounding, length)
+    if found is None and state.pairs:
+        state.forget()
+        found = _search(evaluate, state, rounding)
+    return found
+
+
+def _search(evaluate: Evaluate, state: State, rounding: float, t: float = 1.0) -> Evaluated | None:
     """Backtrack from `t` times the full step until J falls enough; None if it never does.
 
     Where differences of J are rounding, a slope that shrinks is accepted instead (the approximate
