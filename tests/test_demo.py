@@ -31,7 +31,9 @@ def shown(tmp_path_factory):
     """Run the demonstration once: the folder of the pictures, and the text."""
     out = tmp_path_factory.mktemp("demo") / "made" / "here"
     text = io.StringIO()
+    before = plt.get_fignums()  # of other tests in this process
     demo.run(out, Console(file=text, width=130, color_system=None))
+    assert plt.get_fignums() == before, "a figure stays open"
     return out, text.getvalue()
 
 
@@ -93,10 +95,6 @@ def test_it_fits_a_narrow_terminal():
     assert max(len(row) for row in text.getvalue().splitlines()) <= 80
     assert "LogisticRegression      0.50     0.250  word" in text.getvalue()
     assert text.getvalue().count("two moons") == 1  # an example is named once
-
-
-def test_no_figure_stays_open(shown):
-    assert plt.get_fignums() == []
 
 
 def test_without_separation_the_estimator_reports_how_it_ended():
