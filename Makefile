@@ -2,13 +2,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test fuzz bench lint clean
 
 demo: .venv/.demo
 	$(BIN)/evenodds demo --out out
 
 test: lint
 	$(BIN)/pytest -n auto
+
+# Fresh members of the families of tests/families for so many minutes.
+MINUTES ?= 30
+fuzz: .venv/.test
+	cd tests && ../$(BIN)/python -m families --minutes $(MINUTES)
 
 lint: .venv/.test
 	$(BIN)/ruff check .
