@@ -111,6 +111,6 @@ def separating(message):
     """The sets of columns of high and of low values in the words of a SeparationWarning."""
     found = []
     for side in ("high", "low"):
-        match = re.search(rf"{side} values of columns? (.+?)(?= and low values of | belong to class)", message)
-        found.append(set(re.findall(r"'([^']*)'", match[1])) if match else set())
+        said = re.findall(rf"{side} values of columns? (.+?)(?= and low values of |, taken| belong to class)", message)
+        found.append({name for words in said for name in re.findall(r"'([^']*)'", words)})
     return found

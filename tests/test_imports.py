@@ -26,12 +26,14 @@ LAYERS = {
     "advice": {"exceptions", "solvers"},
     "table": {"advice", "exceptions"},
     "separation": {
-        *("coordinates", "data", "exceptions", "labels", "objective"),
+        *("advice", "coordinates", "data", "exceptions", "labels", "objective"),
         *("softmax", "solvers", "table"),
     },
     "firth": {"compiled", "coordinates", "data", "exceptions", "objective", "solvers"},
     "parameters": {"exceptions", "per_column", "solvers"},
-    "penalised": {"coordinates", "data", "objective", "parameters", "per_column", "softmax", "solvers"},
+    "penalised": {
+        *("coordinates", "data", "objective", "parameters", "per_column", "separation", "softmax", "solvers"),
+    },
     "fitting": {
         *("coordinates", "data", "exceptions", "firth", "objective", "parameters", "penalised", "separation"),
         *("softmax", "solvers"),
@@ -39,13 +41,16 @@ LAYERS = {
     "progress": {"advice", "data", "solvers"},
     "model": {
         *("advice", "coordinates", "data", "exceptions", "fitting", "labels", "objective", "parameters", "penalised"),
-        *("progress", "softmax", "solvers", "table"),
+        *("progress", "separation", "softmax", "solvers", "table"),
     },
     "inference": {
         *("advice", "coordinates", "data", "exceptions", "firth", "fitting", "labels", "model"),
         *("objective", "penalised", "separation", "softmax", "solvers", "table"),
     },
-    "path": {"coordinates", "data", "exceptions", "labels", "objective", "per_column", "progress", "solvers", "table"},
+    "path": {
+        *("coordinates", "data", "exceptions", "labels", "objective", "per_column", "progress", "separation"),
+        *("solvers", "table"),
+    },
     "cross_validation": {
         *("compiled", "data", "exceptions", "labels", "model", "objective"),
         *("path", "per_column", "progress", "softmax"),

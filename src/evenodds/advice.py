@@ -8,42 +8,17 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-from .exceptions import CollinearWarning, SeparationWarning
+from .exceptions import CollinearWarning
 from .solvers import Solution, Status
 
 
 def warn_of_aliased(names: Sequence[Any]) -> None:
     """Some columns have no coefficient of their own."""
     what = "is constant or a linear combination" if len(names) == 1 else "are constant or linear combinations"
-    _warn(
+    warn(
         f"{listed(names)} {what} of earlier columns and left out of the fit: coefficient 0, which changes no "
         "prediction. Drop such columns, or share the effect out with a ridge (for example C=1).",
         CollinearWarning,
-    )
-
-
-def warn_of_separation(high: Sequence[Any], low: Sequence[Any], classes: Sequence[Any]) -> None:
-    """Rows with `high` and `low` values of columns are of the second class, never of the first."""
-    parts = [f"{side} values of {listed(names, 10)}" for side, names in (("high", high), ("low", low)) if len(names)]
-    what = " and ".join(parts) or "the intercept alone"
-    _warn(
-        f"The classes are separated: {what} belong to class {classes[1]!r} and never to class {classes[0]!r}. "
-        "The likelihood has no maximum: the coefficients grow without end, and those reported are only where the fit "
-        "stopped. Use Firth's fit, LogisticRegression(firth=True), or a ridge (for example C=1), or ask how such a "
-        "column can know the answer.",
-        SeparationWarning,
-    )
-
-
-def warn_of_separated_classes(columns: Sequence[Any], moved: Sequence[Any], baseline: Any) -> None:
-    """Some of more than two classes are told apart by columns."""
-    what = listed(columns) if len(columns) else "the intercepts"
-    _warn(
-        f"The classes are separated: {what} tell{'s' * (len(columns) == 1)} classes {listed_labels(moved)} and "
-        f"{baseline!r} apart on some rows with certainty. The likelihood has no maximum: the coefficients grow without "
-        "end, and those reported are only where the fit stopped. Use a ridge (for example C=1), or ask how such a "
-        "column can know the answer.",
-        SeparationWarning,
     )
 
 
@@ -57,7 +32,7 @@ def warn_of_distance(solution: Solution, tol: float, max_iter: int, firth: Any) 
     why = solution.status.value
     cures = [f"raise max_iter (now {max_iter})"] * (solution.status is Status.MAX_ITER) + [f"raise tol (now {tol:g})"]
     cures += [] if firth else ["add a ridge (for example C=1)"]
-    _warn(
+    warn(
         f"{why[0].upper() + why[1:]}. After {solution.iterations} iterations a coefficient can be "
         f"{solution.error:.1e} standard errors from the optimum. To mend it, {' or '.join(cures)}.",
         ConvergenceWarning,
@@ -68,7 +43,7 @@ def warn_of_growing_losses(solution: Solution, n_classes: int) -> None:
     """Gradient descent has ended far above the loss that it began with, which is that of guessing."""
     guess, last = math.log(n_classes), float(solution.history[-1])
     if last > 2 * guess:
-        _warn(
+        warn(
             f"Gradient descent has gone astray: the mean loss is {last:.3g} after the last epoch, and guessing costs "
             f"{guess:.3g}. The steps are too long: give SGD a smaller learning_rate.",
             ConvergenceWarning,
@@ -81,7 +56,7 @@ def listed(names: Sequence[Any], most: int = 10) -> str:
     return f"{'column' if len(names) == 1 else 'columns'} {shown}"
 
 
-def _warn(message: str, category: type[Warning]) -> None:
+def warn(message: str, category: type[Warning]) -> None:
     """Warn at the line that called the library, however deep in it, or in scikit-learn, the reason was found."""
     level = 1
     frame = sys._getframe()

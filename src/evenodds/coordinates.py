@@ -10,7 +10,7 @@ has no coefficient of its own. It is aliased: left out of theta, as R's `lm` doe
 factorisation, tolerance 1e-7 included.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -163,11 +163,15 @@ def choose_coordinates(
     coordinates = Coordinates(center, scale, every, intercept)
     if not drop_aliased:
         return coordinates
-    kept = Coordinates(center, scale, every[~constant], intercept)
-    if kept.columns.size > _MOST_COLUMNS:
-        return kept
-    dependent = _dependent_columns(data, sample, kept)
-    return Coordinates(center, scale, np.delete(kept.columns, dependent), intercept)
+    return independent(data, sample, Coordinates(center, scale, every[~constant], intercept))
+
+
+def independent(data: Data, sample: Block, coordinates: Coordinates) -> Coordinates:
+    """The coordinates without columns that are combinations of earlier ones, if they are not too many to know."""
+    columns = coordinates.columns
+    if columns.size > _MOST_COLUMNS:
+        return coordinates
+    return replace(coordinates, columns=np.delete(columns, _dependent_columns(data, sample, coordinates)))
 
 
 def _amid(X: Any, mean: Array) -> Array:

@@ -16,12 +16,10 @@ from .data import Array, Block, Data
 from .exceptions import EvenOddsError
 from .objective import Objective
 from .parameters import seed
-from .separation import ClassesWatch, Watch, separating_direction
+from .separation import OVERLAP, Question, Verdict, Watch
 from .softmax import SoftmaxObjective
 from .solvers import Report, Solution, Status, regimes
 from .solvers.sgd import SGD, sgd
-
-_SUSPICIOUS = 8.0  # the largest score by columns without penalty, from which separation is looked for
 
 Coefs = tuple[Array, Array]  # intercepts and slopes: (1,) and (1, p), or by class (K,) and (K, p)
 ToCoefs = Callable[[Array], Coefs]  # from theta
@@ -33,16 +31,22 @@ class Fit:
     """What a fit has found.
 
     aliased : the columns, by number, that have no coefficient of their own
-    separating : intercepts and slopes of a direction that separates the classes, if they are separated and there is no
-        penalty: of two classes of the second, else of all but the first
-    certain : of two classes, whether rows of each are separated
+    verdict : whether the classes are separated by what has no penalty
     """
 
     coefs: Coefs
     solution: Solution
     aliased: Sequence[int] = ()
-    separating: Coefs | None = None
-    certain: tuple[bool, bool] = (True, True)
+    verdict: Verdict = OVERLAP
+
+    def judged(self, verdict: Verdict) -> "Fit":
+        """The fit with a verdict. Without an optimum it has not converged, and if that is open it is not known to."""
+        status = self.solution.status
+        if verdict.separating is not None and status is not Status.EPOCHS:
+            status = Status.SEPARATED
+        elif verdict.doubt and status is Status.CONVERGED:
+            status = Status.STALLED
+        return replace(self, solution=replace(self.solution, status=status), verdict=verdict)
 
 
 def fit(model: Any, data: Data, *, names: Sequence[str] | None, last: Coefs | None, reporter: Reporter) -> Fit:
@@ -53,8 +57,9 @@ def fit(model: Any, data: Data, *, names: Sequence[str] | None, last: Coefs | No
     """
     if penalised.is_composite(model):
         report = reporter("proximal newton", model.max_iter + 1, None)
-        coefs, solution, free = penalised.fit(model, data, names=names, last=last, report=report)
-        return _looked_at(Fit(coefs, solution), free)
+        coefs, solution, question = penalised.fit(model, data, names=names, last=last, report=report)
+        found = Fit(coefs, solution)
+        return found if question is None else found.judged(question.verdict(solution.theta))
     sample = data.sample((firth if model.firth else regimes).sample_rows(data), seed(model.random_state))
     strength = penalised.strength_of(model, data)
     coordinates = choose_coordinates(
@@ -70,19 +75,6 @@ def fit(model: Any, data: Data, *, names: Sequence[str] | None, last: Coefs | No
     objective = objective_of(model, data, coordinates, strength)
     way = _fit_firth if model.firth else _fit_smooth
     return way(model, objective, sample, last, reporter)
-
-
-def _looked_at(fit: Fit, free: penalised.FreePart | None) -> Fit:
-    """A fit with a part that has no penalty, whose classes may be separated by it."""
-    if free is None or free.objective.largest_move(free.theta) < _SUSPICIOUS:
-        return fit
-    found = separating_direction(free.objective, free.theta, free.sample)
-    if found is None or not free.allows(found[0]):
-        return fit
-    separating = _split(free.objective.coordinates, found[0])
-    return replace(
-        fit, solution=replace(fit.solution, status=Status.SEPARATED), separating=separating, certain=found[1]
-    )
 
 
 def objective_of(model: Any, data: Data, coordinates: Coordinates, strength: float) -> Any:
@@ -101,8 +93,8 @@ def _fit_smooth(model: Any, objective: Any, sample: Block, last: Coefs | None, r
     config = SGD() if model.solver == "sgd" else model.solver
     if config == "auto":
         config = regimes.choose(objective)
-    watch_of = Watch if objective.data.class_weights.size == 2 else ClassesWatch
-    watch = None if objective.ridge.any() else watch_of(objective, sample, model.tol)
+    question = Question.of(objective, sample)
+    watch = None if question is None else Watch(question)
     if isinstance(config, SGD):
         report = reporter("sgd", config.epochs, objective.to_coef)
         start, _ = _start(objective, np.zeros(objective.n_coef), last)  # the textbook's
@@ -113,15 +105,8 @@ def _fit_smooth(model: Any, objective: Any, sample: Block, last: Coefs | None, r
         solve = regimes.newton if config == "newton" else regimes.quasi_newton
         limits = {"tol": model.tol, "max_iter": model.max_iter}
         solution = solve(objective, start, sample, warm=warm, watch=watch, report=report, **limits)
-    if watch is not None and solution.status not in (Status.CONVERGED, Status.SEPARATED):
-        watch.search(solution.theta)
-    separating = None
-    if watch is not None and watch.direction is not None:
-        separating = _split(objective.coordinates, watch.direction)
-        if not isinstance(config, SGD):
-            solution = replace(solution, status=Status.SEPARATED)
-    certain = (True, True) if watch is None else watch.certain
-    return Fit(objective.to_coef(solution.theta), solution, objective.coordinates.aliased(), separating, certain)
+    found = Fit(objective.to_coef(solution.theta), solution, objective.coordinates.aliased())
+    return found if watch is None else found.judged(watch.at_the_end(solution.theta))
 
 
 def _fit_firth(model: Any, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
@@ -142,9 +127,3 @@ def _start(objective: Any, cold: Array, last: Coefs | None) -> tuple[Array, bool
         theta = objective.from_coef(*last)
     better = np.isfinite(theta).all() and objective.value_grad(theta)[0] <= objective.value_grad(cold)[0]
     return (theta, True) if better else (cold, False)
-
-
-def _split(coordinates: Coordinates, direction: Array) -> Coefs:
-    """The intercepts and slopes of a direction."""
-    parts = [coordinates.split(one) for one in direction.reshape(-1, coordinates.intercept + coordinates.columns.size)]
-    return np.array([shift for shift, _ in parts]), np.array([slopes for _, slopes in parts])

@@ -18,6 +18,7 @@ from .labels import combine_weights, encode_labels, plain_labels, require_two, r
 from .objective import bounded_scores, linear_scores
 from .parameters import WithoutFirth, check_parameters, seed
 from .penalised import strength_of
+from .separation import tell
 from .softmax import log_probabilities
 from .solvers import Report, Solution, Status
 from .solvers.sgd import SGD, one_epoch
@@ -415,26 +416,13 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         self.n_iter_ = np.array([fit.solution.iterations])
         self.solution_ = fit.solution
         self.aliased_ = tuple(self._name(column) for column in fit.aliased)
-        if fit.separating is not None:
-            self._warn_of_separation(*fit.separating, fit.certain)
+        tell(fit.verdict, self.classes_.tolist(), self._name)
         if self.aliased_:
             advice.warn_of_aliased(self.aliased_)
         if fit.solution.solver == "sgd":
             advice.warn_of_growing_losses(fit.solution, self.classes_.size)
-        if fit.solution.status in (Status.MAX_ITER, Status.STALLED):
+        if fit.solution.status in (Status.MAX_ITER, Status.STALLED) and not fit.verdict.doubt:
             advice.warn_of_distance(fit.solution, self.tol, self.max_iter, self.firth)
-
-    def _warn_of_separation(self, intercepts: Array, slopes: Array, certain: tuple[bool, bool]) -> None:
-        classes = self.classes_.tolist()
-        if self._binary:
-            high, low = ([self._name(int(k)) for k in np.flatnonzero(sign * slopes[0] > 0)] for sign in (1, -1))
-            if certain == (True, False):  # only of the first class is anything certain
-                high, low, classes = low, high, classes[::-1]
-            advice.warn_of_separation(high, low, classes)
-            return
-        columns = [self._name(int(k)) for k in np.flatnonzero(slopes.any(axis=0))]
-        moved = [classes[k + 1] for k in np.flatnonzero((intercepts != 0) | slopes.any(axis=1))]
-        advice.warn_of_separated_classes(columns, moved, classes[0])
 
     def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call, and put the column's name into the error if X turns out not to be finite."""

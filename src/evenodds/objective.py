@@ -157,6 +157,16 @@ class Objective:
         self._last = (theta, *self._finish(theta, loss, self.coordinates.gradient(residual, by_coef)))
         return tuple(moments)
 
+    def multipliers(self, block: Block, theta: Array) -> Array:
+        """(m,) s times the probability of the other class: at an optimum they balance the rows times their signs."""
+        intercept, coef = self.coordinates.split(theta)
+        away = np.flatnonzero(coef)
+        X = block.X[:, away]
+        z = (X if sp.issparse(X) else X - self.coordinates.center[away]) @ coef[away] + intercept
+        z = z if block.offset is None else z + block.offset
+        q: Array = expit(np.where(block.y > 0, -z, z))
+        return q if block.weight is None else q * block.weight
+
     def largest_move(self, step: Array) -> float:
         """The largest change of a score that a step makes."""
 

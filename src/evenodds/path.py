@@ -16,6 +16,7 @@ from .exceptions import EvenOddsError, NonFiniteError
 from .labels import combine_weights, encode_labels, row_offsets
 from .per_column import bounds, check_l1_ratio, penalty_factors
 from .progress import PathLines, Stop
+from .separation import OVERLAP, Question, tell
 from .solvers import Status
 from .solvers.class_path import class_path
 from .solvers.class_penalty import for_classes, to_coefs
@@ -161,6 +162,13 @@ def path(
     EvenOddsError
         If the data or a parameter is wrong; the message says what, where and what to do.
 
+    Warns
+    -----
+    SeparationWarning
+        Columns without a penalty separate the classes, at every C.
+    ConvergenceWarning
+        Some fits ended before their gap reached `tol`.
+
     References
     ----------
     .. [1] Friedman, Hastie and Tibshirani, "Regularization paths for generalized linear models via coordinate descent",
@@ -197,9 +205,12 @@ def path(
             stop = stop if lines is None else lines.telling(stop, 1 / (grid * problem.S), null)
             points = problem.solve(loss, grid, start, tol * null, stop, lines)
             coefs, intercepts = problem.raw(loss.coordinates, points)
+            question = Question.of(loss.objective, loss.sample, problem.of_one_class(loss.coordinates, 1.0))
+            verdict = OVERLAP if question is None else question.verdict(points[-1].theta)
     except NonFiniteError as error:
         name = None if names is None else names[error.column]
         raise NonFiniteError(error.row, error.column, error.value, name) from None
+    tell(verdict, classes.tolist(), (lambda k: k) if names is None else (lambda k: names[k]))
     if lines is not None:
         lines.end(f"{len(points)} fits, {loss.objective.passes} reads of the data")
     return Path(
@@ -279,9 +290,9 @@ class _Problem:
 
     def penalty(self, coordinates: Coordinates, strength: float) -> Penalty:
         """Omega for one strength lam."""
-        return self._for_all(self._of_one(coordinates, strength))
+        return self._for_all(self.of_one_class(coordinates, strength))
 
-    def _of_one(self, coordinates: Coordinates, strength: float) -> Penalty:
+    def of_one_class(self, coordinates: Coordinates, strength: float) -> Penalty:
         """Omega of one class."""
         return Penalty.of(
             coordinates,
@@ -337,7 +348,7 @@ class _Problem:
     def raw(self, coordinates: Coordinates, points: Sequence[Optimum]) -> tuple[Array, Array]:
         """Coefficients and intercepts for the columns as given."""
         thetas = np.array([point.theta for point in points])
-        one = self._of_one(coordinates, 1.0)
+        one = self.of_one_class(coordinates, 1.0)
         if self.n_classes == 2:
             intercepts, coefs = one.to_coefs(coordinates, thetas, self.lower, self.upper)
         else:

@@ -11,6 +11,7 @@ from .data import Array, Block, Data
 from .objective import Objective
 from .parameters import seed
 from .per_column import bounds, penalty_factors
+from .separation import Question
 from .softmax import SoftmaxObjective
 from .solvers import Report, Solution, regimes
 from .solvers.class_penalty import for_classes, to_coefs
@@ -36,27 +37,6 @@ class Wanted:
         low, high = bounds(model.lower, model.upper, data.n_columns, names)
         strength = strength_of(model, data)
         return cls(strength, float(model.l1_ratio), bool(model.standardize), factor, low, high)
-
-
-@dataclass(frozen=True)
-class FreePart:
-    """The columns that nothing but bounds keeps from growing, and the intercept: what separated classes drive on.
-
-    objective : the mean loss of these alone; sample : some of its rows
-    theta : where the fit has ended
-    lower, upper : which bounds there are
-    """
-
-    objective: Objective
-    sample: Block
-    theta: Array
-    lower: Array
-    upper: Array
-
-    def allows(self, direction: Array) -> bool:
-        """Whether a direction goes on for ever within the bounds."""
-        stopped = np.where(direction < 0, np.isfinite(self.lower), np.isfinite(self.upper)) & (direction != 0)
-        return not stopped.any()
 
 
 def is_composite(model: Any) -> bool:
@@ -100,10 +80,10 @@ def fit(
     names: Sequence[str] | None,
     last: tuple[Array, Array] | None,
     report: Report | None,
-) -> tuple[tuple[Array, Array], Solution, FreePart | None]:
+) -> tuple[tuple[Array, Array], Solution, Question | None]:
     """The intercepts (1,) and coefficients (1, p), of K > 2 classes (K,) and (K, p), and what the solver says.
 
-    Of two classes also the part without penalty, if there are columns in it.
+    And what is to be asked about separation, if some columns have no penalty.
 
     last : the intercepts and coefficients of an earlier fit to start from
     """
@@ -137,19 +117,9 @@ def fit(
         warm=last is not None,
         report=report,
     )
+    question = Question.of(objective, sample, penalty)
     theta = solution.theta[None, :]
     if binary:
-        free = _free_part(penalty, solution.theta, data, coordinates, sample)
-        return penalty.to_coefs(coordinates, theta, wanted.lower, wanted.upper), solution, free
+        return penalty.to_coefs(coordinates, theta, wanted.lower, wanted.upper), solution, question
     intercepts, coefs = to_coefs(penalty, coordinates, theta, wanted.lower, wanted.upper)
-    return (intercepts[0], coefs[0]), solution, None
-
-
-def _free_part(penalty: Penalty, theta: Array, data: Data, coordinates: Coordinates, sample: Block) -> FreePart | None:
-    first = int(coordinates.intercept)
-    free = np.flatnonzero((penalty.l1 == 0) & (penalty.l2 == 0))
-    if free.size == first:
-        return None
-    part = replace(coordinates, columns=coordinates.columns[free[first:] - first])
-    objective = Objective(data, part, np.zeros(part.columns.size))
-    return FreePart(objective, sample, theta[free], penalty.lower[free], penalty.upper[free])
+    return (intercepts[0], coefs[0]), solution, question

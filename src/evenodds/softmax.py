@@ -170,6 +170,14 @@ class SoftmaxObjective:
 
         return float(max(self.reduce(lambda block: self.over_tiles(block, sums))[0]))
 
+    def multipliers(self, block: Block, theta: Array) -> Array:
+        """(m, K - 1) s p of each row and class other than its own: at an optimum they balance the rows of `Pairs`."""
+        Z = Scores.of(self, theta).of_rows(block)
+        Z = np.column_stack([np.zeros(len(Z)), Z]) if self.baseline else Z
+        others = np.arange(Z.shape[1]) != block.y[:, None]
+        P = np.exp(log_probabilities(Z)[others]).reshape(block.n_rows, -1)
+        return np.asarray(P if block.weight is None else P * block.weight[:, None])
+
     def over_tiles(self, block: Block, function: Callable[[Block], Sums]) -> Sums:
         """Sum over parts of a block whose products stay in the cache."""
         per_row = max(1, block.X.nnz // max(block.n_rows, 1)) if sp.issparse(block.X) else block.X.shape[1]

@@ -1,8 +1,8 @@
 """Which columns separate the classes, so that the likelihood has no maximum.
 
-`Watch` asks while a fit runs, `find_separation` answers in full, `separation_of` does so for a home of data. Without a
-penalty the loss has no minimum exactly when some direction d has s_i x_i d >= 0 on all rows and > 0 on some, s = 2y - 1
-(Albert and Anderson, Biometrika 71, 1984).
+`separation_of` is the one judge, for a home of data: `find_separation` puts its answer into words, a fit asks it at its
+end through `Question`, and while it runs through `Watch`. Without a penalty the loss has no minimum exactly when some
+direction d has s_i x_i d >= 0 on all rows and > 0 on some, s = 2y - 1 (Albert and Anderson, Biometrika 71, 1984).
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,11 @@ from ..exceptions import EvenOddsError, NonFiniteError
 from ..labels import combine_weights, encode_labels, require_two
 from ..solvers.regimes import sample_rows
 from ..table import numbers_of
-from .classes import ClassesWatch, separation_of_classes
+from .classes import separation_of_classes
+from .question import OVERLAP, Question, Verdict
 from .recession import Recession, separation_of
-from .watch import Watch, separating_direction
+from .watch import Watch
+from .words import tell
 
 
 @dataclass(frozen=True)
@@ -138,12 +140,14 @@ def _count_entries(block: Block) -> Sums:
 
 
 __all__ = [
-    "ClassesWatch",
+    "OVERLAP",
+    "Question",
     "Recession",
     "Separation",
+    "Verdict",
     "Watch",
     "find_separation",
-    "separating_direction",
     "separation_of",
     "separation_of_classes",
+    "tell",
 ]

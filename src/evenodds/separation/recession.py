@@ -1,8 +1,9 @@
 """The directions in which the likelihood of a home of data rises for ever, and the coefficients they carry to infinity.
 
 These are the d with s_i x_i d >= 0 on all rows and > 0 on some (s = 2y - 1; Albert and Anderson, Biometrika 71, 1984;
-Konis, Oxford thesis, 2007). `cone` finds them for rows in memory. Of many rows it is given a few hundred, and then
-those that its answer is wrong about: cutting planes. That a few rows balance proves it for all.
+Konis, Oxford thesis, 2007). A bound on a coefficient is one more row, which d may not cross; whether d crosses only
+bounds does not matter. `cone` finds them for rows in memory. Of many rows it is given a few hundred, and then those
+that its answer is wrong about: cutting planes. That a few rows balance proves it for all (`balance`).
 """
 
 from collections.abc import Callable
@@ -46,6 +47,8 @@ class Recession:
     separated : (n_rows,) the rows of the home that some direction makes positive
     rows : their numbers in what the user gave
     null : (q, d) orthonormal, the changes of theta that are zero on all other rows
+    alone : (k,) 1 or -1 for a column whose high (low) values alone are of the second class and never of the first
+    rest : whether some rows are separated by columns together only
     """
 
     kind: str
@@ -54,12 +57,18 @@ class Recession:
     separated: Mask
     rows: NDArray[np.intp]
     null: Array
+    alone: Array
+    rest: bool
 
 
-def separation_of(data: Data, coordinates: Coordinates, functionals: Array | None = None) -> Recession:
+def separation_of(
+    data: Data, coordinates: Coordinates, functionals: Array | None = None, bounds: Array | None = None
+) -> Recession:
     """What separates the classes of a home. The coordinates leave out aliased columns, as they do without a penalty.
 
     functionals : (k, q) the coefficients that are asked about, as functions of theta
+    bounds : (q,) 1 where an entry of theta has a lower bound, so that it cannot fall for ever, -1 where it has an upper
+        one, else 0
 
     Raises
     ------
@@ -71,36 +80,41 @@ def separation_of(data: Data, coordinates: Coordinates, functionals: Array | Non
     if coordinates.columns.size > _MOST_WIDE:
         raise _too_wide(coordinates.columns.size)
     with one_blas_thread:
-        home = _Home(data, coordinates)
+        home = _Home(data, coordinates, bounds)
         face = _face(home)
         every = functionals is None
         asked, places = _coefficients(coordinates) if functionals is None else _all_of(functionals)
         infinite = np.zeros(int(coordinates.intercept) + data.n_columns if every else len(asked))
-        if not face.direction.any():
-            nothing = np.zeros(data.n_rows, dtype=bool), np.empty(0, dtype=np.intp)
-            return Recession("overlap", infinite, infinite.copy(), *nothing, face.null)
-        separated = home.strict(face)
+        separated = home.strict(face) if face.direction.any() else np.zeros(data.n_rows, dtype=bool)
+        if not separated.any():
+            nothing = np.empty(0, dtype=np.intp)
+            return Recession("overlap", infinite, infinite, separated, nothing, face.null, infinite, False)
         infinite[places] = _signs(home, face, asked)
         for group in _collinear(home) if every and infinite.size > home.n_coef else ():
             infinite[group] = np.nan if infinite[group].any() else 0.0
     direction = np.zeros_like(infinite)
     direction[places] = _values(asked, face.direction / np.abs(face.direction).max(), home.exact)
     rows = np.array([data.original_row(int(k)) for k in np.flatnonzero(separated)], dtype=np.intp)
+    alone, rest = np.zeros_like(infinite), True
+    if every:
+        alone[places], rest = _alone(home, separated)
     kind = "complete" if separated.all() else "quasi-complete"
-    return Recession(kind, infinite, direction, separated, rows, face.null)
+    return Recession(kind, infinite, direction, separated, rows, face.null, alone, rest)
 
 
 class _Home:
-    """The signed rows of a home: all in memory if they are few, else `known`, those that matter."""
+    """The signed rows of a home, and of bounds: all in memory if they are few, else `known`, those that matter."""
 
-    def __init__(self, data: Data, coordinates: Coordinates) -> None:
+    def __init__(self, data: Data, coordinates: Coordinates, bounds: Array | None) -> None:
         self.data, self.coordinates = data, coordinates
         self.n_coef = coordinates.columns.size + int(coordinates.intercept)
-        self.exact = _exactness(coordinates)
+        self.bounds = np.zeros((0, self.n_coef)) if bounds is None else np.diag(bounds)[bounds != 0]
+        self.exact = exactness(coordinates)
         self.on = _ON * self.exact
         self.few = data.n_rows <= _FEW_ROWS
         enough = min(30 * self.n_coef, _SAMPLE_ENTRIES // max(self.n_coef, 1))  # the fits on fewer are often separated
-        self.sample = self.signed(data.sample(data.n_rows if self.few else max(_SAMPLE_ROWS, enough), 0))
+        rows = self.signed(data.sample(data.n_rows if self.few else max(_SAMPLE_ROWS, enough), 0))
+        self.sample = np.vstack([rows, self.bounds])
         self.known = self.sample
 
     def signed(self, block: Block) -> Array:
@@ -119,6 +133,10 @@ class _Home:
 
         return self.data.reduce(over)
 
+    def over_rows(self, function: Callable[[Array], Sums]) -> Sums:
+        """Join the lists that the function makes of all rows, a tile at a time if they are many."""
+        return function(self.sample[: self.data.n_rows]) if self.few else self.read(function)
+
     def learn(self, rows: Array) -> bool:
         """Add rows to those known; False if all are."""
         known = {row.tobytes() for row in self.known}
@@ -129,7 +147,7 @@ class _Home:
     def strict(self, face: Face) -> Mask:
         """The rows on which the face's direction is positive."""
         if self.few:
-            return face.strict
+            return face.strict[: self.data.n_rows]
         (masks,) = self.read(lambda rows: ([~_on_boundary(rows, face, self.on)],))
         return np.concatenate(masks)
 
@@ -141,10 +159,14 @@ class _Home:
         """`_within` for all rows off the boundary."""
         if self.few:
             return _within(self.strict_of_known(face), face, direction)
-        return self.read(lambda rows: _within(rows[~_on_boundary(rows, face, self.on)], face, direction))
+
+        def off(rows: Array) -> Sums:
+            return _within(rows[~_on_boundary(rows, face, self.on)], face, direction)
+
+        return tuple(found + more for found, more in zip(self.read(off), off(self.bounds), strict=True))
 
 
-def _exactness(coordinates: Coordinates) -> float:
+def exactness(coordinates: Coordinates) -> float:
     """What is rounding in rows of size 1: numbers far from 0, beside their differences, have few digits in these."""
     columns = coordinates.columns
     far = np.abs(coordinates.center[columns]) / coordinates.scale[columns]
@@ -164,7 +186,7 @@ def _face(home: _Home) -> Face:
     if wide:
         raise _too_wide(home.n_coef)
     nearest = np.argsort(normalised(home.sample) @ fit.direction)
-    home.known = home.sample[nearest[: max(200, 10 * home.n_coef)]]
+    home.known = np.vstack([home.sample[nearest[: max(200, 10 * home.n_coef)]], home.bounds])
     for _ in range(_ROUNDS):
         face = support(home.known, home.exact)
         if face.null.shape[1] == 0:
@@ -266,6 +288,42 @@ def _signs(home: _Home, face: Face, functionals: Array) -> Array:
     both = (np.max(found, axis=0) > np.min(found, axis=0) + 1) | (inside == 0)
     with np.errstate(invalid="ignore"):
         return np.where(~moves, 0.0, np.where(both, np.nan, inside * np.inf))
+
+
+def _alone(home: _Home, separated: Mask) -> tuple[Array, bool]:
+    """The columns that separate by themselves, with the sign that they do it by, and whether rows are left over.
+
+    Beside an intercept a column does if the values of one class end where those of the other begin. Without one the
+    signed rows are on one side of 0, which stands for the other class.
+    """
+    first = int(home.coordinates.intercept)
+
+    def by_class(rows: Array) -> list[Array]:
+        """The columns of the rows of each class; the entry in the intercept's column is the sign of a row's label."""
+        return [-rows[rows[:, 0] < 0], rows[rows[:, 0] > 0]] if first else [np.zeros((1, rows.shape[1])), rows]
+
+    def ends(rows: Array) -> Sums:
+        return tuple([(x.min(axis=0, initial=np.inf), x.max(axis=0, initial=-np.inf))] for x in by_class(rows))
+
+    (low0, high0), (low1, high1) = (
+        (np.min([low for low, _ in pairs], axis=0), np.max([high for _, high in pairs], axis=0))
+        for pairs in home.over_rows(ends)
+    )
+    up, down = (low1 >= high0) & (high1 > low0), (high1 <= low0) & (low1 < high0)
+    up[:first] = down[:first] = False
+    for row in home.bounds:
+        up &= row >= 0
+        down &= row <= 0
+
+    def left(rows: Array) -> Sums:
+        second = rows[:, 0] > 0 if first else np.ones(len(rows), dtype=bool)
+        values = np.where(second[:, None], rows, -rows)
+        above = np.where(second[:, None], values > high0, values < low1)
+        below = np.where(second[:, None], values < low0, values > high1)
+        return ([~((above & up) | (below & down)).any(axis=1)],)
+
+    (rest,) = home.over_rows(left)
+    return up.astype(float) - down, bool((separated & np.concatenate(rest)).any())
 
 
 def _nearest(rows: Array, face: Face) -> Array:

@@ -1,0 +1,76 @@
+"""A verdict in words: which columns tell the classes apart, and what to do."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..advice import listed, listed_labels, warn
+from ..exceptions import SeparationWarning
+from .question import Verdict
+
+_END = "The likelihood has no maximum: the coefficients grow without end, those reported are where the fit stopped. "
+_LEAK = "or a ridge (for example C=1), or ask how such a column can know the answer."
+
+
+def tell(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -> None:
+    """Warn of classes that are separated, or of doubt.
+
+    name : what the user calls a column, by number
+    """
+    if verdict.doubt:
+        warn(
+            f"It was not decided whether the fit has an optimum. {verdict.doubt} If the classes are separated, the "
+            "coefficients grow without end, and those reported are only where the fit stopped.",
+            SeparationWarning,
+        )
+    elif verdict.separating is not None:
+        words = _of_two if len(classes) == 2 else _of_more
+        warn(f"The classes are separated: {words(verdict, classes, name)}", SeparationWarning)
+
+
+def _of_two(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -> str:
+    (direction,), alone = _slopes(verdict), verdict.alone
+    if verdict.certain == (True, False):  # only of the first class is anything certain
+        direction, classes = -direction, classes[::-1]
+    alone = np.zeros(direction.size) if alone is None else alone
+    belong = f"belong to class {classes[1]!r} and never to class {classes[0]!r}"
+    parts: list[str] = []
+    for solo in (True, False):
+        terms = {name(int(k)): float(direction[k]) for k in np.flatnonzero((direction != 0) & ((alone != 0) == solo))}
+        if terms:
+            joint = not solo and len(terms) > 1
+            at_once, way = (", taken together,", f", in the direction {_sum(terms)}") if joint else ("", "")
+            parts.append(f"{'also ' * len(parts)}{_sides(terms)}{at_once} {belong}{way}")
+    found = "; ".join(parts) or f"rows {belong}, by the intercept alone"
+    return f"{found}. {_END}Use Firth's fit, LogisticRegression(firth=True), {_LEAK}"
+
+
+def _of_more(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -> str:
+    slopes = _slopes(verdict)
+    columns = [name(int(k)) for k in np.flatnonzero(slopes.any(axis=0))]
+    intercepts = np.zeros(1) if verdict.separating is None else verdict.separating[0]
+    moved = np.flatnonzero((intercepts != 0) | slopes.any(axis=1))
+    if len(slopes) < len(classes):  # seen from the first class
+        moved = np.append(moved + 1, 0)
+    *some, last = [classes[int(k)] for k in moved]
+    what = f"{listed(columns) if columns else 'the intercepts'} tell{'s' * (len(columns) == 1)}"
+    return f"{what} classes {listed_labels(some)} and {last!r} apart on some rows with certainty. {_END}Use {_LEAK[3:]}"
+
+
+def _slopes(verdict: Verdict) -> Any:
+    return np.zeros((1, 0)) if verdict.separating is None else verdict.separating[1]
+
+
+def _sides(direction: Mapping[Any, float]) -> str:
+    """Which values of columns: "high values of columns 'a', 'b' and low values of column 'c'"."""
+    sides = {"high": [k for k, v in direction.items() if v > 0], "low": [k for k, v in direction.items() if v < 0]}
+    return " and ".join(f"{side} values of {listed(names)}" for side, names in sides.items() if names)
+
+
+def _sum(direction: Mapping[Any, float], most: int = 10) -> str:
+    """A weighted sum of columns, the largest weight 1: "'a' - 0.5 'b'"."""
+    largest = max(abs(value) for value in direction.values())
+    terms = [(value / largest, name) for name, value in direction.items()][:most]
+    words = "".join(f" {'-' if v < 0 else '+'} {'' if abs(v) == 1 else f'{abs(v):.3g} '}{name!r}" for v, name in terms)
+    return words.removeprefix(" +").strip() + (" + ..." if len(direction) > most else "")

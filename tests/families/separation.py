@@ -1,0 +1,152 @@
+"""Separated classes, nearly separated and not: whether a fit, a path and `find_separation` know.
+
+Small problems are decided in rational numbers. Large ones are made so that the answer is known: a planted direction, or
+rows that balance one another.
+"""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import expit
+
+from evenodds import SeparationWarning, Status, find_separation, path
+
+from . import Family, Problem, quietly
+from ._exact import separated
+
+_LONGEST = 3.0  # seconds for any answer
+
+
+def small(rng):
+    """A few rows of integers, some with twins, weights, offsets, bounds and columns that a penalty holds."""
+    n, p = int(rng.integers(2, 25)), int(rng.integers(1, 4))
+    n_classes = int(rng.choice([2, 2, 2, 3]))
+    X = rng.integers(-2, 3, (n, p)).astype(float)
+    if rng.random() < 0.2:
+        X[:, 0] = X[:, 0] > 0
+    if rng.random() < 0.2:
+        X = np.column_stack([X, X[:, 0] * rng.choice([1, 2, -1])])
+    if rng.random() < 0.3:
+        # Powers of 2, so that what is collinear stays so in floating point.
+        X = X * rng.choice([2.0**-10, 1, 128], X.shape[1]) + rng.choice([0, 0, 128], X.shape[1])
+    y = rng.integers(0, n_classes, n)
+    y[:n_classes] = np.arange(n_classes)[:n]
+    settings = {"fit_intercept": bool(rng.random() < 0.8)}
+    kind = rng.choice(["plain", "plain", "bounds", "factors"])
+    if kind == "bounds":
+        settings["lower"] = np.where(rng.random(X.shape[1]) < 0.4, rng.choice([0.0, -1.0]), -np.inf)
+        settings["upper"] = np.where(rng.random(X.shape[1]) < 0.3, 1.0, np.inf)
+    if kind == "factors":
+        settings["penalty_factor"] = rng.choice([0.0, 1.0], X.shape[1])
+        settings |= {"C": float(rng.choice([1.0, 100.0])), "l1_ratio": float(rng.choice([0.0, 1.0]))}
+    weight = rng.choice([0.5, 1.0, 20.0], n) if rng.random() < 0.3 else None
+    offset = None
+    if rng.random() < 0.3:
+        offset = rng.normal(size=n if n_classes == 2 else (n, n_classes)) * rng.choice([1, 10])
+    return Problem(X, y, weight, offset, settings)
+
+
+def check_small(problem):
+    X, y, settings = problem.X, np.asarray(problem.y), problem.settings
+    labels = np.unique(y)
+    if labels.size < 2 or not X.any() or np.ndim(problem.offset) == 2 > labels.size - 1:
+        return  # made too small
+    codes = np.searchsorted(labels, y)
+    factor = settings.get("penalty_factor")
+    free = None if factor is None else np.asarray(factor) == 0
+    bounds = {name: settings.get(name) for name in ("lower", "upper")}
+    truth = separated(X, codes, intercept=settings.get("fit_intercept", True), free=free, **bounds)
+    check(problem, truth)
+
+
+def check(problem, truth):
+    """The fit says what is true, and so do the path and `find_separation` where they take such a problem."""
+    start = time.perf_counter()
+    model, told = problem.fit()
+    seconds = time.perf_counter() - start
+    status = model.solution_.status
+    if truth:
+        assert SeparationWarning in told, (
+            f"separated, and the fit says {status.name}, coef_ {np.ravel(model.coef_)[:5]}"
+        )
+        assert status is Status.SEPARATED, f"warned of separation, and the status is {status.name}"
+    else:
+        assert SeparationWarning not in told, f"overlap, and the fit says {status.name} and warns"
+        assert status is Status.CONVERGED, f"overlap, and the fit ends {status.name}"
+    assert seconds < _LONGEST, f"the fit took long: {seconds:.1f} s"
+    settings = dict(problem.settings)
+    if not settings.keys() & {"penalty_factor", "lower", "upper"} and np.unique(problem.y).size == 2:
+        start = time.perf_counter()
+        found = find_separation(problem.X, problem.y, problem.sample_weight, fit_intercept=settings["fit_intercept"])
+        assert (found.kind != "overlap") == truth, f"find_separation says {found.kind}"
+        assert time.perf_counter() - start < _LONGEST, "find_separation took long"
+    if "penalty_factor" in settings and not np.all(settings["penalty_factor"]):
+        settings["Cs"] = [settings.pop("C")]
+        _, told = quietly(
+            path, problem.X, problem.y, sample_weight=problem.sample_weight, offset=problem.offset, **settings
+        )
+        assert (SeparationWarning in told) == truth, f"the path {'is silent' if truth else 'warns'}"
+
+
+def planted(rng):
+    """Many rows among which one direction separates, and is 0 on some rows of both classes; or all rows balance.
+
+    The direction is a column or a combination of three integers. Rows balance where each is there with both labels.
+    """
+    n, p = int(10 ** rng.uniform(2, 4.7)), int(rng.integers(1, 21))
+    n = min(n, 400_000 // p)
+    X = rng.normal(size=(n, p))
+    y = (rng.random(n) < expit(X @ rng.normal(size=p) * 0.5)).astype(int)
+    y[:2] = 0, 1
+    zeros = rng.permutation(n)[: max(4, int(n * rng.choice([0.001, 0.01, 0.5, 0.999])))]
+    score = np.where(y == 1, 1.0, -1.0) * (rng.choice([1, 0.01]) + np.abs(rng.normal(size=n)))
+    score[zeros] = 0
+    kind = rng.choice(["column", "dummy", "integers"])
+    if kind == "dummy":
+        score = np.where(y == 1, score != 0, 0.0)
+    if kind == "integers" and p >= 3:
+        X[:, :3] = rng.integers(-3, 4, (n, 3))
+        X[:, 0] = np.round(3 * score) - X[:, 1] + 2 * X[:, 2]
+        score = np.round(3 * score)
+    else:
+        X[:, 0] = score
+    truth = bool((score != 0).any())
+    if rng.random() < 0.3:
+        X, y, truth = np.vstack([X, X]), np.concatenate([y, 1 - y]), False
+    X = X * 10.0 ** rng.integers(-3, 4, p) if rng.random() < 0.5 else X
+    offset = rng.normal(size=len(X)) * 3 if rng.random() < 0.2 else None
+    order = rng.permutation(len(X))
+    make = sp.csr_array if rng.random() < 0.15 else np.asfortranarray if rng.random() < 0.3 else np.asarray
+    settings = {"fit_intercept": True, "n_jobs": 1}
+    offset = None if offset is None else offset[order]
+    return Problem(make(X[order]), y[order], None, offset, settings, {"separated": truth, "kind": str(kind)})
+
+
+def check_planted(problem):
+    check(problem, problem.facts["separated"])
+
+
+def tables(rng):
+    """Dummies of a factor with rare levels, some without events, beside noise: the usual way to be separated."""
+    n, levels, noise = int(10 ** rng.uniform(1.5, 4.5)), int(rng.integers(2, 12)), int(rng.integers(0, 4))
+    shares = rng.dirichlet(np.full(levels, rng.choice([0.3, 2.0])))
+    level = rng.choice(levels, n, p=shares)
+    dummies = (level[:, None] == np.arange(1, levels)).astype(float)
+    rate = rng.choice([0.0, 0.1, 0.4, 0.9], levels)
+    y = (rng.random(n) < rate[level]).astype(int)
+    y[:2] = 0, 1
+    X = np.column_stack([dummies, rng.integers(0, 4, (n, noise))])
+    X = X[:, X.any(axis=0)] if X.any() else np.ones((n, 1))
+    offset = rng.normal(size=n) * 10 if rng.random() < 0.3 else None
+    problem = Problem(X, y, None, offset, {"fit_intercept": True})
+    _, at = np.unique(np.column_stack([X, y]), axis=0, return_index=True)  # what stands there twice decides nothing
+    return replace(problem, facts={"separated": separated(X[at], y[at])})
+
+
+FAMILIES = [
+    Family("separation in small integers", small, check_small, 400),
+    Family("separation that is planted", planted, check_planted, 40),
+    Family("separation by levels of a factor", tables, check_planted, 60),
+]
