@@ -21,6 +21,7 @@ from ..data import Array, Block, Data, Sums
 from ..exceptions import EvenOddsError
 from ..objective import SignedRows
 from ..softmax import SoftmaxObjective
+from ..solvers.metrics import Cholesky
 from ..solvers.penalty import Penalty
 from .classes import Pairs, unit_coordinates
 from .recession import Recession, exactness, separation_of
@@ -28,6 +29,8 @@ from .recession import Recession, exactness, separation_of
 _ROWS = 40  # a coefficient, of the sample on which the proof is tried first
 _MOST_WORK = 1e11  # multiplications for the proof on all rows
 _BELOW = 0.9  # the largest fitted value that is certainly below 1
+_SINGLE = 300  # coefficients from which products are taken in single precision
+_PIVOT = 0.03  # of such products, well above what they round, and above the trace of a ridge that a sample is given
 
 Coefs = tuple[Array, Array]  # intercepts and slopes: (1,) and (1, p), or by class (F,) and (F, p)
 Multipliers = Callable[[Block], Array]
@@ -89,7 +92,8 @@ class Question:
             alone = replace(coordinates, columns=coordinates.columns[free & (signs == 0)])
             kept = independent(objective.data, sample, alone).columns
             columns = np.flatnonzero(free & ((signs != 0) | np.isin(coordinates.columns, kept)))
-        part = replace(coordinates, columns=coordinates.columns[columns])
+        every = columns.size == coordinates.columns.size
+        part = coordinates if every else replace(coordinates, columns=coordinates.columns[columns])
         return cls(objective, sample, part, np.concatenate([np.zeros(first), signs[columns]]))
 
     def verdict(self, theta: Array) -> Verdict:
@@ -105,6 +109,23 @@ class Question:
                 return Verdict(doubt=str(error))
             return Verdict(self._split(_largest(direction)))
         return OVERLAP if found.kind == "overlap" else self._told(found)
+
+    @property
+    def of_some_rows(self) -> bool:
+        """Whether the sample is not all rows."""
+        return self.sample.n_rows < self.objective.data.n_rows
+
+    def proved_on_sample(self, theta: Array, metric: Cholesky) -> bool:
+        """Whether the optimum theta of the sample, with the Hessian there, proves that the classes overlap.
+
+        What balances the sample's rows is then sigmoid's derivative less Newton's step: s q (1 - p x delta).
+        """
+        objective, block = self.objective, self.sample
+        if isinstance(objective, SoftmaxObjective) or self.free is not objective.coordinates or metric.pivot < _PIVOT:
+            return False
+        D, multipliers = SignedRows.of(block, self.free).D, objective.multipliers(block, theta)
+        delta = metric.solve((multipliers @ D) / objective.total_weight)
+        return float(multipliers.min()) > 1e-290 and float((D @ delta).max()) < _BELOW
 
     def _rows(self, theta: Array) -> "_Rows":
         """The signed rows of the free columns."""
@@ -164,10 +185,16 @@ class _Rows:
 
     def _balance(self, add_up: Callable[[Callable[[Block], Sums]], Sums]) -> bool:
         """Whether the multipliers of some rows, corrected, balance these."""
+        single = self.bounds.size >= _SINGLE
+        dtype, least_pivot = (np.float32, _PIVOT) if single else (np.float64, 10 * np.sqrt(exactness(self.coordinates)))
 
         def sums(block: Block) -> Sums:
             rows, weight = self._signed(block), self.multipliers(block)
-            return np.asarray(weight @ rows.D), rows.weighted_product(weight), [float(weight.min(initial=np.inf))]
+            return (
+                np.asarray(weight @ rows.D),
+                rows.weighted_product(weight, dtype),
+                [float(weight.min(initial=np.inf))],
+            )
 
         gradient, products, least = add_up(sums)
         size = np.sqrt(products.diagonal())
@@ -181,7 +208,7 @@ class _Rows:
             pivots = np.diag(np.linalg.cholesky(among))
         except np.linalg.LinAlgError:
             return False
-        if not pivots.min(initial=1.0) > 10 * np.sqrt(exactness(self.coordinates)):
+        if not pivots.min(initial=1.0) > least_pivot:
             return False
         shift = np.linalg.solve(among, gradient[kept])
         left = gradient[pressed] - products[np.ix_(pressed, kept)] @ shift
@@ -189,6 +216,9 @@ class _Rows:
             return False
         step = np.zeros(size.size)
         step[kept] = shift / size[kept]
+        longest = np.sqrt(np.square(size).sum() / min(least))  # of the rows, as the sum of lambda_i |x_i|^2 tells
+        if longest * np.linalg.norm(step) < _BELOW:
+            return True
         (most,) = add_up(lambda block: ([float(np.max(self._signed(block).D @ step, initial=0.0))],))
         return bool(max(most) < _BELOW)
 

@@ -139,8 +139,7 @@ class _Home:
 
     def learn(self, rows: Array) -> bool:
         """Add rows to those known; False if all are."""
-        known = {row.tobytes() for row in self.known}
-        new = [row for row in rows if row.tobytes() not in known]
+        new = _unknown(self.known, rows)
         self.known = np.concatenate([self.known, new]) if new else self.known
         return bool(new)
 
@@ -164,6 +163,12 @@ class _Home:
             return _within(rows[~_on_boundary(rows, face, self.on)], face, direction)
 
         return tuple(found + more for found, more in zip(self.read(off), off(self.bounds), strict=True))
+
+
+def _unknown(known: Array, rows: Array) -> list[Array]:
+    """The rows that are not among those known."""
+    seen = {row.tobytes() for row in known}
+    return [row for row in rows if row.tobytes() not in seen]
 
 
 def exactness(coordinates: Coordinates) -> float:
@@ -339,12 +344,16 @@ def _reach(home: _Home, face: Face, rows: Array, functional: Array) -> tuple[Arr
         if not inner.strict[-1]:
             return None, rows
         direction = face.basis @ inner.direction
-        shares, cuts = home.within(face, direction / np.abs(direction).max())
+        direction /= np.abs(direction).max()
+        shares, cuts = home.within(face, direction)
         share = min(shares)
-        direction = share * direction / np.abs(direction).max() + (1 - share) * face.direction
-        if _values(functional[None, :], direction, home.exact)[0] > 0:
+        inside = share * direction + (1 - share) * face.direction
+        if _values(functional[None, :], inside, home.exact)[0] > 0:
+            return inside, rows
+        new = _unknown(rows, np.concatenate(cuts))
+        if not new:  # it is the rounding of the last products that stops the way
             return direction, rows
-        rows = np.concatenate([rows, *cuts])
+        rows = np.concatenate([rows, new])
     raise EvenOddsError("The signs of the coefficients were not decided: the rows leave too many corners.")
 
 

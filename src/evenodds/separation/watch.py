@@ -10,9 +10,10 @@ import numpy as np
 
 from ..data import Array
 from ..solvers import Status
+from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
 from ..solvers.regimes import still_moves
-from .question import Question, Verdict
+from .question import OVERLAP, Question, Verdict
 
 _FIRST, _EVERY = 8, 4  # iterations at which a fit that goes on is looked at
 _FIRST_MANY, _EVERY_MANY = 32, 16  # the same where the judge has many coefficients and costs more than the fit
@@ -36,11 +37,14 @@ class Watch:
 
     def __call__(self, state: State) -> Status | None:
         """Status.SEPARATED if the classes are; looks at some iterations, until it knows."""
+        question = self.question
+        if state.iteration == 0 and isinstance(state.metric, Cholesky) and not state.exact and question.of_some_rows:
+            self.verdict = OVERLAP if question.proved_on_sample(state.theta, state.metric) else None
         first, every = (_FIRST_MANY, _EVERY_MANY) if state.theta.size > _MANY_COEF else (_FIRST, _EVERY)
         if self.verdict is not None or state.iteration < first or state.iteration % every:
             return None
-        if state.value < 1e-2 * self._null_loss or still_moves(self.question.objective, state):
-            self.verdict = self.question.verdict(state.theta)
+        if state.value < 1e-2 * self._null_loss or still_moves(question.objective, state):
+            self.verdict = question.verdict(state.theta)
             return Status.SEPARATED if self.verdict.separating is not None else None
         return None
 

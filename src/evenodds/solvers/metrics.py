@@ -24,6 +24,8 @@ class Cholesky:
 
     What is not positive definite in floating point is made so by the least ridge, in steps of a hundred,
     on the scaled matrix.
+
+    pivot : the least share of its own curvature, as a square root, that earlier entries leave to one; 0 with a ridge
     """
 
     def __init__(self, H: Array) -> None:
@@ -35,6 +37,7 @@ class Cholesky:
             H = H * self._size * self._size[:, None]
             largest = 1.0
         self._factor, failed = scipy.linalg.lapack.dpotrf(H, lower=1)
+        self.pivot = 0.0 if failed else float((np.diag(self._factor) / np.sqrt(H.diagonal())).min(initial=1.0))
         ridge = 1e-14
         while failed and ridge < 1e6:
             self._factor, failed = scipy.linalg.lapack.dpotrf(H + ridge * largest * np.eye(len(H)), lower=1)
