@@ -98,9 +98,9 @@ class Question:
 
     def verdict(self, theta: Array) -> Verdict:
         """What the judge says. At an optimum theta, classes that overlap are proved to do so without asking it."""
-        rows = self._rows(theta)
-        if rows.overlap():
+        if self.proves_overlap(theta):
             return OVERLAP
+        rows = self._rows(theta)
         try:
             found = separation_of(rows.home, rows.coordinates, bounds=rows.bounds)
         except EvenOddsError as error:
@@ -110,10 +110,14 @@ class Question:
             return Verdict(self._split(_largest(direction)))
         return OVERLAP if found.kind == "overlap" else self._told(found)
 
+    def proves_overlap(self, theta: Array) -> bool:
+        """Whether theta proves that the classes overlap, as an optimum does but for rounding."""
+        return self._rows(theta).overlap()
+
     @property
     def of_some_rows(self) -> bool:
         """Whether the sample is not all rows."""
-        return self.sample.n_rows < self.objective.data.n_rows
+        return bool(self.sample.n_rows < self.objective.data.n_rows)
 
     def proved_on_sample(self, theta: Array, metric: Cholesky) -> bool:
         """Whether the optimum theta of the sample, with the Hessian there, proves that the classes overlap.
@@ -125,7 +129,7 @@ class Question:
             return False
         D, multipliers = SignedRows.of(block, self.free).D, objective.multipliers(block, theta)
         delta = metric.solve((multipliers @ D) / objective.total_weight)
-        return float(multipliers.min()) > 1e-290 and float((D @ delta).max()) < _BELOW
+        return float(multipliers.min()) > 1e-290 and float(np.max(D @ delta)) < _BELOW
 
     def _rows(self, theta: Array) -> "_Rows":
         """The signed rows of the free columns."""

@@ -271,7 +271,8 @@ def _signs(home: _Home, face: Face, functionals: Array) -> Array:
     """inf, -inf, nan or 0 for each coefficient.
 
     The direction of the face is inside the cone: a coefficient that is zero there, but not everywhere, takes both
-    signs; else only the other sign has to be looked for. What is found for one coefficient may settle others.
+    signs; else only the other sign has to be looked for. What is found for one coefficient may settle others. Where
+    rounding does not let the other sign be found or excluded, the sign is not determined either.
     """
 
     def signs(direction: Array) -> Array:
@@ -288,8 +289,12 @@ def _signs(home: _Home, face: Face, functionals: Array) -> Array:
         rows = _nearest(home.strict_of_known(face), face)
         for j in np.flatnonzero(moves & (inside != 0)):
             if all(sign[j] != -inside[j] for sign in found):
-                direction, rows = _reach(home, face, rows, -inside[j] * functionals[j])
-                found += [] if direction is None else [signs(direction)]
+                try:
+                    direction, rows = _reach(home, face, rows, -inside[j] * functionals[j])
+                except EvenOddsError:
+                    found.append(np.where(np.arange(inside.size) == j, -inside[j], 0.0))
+                else:
+                    found += [] if direction is None else [signs(direction)]
     both = (np.max(found, axis=0) > np.min(found, axis=0) + 1) | (inside == 0)
     with np.errstate(invalid="ignore"):
         return np.where(~moves, 0.0, np.where(both, np.nan, inside * np.inf))

@@ -49,7 +49,9 @@ class Watch:
         return None
 
     def at_the_end(self, theta: Array) -> Verdict:
-        """The verdict on a fit that has ended at theta; what was not decided on the way is asked again."""
-        if self.verdict is None or self.verdict.doubt:
+        """The verdict on a fit that has ended at theta, which may prove what the judge could not decide on the way."""
+        if self.verdict is None:
             self.verdict = self.question.verdict(theta)
+        elif self.verdict.doubt and self.question.proves_overlap(theta):
+            self.verdict = OVERLAP
         return self.verdict
