@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import warnings
-from contextlib import redirect_stderr, redirect_stdout
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 
 import joblib
 import mpmath
@@ -158,6 +159,18 @@ def test_two_fits_at_once_in_two_threads_are_the_serial_ones(n):
         for coefs in found[k]:
             np.testing.assert_array_equal(coefs, numbers(serial[k]))
     assert [pool["num_threads"] for pool in threadpool_info()] == before
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["free", "held by the main thread"])
+def test_a_fit_in_another_thread_has_the_same_bits(held):
+    from threadpoolctl import threadpool_limits
+
+    X, _ = draw(3000, 20, 3)
+    y = np.random.default_rng(4).integers(0, 3, 3000)
+    model = LogisticRegression(C=1.0).fit(X, y)
+    with threadpool_limits(2) if held else nullcontext(), ThreadPoolExecutor(1) as pool:
+        other = pool.submit(LogisticRegression(C=1.0).fit, X, y).result()
+    assert other.coef_.tobytes() == model.coef_.tobytes()
 
 
 def test_threads_of_blas_are_given_back_after_an_error():

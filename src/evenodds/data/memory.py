@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from . import Array, Block, Sums
 
@@ -195,7 +195,10 @@ if hasattr(os, "register_at_fork"):
 
 
 class _OneBlasThread:
-    """Keeps BLAS to one thread while our pools run; the last of several users at once gives it back."""
+    """Keeps BLAS to one thread while our pools run; the last of several users at once gives it back.
+
+    A product is rounded in another way by two threads than by one, so this has to work in every thread of the caller.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -207,6 +210,7 @@ class _OneBlasThread:
         with self._lock:
             if self._users == 0:
                 self._controller = self._controller or ThreadpoolController()
+                _release()
                 self._limit = self._controller.limit(limits=1, user_api="blas")
             self._users += 1
 
@@ -214,7 +218,15 @@ class _OneBlasThread:
         with self._lock:
             self._users -= 1
             if self._users == 0:
+                _release()
                 self._limit.restore_original_limits()
+                _release()  # and leave it to whoever comes next
+
+
+def _release() -> None:
+    """Let threadpoolctl obey whichever thread is next to set OpenBLAS's threads: since 3.8 it is only the first one."""
+    if hasattr(OpenBLASController, "clear_controlling_thread"):
+        OpenBLASController.clear_controlling_thread(force=True)
 
 
 one_blas_thread = _OneBlasThread()
