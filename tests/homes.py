@@ -28,6 +28,7 @@ class Blocks:
             Block(X[a:b], y[a:b], part(weight, a, b), part(offset, a, b)) for a, b in itertools.pairwise(edges)
         ]
         self.n_rows, self.n_columns = X.shape
+        self.center = np.zeros(self.n_columns)
         self.sparse = bool(sp.issparse(X))
         self.size = X.nnz if self.sparse else X.size
         self.class_weights = np.bincount(y, weights=weight, minlength=n_classes).astype(float)

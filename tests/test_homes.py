@@ -27,18 +27,18 @@ EXTRAS = ["plain", "weight", "offset", "class_weight", "all"]
 
 
 def table(n=300, seed=0):
-    """Whole numbers, so that each type holds the same; columns of several sizes, with zeros."""
+    """Whole numbers, so that each type holds the same; columns of several sizes, many zeros: fuller, CSR is dense."""
     rng = np.random.default_rng(seed)
     X = np.column_stack(
         [
-            rng.poisson(2, n),
-            rng.integers(-50, 51, n),
+            rng.poisson(2, n) * rng.binomial(1, 0.6, n),
+            rng.integers(-50, 51, n) * rng.binomial(1, 0.5, n),
             rng.binomial(1, 0.3, n),
             rng.integers(0, 100, n) * rng.binomial(1, 0.5, n),
-            rng.poisson(1, n) + 20,
+            (rng.poisson(1, n) + 20) * (np.arange(n) % 3 == 0),
         ]
     )
-    z = 0.5 * X[:, 0] - 0.03 * X[:, 1] - X[:, 2] + 0.01 * X[:, 3] + 0.2 * (X[:, 4] - 21) - 0.7
+    z = 0.5 * X[:, 0] - 0.03 * X[:, 1] - X[:, 2] + 0.01 * X[:, 3] + 0.02 * (X[:, 4] - 7) - 0.7
     y = (rng.random(n) < 1 / (1 + np.exp(-z))).astype(np.uint8)
     return X, y, rng.uniform(0.2, 3, n), rng.normal(0, 0.7, n)
 
@@ -173,7 +173,8 @@ def test_statsmodels_agrees():
 def odd_views(m, p):
     """Views of the same m x p numbers that lie in memory in different ways."""
     rng = np.random.default_rng(m * 10 + p)
-    base = rng.normal(size=(m, p))
+    base = rng.normal(size=(m, p)) * (rng.random((m, p)) < 0.4)
+    base[-1, -1] = 1.5
     wide = np.zeros((2 * m, p + 3))
     wide[::2, 2 : p + 2] = base
     tall = np.asfortranarray(np.concatenate([np.ones((5, p)), base, np.ones((4, p))]))
@@ -256,6 +257,7 @@ def large(n=120_000, p=10, seed=3):
     rng = np.random.default_rng(seed)
     mix = np.linalg.cholesky(0.5 ** np.abs(np.subtract.outer(np.arange(p), np.arange(p))))
     X = rng.normal(size=(n, p)) @ mix.T
+    X[np.abs(X) < 0.7] = 0  # fuller, a sparse table would be read as a dense one
     w = rng.normal(size=p) / 2
     y = (rng.random(n) < 1 / (1 + np.exp(-(X @ w - 1)))).astype(np.uint8)
     return X, y

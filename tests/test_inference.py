@@ -533,7 +533,7 @@ def test_the_order_of_rows_does_not_matter(shape):
 @pytest.mark.parametrize("make", [np.asarray, np.asfortranarray, sp.csr_array], ids=["C", "F", "CSR"])
 def test_blocks_and_tiles_do_not_matter(kind, make, monkeypatch):
     X, y, rng = draw(3000, 6)
-    X[np.abs(X) < 0.3] = 0
+    X[np.abs(X) < 0.7] = 0
     weight, offset, groups = rng.uniform(0, 2, len(y)), rng.normal(size=len(y)) / 3, np.arange(len(y)) % 50
     weight[::7] = 0
     known = {"cov": kind, "groups": groups if kind == "cluster" else None}

@@ -247,7 +247,7 @@ FORMS = {
     "CSC": lambda X: sp.csc_array(X.astype(float)),
     "frame": lambda X: pd.DataFrame(X, columns=list("abcd")),
 }
-WHOLE = np.rint(2 * X0)
+WHOLE = np.rint(0.6 * X0)
 
 
 @pytest.mark.parametrize("C", [np.inf, 1.0])

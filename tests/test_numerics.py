@@ -226,6 +226,31 @@ def test_a_standardised_penalty_does_not_see_scales(n, home):
 
 
 @pytest.mark.parametrize("n", [400, COMPILED])
+@pytest.mark.parametrize("penalty", [{}, {"C": 0.01, "standardize": True}, {"C": 0.5, "l1_ratio": 1.0}], ids=str)
+def test_sparse_columns_far_from_zero_beside_empty_ones(penalty, n):
+    X, y = draw(n)
+    X = np.rint(X * 1024) / 1024
+    X[:, 2:] *= np.abs(X[:, 2:]) > 1.5
+    move = np.array([1e7, 1e4, *np.zeros(X.shape[1] - 2)])
+    twin = fit(X, y, tol=1e-5, **penalty)
+    model = fit(sp.csr_array(X + move), y, tol=1e-5, **penalty)
+    assert model.solution_.status is twin.solution_.status is Status.CONVERGED
+    np.testing.assert_allclose(model.coef_, twin.coef_, rtol=1e-7, atol=1e-10)
+    assert model.intercept_[0] + model.coef_[0] @ move == pytest.approx(twin.intercept_[0], abs=1e-7)
+
+
+def test_a_sparse_table_without_zeros_is_a_dense_one():
+    rng = np.random.default_rng(0)
+    X = rng.poisson(100.0, (8, 3)).astype(float)
+    y = np.array([0, 1, 2, 0, 1, 2, 0, 1])
+    for penalty in ({}, {"C": 1.0, "standardize": True}):
+        dense, told = quiet(LogisticRegression(**penalty).fit, X, y)
+        sparse, told_sparse = quiet(LogisticRegression(**penalty).fit, sp.csr_array(X), y)
+        assert sparse.coef_.tobytes() == dense.coef_.tobytes()
+        assert [str(w.message) for w in told_sparse] == [str(w.message) for w in told]
+
+
+@pytest.mark.parametrize("n", [400, COMPILED])
 def test_a_penalty_on_raw_columns_of_any_size(n):
     X, y = draw(n, 5)
     scale = 2.0 ** np.array([-13, -3, 0, 3, 13])
@@ -360,7 +385,7 @@ def test_one_positive_among_few(solver):
 def test_more_columns_than_rows(n, p, form, solver):
     """With a ridge the optimum lies in the span of the rows: a small problem in a basis of it."""
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(n, p))
+    X = rng.normal(size=(n, p)) * (rng.random((n, p)) < 0.5)
     y = np.arange(n) % 2
     basis = np.linalg.qr(X.T)[0]
     truth = newton(X @ basis, y, ridge=1.0)
@@ -412,14 +437,15 @@ def test_entries_given_twice_out_of_order_or_as_zero_are_what_they_add_up_to(sta
     if compiled:
         monkeypatch.setattr("evenodds.objective.COMPILED_ENTRIES", 1)
     rng = np.random.default_rng(0)
-    D = rng.normal(size=(150, 4)) * (rng.random((150, 4)) < 0.6)
+    some = rng.random((150, 4)) < 0.3
+    D = rng.normal(size=(150, 4)) * (some & (rng.random((150, 4)) < 0.8))
     y = (D[:, 0] + rng.normal(size=150) > 0).astype(int)
-    rows, columns = np.nonzero(np.ones_like(D))
+    rows, columns = np.nonzero(some)
     part = rng.normal(size=rows.size)
     k = rng.permutation(2 * rows.size)
     where = np.tile(rows, 2)[k], np.tile(columns, 2)[k]
     order = np.argsort(where[0], kind="stable")
-    data = np.concatenate([part, D.ravel() - part])[k][order]
+    data = np.concatenate([part, D[some] - part])[k][order]
     indptr = np.searchsorted(where[0][order], np.arange(151)).astype(np.int32)
     X = sp.csr_array((data, where[1][order].astype(np.int32), indptr), shape=D.shape)
     assert not X.has_canonical_format

@@ -129,6 +129,7 @@ SETTINGS = [
 def test_the_conditions_of_optimality_hold(setting, a, method):
     K = 3 if len(setting) < 2 else 4
     X, y = draw(K=K)
+    X[np.abs(X) < 0.8] = 0
     setting = dict(setting)
     rng = np.random.default_rng(1)
     if setting.pop("weighted", False):

@@ -115,6 +115,7 @@ def test_a_rare_column_that_separates_is_found_among_many_rows(make, ones, solve
     rng = np.random.default_rng(0)
     n = 20_000
     X = rng.normal(size=(n, 4))
+    X[::3, 1:3] = 0
     X[:, 3] = np.arange(n) >= n - ones
     y = (X[:, 0] + rng.normal(size=n) > 0).astype(int)
     y[-ones:] = 1
@@ -169,6 +170,7 @@ def test_offsets_far_apart(size):
 def test_columns_of_extreme_size(standardize, scale, make, n, C):
     rng = np.random.default_rng(1)
     X = rng.normal(size=(n, 3))
+    X[np.abs(X) < 0.7] = 0
     y = (X[:, 0] + X[:, 2] + rng.normal(size=n) > 0).astype(int)
     sizes = np.array([1, 1, scale])
     model = LogisticRegression(C=C, standardize=standardize, tol=1e-9).fit(make(X * sizes), y)

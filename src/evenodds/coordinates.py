@@ -60,6 +60,10 @@ class Coordinates:
         slopes = coef[self.columns] * self.scale[self.columns]
         return np.concatenate([[intercept], slopes]) if self.intercept else slopes
 
+    def for_block(self, block: Block, theta: Array) -> tuple[float, Array]:
+        """The intercept and the coefficients (p,) for the rows of a block as they are: sparse ones are centred."""
+        return self.split(theta) if sp.issparse(block.X) else self.to_coef(theta)
+
     def to_coef(self, theta: Array) -> tuple[float, Array]:
         """The intercept and the coefficients (p,) of the raw columns."""
         intercept, coef = self.split(theta)
@@ -110,11 +114,10 @@ class Moments:
 
     @classmethod
     def of(cls, data: Data) -> "Moments":
-        """The moments of all rows; a sparse X is measured about zero."""
+        """The moments of all rows."""
         total = float(data.class_weights.sum())
-        sample = data.sample(data.n_rows, 0)
-        mean, deviation = _moments(sample, intercept=not data.sparse)
-        return cls(total, mean, total * deviation**2)
+        mean, deviation = _moments(data.sample(data.n_rows, 0), intercept=True)
+        return cls(total, data.center + mean, total * deviation**2)
 
     def merged(self, earlier: "Moments | None") -> "Moments":
         """The moments of both sets of rows."""
@@ -126,11 +129,10 @@ class Moments:
         squares = self.squares + earlier.squares + shift**2 * (self.total * earlier.total / total)
         return Moments(total, mean, squares, earlier.calls + 1)
 
-    def coordinates(self, intercept: bool, strength: float) -> Coordinates:
-        """Coordinates of all columns, about zero without an intercept; see `choose_coordinates`."""
-        mean_square = self.squares / self.total
-        scale = np.sqrt(mean_square if intercept else mean_square + self.mean**2)
-        center = self.mean if intercept else np.zeros_like(self.mean)
+    def coordinates(self, data: Data, intercept: bool, strength: float) -> Coordinates:
+        """Coordinates of all columns for some rows, about zero without an intercept; see `choose_coordinates`."""
+        center = self.mean if intercept and not data.sparse else data.center
+        scale = np.sqrt(self.squares / self.total + (self.mean - center) ** 2)
         return Coordinates(center, _usable(scale, strength), np.arange(scale.size), intercept)
 
 
@@ -148,6 +150,7 @@ def choose_coordinates(
     if not whole and sample.n_rows > 2 * _ENOUGH_ROWS and sample.n_rows > 2 * data.n_columns:
         sample = sample.take(slice(None, None, sample.n_rows // max(_ENOUGH_ROWS, data.n_columns)))
     center, scale = _moments(sample, intercept)
+    center = data.center if data.sparse else center
     unseen = (scale == 0).any() and (drop_aliased or not data.sparse)
     if not whole and (standardize or unseen):
         center, scale = _exact_moments(data, center, np.where(scale > 0, scale, 1.0), intercept)
@@ -195,15 +198,14 @@ def _usable(deviation: Array, strength: float) -> Array:
 def _moments(block: Block, intercept: bool) -> tuple[Array, Array]:
     """Mean and standard deviation of the columns (0 for a constant one); about 0 without an intercept.
 
-    Deviations are taken from the first row, so that a constant column gives exactly 0. A sparse column is
-    not centred.
+    Deviations are taken from the first row, so that a constant column gives exactly 0.
     """
     X = block.X
     weight = np.ones(block.n_rows) if block.weight is None else block.weight
     weight = weight / weight.sum()
     if sp.issparse(X):
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            return np.zeros(X.shape[1]), _sparse_deviation(X, weight, intercept)
+            return _sparse_moments(X, weight, intercept)
     first = X[0].astype(np.float64) if intercept else np.zeros(X.shape[1])
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         deviation = X - first
@@ -216,8 +218,8 @@ def _moments(block: Block, intercept: bool) -> tuple[Array, Array]:
         return first + mean * unit, unit * np.sqrt(variance)
 
 
-def _sparse_deviation(X: Any, weight: Array, intercept: bool) -> Array:
-    """The standard deviation of the columns of a CSR array, which is left as it is."""
+def _sparse_moments(X: Any, weight: Array, intercept: bool) -> tuple[Array, Array]:
+    """The same of the columns of a CSR array, which is left as it is, with the zeros that are not stored."""
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
@@ -226,11 +228,13 @@ def _sparse_deviation(X: Any, weight: Array, intercept: bool) -> Array:
     unit[unit == 0] = 1.0
     values = X.data / unit[X.indices]
     weights = np.repeat(weight, np.diff(X.indptr))
-    square = np.bincount(X.indices, weights * values * values, minlength=X.shape[1])
-    mean = np.bincount(X.indices, weights * values, minlength=X.shape[1]) if intercept else 0.0
-    variance = square - mean**2
-    constant = variance <= 1e-14 * square  # all entries equal, none of them left out
-    return np.where(constant, 0.0, unit * np.sqrt(np.maximum(variance, 0.0)))
+    size = X.shape[1]
+    mean = np.bincount(X.indices, weights * values, minlength=size) if intercept else np.zeros(size)
+    full = np.bincount(X.indices, minlength=size) == X.shape[0]
+    zeros = np.where(full, 0.0, np.maximum(1 - np.bincount(X.indices, weights, minlength=size), 0.0))
+    variance = np.bincount(X.indices, weights * (values - mean[X.indices]) ** 2, minlength=size) + zeros * mean**2
+    variance[variance <= 1e-28 * mean**2] = 0.0  # all entries equal, none of them left out
+    return np.asarray(unit * mean), np.asarray(unit * np.sqrt(variance))
 
 
 def _centred(deviation: Array, weight: Array, intercept: bool) -> tuple[Array, Array]:

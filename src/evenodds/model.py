@@ -188,7 +188,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         Parameters
         ----------
         X : array, frame or sparse matrix of shape (n_samples, n_features)
-            Numbers or booleans. float32 and float64 arrays, C or F ordered, and CSR are not copied.
+            Numbers or booleans. float32 and float64 arrays, C or F ordered, and CSR are not copied;
+            but a sparse matrix that is no smaller than a dense one becomes dense, and one with columns far from zero
+            is taken less a value of each.
         y : array-like of shape (n_samples,)
             Labels with two different values or more: numbers, strings or booleans, in a list, an array or a column of
             pandas, polars or Arrow.
@@ -261,7 +263,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         self._guarded(require_finite, data)
         self._seen = Moments.of(data).merged(getattr(self, "_seen", None))
         strength = strength_of(self, data)
-        coordinates = self._seen.coordinates(bool(self.fit_intercept), 0.0 if self.standardize else strength)
+        coordinates = self._seen.coordinates(data, bool(self.fit_intercept), 0.0 if self.standardize else strength)
         objective = fitting.objective_of(self, data, coordinates, strength)
         theta = np.zeros(objective.n_coef) if first else objective.from_coef(self.intercept_, self.coef_)
         config = self.solver if isinstance(self.solver, SGD) else SGD()
@@ -403,7 +405,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         weight = combine_weights(sample_weight, self.class_weight, codes, self.classes_)
         n_classes = self.classes_.size
         shift = None if offset is None else row_offsets(offset, n_rows, n_classes)
-        data = as_data(array, codes, weight, shift, n_jobs=self.n_jobs, n_classes=n_classes)
+        data = as_data(
+            array, codes, weight, shift, n_jobs=self.n_jobs, n_classes=n_classes, intercept=bool(self.fit_intercept)
+        )
         if classes is None and not data.class_weights.all():
             empty = self.classes_.tolist()[int(np.argmin(data.class_weights))]
             raise EvenOddsError(f"All rows of class {empty!r} have weight 0: drop the class, or give it weight.")

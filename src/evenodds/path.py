@@ -192,7 +192,7 @@ def path(
     p = array.shape[1]
     factor = penalty_factors(penalty_factor, p, names)
     low, high = bounds(lower, upper, p, names)
-    data = as_data(array, codes, weight, shift, n_jobs=n_jobs, n_classes=classes.size)
+    data = as_data(array, codes, weight, shift, n_jobs=n_jobs, n_classes=classes.size, intercept=bool(fit_intercept))
     if not data.class_weights.all():
         raise EvenOddsError("All rows of one class have weight 0: drop the class, or give it weight.")
     problem = _Problem(data, ratio, bool(fit_intercept), bool(standardize), factor, low, high)

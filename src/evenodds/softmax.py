@@ -231,7 +231,7 @@ class Scores:
         X, center = block.X, self.coordinates.center
         if self._as_it_is(X):
             Z = X @ self.coef.T
-            Z += self.intercept - self.coef @ center
+            Z += self.intercept if sp.issparse(X) else self.intercept - self.coef @ center
         else:
             Z = (X - center) @ self.coef.T
             Z += self.intercept

@@ -50,6 +50,7 @@ class Data(Protocol):
     n_rows, n_columns : the shape of X
     size : entries stored, (n_rows * n_columns, or the non-zeros of a sparse X)
     sparse : whether blocks hold CSR arrays
+    center : (p,) what has been taken off the columns of X in the blocks; 0 unless they are sparse, see `sparse.held`
     class_weights : (K,) total weight of each class; their sum is S in the objective
     n_jobs : threads for work on a sample, as for `LogisticRegression`
     """
@@ -58,6 +59,7 @@ class Data(Protocol):
     n_columns: int
     size: int
     sparse: bool
+    center: Array
     class_weights: Array
     n_jobs: int | None
 
@@ -87,14 +89,25 @@ def as_data(
     *,
     n_jobs: int | None = None,
     n_classes: int = 2,
+    intercept: bool = False,
 ) -> Data:
     """The home of `X`: a checked 2-d array or sparse matrix in memory.
 
     Rows of weight zero do not belong to the data and are left out.
+
+    intercept : whether the scores have one, which makes up for what is taken off sparse columns that are far from zero
     """
     from .memory import Memory
+    from .sparse import held
 
-    return Memory(X, codes, weight, offset, n_jobs=n_jobs, n_classes=n_classes)
+    kept = None
+    if weight is not None and not weight.all():
+        kept = np.flatnonzero(weight)
+        X = (X.tocsr() if sp.issparse(X) else X)[kept]
+        codes, weight = codes[kept], weight[kept]
+        offset = None if offset is None else offset[kept]
+    X, center = held(X, intercept) if sp.issparse(X) else (X, None)
+    return Memory(X, codes, weight, offset, n_jobs=n_jobs, n_classes=n_classes, center=center, kept=kept)
 
 
 def require_finite(data: Data) -> None:

@@ -1,7 +1,7 @@
 """Rows in memory: blocks are views of the arrays, mapped over a pool of threads.
 
 The blocks depend on the data alone and their sums are added in order, so that a result has the
-same bits for any number of threads. X is not copied. Only what the kernels cannot read where it
+same bits for any number of threads. X is not copied (but see `sparse`). Only what the kernels cannot read where it
 lies (integers, booleans, half precision, foreign byte order, odd strides) is converted, one block
 at a time; CSC is turned into CSR once.
 """
@@ -26,7 +26,10 @@ _BLOCK_ROWS = 1 << 16
 
 
 class Memory:
-    """An array or sparse matrix in memory, its labels, weights and offsets. See `Data`."""
+    """An array or sparse matrix in memory, its labels, weights and offsets. See `Data`.
+
+    kept : the numbers of the rows, if the user gave others beside them
+    """
 
     def __init__(
         self,
@@ -37,13 +40,10 @@ class Memory:
         *,
         n_jobs: int | None = None,
         n_classes: int = 2,
+        center: Array | None = None,
+        kept: NDArray[np.intp] | None = None,
     ) -> None:
-        self._kept: NDArray[np.intp] | None = None
-        if weight is not None and not weight.all():
-            self._kept = kept = np.flatnonzero(weight)
-            X = (X.tocsr() if sp.issparse(X) else X)[kept]
-            codes, weight = codes[kept], weight[kept]
-            offset = None if offset is None else offset[kept]
+        self._kept = kept
         self.sparse = bool(sp.issparse(X))
         if self.sparse:
             X = sp.csr_array(X)
@@ -51,6 +51,7 @@ class Memory:
                 X = X.astype(np.float64)
         self._X, self._y, self._weight, self._offset = X, codes, weight, offset
         self.n_rows, self.n_columns = X.shape
+        self.center = np.zeros(self.n_columns) if center is None else center
         self.size = int(X.nnz) if self.sparse else self.n_rows * self.n_columns
         self.class_weights = _class_weights(codes, weight, n_classes)
         self._bounds = _sparse_bounds(X) if self.sparse else _dense_bounds(self.n_rows, self.n_columns)

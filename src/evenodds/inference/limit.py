@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..coordinates import Coordinates, choose_coordinates
-from ..data import Array, Data, as_data
+from ..data import Array, Data
+from ..data.memory import Memory
 from ..objective import Objective
 from ..separation import separation_of, separation_of_classes
 from ..softmax import SoftmaxObjective
@@ -57,7 +58,8 @@ def limit_of(problem: Problem) -> Limit | None:
     part = problem.data.sample(problem.data.n_rows, 0).take(rows)
     if found.kind == "complete" or not np.any(part.X.nnz if hasattr(part.X, "nnz") else part.X.size):
         return _complete(problem, found.infinite, rows)
-    rest = as_data(part.X, part.y, part.weight, part.offset, n_jobs=problem.data.n_jobs)
+    data = problem.data
+    rest = Memory(part.X, part.y, part.weight, part.offset, n_jobs=data.n_jobs, center=data.center)
     optimum = _optimum(problem, rest)
     return Limit(found.infinite, False, rows, optimum, gather(optimum))
 
@@ -77,7 +79,7 @@ def _limit_of_classes(problem: Problem, objective: SoftmaxObjective) -> Limit | 
     offset = np.zeros((rows.size, n_classes)) if part.offset is None else part.offset.copy()
     each, pair = np.nonzero(apart)
     offset[each, others[each, pair]] -= _NEVER
-    rest = as_data(part.X, part.y, part.weight, offset, n_jobs=data.n_jobs, n_classes=n_classes)
+    rest = Memory(part.X, part.y, part.weight, offset, n_jobs=data.n_jobs, n_classes=n_classes, center=data.center)
     left = SoftmaxObjective(rest, objective.coordinates, objective.ridge, objective.baseline)
     q, gauge = problem.theta.size, found.null
     start = replace(problem, data=rest, objective=left, theta=np.zeros(q), gauge=gauge, n_coef=q - gauge.shape[1])

@@ -109,8 +109,10 @@ class _Effects:
 def _binary_columns(result: "Inference") -> Any:
     """Which columns hold zeros and ones, and both, in the rows of the fit."""
 
+    center = result.whole.data.center
+
     def sums(block: Block) -> Sums:
-        X = block.X.toarray() if sp.issparse(block.X) else block.X
+        X = block.X.toarray() + center if sp.issparse(block.X) else block.X
         return ((X != 0) & (X != 1)).sum(axis=0), (X == 0).sum(axis=0), (X == 1).sum(axis=0)
 
     others, zeros, ones = result.whole.objective.reduce(lambda block: over_tiles(block, sums))

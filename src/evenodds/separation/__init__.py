@@ -115,7 +115,8 @@ def find_separation(
     array, columns = numbers_of(X, "find_separation")
     classes, codes = encode_labels(y, array.shape[0])
     require_two(classes, "find_separation")
-    data = as_data(array, codes, combine_weights(sample_weight, None, codes, classes))
+    weight = combine_weights(sample_weight, None, codes, classes)
+    data = as_data(array, codes, weight, intercept=bool(fit_intercept))
     if not data.class_weights.all():
         empty = classes.tolist()[int(np.argmin(data.class_weights))]
         raise EvenOddsError(f"All rows of class {empty!r} have weight 0: two classes are needed.")

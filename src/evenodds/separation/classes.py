@@ -48,7 +48,7 @@ class Pairs:
         self._others, self.n_free = n_classes - 1, n_classes - self._baseline
         self.n_rows = data.n_rows * self._others
         self.n_columns = self.n_free * (coordinates.columns.size + int(coordinates.intercept))
-        self.size = self.n_rows * self.n_columns
+        self.size, self.center = self.n_rows * self.n_columns, np.zeros(self.n_columns)
         self.class_weights = np.array([0.0, self.n_rows])
         self.n_jobs = data.n_jobs
 

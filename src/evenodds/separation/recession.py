@@ -7,7 +7,7 @@ that its answer is wrong about: cutting planes. That a few rows balance proves i
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -382,10 +382,9 @@ def _collinear(home: _Home) -> list[list[int]]:
     aliased = np.array(coordinates.aliased())
 
     def triangle(block: Block) -> Sums:
-        X = block.X[:, aliased]
-        X = (X.toarray() if sp.issparse(X) else X) - coordinates.center[aliased]
+        others = replace(coordinates, columns=aliased).design(block)
         sign = np.where(block.y > 0, 1.0, -1.0)
-        X = np.hstack([home.signed(block), sign[:, None] * X / coordinates.scale[aliased]])
+        X = np.hstack([home.signed(block), sign[:, None] * (others.toarray() if sp.issparse(others) else others)])
         return ([scipy.linalg.qr(X, mode="r", check_finite=False)[0][: X.shape[1]]],)
 
     R = np.concatenate(home.data.reduce(triangle)[0])

@@ -62,11 +62,12 @@ class PairSet:
         self.loss, self.K, self.k = loss, loss.n_classes, loss.n_coef // loss.n_classes
         coordinates = loss.coordinates
         self._first = int(coordinates.intercept)
-        self._center, self._scale = coordinates.center[coordinates.columns], coordinates.scale[coordinates.columns]
         block = next(iter(loss.data.blocks()))
         every = coordinates.columns.size == coordinates.scale.size
         X = block.X if every else block.X[:, coordinates.columns]
         self._X = sp.csc_array(X) if sp.issparse(X) else X
+        self._scale = coordinates.scale[coordinates.columns]
+        self._center = np.zeros_like(self._scale) if sp.issparse(X) else coordinates.center[coordinates.columns]
         # A home whose rows are the columns, so that its threads share them out.
         self._home = Memory(self._X.T, np.zeros(X.shape[1], np.uint8), n_jobs=loss.data.n_jobs)
         n = block.n_rows

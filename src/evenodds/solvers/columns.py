@@ -46,7 +46,8 @@ class Columns:
         # A home whose rows are the columns, so that its threads share them out.
         self._home = Memory(self._X.T, np.zeros(X.shape[1], np.uint8), n_jobs=loss.data.n_jobs)
         self._columns = coordinates.columns
-        self._center, self._scale = coordinates.center[self._columns], coordinates.scale[self._columns]
+        self._scale = coordinates.scale[self._columns]
+        self._center = np.zeros_like(self._scale) if sp.issparse(X) else coordinates.center[self._columns]
         self._first = int(coordinates.intercept)
         self.y, self.offset = block.y, block.offset
         self.weight = np.ones(block.n_rows) if block.weight is None else block.weight
@@ -173,8 +174,7 @@ class Columns:
         with np.errstate(over="ignore", invalid="ignore"):
             if sp.issparse(self._X):
                 squares = self._X.multiply(self._X)
-                first, second = self._X.T @ weight, squares.T @ weight
-                about = second - self._center * (2 * first - self._center * total)
+                about = second = squares.T @ weight
             else:
                 mean, square = (part[self._columns] for part in column_moments(data))
                 about = second = total * (square + (mean - self._center) ** 2)

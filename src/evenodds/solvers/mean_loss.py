@@ -107,7 +107,7 @@ class MeanLoss(OverObjective):
         return float(self.sample.n_rows if self.sample.weight is None else self.sample.weight.sum())
 
     def _odds(self, block: Block, theta: Array) -> float:
-        intercept, coef = self.coordinates.to_coef(theta)
+        intercept, coef = self.coordinates.for_block(block, theta)
         z = linear_scores(block.X, intercept, coef)
         if block.offset is not None:
             z += block.offset

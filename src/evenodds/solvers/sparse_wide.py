@@ -55,7 +55,7 @@ class SparseColumns:
 
     def scores(self, theta: Array) -> Array:
         """The score of each row."""
-        intercept, coef = self.loss.coordinates.to_coef(theta)
+        intercept, coef = self.loss.coordinates.for_block(self.block, theta)
         z = np.asarray(self.block.X @ coef + intercept)
         return z if self.block.offset is None else z + self.block.offset
 
@@ -125,7 +125,9 @@ def _sum_duplicates(loss: MeanLoss, data: Memory) -> None:
     if not block.X.has_canonical_format:
         X = block.X.copy()
         X.sum_duplicates()
-        loss.data = loss.objective.data = Memory(X, block.y, block.weight, block.offset, n_jobs=data.n_jobs)
+        loss.data = loss.objective.data = Memory(
+            X, block.y, block.weight, block.offset, n_jobs=data.n_jobs, center=data.center
+        )
 
 
 def minimize_sparse(
