@@ -108,6 +108,21 @@ def test_a_refit_forgets_the_last_fit():
     np.testing.assert_array_equal(numbers(model), numbers(LogisticRegression(C=1.0).fit(X0[:, :2], Y0)))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_fit_that_fails_leaves_the_model_as_it_was(bad):
+    frame = pd.DataFrame(X0, columns=NAMES)
+    model = LogisticRegression(C=1.0).fit(frame, np.where(Y0, "sick", "well"))
+    answers = model.predict(frame)
+    spoilt = X0[:, :2].copy()
+    spoilt[7, 1] = bad
+    with pytest.raises(EvenOddsError, match="column 1, row 7"):
+        model.fit(spoilt, np.where(Y0, "cat", "dog"))
+    assert set(answers) == {"sick", "well"}
+    np.testing.assert_array_equal(model.predict(frame), answers)
+    with pytest.raises(EvenOddsError, match="order"):
+        model.predict(frame[NAMES[::-1]])
+
+
 # Searches and threads
 
 
@@ -579,6 +594,16 @@ def test_callbacks_are_taken_down_after_an_error():
     model.fit(X0, Y0)
     assert recorder.calls[-1] == "teardown"
     pickle.dumps(model.set_callbacks())
+
+
+@needs_callbacks
+def test_a_callback_sees_the_model_in_the_making():
+    recorder = Recorder()
+    model = LogisticRegression(C=1.0).fit(pd.DataFrame(X0, columns=NAMES), Y0)
+    model.set_callbacks(recorder).fit(X0[:, :2], Y0)
+    assert recorder.losses[-1] == pytest.approx(
+        -model.predict_log_proba(X0[:, :2])[np.arange(300), Y0].mean(), rel=1e-6
+    )
 
 
 @needs_callbacks

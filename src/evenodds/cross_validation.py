@@ -30,10 +30,6 @@ from .progress import FoldLines
 from .softmax import log_probabilities
 
 _QUICK = ("neg_log_loss", "accuracy", "roc_auc")
-_FITTED = (
-    *("coef_", "intercept_", "classes_", "n_iter_", "n_features_in_", "feature_names_in_"),
-    *("aliased_", "solution_"),
-)
 
 
 class LogisticRegressionCV(LogisticRegression):
@@ -178,20 +174,18 @@ class LogisticRegressionCV(LogisticRegression):
         with one_blas_thread:
             parts = Parallel(n_jobs=self._folds_at_once(rows), prefer="threads")(delayed(job)(a, k) for a, k in jobs)
         m = max(one.Cs.size for one in whole)
-        self.Cs_, self.scores_ = np.full((len(ratios), m), np.nan), np.full((len(ratios), m, len(folds)), np.nan)
+        grids, scores = np.full((len(ratios), m), np.nan), np.full((len(ratios), m, len(folds)), np.nan)
         for a, one in enumerate(whole):
-            self.Cs_[a, : one.Cs.size] = one.Cs
-        for (a, k), scores in zip(jobs, parts, strict=True):
-            self.scores_[a, : scores.size, k] = scores
-        a, c = _choose(self.scores_, self.rule)
-        self.C_, self.l1_ratio_, self.path_ = float(self.Cs_[a, c]), ratios[a], whole[a]
+            grids[a, : one.Cs.size] = one.Cs
+        for (a, k), part in zip(jobs, parts, strict=True):
+            scores[a, : part.size, k] = part
+        a, c = _choose(scores, self.rule)
+        C, ratio = float(grids[a, c]), ratios[a]
         if lines is not None:
-            lines.end(f"C={self.C_:.5g} and l1_ratio={self.l1_ratio_:g} are chosen")
-        final.set_params(C=self.C_, l1_ratio=self.l1_ratio_).fit(X, y, sample_weight, offset)
-        self.estimator_ = final
-        for name in _FITTED:
-            if hasattr(final, name):
-                setattr(self, name, getattr(final, name))
+            lines.end(f"C={C:.5g} and l1_ratio={ratio:g} are chosen")
+        final.set_params(C=C, l1_ratio=ratio).fit(X, y, sample_weight, offset)
+        found = {"C_": C, "l1_ratio_": ratio, "Cs_": grids, "scores_": scores, "path_": whole[a], "estimator_": final}
+        self._become(final, **found)
         return self
 
     def partial_fit(self, *args: Any, **kwargs: Any) -> Any:

@@ -1,5 +1,6 @@
 """The estimator: check what is given, find its home, fit, and set the attributes. No mathematics here."""
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -211,26 +212,28 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             If the data or a parameter is wrong; the message says what, where and what to do.
         """
         check_parameters(self)
-        data = self._read(X, y, sample_weight, offset)
+        new = self._blank()
+        data = new._read(X, y, sample_weight, offset)
         # Threads are ours: BLAS has small products only, where its own threads cost more than they give.
         with one_blas_thread:
-            self._guarded(self._fit, data, X, y)
+            new._guarded(self._fit, new, data, X, y)
         return self
 
-    def _fit(self, data: Data, X: Any, y: Any) -> None:
+    def _fit(self, new: Self, data: Data, X: Any, y: Any) -> None:
         def reporter(solver: str, most: int, to_coefs: fitting.ToCoefs | None) -> Report | None:
             def attributes(theta: Array) -> dict[str, Any]:
                 return {} if to_coefs is None else dict(zip(("intercept_", "coef_"), to_coefs(theta), strict=True))
 
             lines = progress.to_stderr(solver, data.n_rows, data.n_columns) if self.verbose else None
-            return progress.both(lines, progress.to_callbacks(self, X, y, most, attributes))
+            return progress.both(lines, progress.to_callbacks(self, new, X, y, most, attributes))
 
-        shape = (1 if self._binary else self.classes_.size, data.n_columns)
+        shape = (1 if new._binary else new.classes_.size, data.n_columns)
         warm = self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape
         last = (self.intercept_, self.coef_) if warm else None
-        names = getattr(self, "feature_names_in_", None)
-        self._keep(fitting.fit(self, data, names=names, last=last, reporter=reporter))
-        progress.end_callbacks(self, X, y)
+        names = getattr(new, "feature_names_in_", None)
+        new._keep(fitting.fit(self, data, names=names, last=last, reporter=reporter))
+        progress.end_callbacks(self, new, X, y)
+        self._become(new)
 
     @WithoutFirth
     def partial_fit(
@@ -257,22 +260,24 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         first = not hasattr(self, "coef_")
         if not first and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise EvenOddsError(f"classes={classes!r} differ from those of the first call, {self.classes_!r}.")
-        data = self._read(X, y, sample_weight, None, classes=classes if first else self.classes_, reset=first)
+        new = self._blank() if first else copy.copy(self)
+        data = new._read(X, y, sample_weight, None, classes=classes if first else self.classes_, reset=first)
         if data.n_rows == 0:
             raise EvenOddsError("All rows have weight 0: there is nothing to learn from.")
-        self._guarded(require_finite, data)
-        self._seen = Moments.of(data).merged(getattr(self, "_seen", None))
+        new._guarded(require_finite, data)
+        new._seen = Moments.of(data).merged(getattr(self, "_seen", None))
         strength = strength_of(self, data)
-        coordinates = self._seen.coordinates(data, bool(self.fit_intercept), 0.0 if self.standardize else strength)
+        coordinates = new._seen.coordinates(data, bool(self.fit_intercept), 0.0 if self.standardize else strength)
         objective = fitting.objective_of(self, data, coordinates, strength)
         theta = np.zeros(objective.n_coef) if first else objective.from_coef(self.intercept_, self.coef_)
         config = self.solver if isinstance(self.solver, SGD) else SGD()
-        rng = np.random.default_rng([seed(self.random_state), self._seen.calls])
+        rng = np.random.default_rng([seed(self.random_state), new._seen.calls])
         theta = one_epoch(objective, theta, config, rng)
-        self.intercept_, self.coef_ = objective.to_coef(theta)
-        self.n_iter_ = np.array([1 if first else int(self.n_iter_[0]) + 1])
-        self.aliased_ = ()
-        self.__dict__.pop("solution_", None)  # it was another fit's
+        new.intercept_, new.coef_ = objective.to_coef(theta)
+        new.n_iter_ = np.array([1 if first else int(self.n_iter_[0]) + 1])
+        new.aliased_ = ()
+        new.__dict__.pop("solution_", None)  # it was another fit's
+        self._become(new)
         return self
 
     def decision_function(self, X: Any) -> Array:
@@ -367,11 +372,21 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
     def _binary(self) -> bool:
         return bool(self.classes_.size == 2)
 
+    def _blank(self) -> Self:
+        """The same parameters, and nothing learnt: a fit works on this, so that one that fails changes nothing."""
+        new = object.__new__(type(self))
+        new.__dict__ = {name: value for name, value in vars(self).items() if not _is_learnt(name)}
+        return new
+
+    def _become(self, fitted: "LogisticRegression", **more: Any) -> None:
+        """Take over all that another model has learnt, and more, in the place of what this one has: at once."""
+        learnt = {name: value for name, value in vars(fitted).items() if _is_learnt(name)}
+        self.__dict__ = vars(self._blank()) | learnt | more
+
     def _array(self, X: Any, *, reset: bool) -> Any:
         """X as a checked 2-d array or CSR matrix. Whether it is finite shows in the first read."""
         if _is_plain(X) and reset:  # spares a small fit a third of its time
             self.n_features_in_ = X.shape[1]
-            self.__dict__.pop("feature_names_in_", None)
             return X
         try:
             if not is_frame(X):
@@ -392,30 +407,34 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
     def _read(
         self, X: Any, y: Any, sample_weight: Any, offset: Any, *, classes: Any = None, reset: bool = True
     ) -> Data:
-        """Check all that is given to a fit and find its home."""
+        """Check all that is given to a fit and find its home.
+
+        reset : whether columns and classes are learnt from it, by a model that is `_blank`
+        """
         if y is None:
             raise EvenOddsError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None. Pass the labels of the rows."
             )
         array = self._array(X, reset=reset)
         n_rows = array.shape[0]
-        self.classes_, codes = encode_labels(y, n_rows, classes)
+        found, codes = encode_labels(y, n_rows, classes)
         if self.firth:
-            require_two(self.classes_, "Firth's fit")
-        weight = combine_weights(sample_weight, self.class_weight, codes, self.classes_)
-        n_classes = self.classes_.size
+            require_two(found, "Firth's fit")
+        weight = combine_weights(sample_weight, self.class_weight, codes, found)
+        n_classes = found.size
         shift = None if offset is None else row_offsets(offset, n_rows, n_classes)
         data = as_data(
             array, codes, weight, shift, n_jobs=self.n_jobs, n_classes=n_classes, intercept=bool(self.fit_intercept)
         )
         if classes is None and not data.class_weights.all():
-            empty = self.classes_.tolist()[int(np.argmin(data.class_weights))]
+            empty = found.tolist()[int(np.argmin(data.class_weights))]
             raise EvenOddsError(f"All rows of class {empty!r} have weight 0: drop the class, or give it weight.")
+        if reset:
+            self.classes_ = found
         return data
 
     def _keep(self, fit: fitting.Fit) -> None:
         """Set the attributes, and warn of what the user should know."""
-        self.__dict__.pop("_seen", None)
         self.intercept_, self.coef_ = fit.coefs
         self.n_iter_ = np.array([fit.solution.iterations])
         self.solution_ = fit.solution
@@ -438,6 +457,11 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
     def _name(self, column: int) -> Any:
         names = getattr(self, "feature_names_in_", None)
         return int(column) if names is None else str(names[column])
+
+
+def _is_learnt(name: str) -> bool:
+    """Whether an attribute is what a fit has found: as scikit-learn has it, its name ends with an underscore."""
+    return name.endswith("_") or name == "_seen"
 
 
 def _is_plain(X: Any) -> bool:

@@ -126,32 +126,31 @@ class FoldLines(Lines):
 
 
 def to_callbacks(
-    estimator: Any, X: Any, y: Any, most: int, attributes: Callable[[Array], dict[str, Any]]
+    estimator: Any, new: Any, X: Any, y: Any, most: int, attributes: Callable[[Array], dict[str, Any]]
 ) -> Report | None:
     """A report that runs scikit-learn's callbacks, one task an iteration; None if there are none to run.
 
+    new : the model in the making, which tasks are told of
     most : iterations at the most
     attributes : theta -> the fitted attributes as if the fit ended there
     """
     if not (hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")):
         return None
     root = estimator._init_callback_context(max_subtasks=most)
-    root.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    root.call_on_fit_task_begin(estimator=new, X=X, y=y)
 
     def report(iteration: int, loss: float, error: float, theta: Array) -> bool:
         task = root.subcontext(task_name="iteration")
-        task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-        return bool(
-            task.call_on_fit_task_end(estimator=estimator, X=X, y=y, reconstruction_attributes=attributes(theta))
-        )
+        task.call_on_fit_task_begin(estimator=new, X=X, y=y)
+        return bool(task.call_on_fit_task_end(estimator=new, X=X, y=y, reconstruction_attributes=attributes(theta)))
 
     return report
 
 
-def end_callbacks(estimator: Any, X: Any, y: Any) -> None:
+def end_callbacks(estimator: Any, new: Any, X: Any, y: Any) -> None:
     """Tell the callbacks that the fit has ended."""
     if hasattr(estimator, "_callback_fit_ctx"):
-        estimator._callback_fit_ctx.call_on_fit_task_end(estimator=estimator, X=X, y=y)
+        estimator._callback_fit_ctx.call_on_fit_task_end(estimator=new, X=X, y=y)
 
 
 def both(first: Report | None, second: Report | None) -> Report | None:
