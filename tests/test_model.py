@@ -846,6 +846,19 @@ def test_a_score_that_overflows_is_certain_and_never_nan(form):
         assert not np.isnan(method(make(row))).any(), method.__name__
 
 
+@pytest.mark.parametrize("form", [np.asarray, np.asfortranarray, np.float32, sp.csr_array])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_rows_that_are_not_finite_are_refused_where_the_coefficient_is_0(form, bad):
+    X, y = draw(200, 30)
+    model = LogisticRegression(C=0.05, l1_ratio=1.0).fit(X, y)
+    assert 0 < np.count_nonzero(model.coef_) < 3
+    away = int(np.flatnonzero(model.coef_[0] == 0)[-1])
+    X[17, away] = bad
+    for name in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+        with pytest.raises(EvenOddsError, match=f"column {away}, row 17"):
+            getattr(model, name)(form(X))
+
+
 def test_an_offset_is_not_part_of_a_prediction():
     offset = np.random.default_rng(0).normal(size=300)
     model = LogisticRegression(C=1.0).fit(X0, Y0, offset=offset)

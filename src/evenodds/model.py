@@ -15,7 +15,7 @@ from .coordinates import Moments
 from .data import Array, Data, as_data, require_finite
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, NonFiniteError
-from .labels import combine_weights, encode_labels, plain_labels, require_two, row_offsets
+from .labels import combine_weights, encode_labels, plain_labels, require_two, row_numbers, row_offsets
 from .objective import bounded_scores, linear_scores
 from .parameters import WithoutFirth, check_parameters, seed
 from .penalised import strength_of
@@ -360,7 +360,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         -------
         float
         """
-        return float(super().score(X, plain_labels(y), sample_weight))
+        labels = plain_labels(y)
+        weight = None if sample_weight is None else row_numbers(sample_weight, "sample_weight", labels.size)
+        return float(super().score(X, labels, weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -25,11 +25,9 @@ from .data.memory import Memory
 
 _LOADED_ENTRIES = 1 << 17
 _TILE_ENTRIES = 1 << 18
-_SCORED_ROWS = 1 << 16
 _FEW_ENTRIES = 1 << 15  # of at most so many columns: BLAS takes longer over their symmetric product than over the plain
 _NARROW = 40
 _LENGTHS = 6  # of a step are tried at the most
-_FEW = 10  # columns for each with a coefficient, from which the others are not read
 
 
 @dataclass
@@ -392,16 +390,18 @@ def best_intercept(data: Data, sample: Block) -> float:
 
 
 def linear_scores(X: Any, intercept: Any, coef: Array) -> Array:
-    """b + x w of each row of an array or a CSR matrix, w (p,) or (p, K). They are not finite where they overflow."""
-    if not sp.issparse(X) and coef.ndim == 1 and coef.size > _FEW * np.count_nonzero(coef):
-        away = np.flatnonzero(coef)  # of a lasso: most columns need not be read
-        X, coef = X[:, away], coef[away]
+    """b + x w of each row of an array or a CSR matrix, w (p,) or (p, K).
+
+    They are not finite where they overflow, and where a row has NaN or infinity: also where the coefficient is 0, so
+    that columns without one are read as well.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         if sp.issparse(X) or X.dtype == np.float64:
             scores = X @ coef
-        else:  # a block at a time: X is not copied to float64 as a whole
-            starts = range(0, X.shape[0], _SCORED_ROWS)
-            scores = np.concatenate([X[k : k + _SCORED_ROWS].astype(np.float64) @ coef for k in starts])
+        else:  # a tile at a time: X is not copied to float64 as a whole
+            rows = max(1, _TILE_ENTRIES // X.shape[1])
+            parts = [X[k : k + rows].astype(np.float64) @ coef for k in range(0, X.shape[0], rows)]
+            scores = np.concatenate(parts)
         scores += intercept
     return np.asarray(scores)
 

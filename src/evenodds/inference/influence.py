@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..data import Array
+from ..data import Array, require_finite
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from .prediction import chosen, require_finite_coef
@@ -29,6 +29,7 @@ def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: A
     model, problem = result.model, result.problem
     X = chosen(result, X)
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
+    model._guarded(require_finite, data)
     factor = problem.objective.total_weight / float(data.class_weights.sum())  # precision weights are rescaled
     with one_blas_thread:
         parts = [_measures(result, rows, factor) for rows in tiles_of(problem, data.blocks())]
