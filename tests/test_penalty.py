@@ -100,8 +100,7 @@ def fit(X, y, lam, a, *, home=Memory, weight=None, offset=None, intercept=True, 
     )
     given = {key: spread(kwargs.pop(key), p) for key in ("factor", "lower", "upper") if key in kwargs}
     penalty = Penalty.of(coordinates, lam, a, standardize=standardize, **given)
-    start = np.zeros(p + intercept)
-    solution = elastic_net.elastic_net(data, coordinates, penalty, start, sample, tol=tol, **kwargs)
+    solution = elastic_net.elastic_net(data, coordinates, penalty, sample, tol=tol, **kwargs)
     (b,), (w,) = penalty.to_coefs(coordinates, solution.theta[None, :], given.get("lower"), given.get("upper"))
     return b, w, solution
 
@@ -243,7 +242,7 @@ def test_the_gap_is_a_bound_wherever_it_is_taken():
     rng = np.random.default_rng(0)
     for a in (1.0, 0.5, 0.0):
         penalty = Penalty.of(coordinates, 0.05, a)
-        best = elastic_net.elastic_net(data, coordinates, penalty, np.zeros(6), sample, tol=1e-6)
+        best = elastic_net.elastic_net(data, coordinates, penalty, sample, tol=1e-6)
         from evenodds.solvers.mean_loss import MeanLoss
 
         loss = MeanLoss(data, coordinates, sample)

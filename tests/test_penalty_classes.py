@@ -214,7 +214,7 @@ def test_the_gap_is_a_bound_wherever_it_is_taken():
     for a in (1.0, 0.5, 0.0):
         for lower in (None, np.full(5, -0.05)):
             penalty = for_classes(Penalty.of(coordinates, 0.05, a, lower=lower), 3)
-            best = elastic_net(data, coordinates, penalty, np.zeros(15), sample, tol=1e-6)
+            best = elastic_net(data, coordinates, penalty, sample, tol=1e-6)
             for size in (1e-8, 1e-4, 1e-2, 1.0, 100.0):
                 theta = penalty.nearest(best.theta + size * rng.standard_normal(15))
                 F, g, odds = (part[0] for part in loss.at(theta[None, :]))
@@ -255,7 +255,7 @@ def test_another_home_of_data():
         sample = rows.sample(1000, 0)
         coordinates = choose_coordinates(rows, sample, intercept=True, standardize=False, strength=0.1)
         one = Penalty.of(coordinates, 0.03, 1.0)
-        found = elastic_net(rows, coordinates, for_classes(one, 3), np.zeros(18), sample, tol=1e-6)
+        found = elastic_net(rows, coordinates, for_classes(one, 3), sample, tol=1e-6)
         assert found.status is Status.CONVERGED
         data[home] = to_coefs(one, coordinates, found.theta[None, :], None, None)[1][0]
     first, second = data.values()
@@ -273,7 +273,7 @@ def test_many_rows_are_solved_from_a_sample(monkeypatch):
     sample = rows.sample(8192, 0)
     coordinates = choose_coordinates(rows, sample, intercept=True, standardize=False, strength=0.1)
     one = Penalty.of(coordinates, 0.02, 1.0)
-    found = elastic_net(rows, coordinates, for_classes(one, 3), np.zeros(63), sample, tol=1e-4)
+    found = elastic_net(rows, coordinates, for_classes(one, 3), sample, tol=1e-4)
     np.testing.assert_allclose(
         to_coefs(one, coordinates, found.theta[None, :], None, None)[1][0], model.coef_, atol=1e-7
     )
@@ -295,7 +295,7 @@ def test_more_columns_than_rows(form):
     coordinates = choose_coordinates(rows, sample, intercept=True, standardize=False, strength=0.1)
     one = for_classes(Penalty.of(coordinates, 0.03, 1.0), 3)
     with pytest.raises(EvenOddsError, match="in memory"):
-        elastic_net(rows, coordinates, one, np.zeros(one.l1.size), sample, tol=1e-4)
+        elastic_net(rows, coordinates, one, sample, tol=1e-4)
 
 
 def test_too_many_coefficients_for_a_hessian(monkeypatch):

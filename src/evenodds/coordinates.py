@@ -33,7 +33,7 @@ _MOST_COLUMNS = 3000  # beyond which only constant columns are looked for: the f
 class Coordinates:
     """The affine change between coefficients and theta.
 
-    center, scale : (p,), of all columns
+    center, scale : (p,), of all columns; the scale of one that is always at its centre, but not left out, is infinite
     columns : (k,) the columns that are solved for; the others are aliased, with coefficient 0
     intercept : whether theta[0] is an intercept
     """
@@ -57,7 +57,8 @@ class Coordinates:
 
     def join(self, intercept: Any, coef: Array) -> Array:
         """Theta from the intercept at `center` and numbers a column (p,), multiplied by the scale."""
-        slopes = coef[self.columns] * self.scale[self.columns]
+        scale = self.scale[self.columns]
+        slopes = np.where(np.isinf(scale), 0.0, coef[self.columns]) * np.where(np.isinf(scale), 1.0, scale)
         return np.concatenate([[intercept], slopes]) if self.intercept else slopes
 
     def for_block(self, block: Block, theta: Array) -> tuple[float, Array]:
@@ -137,15 +138,23 @@ class Moments:
 
 
 def choose_coordinates(
-    data: Data, sample: Block, *, intercept: bool, standardize: bool, strength: float, exact_mean: bool = False
+    data: Data,
+    sample: Block,
+    *,
+    intercept: bool,
+    standardize: bool,
+    strength: float,
+    exact_mean: bool = False,
+    every: bool = False,
 ) -> Coordinates:
     """Coordinates from a sample of the rows; exact ones where they matter (see the module).
 
     strength : curvature of the penalty, lam; columns whose own curvature is less are scaled by it (unless the
         penalty is in units of the scale). Without one, aliased columns are left out.
     exact_mean : centre at the mean even where a few far rows drag it out of the midst of the others
+    every : leave no column out: the penalty, or a bound, decides on them
     """
-    drop_aliased = strength == 0
+    drop_aliased = strength == 0 and not every
     whole = sample.n_rows == data.n_rows
     if not whole and sample.n_rows > 2 * _ENOUGH_ROWS and sample.n_rows > 2 * data.n_columns:
         sample = sample.take(slice(None, None, sample.n_rows // max(_ENOUGH_ROWS, data.n_columns)))
@@ -162,11 +171,13 @@ def choose_coordinates(
         center = _amid(sample.X, center)
     constant = scale < _LEAST
     scale = _usable(scale, 0.0 if standardize else strength)
-    every = np.arange(data.n_columns)
-    coordinates = Coordinates(center, scale, every, intercept)
+    columns = np.arange(data.n_columns)
     if not drop_aliased:
-        return coordinates
-    return independent(data, sample, Coordinates(center, scale, every[~constant], intercept))
+        if data.sparse:  # not centred: a column is 0 seen from its centre if it has no entry
+            constant = (np.bincount(sample.X.indices, sample.X.data != 0, data.n_columns) == 0) & whole
+        scale = np.where(constant, np.inf, scale) if every else scale
+        return Coordinates(center, scale, columns, intercept)
+    return independent(data, sample, Coordinates(center, scale, columns[~constant], intercept))
 
 
 def independent(data: Data, sample: Block, coordinates: Coordinates) -> Coordinates:

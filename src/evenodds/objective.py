@@ -71,10 +71,22 @@ class Objective:
         return self.coordinates.from_coef(float(intercept[0]), coef[0])
 
     def start(self, sample: Block) -> Array:
-        """The best theta without slopes."""
+        """Theta without slopes: the log odds of the classes, less the offset of the row in the middle."""
         theta = np.zeros(self.n_coef)
-        theta[: int(self.coordinates.intercept)] = best_intercept(self.data, sample)
+        theta[: int(self.coordinates.intercept)] = self._log_odds - sample.middle
         return theta
+
+    def reach(self, theta: Array, sample: Block) -> float:
+        """How far scores are from 0, beyond the log odds of the classes; 0 without slopes and an offset."""
+        first = int(self.coordinates.intercept)
+        if sample.offset is None and not theta[first:].any():
+            return 0.0
+        z = SignedRows.of(sample, self.coordinates).margins(theta)
+        return float(np.abs(z).max(initial=0.0)) - abs(self._log_odds)
+
+    @property
+    def _log_odds(self) -> float:
+        return float(np.diff(np.log(self.data.class_weights))[0])
 
     def parts(self) -> Iterator[tuple[int, Callable[[Any, Array], Array]]]:
         """Each block's number of rows, and a function: the gradient of the summed loss of some of its rows at theta."""
@@ -364,29 +376,6 @@ def curvature(block: Block, z: Array) -> Array:
     t = np.exp(-np.abs(z))
     h = t / (1.0 + t) ** 2
     return h if block.weight is None else h * block.weight
-
-
-def best_intercept(data: Data, sample: Block) -> float:
-    """The intercept that is best when all other coefficients are 0: the log odds, or with an offset the root of the
-    mean residual on a sample."""
-    negative, positive = data.class_weights
-    log_odds = float(np.log(positive / negative))
-    if sample.offset is None:
-        return log_odds
-    weight = np.ones(sample.n_rows) if sample.weight is None else sample.weight
-    share = positive / (positive + negative)
-
-    offset = sample.offset
-
-    def excess(b: float) -> float:
-        return float(np.average(expit(b + offset), weights=weight) - share)
-
-    low, high = log_odds - float(offset.max()), log_odds - float(offset.min())
-    if high - low < 1e-12:
-        return low
-    from scipy.optimize import brentq  # slow to import, and seldom needed
-
-    return float(brentq(excess, low - 1e-6, high + 1e-6))
 
 
 def linear_scores(X: Any, intercept: Any, coef: Array) -> Array:

@@ -21,7 +21,8 @@ from .solvers import Status
 from .solvers.class_path import class_path
 from .solvers.class_penalty import for_classes, to_coefs
 from .solvers.columns import column_coordinates
-from .solvers.elastic_net import elastic_net, is_large_sparse, is_wide
+from .solvers.cooling import is_far
+from .solvers.elastic_net import elastic_net, is_large_sparse, is_wide, optimum
 from .solvers.mean_loss import MeanLoss
 from .solvers.penalty import Penalty
 from .solvers.proximal_newton import Optimum
@@ -251,7 +252,7 @@ class _Problem:
     def null(self, tol: float) -> tuple[Loss, Array, float]:
         """F, the optimum without any penalised column, and the loss of the intercept alone."""
         sample = self.data.sample(_SAMPLE, 0)
-        coordinates = _usable(self._coordinates(sample))
+        coordinates = self._coordinates(sample)
         loss = (MeanLoss if self.n_classes == 2 else SoftmaxLoss)(self.data, coordinates, sample)
         start = loss.objective.start(sample)
         if self.intercept and sample.offset is not None:
@@ -264,15 +265,16 @@ class _Problem:
     def _coordinates(self, sample: Block) -> Coordinates:
         if isinstance(self.data, Memory) and not self.data.sparse and is_wide(self.data):
             coordinates = column_coordinates(self.data, intercept=self.intercept)
-            if np.isfinite(coordinates.scale).all():  # else a value is not, or its square
+            if (coordinates.scale > 1e-150).all() and np.isfinite(coordinates.scale).all():  # squares that are numbers
                 return coordinates
         return choose_coordinates(
             self.data,
             sample,
             intercept=self.intercept,
             standardize=self.standardize,
-            strength=np.finfo(float).tiny,
+            strength=0.0,
             exact_mean=True,
+            every=True,
         )
 
     def _without(self, loss: Loss, start: Array, columns: NDArray[np.intp]) -> Array:
@@ -282,7 +284,7 @@ class _Problem:
         copies = self.n_classes if self.n_classes > 2 else 1
         kept = (np.arange(copies)[:, None] * (loss.n_coef // copies) + one).ravel()
         zero = self._for_all(Penalty.of(coordinates, 0.0, 1.0, lower=self.lower, upper=self.upper))
-        solution = elastic_net(self.data, coordinates, zero, start[kept], loss.sample, tol=1e-6)
+        solution = elastic_net(self.data, coordinates, zero, loss.sample, tol=1e-6)
         theta = start.copy()
         theta[kept] = solution.theta
         loss.objective.passes += solution.passes
@@ -329,21 +331,32 @@ class _Problem:
         """The optimum for each strength."""
         unit = self.penalty(loss.coordinates, 1.0)
         penalties = [unit.times(float(strength)) for strength in grid]
-        points: Sequence[Optimum]
-        if isinstance(loss, SoftmaxLoss):
-            points = class_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
-        elif is_wide(self.data):
-            wide = sparse_path if is_large_sparse(self.data) else wide_path
-            points = wide(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
-        else:
-            look = None if lines is None else lines.after_round
-            points = tall_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop, look=look)
-        missed = [k for k, point in enumerate(points) if point.status is not Status.CONVERGED]
+        far = is_far(loss.objective.reach(loss.objective.start(loss.sample), loss.sample))
+        points = list(self._along(loss, penalties, start, target, None if far else stop, lines))
+        if far:  # the path may jump there, so that the next fit is no start: then it needs one of its own
+            for k, penalty in enumerate(penalties):
+                if points[k].status is not Status.CONVERGED:
+                    points[k] = optimum(loss, penalty, target=target, max_iter=_STEPS)
+            ends = (k for k in range(1, len(points)) if stop is not None and stop(points[:k]))
+            points = points[: next(ends, len(points))]
+        missed = [point.gap for point in points if point.status is not Status.CONVERGED]
         if missed:
-            worst = max(points[k].gap for k in missed)
-            text = f"{len(missed)} of {len(points)} fits ended before their gap reached tol: it is up to {worst:.1e}."
+            worst = f"it is up to {max(missed):.1e}"
+            text = f"{len(missed)} of {len(points)} fits ended before their gap reached tol: {worst}."
             warnings.warn(text, ConvergenceWarning, stacklevel=3)
         return points
+
+    def _along(
+        self, loss: Loss, penalties: Sequence[Penalty], start: Array, target: float, stop: Any, lines: PathLines | None
+    ) -> Sequence[Optimum]:
+        """The optima in one go, each near the one before it."""
+        if isinstance(loss, SoftmaxLoss):
+            return class_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
+        elif is_wide(self.data):
+            wide = sparse_path if is_large_sparse(self.data) else wide_path
+            return wide(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
+        look = None if lines is None else lines.after_round
+        return tall_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop, look=look)
 
     def raw(self, coordinates: Coordinates, points: Sequence[Optimum]) -> tuple[Array, Array]:
         """Coefficients and intercepts for the columns as given."""
@@ -354,11 +367,6 @@ class _Problem:
         else:
             intercepts, coefs = to_coefs(one, coordinates, thetas, self.lower, self.upper)
         return coefs, intercepts
-
-
-def _usable(coordinates: Coordinates) -> Coordinates:
-    """A scale of 1 for columns that are constant."""
-    return replace(coordinates, scale=np.where(coordinates.scale < 1e-150, 1.0, coordinates.scale))
 
 
 def _kind(l1_ratio: float) -> str:

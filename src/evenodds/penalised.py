@@ -1,7 +1,7 @@
 """One fit with an L1 part, penalty factors or bounds, as the estimator asks for it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,8 @@ def penalty_of(model: Any, data: Data) -> float:
     wanted = Wanted.of(model, data, getattr(model, "feature_names_in_", None))
     w = model.coef_
     if wanted.standardize:
-        w = w * _coordinates(data, data.sample(data.n_rows, 0), model).scale
+        scale = _coordinates(data, data.sample(data.n_rows, 0), model).scale
+        w = np.where(np.isinf(scale), 0.0, w) * np.where(np.isinf(scale), 1.0, scale)
     factor = 1.0 if wanted.factor is None else wanted.factor
     a = wanted.l1_ratio
     return float(np.sum(wanted.strength * factor * (0.5 * (1 - a) * w**2 + a * np.abs(w))))
@@ -68,8 +69,9 @@ def _coordinates(data: Data, sample: Block, model: Any) -> Coordinates:
         sample,
         intercept=bool(model.fit_intercept),
         standardize=bool(model.standardize),
-        strength=np.finfo(float).tiny,  # columns are not left out: the penalty, or a bound, decides on them
+        strength=0.0,
         exact_mean=True,
+        every=True,
     )
 
 
@@ -89,9 +91,7 @@ def fit(
     """
     wanted = Wanted.of(model, data, names)
     sample = data.sample(regimes.sample_rows(data), seed(model.random_state))
-    chosen = _coordinates(data, sample, model)
-    constant = chosen.scale < 1e-150  # such a column has no scale of its own, nor curvature to leave a start
-    coordinates = replace(chosen, scale=np.where(constant, 1.0, chosen.scale))
+    coordinates = _coordinates(data, sample, model)
     penalty = Penalty.of(
         coordinates,
         wanted.strength,
@@ -104,17 +104,17 @@ def fit(
     n_classes, ridge = data.class_weights.size, np.zeros(coordinates.columns.size)
     binary = n_classes == 2
     objective = Objective(data, coordinates, ridge) if binary else SoftmaxObjective(data, coordinates, ridge, False)
-    start = objective.start(sample) if last is None else objective.from_coef(last[0], np.where(constant, 0.0, last[1]))
+    with np.errstate(over="ignore", invalid="ignore"):  # the last coefficients may be of columns of another size
+        start = None if last is None else objective.from_coef(*last)
     whole = penalty if binary else for_classes(penalty, n_classes)
     solution = elastic_net(
         data,
         coordinates,
         whole,
-        whole.nearest(start),
         sample,
         tol=model.tol,
         max_iter=model.max_iter,
-        warm=last is not None,
+        last=start,
         report=report,
     )
     question = Question.of(objective, sample, penalty)

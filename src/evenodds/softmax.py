@@ -85,13 +85,28 @@ class SoftmaxObjective:
         return np.concatenate([self.coordinates.from_coef(float(b), w) for b, w in zip(intercept, coef, strict=True)])
 
     def start(self, sample: Block) -> Array:
-        """Theta without slopes whose probabilities are the shares of the classes; an offset is passed over."""
-        log_odds = np.log(self.data.class_weights / self.total_weight)
-        log_odds = log_odds[1:] - log_odds[0] if self.baseline else log_odds - log_odds.mean()
+        """Theta without slopes: the log odds of the classes, less the offset of the row in the middle."""
+        level = self._log_odds - sample.middle
         theta = np.zeros((self.n_free, self.n_coef // self.n_free))
-        if self.coordinates.intercept:
-            theta[:, 0] = log_odds
+        theta[:, : int(self.coordinates.intercept)] = self._free(level[None, :]).T
         return theta.ravel()
+
+    def reach(self, theta: Array, sample: Block) -> float:
+        """How far scores are from 0, beyond the log odds of the classes; 0 without slopes and an offset."""
+        slopes = theta.reshape(self.n_free, -1)[:, int(self.coordinates.intercept) :]
+        if sample.offset is None and not slopes.any():
+            return 0.0
+        Z = Scores.of(self, theta).of_rows(sample)
+        Z -= 0.0 if self.baseline else Z.mean(axis=1, keepdims=True)
+        return float(np.abs(Z).max(initial=0.0) - np.abs(self._free(self._log_odds[None, :])).max())
+
+    @property
+    def _log_odds(self) -> Array:
+        return np.log(self.data.class_weights / self.total_weight)
+
+    def _free(self, scores: Array) -> Array:
+        """Scores (m, K) of all classes as those of the classes that have coefficients."""
+        return scores[:, 1:] - scores[:, :1] if self.baseline else scores - scores.mean(axis=1, keepdims=True)
 
     def parts(self) -> Iterator[tuple[int, Callable[[Any, Array], Array]]]:
         """Each block's number of rows, and a function: the gradient of the summed loss of some of its rows at theta."""

@@ -38,10 +38,19 @@ class Block:
         """The number of rows."""
         return int(self.X.shape[0])
 
+    @property
+    def middle(self) -> Any:
+        """The median of the offset; of more than two classes (K,)."""
+        return 0.0 if self.offset is None else np.median(self.offset, axis=0)
+
     def take(self, k: Any) -> "Block":
         """Some of the rows, by number."""
         weight = None if self.weight is None else self.weight[k]
         return Block(self.X[k], self.y[k], weight, None if self.offset is None else self.offset[k])
+
+    def at(self, temperature: float) -> "Block":
+        """The rows with their offsets divided by a temperature (see `solvers.cooling`)."""
+        return self if self.offset is None else Block(self.X, self.y, self.weight, self.offset / temperature)
 
 
 class Data(Protocol):

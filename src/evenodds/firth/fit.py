@@ -105,7 +105,7 @@ def descend(
 def _start(objective: FirthObjective, theta: Array, sample: Block) -> Array:
     """Near the minimiser of J with the pull that a sample has near its own optimum; theta if the sample is no help."""
     part = objective.on(sample)
-    guess = regimes.sample_optimum(Objective(part.data, part.coordinates, part.ridge + 1 / part.total_weight))
+    guess = regimes.sample_optimum(Objective(part.data, part.coordinates, part.ridge + 1 / part.total_weight), theta)
     point = part.at(guess)
     if not math.isfinite(point.value):  # a column that is constant in the sample
         return theta

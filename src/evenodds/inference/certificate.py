@@ -80,7 +80,9 @@ def certify(problem: Problem, evidence: Evidence, inverse: Inverse, se: Array) -
         return Certificate(decrement, reach, False, math.inf, math.inf, np.full(problem.shape, math.inf))
     distance = -math.log1p(-u) / reach
     r = reach * distance
-    spread = np.sqrt(np.square(problem.to_raw @ inverse.half.T).sum(axis=1))
+    rows = problem.to_raw @ inverse.half.T
+    size = np.abs(rows).max(axis=1, initial=np.finfo(float).tiny)  # whose squares may leave the numbers
+    spread = size * np.sqrt(np.square(rows / size[:, None]).sum(axis=1))
     rest = distance * math.sqrt(S) * ((math.expm1(r) - r) / r if r > 1e-4 else r)
     bound = np.minimum(np.abs(problem.to_raw @ step) + spread * rest, spread * distance * math.sqrt(S))
     bound[~problem.to_raw.any(axis=1)] = np.nan

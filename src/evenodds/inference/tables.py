@@ -5,19 +5,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, expit, log_expit, ndtr, ndtri
+from scipy.special import chdtrc, ndtr, ndtri
 
 from ..coordinates import Coordinates
-from ..data import Array, Block, Data, Sums
+from ..data import Array, Data
+from ..exceptions import EvenOddsError
 from ..model import LogisticRegression
-from ..objective import best_intercept
+from ..objective import Objective
 from ..softmax import SoftmaxObjective
+from ..solvers import regimes
 from .certificate import certify
 from .covariance import Inverse, Weighting, covariance
 from .evidence import Evidence
 from .hypotheses import TestResult, chi_squared
 from .limit import Limit
-from .problem import Problem, posed
+from .problem import Problem
 from .profile import Point, constrained_maximum, interval
 from .record import Inference
 
@@ -121,7 +123,20 @@ def _coef(model: LogisticRegression, problem: Problem) -> Array:
 
 def _raw_covariance(problem: Problem, V: Array, infinite: Array) -> tuple[Array, dict[str, str]]:
     """The covariance of the raw coefficients, NaN where there is none, and why."""
-    raw = problem.to_raw @ V @ problem.to_raw.T
+    size = np.abs(problem.to_raw).max(axis=1, initial=0.0)
+    unit = np.where(size > 0, size, 1.0)
+    rows = problem.to_raw / unit[:, None]
+    similar = rows @ V @ rows.T
+    with np.errstate(over="ignore", under="ignore"):
+        raw = similar * unit * unit[:, None]
+    held = np.isfinite(raw.diagonal()) & (raw.diagonal() >= np.finfo(float).tiny)
+    lost = np.flatnonzero((similar.diagonal() > 0) & ~held & (infinite == 0))
+    if lost.size:
+        j = int(lost[0])
+        raise EvenOddsError(
+            f"The variance of the coefficient of {problem.keys[j]!r} is of size {unit[j]:.0e} squared, which no number "
+            f"holds: divide the column by {1 / unit[j]:.0e}."
+        )
     notes = {}
     for j, name in enumerate(problem.keys):
         if infinite[j] != 0:
@@ -168,26 +183,18 @@ def null_log_likelihood(problem: Problem, intercept: bool) -> float:
     if sample.offset is None:
         equal = -np.log(weights.size) * float(weights.sum())
         return float(weights @ np.log(weights / weights.sum())) if intercept else float(equal)
-    if problem.several:
-        old = problem.objective.coordinates
-        coordinates = Coordinates(old.center, old.scale, np.empty(0, dtype=np.intp), intercept)
-        alone = SoftmaxObjective(data, coordinates, np.empty(0), baseline=True)
-        return constrained_maximum(posed(alone, alone.start(sample), (), (0, *problem.listed))).value
-    b = best_intercept(data, sample) if intercept else 0.0
-
-    def sums(block: Block) -> Sums:
-        sign = np.where(block.y > 0, 1.0, -1.0)
-        v = sign * (b if block.offset is None else b + block.offset)
-        weight = np.ones(block.n_rows) if block.weight is None else block.weight
-        wrong = expit(-v)
-        return weight @ log_expit(v), weight @ (sign * wrong), weight @ (wrong * (1 - wrong))
-
-    for _ in range(50):
-        value, slope, curvature = data.reduce(sums)
-        if not intercept or not curvature > 0 or abs(slope) <= 1e-13 * float(weights.sum()):
-            break
-        b += float(np.clip(slope / curvature, -2.0, 2.0))
-    return float(value)
+    old = problem.objective.coordinates
+    coordinates = Coordinates(old.center, old.scale, np.empty(0, dtype=np.intp), intercept)
+    nothing = np.empty(0)
+    alone = (
+        SoftmaxObjective(data, coordinates, nothing, baseline=True)
+        if problem.several
+        else Objective(data, coordinates, nothing)
+    )
+    if not intercept:
+        return -alone.total_weight * alone.value_grad(nothing)[0]
+    start = regimes.cooled(alone, alone.start(sample), sample)
+    return -alone.total_weight * regimes.newton(alone, start, sample, tol=1e-6, max_iter=100).loss
 
 
 def pseudo_r2(problem: Problem, told: Evidence, null: float) -> dict[str, float]:

@@ -7,7 +7,7 @@ Where they are many, `working_set` holds most of the coefficients at 0.
 
 import math
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..data.memory import Memory, one_blas_thread
 from . import Report, Solution, Status
 from .class_pairs import pairs_fit, takes_pairs
 from .class_penalty import centred
+from .cooling import cooled
 from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import Look, Model, Models, Point, minimize_all
@@ -38,12 +39,11 @@ def elastic_net(
     data: Data,
     coordinates: Coordinates,
     penalty: Penalty,
-    theta: Array,
     sample: Block,
     *,
     tol: float,
     max_iter: int = 100,
-    warm: bool = False,
+    last: Array | None = None,
     report: Report | None = None,
 ) -> Solution:
     """Minimise J = F + Omega, F the mean loss; of more than two classes the softmax loss.
@@ -54,14 +54,14 @@ def elastic_net(
         Where the rows live, and the coordinates of theta, none of whose columns needs to be left out.
     penalty
         Omega in these coordinates: `Penalty.of`, of more than two classes `for_classes` of it.
-    theta : ndarray of shape (k,)
-        A start. It gives way to the optimum on the sample if it is not `warm`.
     sample
         Some rows or all, from `data.sample`.
     tol
         In standard errors: the gap at the end is at most tol^2 / (2 S).
     max_iter
         Steps at the most.
+    last : ndarray of shape (k,), optional
+        Theta of an earlier fit: the start, if it is better than a cold one.
     report
         Called once a round with the loss J, but not by working sets.
 
@@ -71,7 +71,7 @@ def elastic_net(
         Its `gap` is the duality gap of J at theta (see `Penalty.gap`). Coefficients at 0 or at a bound are exactly so.
     """
     binary = data.class_weights.size == 2
-    loss = MeanLoss(data, coordinates, sample) if binary else SoftmaxLoss(data, coordinates, sample)
+    loss: Any = (MeanLoss if binary else SoftmaxLoss)(data, coordinates, sample)
     target = tol**2 / (2 * loss.total_weight)
     history: list[float] = []
 
@@ -82,14 +82,7 @@ def elastic_net(
         return report is not None and report(point.iterations, point.value, error, point.theta)
 
     with one_blas_thread:
-        if isinstance(loss, SoftmaxLoss):
-            point = _of_classes(loss, penalty, theta, warm, target, max_iter, look)
-        elif is_wide(data) and is_large_sparse(data):
-            point = sparse_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter, look=look)
-        elif is_wide(data):
-            point = wide_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter)
-        else:
-            point = _few_columns(loss, penalty, theta, warm, target, max_iter, look)
+        point = optimum(loss, penalty, target=target, max_iter=max_iter, last=last, look=look)
         if not history:
             history.append(point.value)
     return Solution(
@@ -107,6 +100,42 @@ def elastic_net(
     )
 
 
+def optimum(
+    loss: Any, penalty: Penalty, *, target: float, max_iter: int, last: Array | None = None, look: Look | None = None
+) -> Point:
+    """What `elastic_net` finds, to a gap of `target`."""
+    theta, warm = _start(loss, penalty, last)
+    return _fit(loss, penalty, theta, warm, target, max_iter, look)
+
+
+def _start(loss: Loss, penalty: Penalty, last: Array | None) -> tuple[Array, bool]:
+    """Where the fit starts, and whether that is better than what it would find on the sample."""
+    first = penalty.nearest(loss.objective.start(loss.sample))
+
+    def solve(T: float, phi: Array) -> Array:
+        return sample_optimum(on_rows(loss, loss.sample.at(T)), penalty.at(T), phi)
+
+    cold = cooled(first, loss.objective.reach(first, loss.sample), solve)
+    if last is None:
+        return cold, cold is not first
+    theta = penalty.nearest(last)
+    J = [float(loss.at(x[None, :])[0][0]) + penalty.value(x) for x in (theta, cold)]
+    return (theta, True) if J[0] <= J[1] else (cold, cold is not first)
+
+
+def _fit(
+    loss: Loss, penalty: Penalty, theta: Array, warm: bool, target: float, max_iter: int, look: Look | None
+) -> Point:
+    """The optimum, by what suits the data. A start gives way to the optimum on the sample if it is not `warm`."""
+    if isinstance(loss, SoftmaxLoss):
+        return _of_classes(loss, penalty, theta, warm, target, max_iter, look)
+    if is_wide(loss.data) and is_large_sparse(loss.data):
+        return sparse_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter, look=look)
+    if is_wide(loss.data):
+        return wide_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter)
+    return _few_columns(loss, penalty, theta, warm, target, max_iter, look)
+
+
 def is_wide(data: Data) -> bool:
     """Whether a model of all columns would cost too much."""
     return data.n_columns > (_MOST_FULL_SPARSE if data.sparse else _MOST_FULL) or (
@@ -120,7 +149,7 @@ def is_large_sparse(data: Data) -> bool:
 
 
 def _of_classes(
-    loss: SoftmaxLoss, penalty: Penalty, theta: Array, warm: bool, target: float, max_iter: int, look: Look
+    loss: SoftmaxLoss, penalty: Penalty, theta: Array, warm: bool, target: float, max_iter: int, look: Look | None
 ) -> Point:
     """Of more than two classes, with the shifts of columns that the penalty leaves open as `centred` has them."""
     if takes_pairs(loss):
@@ -138,7 +167,7 @@ def _few_columns(
     warm: bool,
     target: float,
     max_iter: int,
-    look: Look,
+    look: Look | None,
 ) -> Point:
     """Proximal Newton with a Hessian of all columns."""
     point = Point(penalty, theta)
@@ -164,7 +193,11 @@ def hessian_of(loss: Loss) -> Model:
 
 def on_sample(loss: Loss) -> Loss:
     """F over the sample alone."""
-    block = loss.sample
+    return on_rows(loss, loss.sample)
+
+
+def on_rows(loss: Loss, block: Block) -> Loss:
+    """F over some rows alone."""
     n_classes = loss.data.class_weights.size
     rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=loss.data.n_jobs, n_classes=n_classes)
     part = type(loss)(rows, loss.coordinates, rows.sample(sample_rows(rows), 0))
@@ -174,8 +207,10 @@ def on_sample(loss: Loss) -> Loss:
 
 def sample_optimum(part: Loss, penalty: Penalty, theta: Array) -> Array:
     """The optimum on the sample, as far as it can tell."""
-    point = Point(penalty, theta)
     target = 0.05 * part.n_coef / part.data.n_rows
+    if is_wide(part.data) or (isinstance(part, SoftmaxLoss) and takes_pairs(part)):
+        return _fit(part, penalty, theta, True, target, 15, None).theta
+    point = Point(penalty, theta)
     models = Models(hessian_of(part), every=True)
     minimize_all(part.at, [point], models, target=target, max_iter=15, compiled=part.compiled)
     return point.theta

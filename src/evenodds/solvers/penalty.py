@@ -16,12 +16,16 @@ for the lasso (Kim, Koh, Lustig, Boyd and Gorinevsky, IEEE J. Sel. Top. Signal P
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..coordinates import Coordinates
 from ..data import Array
+
+_UNSOLVED = 1e-8  # of a gradient, that a step may leave of it
+_ROUNDING = 1e-14  # of gradients by columns of unit size
 
 
 @dataclass(frozen=True)
@@ -53,21 +57,26 @@ class Penalty:
         """
         columns, first = coordinates.columns, int(coordinates.intercept)
         scale = coordinates.scale[columns]
+        constant = np.isinf(scale)  # it tells nothing
+        scale = np.where(constant, 1.0, scale)
         with np.errstate(over="ignore", under="ignore"):
             unit = np.ones_like(scale) if standardize else 1 / scale
             pull = strength * (np.ones_like(scale) if factor is None else factor[columns])
-            l1 = np.concatenate([np.zeros(first), l1_ratio * pull * unit])
-            l2 = np.concatenate([np.zeros(first), (1 - l1_ratio) * pull * unit**2])
-            low = np.full(scale.size, -np.inf) if lower is None else lower[columns] * scale
-            high = np.full(scale.size, np.inf) if upper is None else upper[columns] * scale
-        free = np.full(first, np.inf)
-        return cls(l1, l2, np.concatenate([-free, low]), np.concatenate([free, high]))
+            l1, l2 = l1_ratio * pull * unit, np.square(np.sqrt((1 - l1_ratio) * pull) * unit)
+            low = np.full(scale.size, -np.inf) if lower is None else np.where(constant, 0.0, lower[columns] * scale)
+            high = np.full(scale.size, np.inf) if upper is None else np.where(constant, 0.0, upper[columns] * scale)
+        held = constant | np.isinf(l2)
+        l1, l2 = np.where(held, np.inf, l1), np.where(held, 0.0, l2)
+        free, none = np.full(first, np.inf), np.zeros(first)
+        pairs = ((none, l1), (none, l2), (-free, low), (free, high))
+        return cls(*(np.concatenate(pair) for pair in pairs))
 
     def value(self, theta: Array) -> float:
         """Omega(theta); theta is taken to be within the bounds."""
         at = np.flatnonzero(theta)
         x = theta[at]
-        return float(self.finite_l1[at] @ np.abs(x)) + 0.5 * float(self.l2[at] @ (x * x))
+        with np.errstate(over="ignore"):
+            return float(self.finite_l1[at] @ np.abs(x)) + 0.5 * float((self.l2[at] * x) @ x)
 
     def nearest(self, theta: Array) -> Array:
         """Theta within the bounds, and where it has to be under an infinite penalty."""
@@ -82,6 +91,12 @@ class Penalty:
         """The same penalty, `strength` times as strong."""
         return Penalty(strength * self.l1, strength * self.l2, self.lower, self.upper)
 
+    def at(self, temperature: float) -> "Penalty":
+        """The penalty of theta / temperature, in units of the temperature (see `cooling`)."""
+        T = temperature
+        with np.errstate(over="ignore"):
+            return Penalty(self.l1, np.minimum(T * self.l2, np.finfo(float).max), self.lower / T, self.upper / T)
+
     def to_coefs(
         self, coordinates: Coordinates, thetas: Array, lower: Array | None, upper: Array | None
     ) -> tuple[Array, Array]:
@@ -92,7 +107,10 @@ class Penalty:
             if bound is not None:  # scaled and back, it would be off by rounding
                 at = thetas[:, slopes] == limit[slopes]
                 coefs[:, columns] = np.where(at, bound[columns], coefs[:, columns])
-        return intercepts, coefs
+        held = columns[np.isinf(coordinates.scale[columns])]
+        nearest = np.clip(np.zeros(held.size), _of(lower, held, -np.inf), _of(upper, held, np.inf))
+        coefs[:, held] = nearest
+        return intercepts - float(nearest @ coordinates.center[held]), coefs
 
     def conjugate_point(self, v: Array) -> Array:
         """The theta_j at which v_j theta_j - Omega_j(theta_j) is largest; infinite where there is no largest."""
@@ -144,10 +162,12 @@ class Penalty:
                 columns = curvature(at)
                 step = _least_squares(columns[at], gradient[at])
                 v = columns @ step - gradient
-            v[at] = 0.0
+            # What is left beyond rounding has no curvature: the dual point is not orthogonal to it, and proves nothing.
+            rounding = max(_UNSOLVED * float(np.abs(gradient[at]).max(initial=0.0)), _ROUNDING)
+            v[at] = np.where(np.abs(v[at]) > rounding, v[at], 0.0)
             if at.size == self.bare.sum():
                 return v, at, step
-            more = self.bare & (((v > 0) & (theta < self.upper)) | ((v < 0) & (theta > self.lower)))
+            more = self.bare & ~free & (((v > 0) & (theta < self.upper)) | ((v < 0) & (theta > self.lower)))
             if not more.any():
                 return v, at, step
             free |= more
@@ -187,9 +207,10 @@ class Penalty:
     def _factors(self, v: Array) -> tuple[float, float]:
         """Factors on the dual point: the largest that makes conjugates finite; and one that brings v within l1."""
         size = np.abs(v)
-        if not (size > self.l1).any():
+        beyond = size > self.l1 + _ROUNDING * (self.l1 > 0)
+        if not beyond.any():
             return 1.0, 1.0
-        ratio = np.divide(self.l1, size, out=np.ones_like(v), where=size > self.l1)
+        ratio = np.divide(self.l1, size, out=np.ones_like(v), where=beyond)
         endless = (self.l2 == 0) & np.where(v > 0, self.upper == np.inf, self.lower == -np.inf)
         return float(np.nextafter(ratio[endless].min(initial=1.0), 0.0)), float(np.nextafter(ratio.min(), 0.0))
 
@@ -198,8 +219,13 @@ class Penalty:
         apart = theta - at
         terms = self.finite_l1 * (np.abs(theta) - np.abs(at)) - v * apart
         bent = apart != 0
-        terms[bent] += 0.5 * self.l2[bent] * (apart * (theta + at))[bent]
+        with np.errstate(over="ignore"):
+            terms[bent] += 0.5 * (self.l2 * apart)[bent] * (theta + at)[bent]
         return float(np.maximum(terms, 0.0).sum())
+
+
+def _of(bound: Array | None, columns: NDArray[np.intp], otherwise: float) -> Any:
+    return otherwise if bound is None else bound[columns]
 
 
 def _least_squares(H: Array, g: Array) -> Array:

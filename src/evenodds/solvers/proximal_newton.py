@@ -55,6 +55,7 @@ class Point:
     theta, value, loss, gradient, gap : the last accepted point, J, F and its gradient there, and the duality gap
     H : the model's matrix, None if it is to be made at the point
     trial : the point to be evaluated next, theta + t step
+    longest : the first t of a step
     promised : what the step gains of J to first order; slow : steps in a row that gained little
     noise : rounding errors of J, beside it
     """
@@ -69,6 +70,7 @@ class Point:
     H: Array | None = None
     step: Array = field(init=False)
     t: float = 1.0
+    longest: float = 1.0
     promised: float = 0.0
     slow: int = 0
     rounds: int = 0
@@ -127,10 +129,12 @@ class Point:
         H = self.model(models)
         c = self.gradient - H @ self.theta
         x = minimize_quadratic(H, c, self.penalty, self.theta, compiled=compiled, accuracy=accuracy)
-        self.step, self.t = x - self.theta, 1.0
-        fall = self.penalty.value(self.theta) - self.penalty.value(x)
-        self.promised = fall - float(self.gradient @ self.step)
-        self.trial = x
+        self.step = x - self.theta
+        with np.errstate(over="ignore", invalid="ignore"):
+            fall = self.penalty.value(self.theta) - self.penalty.value(x)
+            self.promised = fall - float(self.gradient @ self.step)
+        self.t = self.longest = credible(self.value, self.promised)
+        self.trial = x if self.t == 1 else self.theta + self.t * self.step
         if not self.step.any():
             self.status = Status.STALLED
 
@@ -138,8 +142,16 @@ class Point:
         """Halve the step."""
         self.t *= 0.5
         self.trial = self.theta + self.t * self.step
-        if self.t < _LEAST_STEP:
+        if self.t < _LEAST_STEP * self.longest:
             self.status = Status.STALLED
+
+
+def credible(value: float, promised: float) -> float:
+    """The factor on a step from which the search along it starts.
+
+    J is not negative, so that no step gains more than its value: one that says so is shortened to what there is.
+    """
+    return 2 * value / promised if promised > 2 * value else 1.0
 
 
 def _updated(H: Array, step: Array, turn: Array) -> Array:

@@ -39,7 +39,10 @@ def minimize_quadratic(
 
         x = x.copy()
         settled = descend(H, H @ x + c, penalty.l1, penalty.l2, penalty.lower, penalty.upper, x, accuracy, _SWEEPS)
-    return x if settled or x.size > _MOST_FACTORED else _newton(H, c, penalty, x)
+    if settled or x.size > _MOST_FACTORED:
+        return x
+    with np.errstate(over="ignore", invalid="ignore"):  # where H is next to nothing a step may leave the numbers
+        return _newton(H, c, penalty, x)
 
 
 def _newton(H: Array, c: Array, penalty: Penalty, x: Array) -> Array:

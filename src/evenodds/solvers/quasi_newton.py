@@ -145,9 +145,6 @@ def minimize(
     pairs : the memory to begin with
     """
     value, gradient, hessian = evaluate(theta)
-    if not np.isfinite(value):  # a start that overflows, from a fit of other data
-        theta = np.zeros_like(theta)
-        value, gradient, hessian = evaluate(theta)
     first = metric if metric is not None else from_hessian(_given(hessian))
     state = State(theta, value, gradient, first, np.zeros_like(theta))
     state.pairs.extend(pairs)
@@ -172,7 +169,7 @@ def minimize(
             polished = before
         if state.iteration == max_iter:
             return state  # its status may have become CONVERGED above
-        found = _next(evaluate, state, _ROUNDING * max(abs(state.value), size), best_length)
+        found = _next(evaluate, state, max(abs(state.value), size), best_length)
         if found is None:
             state.status = Status.CONVERGED if state.gap <= target else Status.STALLED
             return state
@@ -198,14 +195,18 @@ def _aim(state: State, remake: Remake | None) -> None:
     state.take_stock()
 
 
-def _next(evaluate: Evaluate, state: State, rounding: float, best_length: BestLength | None) -> Evaluated | None:
-    """The next point, by the step as long as is best or by one that memory does not mislead; None if there is none."""
+def _next(evaluate: Evaluate, state: State, size: float, best_length: BestLength | None) -> Evaluated | None:
+    """The next point, by the step as long as is best or by one that memory does not mislead; None if there is none.
+
+    J is not negative, so that no step gains more than its size: one that says so is shortened to what there is.
+    """
+    rounding = _ROUNDING * size
     far = state.exact and state.decrement > _FAR * abs(state.value)
     length = best_length(state.theta, state.step) if far and best_length is not None else 1.0
-    found = _search(evaluate, state, rounding, length)
+    found = _search(evaluate, state, rounding, min(length, size / state.decrement))
     if found is None and state.pairs:
         state.forget()
-        found = _search(evaluate, state, rounding)
+        found = _search(evaluate, state, rounding, min(1.0, size / state.decrement))
     return found
 
 

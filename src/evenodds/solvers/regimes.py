@@ -23,7 +23,7 @@ from ..data import Array, Block, Data
 from ..data.memory import one_blas_thread
 from ..objective import Objective
 from ..softmax import SoftmaxObjective
-from . import Metric, Report, Solution, Status
+from . import Metric, Report, Solution, Status, cooling
 from .kronecker import curvature, kronecker, sample_probabilities
 from .metrics import Cholesky, from_rows, head_and_diagonal
 from .quasi_newton import Pair, State, Watch, minimize
@@ -128,7 +128,7 @@ def quasi_newton(
         part = objective.on(sample)
         part.ridge = part.ridge + 1e-6
         if sample.n_rows >= _ENOUGH * objective.n_coef:
-            theta = theta if warm and _is_near(objective, part, theta) else sample_optimum(part)
+            theta = theta if warm and _is_near(objective, part, theta) else sample_optimum(part, theta)
         metric = _hessian_metric(part, theta)
     else:
         metric = _hessian_metric(objective, theta)
@@ -143,8 +143,19 @@ def _hessian_metric(objective: Objective, theta: Array) -> Metric:
     return Cholesky(objective.hessian(theta, dtype))
 
 
-def sample_optimum(part: Objective) -> Array:
-    """The optimum on a sample of the rows.
+def cooled(objective: Any, theta: Array, sample: Block) -> Array:
+    """A start that offsets do not keep from the optimum: that of the sample, where they put rows far from even odds."""
+
+    def solve(T: float, phi: Array) -> Array:
+        part = objective.on(sample.at(T))
+        part.ridge = T * (part.ridge + 1e-6)
+        return sample_optimum(part, phi)
+
+    return cooling.cooled(theta, objective.reach(theta, sample), solve)
+
+
+def sample_optimum(part: Any, theta: Array) -> Array:
+    """The optimum on a sample of the rows, from a start.
 
     The caller has added a ridge far below sampling error, which keeps a sample finite whose classes are
     separated or in which a column is constant.
@@ -157,7 +168,7 @@ def sample_optimum(part: Objective) -> Array:
     def watch(state: State) -> Status | None:
         return Status.CONVERGED if state.gap <= enough else None
 
-    return solver(part, np.zeros(part.n_coef), inner, tol=tol, max_iter=15, watch=watch).theta
+    return solver(part, theta, inner, tol=tol, max_iter=15, watch=watch).theta
 
 
 def _is_near(objective: Objective, part: Objective, theta: Array) -> bool:

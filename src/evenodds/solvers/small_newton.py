@@ -224,8 +224,9 @@ def dual_gap(theta: A, g: A, first: A, H: A, l1: A, l2: A, lower: A, upper: A, l
     within = 1.0
     for j in range(k):
         v[j] = first[j] * step - g[j]
-        if l1[j] == 0.0 and l2[j] == 0.0 and lower[j] < theta[j] < upper[j]:
-            base += 0.5 * g[j] * g[j] / H[j, j] if j > 0 and H[j, j] > 0.0 else 0.0
+        inside = l1[j] == 0.0 and l2[j] == 0.0 and lower[j] < theta[j] < upper[j]
+        if inside and (H[j, j] > 0.0 if j > 0 else is_free):
+            base += 0.5 * g[j] * g[j] / H[j, j] if j > 0 else 0.0
             v[j] = 0.0
         elif abs(v[j]) > l1[j]:
             within = min(within, l1[j] / abs(v[j]))

@@ -21,7 +21,7 @@ from ..exceptions import EvenOddsError
 from . import Status
 from .mean_loss import MeanLoss
 from .penalty import Penalty
-from .proximal_newton import Look, Point
+from .proximal_newton import Look, Point, credible
 from .working_set import Stop, extrapolated
 
 Numbers = NDArray[np.intp]
@@ -166,8 +166,9 @@ def _advance(columns: SparseColumns, point: Point, z: Array, moments: tuple[floa
     promised = penalty.value(theta) - penalty.value(end) - float(point.gradient @ direction)
     if not direction.any():
         return False
-    t, before = 1.0, columns.mean_loss(z) + penalty.value(theta)
-    while t > 1e-8:
+    before = columns.mean_loss(z) + penalty.value(theta)
+    t = longest = credible(before, promised)
+    while t > 1e-8 * longest:
         new = end if t == 1.0 else theta + t * direction
         value = columns.mean_loss(z + t * change) + penalty.value(new)
         if math.isfinite(value) and value <= before - _ARMIJO * t * promised + _ROUNDING * max(1.0, before):
@@ -178,7 +179,7 @@ def _advance(columns: SparseColumns, point: Point, z: Array, moments: tuple[floa
 
 
 def sparse_fit(
-    loss: MeanLoss, penalty: Penalty, theta: Array, *, warm: bool, target: float, max_iter: int, look: Look
+    loss: MeanLoss, penalty: Penalty, theta: Array, *, warm: bool, target: float, max_iter: int, look: Look | None
 ) -> Point:
     """The optimum for one penalty."""
     columns = SparseColumns(loss)

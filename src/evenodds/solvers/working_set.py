@@ -24,7 +24,7 @@ from . import Status
 from .columns import Columns
 from .mean_loss import MeanLoss
 from .penalty import Penalty
-from .proximal_newton import ROUNDING, Point
+from .proximal_newton import ROUNDING, Point, credible
 from .quadratic import minimize_quadratic
 
 Numbers = NDArray[np.intp]
@@ -234,14 +234,18 @@ class WorkingSet:
     def advance(self, penalty: Penalty, at: At) -> At | None:
         """A step to the least value of the model with the penalty, shortened until J falls; None if it does not."""
         x = self.least(penalty, at)
-        step, t = x - at.theta, 1.0
+        step = x - at.theta
         rounding = ROUNDING * max(1.0, abs(at.value))
         rows = self.rows(x)
         promised = penalty.value(at.theta) - penalty.value(x) - float(at.rows.r @ (rows.scores - at.rows.scores))
-        theta = x
+        theta, t = x, 1.0
+        longest = credible(at.value, promised)
+        if longest < 1:
+            t, theta = longest, at.theta + longest * step
+            rows = self.rows(theta)
         while not rows.loss + penalty.value(theta) <= at.value - _ARMIJO * t * promised + rounding:
             t *= 0.5
-            if t < _LEAST_STEP:
+            if t < _LEAST_STEP * longest:
                 return None
             theta = at.theta + t * step
             rows = self.rows(theta)
