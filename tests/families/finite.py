@@ -1,4 +1,4 @@
-"""NaN and infinity are refused, with their place, by all that reads rows: wherever they are, whatever the coefficient."""
+"""NaN and infinity are refused, with their place, by all that reads rows, wherever they are."""
 
 from collections.abc import Callable
 from typing import Any

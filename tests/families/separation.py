@@ -30,7 +30,7 @@ def small(rng):
         X = np.column_stack([X, X[:, 0] * rng.choice([1, 2, -1])])
     if rng.random() < 0.3:
         # Powers of 2, so that what is collinear stays so in floating point.
-        X = X * rng.choice([2.0**-10, 1, 128], X.shape[1]) + rng.choice([0, 0, 128], X.shape[1])
+        X = (X + rng.choice([0, 0, 100], X.shape[1])) * rng.choice([2.0**-10, 1, 128], X.shape[1])
     y = rng.integers(0, n_classes, n)
     y[:n_classes] = np.arange(n_classes)[:n]
     settings = {"fit_intercept": bool(rng.random() < 0.8)}
