@@ -15,6 +15,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from evenodds import LogisticRegression
@@ -24,12 +28,42 @@ _TOLD = (CollinearWarning, ConvergenceWarning, SeparationWarning)
 _BY_COLUMN = ("penalty_factor", "lower", "upper")
 
 
+def _names(X: Any) -> list[str]:
+    return [f"column {j}" for j in range(X.shape[1])]
+
+
+FORMS: Mapping[str, Callable[[Any], Any]] = {
+    "given": lambda X: X,
+    "F": np.asfortranarray,
+    "strided": lambda X: np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3],
+    "backwards": lambda X: np.ascontiguousarray(X[::-1, ::-1])[::-1, ::-1],
+    "read-only": lambda X: np.frombuffer(X.tobytes(), X.dtype).reshape(X.shape),
+    "list": lambda X: X.tolist(),
+    "csr": sp.csr_array,
+    "csc": sp.csc_array,
+    "coo matrix": sp.coo_matrix,
+    "stored zeros": lambda X: _with_stored_zeros(X),
+    "pandas": lambda X: pd.DataFrame(X, columns=_names(X)),
+    "polars": lambda X: pl.DataFrame(np.asarray(X), schema=_names(X)),
+    "arrow": lambda X: pa.table(dict(zip(_names(X), np.ascontiguousarray(X.T), strict=True))),
+}
+
+
+def _with_stored_zeros(X: Any) -> Any:
+    """A CSR array in which every entry is stored, in falling order of columns, and each one as two halves."""
+    n, p = X.shape
+    entries = np.repeat(X[:, ::-1] / 2, 2, axis=1).ravel()
+    columns = np.tile(np.repeat(np.arange(p)[::-1], 2), n)
+    return sp.csr_array((entries, columns, np.arange(n + 1) * 2 * p), shape=(n, p))
+
+
 @dataclass(frozen=True)
 class Problem:
     """What a user could give: rows, and the parameters of a fit.
 
     X : (n, p) an array of any kind, or a sparse array; y : (n,) labels
     settings : parameters of `LogisticRegression`
+    form : how X is handed over, one of `FORMS`: what is smaller stays of the same kind
     facts : what the generator knows of the member, for its check; it stays as it is when a member is made smaller
     """
 
@@ -39,6 +73,15 @@ class Problem:
     offset: Any = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    form: str = "given"
+
+    def handed(self) -> Any:
+        """X in its form."""
+        return FORMS[self.form](self.X)
+
+    def dense(self) -> Any:
+        """The numbers of X as a plain array."""
+        return self.X.toarray() if sp.issparse(self.X) else np.asarray(self.X)
 
     def rows(self, keep: Any) -> "Problem":
         """Some of the rows, by number or mask."""
@@ -53,14 +96,14 @@ class Problem:
     def fit(self, **changes: Any) -> tuple[LogisticRegression, list[type[Warning]]]:
         """The fitted model and the categories of its warnings; others than the library's own are failures."""
         model = LogisticRegression(**{**self.settings, **changes})
-        return quietly(model.fit, self.X, self.y, self.sample_weight, self.offset)
+        return quietly(model.fit, self.handed(), self.y, self.sample_weight, self.offset)
 
 
 @dataclass(frozen=True)
 class Family:
     """A kind of problem.
 
-    members : how many of them the test walks: what together takes a few seconds
+    members : how many of them the test walks: what together takes a few seconds; none of what only `make fuzz` does
     """
 
     name: str

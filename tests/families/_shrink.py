@@ -1,7 +1,11 @@
 """The smallest problem that still fails: rows, columns and parameters are left out while the failure stays."""
 
 import re
+import signal
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -9,25 +13,47 @@ import numpy as np
 
 from . import Family, Problem
 
+SECONDS = 60
+
 
 def failure(family: Family, problem: Problem) -> str | None:
     """What is wrong, in words; None if nothing is."""
     try:
-        family.check(problem)
+        with _limited():
+            family.check(problem)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return None
 
 
-def shrunk(family: Family, problem: Problem, tries: int = 400) -> Problem:
-    """A smaller problem with the same failure."""
+@contextmanager
+def _limited() -> Iterator[None]:
+    """An error where a member takes more than `SECONDS`, as far as the platform can interrupt it."""
+    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise AssertionError(f"a member takes more than {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def shrunk(family: Family, problem: Problem, seconds: float = 120) -> Problem:
+    """A smaller problem with the same failure: what is found in so many seconds."""
+    end = time.monotonic() + seconds
     kind = _kind(failure(family, problem))
     going = True
     while going:
         going = False
         for smaller in _smaller(problem):
-            tries -= 1
-            if tries < 0:
+            if time.monotonic() > end:
                 return problem
             if _kind(failure(family, smaller)) == kind:
                 problem, going = smaller, True
@@ -41,6 +67,8 @@ def _kind(words: str | None) -> str | None:
 
 
 def _smaller(problem: Problem) -> Iterator[Problem]:
+    if problem.form != "given":
+        yield replace(problem, form="given")
     for name in ("sample_weight", "offset"):
         if getattr(problem, name) is not None:
             yield replace(problem, **{name: None})
@@ -52,15 +80,18 @@ def _smaller(problem: Problem) -> Iterator[Problem]:
             yield problem.rows(np.delete(np.arange(n), slice(start, start + size)))
     for j in range(p) if p > 1 else ():
         yield problem.columns(np.delete(np.arange(p), j))
-    for digits in (0, 2):
-        rounded = _rounded(problem.X, digits)
-        if rounded is not None:
-            yield replace(problem, X=rounded)
+    for name in ("X", "sample_weight", "offset"):
+        for digits in (1, 2, 4):
+            rounded = _rounded(getattr(problem, name), digits)
+            if rounded is not None:
+                yield replace(problem, **{name: rounded})
 
 
-def _rounded(X: Any, digits: int) -> Any:
-    """X with few digits, if that changes it."""
-    if not isinstance(X, np.ndarray) or X.dtype.kind != "f":
+def _rounded(values: Any, digits: int) -> Any:
+    """Numbers with few digits, if that changes them."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
         return None
-    new = np.round(X, digits)
-    return None if np.array_equal(new, X) else new
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        unit = 10.0 ** (np.floor(np.log10(np.abs(values))) - digits + 1)
+        new = np.where(values == 0, 0, np.round(values / unit) * unit).astype(values.dtype)
+    return new if np.isfinite(new).all() and not np.allclose(new, values, rtol=1e-12, atol=0) else None
