@@ -4,15 +4,16 @@ The objective is stated once more, of K classes with scores z_ik = offset_ik + b
 
     F(b, W) = sum_i s_i [ log sum_k exp(z_ik) - z_i,y(i) ] + sum_kj [ l1_j |w_kj| + l2_j w_kj^2 / 2 ]
 
-within bounds on w. Two classes have one score, that of the second; of more, without any penalty, the first has none. The weights are
-scaled so that they sum to the number of rows where they sum to less: `error`, the square root of 2 (F - min F), then
-is a distance in standard errors that a multiple of all weights does not change.
+within bounds on w. Two classes have one score, that of the second; of more, without any penalty, the first has none.
+Firth's penalty, less half the logarithm of the determinant of the information, is another term. The weights are scaled
+so that they sum to the number of rows where they sum to less: `error`, the square root of 2 (F - min F), then is a
+distance in standard errors that a multiple of all weights does not change.
 
 F at the library's own point less F at any other point is how far the library is from the optimum *at least*. So what
 accuses is an inequality between two numbers of long double, whatever the search did that found the other point.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -30,6 +31,7 @@ class Question:
 
     X : (n, p) long double, rows with a weight only; y : (n,) numbers of classes; s : (n,); offset : (n, K)
     l1, l2, lower, upper : (p,), of raw coefficients; free : the classes that have coefficients
+    center, scale : (p,); firth : the strength of Firth's penalty; unit : the factor on weights
     """
 
     X: np.ndarray
@@ -44,6 +46,8 @@ class Question:
     intercept: bool
     center: np.ndarray
     scale: np.ndarray
+    firth: np.longdouble
+    unit: np.longdouble
 
     @classmethod
     def of(cls, problem: Problem) -> "Question":
@@ -75,7 +79,8 @@ class Question:
         plain = not pull.any() and not {"lower", "upper", "penalty_factor"} & set(given)
         free = np.arange(int(K == 2 or plain), K)
         l1, l2 = pull * ratio * size, pull * (1 - ratio) * size**2
-        return cls(X, y, s * unit, offset, l1, l2, lower, upper, free, intercept, center, scale)
+        firth = unit if given.get("firth") else wide(0)
+        return cls(X, y, s * unit, offset, l1, l2, lower, upper, free, intercept, center, scale, firth, unit)
 
     @property
     def smooth(self) -> bool:
@@ -115,6 +120,10 @@ class Objective:
         self.copies = len(question.free)
         self.shape = (self.copies, self.D.shape[1])
 
+    def raw_weights(self):
+        """The weights as they were given."""
+        return self.q.s / self.q.unit
+
     def losses(self, theta):
         """The loss of each row, and the probabilities of all classes, small ones exact: (n,) and (n, K)."""
         q, n = self.q, len(self.D)
@@ -131,9 +140,24 @@ class Objective:
 
     def value(self, theta) -> np.longdouble:
         """F."""
-        loss, _ = self.losses(theta)
+        loss, P = self.losses(theta)
         pen = (self.part.l1 * np.abs(theta) + self.part.l2 * theta**2 / 2)[:, self.part.there]
-        return self.q.s @ loss + pen.sum()
+        value = self.q.s @ loss + pen.sum()
+        return value + self._jeffreys(P)[0] if self.q.firth else value
+
+    def _jeffreys(self, P):
+        """Of two classes, -log det(information) / 2 and its gradient by theta."""
+        D = self.D[:, self.part.there]
+        root = np.sqrt(self.q.s * P[:, 0] * P[:, 1])[:, None] * D
+        size = np.sqrt(np.square(root).sum(axis=0))
+        L = cholesky((root / size).T @ (root / size))
+        if L is None:
+            return wide(np.inf), np.full(self.D.shape[1], wide(0))
+        half = substitute(L, (root / size).T)
+        leverage = np.einsum("ij,ji->i", root / size, half)
+        gradient = np.zeros(self.D.shape[1], wide)
+        gradient[self.part.there] = -(leverage * (P[:, 0] - P[:, 1]) / 2) @ D
+        return -self.q.firth * (np.log(np.diag(L)).sum() + np.log(size).sum()), self.q.firth * gradient
 
     def derivatives(self, theta):
         """Gradient and Hessian of F without its L1 part."""
@@ -143,6 +167,8 @@ class Objective:
         residual = np.where(np.arange(P.shape[1]) == q.y[:, None], -rest, P)[:, q.free]
         P, rest = P[:, q.free], rest[:, q.free]
         gradient = (residual * q.s[:, None]).T @ self.D + self.part.l2 * theta
+        if q.firth:
+            gradient += self._jeffreys(np.column_stack([rest, P]))[1]
         kind = wide if len(self.D) * (K * k) ** 2 < _WORK else float
         H = np.zeros((K, k, K, k), wide)
         D = self.D.astype(kind)
@@ -282,12 +308,10 @@ def error(problem: Problem, model) -> tuple[float, float]:
 
     Columns that the fit calls aliased are left out, as they are combinations of others: `check_aliased`.
     """
-    kept = np.flatnonzero(~_aliased(problem, model))
-    intercepts, coefs = model.intercept_, model.coef_[:, kept]
-    question = Question.of(problem.columns(kept) if kept.size < model.coef_.shape[1] else problem)
+    objective, intercepts, coefs = _without_aliased(problem, model)
+    question = objective.q
     out = (np.asarray(coefs, wide) < question.lower) | (np.asarray(coefs, wide) > question.upper)
     assert not out.any(), "a coefficient is outside of its bounds"
-    objective = Objective(question)
     theta = question.theta(intercepts, coefs)
     there = objective.value(theta)
     inside = np.clip(theta, objective.part.lower, objective.part.upper)
@@ -297,6 +321,23 @@ def error(problem: Problem, model) -> tuple[float, float]:
     )
     allowed = rounding(objective, intercepts, coefs, theta) + float(np.sqrt(1e-17 * abs(there)))
     return float(np.sqrt(2 * max(there - lowest, wide(0)))), allowed
+
+
+def apart(problem: Problem, model, intercepts, coefs) -> tuple[float, float]:
+    """How far F at a model and at other coefficients (K or 1, p) differ, as errors, and what rounding may cost."""
+    objective, *mine = _without_aliased(problem, model)
+    kept = np.flatnonzero(~_aliased(problem, model))
+    points = [objective.q.theta(*mine), objective.q.theta(intercepts, np.asarray(coefs)[:, kept])]
+    a, b = map(objective.value, points)
+    allowed = 2 * rounding(objective, *mine, points[0]) + float(np.sqrt(1e-17 * abs(a)))
+    return float(np.sqrt(2 * abs(a - b))), allowed
+
+
+def _without_aliased(problem, model):
+    """The objective, the intercepts and the coefficients of the columns that a fit has kept."""
+    left_out = _aliased(problem, model)
+    question = Question.of(problem.columns(np.flatnonzero(~left_out)) if left_out.any() else problem)
+    return Objective(question), model.intercept_, model.coef_[:, ~left_out]
 
 
 def _aliased(problem, model):
@@ -322,3 +363,64 @@ def rounding(objective, intercepts, coefs, theta) -> float:
     root = np.sqrt(h @ objective.q.X**2)
     b, W = np.abs(np.asarray(intercepts, wide)), np.abs(np.asarray(coefs, wide))
     return float(4 * _EPS * (b.sum() * np.sqrt(h.sum()) + (W @ root).sum()))
+
+
+def least(problem: Problem) -> float:
+    """The least mean loss."""
+    objective = Objective(Question.of(problem))
+    start = np.clip(np.zeros(objective.shape, wide), objective.part.lower, objective.part.upper)
+    return float(minimise(objective, start).value / objective.q.s.sum())
+
+
+def excess(problem: Problem, intercepts, coefs) -> tuple[float, float]:
+    """How far the mean loss with its penalty is above its least at the least, and what rounding may cost."""
+    objective = Objective(Question.of(problem))
+    b, W = np.atleast_1d(intercepts), np.atleast_2d(coefs)
+    theta = objective.q.theta(b, W)
+    there, box = objective.value(theta), (objective.part.lower, objective.part.upper)
+    lowest = min(minimise(objective, np.clip(start, *box)).value for start in (theta, 0 * theta))
+    total = objective.q.s.sum()
+    allowed = rounding(objective, b, W, theta) ** 2 + 1e-15 * abs(float(there))
+    return float((there - lowest) / total), allowed / float(total)
+
+
+def covariance(objective, theta, kind, groups, weight):
+    """The covariance of the coefficients of raw columns, classes one after another; and what doubles may lose of it.
+
+    None where classes share a direction that changes no probability.
+    """
+    q, there = objective.q, objective.part.there
+    if len(q.free) == q.offset.shape[1]:
+        return None
+    bare = Objective(replace(q, l2=0 * q.l2))
+    information = bare.derivatives(theta)[1] / q.unit
+    K, k = objective.shape
+    kept = np.flatnonzero(np.tile(there, K))
+    meat = information[np.ix_(kept, kept)]
+    A = meat + np.diag(np.tile(objective.part.l2, K)[kept] / q.unit)
+    if kind != "model":
+        meat = _sandwiched(objective, theta, kept, groups, weight)
+    size = np.sqrt(np.diag(A))
+    L = cholesky(A / size / size[:, None])
+    if L is None:
+        return None
+    inverse = substitute(L, np.eye(len(A), dtype=wide)) / size / size[:, None]
+    V = inverse @ meat @ inverse
+    one = np.zeros((1 + len(q.scale), k), wide)
+    one[0, 0], one[0, 1:], one[1:, 1:] = q.intercept, -q.center / q.scale, np.diag(1 / q.scale)
+    raw = np.kron(np.eye(K, dtype=wide), one[there])[:, kept]
+    worst = np.linalg.cond((A / size / size[:, None]).astype(float))
+    return (raw @ V @ raw.T).astype(float), 1e-15 * float(worst)
+
+
+def _sandwiched(objective, theta, kept, groups, weight):
+    """The sum of squares of the scores of rows (of weight s: s rows), or of clusters of them times G / (G - 1)."""
+    q, s = objective.q, objective.raw_weights()
+    _, P = objective.losses(theta)
+    residual = (P - (np.arange(P.shape[1]) == q.y[:, None]))[:, q.free]
+    u = (residual[:, :, None] * objective.D[:, None, :]).reshape(len(s), -1)[:, kept]
+    if groups is None:
+        return (u * s[:, None]).T @ u
+    mine = np.asarray(groups) if weight is None else np.asarray(groups)[np.asarray(weight) > 0]
+    U = np.stack([(u * s[:, None])[mine == g].sum(axis=0) for g in np.unique(mine)])
+    return U.T @ U * (len(U) / wide(len(U) - 1))

@@ -1,5 +1,7 @@
 """All dimensions of a problem crossed, and what has to hold for every fit."""
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
@@ -7,6 +9,7 @@ from evenodds import Status
 from evenodds.exceptions import SeparationWarning
 
 from . import Family, Problem, _draw, _oracle, quietly
+from ._relations import RELATIONS
 
 
 def check_optimum(problem: Problem) -> None:
@@ -17,11 +20,18 @@ def check_optimum(problem: Problem) -> None:
     assert status in (Status.CONVERGED, Status.MAX_ITER, Status.STALLED, Status.SEPARATED)
     assert (status is Status.SEPARATED) == (SeparationWarning in told), f"{status}, warned of {told}"
     assert (status in (Status.MAX_ITER, Status.STALLED)) == (ConvergenceWarning in told), f"{status}, warned of {told}"
+    if ordinary(problem):
+        assert status in (Status.CONVERGED, Status.SEPARATED), f"{status} on ordinary data"
     if status is Status.CONVERGED:
-        if problem.settings.get("firth"):
-            return
         error, rounding = _oracle.error(problem, model)
         assert error <= tol + rounding, f"CONVERGED far from the optimum: {error:.2g} standard errors, tol={tol:g}"
+
+
+def ordinary(problem: Problem) -> bool:
+    """Whether weights, offsets, C and tol are such that rounding cannot keep a fit from its end."""
+    s, o, given = problem.sample_weight, problem.offset, problem.settings
+    even = s is None or (s.max() < 1e6 * s[s > 0].min() and s.sum() < 1e8)
+    return bool(even and (o is None or np.abs(o).max() <= 50) and given.get("tol", 1e-4) >= 1e-6)
 
 
 def check_finite(problem: Problem, model) -> None:
@@ -43,4 +53,32 @@ def check_finite(problem: Problem, model) -> None:
     assert (np.isin(quietly(model.predict, X)[0], model.classes_)).all()
 
 
-FAMILIES = [Family("crossed optimum", _draw.crossed, check_optimum, 200)]
+def draw_related(rng: np.random.Generator) -> Problem:
+    """A problem, and what will be done to it."""
+    problem = _draw.crossed(rng, most_rows=1000)
+    legal = [name for name, relation in RELATIONS.items() if relation(problem, np.random.default_rng(0)) is not None]
+    return replace(problem, facts={"relation": str(rng.choice(legal)), "seed": int(rng.integers(2**32))})
+
+
+def check_related(problem: Problem) -> None:
+    """Two ways to say the same have the same answer: status, warnings, and the optimum."""
+    related = RELATIONS[problem.facts["relation"]](problem, np.random.default_rng(problem.facts["seed"]))
+    assert related is not None
+    other, back = related
+    (a, told), (b, told_there) = problem.fit(), other.fit()
+    status, name = a.solution_.status, problem.facts["relation"]
+    check_finite(other, b)
+    both = {status, b.solution_.status}
+    if not both & {Status.MAX_ITER, Status.STALLED} or (ordinary(problem) and ordinary(other)):
+        assert len(both) == 1, f"{name}: {status} here and {b.solution_.status} there"
+        assert set(told) == set(told_there), f"{name}: warned of {set(told)} here and of {set(told_there)} there"
+    if both == {Status.CONVERGED} and len(a.aliased_) == len(b.aliased_) == 0:
+        distance, rounding = _oracle.apart(problem, a, *back(b.intercept_.copy(), b.coef_.copy()))
+        tol = problem.settings.get("tol", 1e-4)
+        assert distance <= 2 * tol + rounding, f"{name}: the answers are {distance:.2g} standard errors apart"
+
+
+FAMILIES = [
+    Family("crossed optimum", _draw.crossed, check_optimum, 160),
+    Family("crossed relations", draw_related, check_related, 240),
+]
