@@ -26,7 +26,7 @@ def crossed(rng: np.random.Generator, *, most_rows: int = 3000, classes: bool = 
     kind = rng.choice(["float64", "float32", "int", "bool"], p=[0.8, 0.08, 0.08, 0.04])
     if kind != "float64":
         X = np.greater(X, np.median(X, axis=0)) if kind == "bool" else np.clip(X, -1e8, 1e8).astype(kind)
-        if not np.any(X != X[:1]):
+        if not np.any(X[:1] != X):
             X[0, 0] = not X[0, 0]
     form = (
         str(rng.choice([f for f in FORMS if f != "stored zeros" or kind == "float64"]))

@@ -149,15 +149,11 @@ class Objective:
         """Of two classes, -log det(information) / 2 and its gradient by theta."""
         D = self.D[:, self.part.there]
         root = np.sqrt(self.q.s * P[:, 0] * P[:, 1])[:, None] * D
-        size = np.sqrt(np.square(root).sum(axis=0))
-        L = cholesky((root / size).T @ (root / size))
-        if L is None:
-            return wide(np.inf), np.full(self.D.shape[1], wide(0))
-        half = substitute(L, (root / size).T)
-        leverage = np.einsum("ij,ji->i", root / size, half)
+        Q, diagonal = orthogonal(root)
+        leverage = np.square(Q).sum(axis=1)
         gradient = np.zeros(self.D.shape[1], wide)
         gradient[self.part.there] = -(leverage * (P[:, 0] - P[:, 1]) / 2) @ D
-        return -self.q.firth * (np.log(np.diag(L)).sum() + np.log(size).sum()), self.q.firth * gradient
+        return -self.q.firth * np.log(diagonal).sum(), self.q.firth * gradient
 
     def derivatives(self, theta):
         """Gradient and Hessian of F without its L1 part."""
@@ -280,6 +276,17 @@ def _solve(H, g):
     while (L := cholesky(A + more * np.eye(len(A), dtype=wide))) is None:
         more = max(100 * more, wide(1e-19))
     return substitute(L, g / size) / size
+
+
+def orthogonal(A):
+    """Q of A = Q R and the diagonal of R, by Gram and Schmidt, twice."""
+    Q, diagonal = A.copy(), np.zeros(A.shape[1], wide)
+    for j in range(A.shape[1]):
+        for _ in range(2):
+            Q[:, j] -= Q[:, :j] @ (Q[:, :j].T @ Q[:, j])
+        diagonal[j] = max(np.sqrt(Q[:, j] @ Q[:, j]), np.finfo(wide).tiny)
+        Q[:, j] /= diagonal[j]
+    return Q, diagonal
 
 
 def cholesky(A):
@@ -410,7 +417,10 @@ def covariance(objective, theta, kind, groups, weight):
     one[0, 0], one[0, 1:], one[1:, 1:] = q.intercept, -q.center / q.scale, np.diag(1 / q.scale)
     raw = np.kron(np.eye(K, dtype=wide), one[there])[:, kept]
     worst = np.linalg.cond((A / size / size[:, None]).astype(float))
-    return (raw @ V @ raw.T).astype(float), 1e-15 * float(worst)
+    terms = (np.abs(objective.D) @ np.abs(theta).T).max()
+    V, inverse = (np.asarray(raw @ a @ raw.T, float) for a in (V, inverse))
+    shares = np.diag(inverse)[np.diag(V) > 0] / np.diag(V)[np.diag(V) > 0]
+    return V, 1e-15 * float(worst) * (1 + float(terms)) * float(shares.max(initial=1))
 
 
 def _sandwiched(objective, theta, kept, groups, weight):
