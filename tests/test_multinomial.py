@@ -786,6 +786,16 @@ def test_a_class_of_one_row_among_many_columns(solver):
     assert model.solution_.passes < 100
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(("rare", "status"), [(1, Status.SEPARATED), (60, Status.CONVERGED)])
+def test_classes_of_which_all_but_the_first_are_rare(rare, status, solver):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(3000, 6)), np.zeros(3000, dtype=int)
+    y[:100], y[100 : 100 + rare] = 2, 1
+    model, _ = quiet(LogisticRegression(solver=solver).fit, X, y)
+    assert model.solution_.status is status
+
+
 def test_more_columns_than_rows_separate():
     words, model = warned(*draw(60, 100, 3))
     assert len(words) == 1

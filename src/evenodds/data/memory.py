@@ -92,7 +92,8 @@ class Memory:
             rows = _spread(self.n_rows, n, rng)
             weight = np.full(rows.size, self.n_rows / rows.size)
         else:
-            common, seldom = np.flatnonzero(self._y != rare), np.flatnonzero(self._y == rare)
+            is_rare = (self._y != 0) == rare
+            common, seldom = np.flatnonzero(~is_rare), np.flatnonzero(is_rare)
             common = common[_spread(common.size, n - min(n // 2, n_rare), rng)]
             seldom = seldom[_spread(n_rare, min(n // 2, n_rare), rng)]
             rows = np.concatenate([common, seldom])
