@@ -19,7 +19,6 @@ def crossed(rng: np.random.Generator, *, most_rows: int = 3000, classes: bool = 
     p = int(rng.choice([1, 2, 3, 4, 6, 10, 20, 40], p=[0.2, 0.2, 0.2, 0.15, 0.1, 0.08, 0.05, 0.02]))
     K = int(rng.choice([2, 3, 4, 6], p=[0.65, 0.2, 0.1, 0.05])) if classes else 2
     X = columns(rng, n, p)
-    facts = {}
     y = labels(rng, X, K)
     weight, offset = weights(rng, y), offsets(rng, n, K)
     X = units(rng, X)
@@ -34,7 +33,10 @@ def crossed(rng: np.random.Generator, *, most_rows: int = 3000, classes: bool = 
         else "given"
     )
     names = _LABELS[rng.integers(len(_LABELS))](K)
-    return Problem(X, names[y], weight, offset, settings(rng, p, K), facts, form)
+    chosen = settings(rng, p, K)
+    if X.dtype != float:
+        chosen.pop("fit_intercept", None)  # rows with a weight could be all zero
+    return Problem(X, names[y], weight, offset, chosen, form=form)
 
 
 def columns(rng, n, p):

@@ -185,6 +185,7 @@ class Optimum:
     decrement: float
 
 
+@np.errstate(all="ignore")
 def minimise(objective: Objective, start, steps: int = 100) -> Optimum:
     """A better point than the start, and the optimum where all goes well: proximal Newton steps with damping."""
     theta, best, damping, decrement = start, objective.value(start), wide(1e-18), np.inf

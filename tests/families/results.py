@@ -300,12 +300,12 @@ def draw_any(rng: np.random.Generator) -> Problem:
 
 
 FAMILIES = [
-    Family("results path", draw_path, check_path, 60),
-    Family("results cross-validation", draw_cv, check_cv, 12),
-    Family("results inference", draw_inference, check_inference, 100),
-    Family("results files", draw_any, check_files, 40),
-    Family("results names", draw_any, check_names, 40),
-    Family("results errors", draw_error, check_error, 80),
-    Family("results bits", draw_bits, check_bits, 40),
+    Family("results path", draw_path, check_path, 12),
+    Family("results cross-validation", draw_cv, check_cv, 6),
+    Family("results inference", draw_inference, check_inference, 30),
+    Family("results files", draw_any, check_files, 16),
+    Family("results names", draw_any, check_names, 16),
+    Family("results errors", draw_error, check_error, 40),
+    Family("results bits", draw_bits, check_bits, 20),
     Family("results cost", draw_cost, check_cost, 0),
 ]
