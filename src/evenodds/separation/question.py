@@ -151,12 +151,12 @@ class Question:
         return np.asarray(parts.ravel())
 
     def _told(self, found: Recession) -> Verdict:
-        certain = np.isinf(found.infinite)
+        certain = np.isinf(found.infinite)  # but a sign that a bound alone decides says nothing of the rows
         if isinstance(self.objective, SoftmaxObjective):
+            certain &= np.tile(self.bounds == 0, certain.size // self.bounds.size)
             signs = np.where(certain, np.sign(found.infinite), 0.0)
             return Verdict(self._split(signs if signs.any() else found.direction))
         first = int(self.free.intercept)
-        # A sign that a bound alone decides says nothing of the rows.
         certain[first + self.free.columns] &= self.bounds[first:] == 0
         named = found.direction if found.rest else np.where(certain | (found.alone != 0), found.direction, 0.0)
         second = np.concatenate([block.y > 0 for block in self.objective.data.blocks()])[found.separated]

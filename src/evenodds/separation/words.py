@@ -69,8 +69,11 @@ def _sides(direction: Mapping[Any, float]) -> str:
 
 
 def _sum(direction: Mapping[Any, float], most: int = 10) -> str:
-    """A weighted sum of columns, the largest weight 1: "'a' - 0.5 'b'"."""
+    """A weighted sum of columns, the largest weight 1: "'a' - 0.5 'b'", and of columns without names "x0 - 0.5 x1"."""
     largest = max(abs(value) for value in direction.values())
-    terms = [(value / largest, name) for name, value in direction.items()][:most]
-    words = "".join(f" {'-' if v < 0 else '+'} {'' if abs(v) == 1 else f'{abs(v):.3g} '}{name!r}" for v, name in terms)
+    terms = [
+        (value / largest, f"x{name}" if isinstance(name, int) else repr(name))
+        for name, value in list(direction.items())[:most]
+    ]
+    words = "".join(f" {'-' if v < 0 else '+'} {'' if abs(v) == 1 else f'{abs(v):.3g} '}{name}" for v, name in terms)
     return words.removeprefix(" +").strip() + (" + ..." if len(direction) > most else "")
