@@ -193,9 +193,9 @@ def _amid(X: Any, mean: Array) -> Array:
 
     A column with a few values of 1e12 has a mean among none of its rows: seen from there the others are all alike.
     """
-    if len(X) < 15:
-        return mean
-    low, middle, high = np.sort(X[:: len(X) // 15], axis=0)[[3, 7, -4]].astype(np.float64)
+    some = np.sort(X[:: max(1, len(X) // 15)], axis=0)
+    quarter = len(some) // 4
+    low, middle, high = some[[quarter, len(some) // 2, -1 - quarter]].astype(np.float64)
     spread = 100 * (high - low)
     return np.where((mean < low - spread) | (mean > high + spread), middle, mean)
 

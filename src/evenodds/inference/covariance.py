@@ -16,6 +16,7 @@ Sampling weights know no "model": what it gives for them is HC0 times n / (n - 1
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -67,6 +68,10 @@ class Inverse:
         self.half = np.tril(half) * size  # L^-1, so that A^-1 = half' half
         self.full = self.half.T @ self.half
 
+    def of(self, scores: Any) -> Array:
+        """Scores (n, q), dense or CSR, times the inverse."""
+        return np.asarray((scores @ self.half.T) @ self.half)
+
 
 def covariance(
     problem: Problem, evidence: Evidence, inverse: Inverse, kind: str, groups: NDArray[np.intp] | None, by: Weighting
@@ -77,18 +82,17 @@ def covariance(
     if kind == "model" and by.kind != "sampling":
         if not problem.penalised:
             return inverse.full
-        meat = evidence.information
-    elif kind == "cluster":
+        return np.asarray(inverse.full @ evidence.information @ inverse.full)
+    if kind == "cluster":
         if groups is None:
             raise AssertionError("clusters need groups")
-        meat = _cluster_meat(problem, groups)
-    else:
-        lost = {"HC1": problem.n_coef, "model": 1}.get(kind, 0)
-        meat = _row_meat(problem, inverse, kind, by) * (by.n / (by.n - lost) if by.n > lost else np.nan)
-    return np.asarray(inverse.full @ meat @ inverse.full)
+        return _of_clusters(problem, inverse, groups)
+    lost = {"HC1": problem.n_coef, "model": 1}.get(kind, 0)
+    return _of_rows(problem, inverse, kind, by) * (by.n / (by.n - lost) if by.n > lost else np.nan)
 
 
-def _row_meat(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Array:
+def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Array:
+    """The sandwich of rows, as a sum of squares of what each row adds: no variance can come out negative."""
     power = {"HC2": 1, "HC3": 2}.get(kind, 0)
 
     def sums(rows: FittedRows) -> Sums:
@@ -96,14 +100,14 @@ def _row_meat(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> A
         if power:
             residual = rows.enlarged(rows.spread(inverse), power, by.repeats)
         scores = rows.outer(rows.weighted(residual, root=by.repeats))
-        meat = scores.T @ scores
-        return (meat.toarray() if sp.issparse(meat) else meat,)
+        moves = inverse.of(scores)
+        return (moves.T @ moves,)
 
     return np.asarray(sum_rows(problem, sums)[0])
 
 
-def _cluster_meat(problem: Problem, groups: NDArray[np.intp]) -> Array:
-    """Blocks in order, as the groups are known by the numbers of the rows."""
+def _of_clusters(problem: Problem, inverse: Inverse, groups: NDArray[np.intp]) -> Array:
+    """The same of clusters. Blocks in order, as the groups are known by the numbers of the rows."""
     count, start = int(groups.max()) + 1, 0
     classes = len(problem.listed)
     total = np.zeros((count, classes, problem.theta.size // classes))
@@ -114,5 +118,5 @@ def _cluster_meat(problem: Problem, groups: NDArray[np.intp]) -> Array:
             member = sp.csr_array((residual, (mine, np.arange(mine.size))), shape=(count, mine.size))
             scores = member @ rows.D
             total[:, a] += scores.toarray() if sp.issparse(scores) else scores
-    by_cluster = total.reshape(count, -1)
-    return np.asarray(by_cluster.T @ by_cluster * (count / (count - 1) if count > 1 else np.nan))
+    moves = inverse.of(total.reshape(count, -1))
+    return np.asarray(moves.T @ moves * (count / (count - 1) if count > 1 else np.nan))

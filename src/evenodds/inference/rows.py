@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from ..data import Array, Block, Sums
 from ..objective import SignedRows, over_tiles
-from ..softmax import Scores, SoftmaxObjective, dense_design
+from ..softmax import Scores, SoftmaxObjective, dense_design, log_probabilities
 from .problem import Problem
 
 if TYPE_CHECKING:
@@ -59,11 +59,15 @@ class FittedRows:
 
     @classmethod
     def _of_classes(cls, objective: SoftmaxObjective, theta: Array, block: Block) -> "FittedRows":
-        losses, P = Scores.of(objective, theta).probabilities(block)
-        own = block.y.astype(np.intp)[:, None] == np.arange(P.shape[1]) + int(objective.baseline)
-        W = -P[:, :, None] * P[:, None, :]
-        np.einsum("iaa->ia", W)[:] += P
-        return cls(block.y, dense_design(objective.coordinates, block), block.weight, losses, own - P, W)
+        Z, first = Scores.of(objective, theta).of_rows(block), int(objective.baseline)
+        logs = log_probabilities(np.column_stack([np.zeros((len(Z), first)), Z]))
+        P = np.exp(logs)
+        rest = P @ (1 - np.eye(P.shape[1]))  # 1 - P, with all digits where P is nearly 1
+        own = block.y.astype(np.intp)[:, None] == np.arange(P.shape[1])
+        residual = np.where(own, rest, -P)[:, first:]
+        W = -P[:, first:, None] * P[:, None, first:]
+        np.einsum("iaa->ia", W)[:] = (P * rest)[:, first:]
+        return cls(block.y, dense_design(objective.coordinates, block), block.weight, -logs[own], residual, W)
 
     def weighted(self, values: Array, root: bool = False) -> Array:
         """Values (n, F) times the weights of the rows, or their roots."""
