@@ -5,6 +5,7 @@ import copy
 import json
 import os
 import re
+import time
 import warnings
 
 import numpy as np
@@ -509,6 +510,21 @@ def test_a_changed_value_is_an_error_or_a_model_that_works(good, good_three, pat
     with contextlib.suppress(EvenOddsError):
         save(model, path)
         assert load(path).get_params() == model.get_params()
+
+
+def test_many_classes_and_columns_take_time_in_proportion(path):
+    """20,000 of each, of which comparing all with all takes minutes."""
+    model = LogisticRegression(C=1).fit(X.to_numpy(), np.arange(60) % 3)
+    model.classes_, model.intercept_ = np.arange(20_000), np.zeros(20_000)
+    model.coef_ = np.ones((20_000, 3))
+    start = time.perf_counter()
+    same_bits(saved(model, path).classes_, model.classes_)
+    model = LogisticRegression().fit(X, y)
+    model.feature_names_in_ = np.array([f"c{k}" for k in range(20_000)], dtype=object)
+    model.coef_, model.n_features_in_ = np.ones((1, 20_000)), 20_000
+    model.aliased_ = tuple(model.feature_names_in_[10_000:])
+    assert saved(model, path).aliased_ == model.aliased_
+    assert time.perf_counter() - start < 15
 
 
 def test_plain_makes_values_that_json_can_hold():

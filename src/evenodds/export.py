@@ -286,7 +286,9 @@ def _classes(found: dict[str, Any]) -> NDArray[Any]:
     kind, labels = _get(found, "dtype", str), _get(found, "labels", list)
     if _DTYPES.fullmatch(kind) is None:
         raise EvenOddsError(f'"classes", "dtype" is {_short(kind)}, which labels cannot have.')
-    if len(labels) < 2 or any(label in labels[:k] for k, label in enumerate(labels)):
+    if not all(isinstance(label, bool | int | float | str) for label in labels):
+        raise EvenOddsError(f'"classes", "labels" is {_short(labels)}, and not of dtype {kind}.')
+    if len(labels) < 2 or len(set(labels)) < len(labels):
         raise EvenOddsError(f'"classes", "labels" is {_short(labels)}, and should be two different labels or more.')
     try:
         classes = np.array(labels, dtype=kind)
@@ -294,7 +296,7 @@ def _classes(found: dict[str, Any]) -> NDArray[Any]:
         same = [(type(value), value) for value in classes.tolist()] == [(type(label), label) for label in labels]
     except (ValueError, TypeError, OverflowError):
         same = False
-    if not same or not all(isinstance(label, bool | int | float | str) for label in labels):
+    if not same:
         raise EvenOddsError(f'"classes", "labels" is {_short(labels)}, and not of dtype {kind}.')
     return classes
 
@@ -357,7 +359,7 @@ def _class_weight(found: Any) -> Any:
 
 
 def _aliased(found: list[Any], names: list[str] | None, n_features: int) -> tuple[Any, ...]:
-    columns: Any = range(n_features) if names is None else names
+    columns = set(range(n_features)) if names is None else set(names)
     for column in found:
         if type(column) not in (int, str) or column not in columns:
             raise EvenOddsError(f'"aliased" has {column!r}, which is not a column of "coef".')
