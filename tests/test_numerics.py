@@ -1,13 +1,16 @@
 """What must hold whatever the data look like: order of the rows, threads, types, scales, weights, extremes."""
 
+import warnings
+
 import mpmath
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
 
-from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, Status
+from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, Status, infer
 from evenodds.coordinates import Coordinates
 from evenodds.data import as_data
 from evenodds.objective import COMPILED_ENTRIES, Objective
@@ -566,6 +569,31 @@ def test_penalties_at_the_end_of_the_numbers(C, small):
     limit = numbers(fit(X, y)) if C > 1 else [np.log(y.mean() / (1 - y.mean())), *np.zeros(X.shape[1])]
     np.testing.assert_allclose(numbers(model), limit, rtol=1e-10, atol=1e-250)
     assert model.solution_.status is Status.CONVERGED
+
+
+@pytest.mark.parametrize("size", [800.0, 1e5, 1e150])
+@pytest.mark.parametrize("penalty", [{"C": 1.0, "l1_ratio": 1.0}, {"C": 1.0, "lower": 0.0}, {"C": 1.0}], ids=str)
+def test_large_offsets_raise_no_warning_of_numpy(penalty, size):
+    rng = np.random.default_rng(0)
+    X, offset = rng.normal(size=(60, 3)), size * rng.normal(size=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("error", RuntimeWarning)
+        model = LogisticRegression(**penalty).fit(X, np.arange(60) % 2, offset=offset)
+    assert np.isfinite(model.coef_).all()
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-310, 1e300])
+def test_inference_with_weights_at_the_end_of_the_numbers_is_right_or_an_error(size, small):
+    X, y = small[:2]
+    weight = np.full(len(y), size)
+    try:
+        model, _ = quiet(LogisticRegression().fit, X, y, weight)
+        result, _ = quiet(infer, model, X, y, weight, weights="precision")
+    except EvenOddsError:
+        return
+    truth = infer(LogisticRegression().fit(X, y), X, y)
+    np.testing.assert_allclose(result.se, truth.se, rtol=1e-6)
 
 
 def test_weights_and_class_weights_multiply(small):

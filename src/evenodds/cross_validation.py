@@ -20,7 +20,7 @@ from sklearn.model_selection import StratifiedKFold, check_cv
 from .compiled import COMPILED_ENTRIES
 from .data import Array
 from .data.memory import count_threads, one_blas_thread
-from .exceptions import EvenOddsError
+from .exceptions import EvenOddsError, within_range
 from .labels import combine_weights, encode_labels, row_numbers, row_offsets
 from .model import LogisticRegression
 from .objective import linear_scores
@@ -165,6 +165,7 @@ class LogisticRegressionCV(LogisticRegression):
         jobs = [(a, k) for a in range(len(ratios)) for k in range(len(folds))]
         lines = FoldLines(len(folds), ratios) if self.verbose else None
 
+        @within_range()
         def job(a: int, k: int) -> Array:
             scores = self._score_fold(rows, folds[k], ratios[a], whole[a].Cs)
             if lines is not None:
@@ -179,7 +180,8 @@ class LogisticRegressionCV(LogisticRegression):
             grids[a, : one.Cs.size] = one.Cs
         for (a, k), part in zip(jobs, parts, strict=True):
             scores[a, : part.size, k] = part
-        a, c = _choose(scores, self.rule)
+        with within_range():
+            a, c = _choose(scores, self.rule)
         C, ratio = float(grids[a, c]), ratios[a]
         if lines is not None:
             lines.end(f"C={C:.5g} and l1_ratio={ratio:g} are chosen")

@@ -1,5 +1,10 @@
 """The one family of errors, and the warnings that a user can filter."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
 
 class EvenOddsError(ValueError):
     """Something in the data or the call is wrong: the message says what, where and what to do."""
@@ -24,3 +29,21 @@ class NonFiniteError(EvenOddsError):
             f"Input X contains {kind}, first in {where}, row {row} (counted from 0). "
             "Drop or impute such rows before fitting, for example with sklearn.impute.SimpleImputer."
         )
+
+
+@contextmanager
+def within_range() -> Iterator[None]:
+    """What all public calls compute in: NumPy does not warn, and where the numbers end, one error of ours says so.
+
+    On the way to an answer numbers overflow and vanish, which the checks of each part look after; a warning would name
+    a line of code that the user does not know.
+    """
+    with np.errstate(all="ignore"):
+        try:
+            yield
+        except (ArithmeticError, np.linalg.LinAlgError) as error:
+            raise EvenOddsError(
+                "The numbers are too large, too small or too far apart to compute this "
+                f"({str(error).rstrip('.').lower()}). Look at the largest and smallest values of the columns, weights "
+                "and offsets, and at C; multiply columns, or all weights, by a power of ten."
+            ) from error

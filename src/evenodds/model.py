@@ -14,7 +14,7 @@ from . import advice, fitting, progress
 from .coordinates import Moments
 from .data import Array, Data, as_data, require_finite
 from .data.memory import one_blas_thread
-from .exceptions import EvenOddsError, NonFiniteError
+from .exceptions import EvenOddsError, NonFiniteError, within_range
 from .labels import combine_weights, encode_labels, plain_labels, require_two, row_numbers, row_offsets
 from .objective import bounded_scores, linear_scores
 from .parameters import WithoutFirth, check_parameters, seed
@@ -215,7 +215,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         new = self._blank()
         data = new._read(X, y, sample_weight, offset)
         # Threads are ours: BLAS has small products only, where its own threads cost more than they give.
-        with one_blas_thread:
+        with one_blas_thread, within_range():
             new._guarded(self._fit, new, data, X, y)
         return self
 
@@ -265,15 +265,16 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         if data.n_rows == 0:
             raise EvenOddsError("All rows have weight 0: there is nothing to learn from.")
         new._guarded(require_finite, data)
-        new._seen = Moments.of(data).merged(getattr(self, "_seen", None))
-        strength = strength_of(self, data)
-        coordinates = new._seen.coordinates(data, bool(self.fit_intercept), 0.0 if self.standardize else strength)
-        objective = fitting.objective_of(self, data, coordinates, strength)
-        theta = np.zeros(objective.n_coef) if first else objective.from_coef(self.intercept_, self.coef_)
-        config = self.solver if isinstance(self.solver, SGD) else SGD()
-        rng = np.random.default_rng([seed(self.random_state), new._seen.calls])
-        theta = one_epoch(objective, theta, config, rng)
-        new.intercept_, new.coef_ = objective.to_coef(theta)
+        with within_range():
+            new._seen = Moments.of(data).merged(getattr(self, "_seen", None))
+            strength = strength_of(self, data)
+            coordinates = new._seen.coordinates(data, bool(self.fit_intercept), 0.0 if self.standardize else strength)
+            objective = fitting.objective_of(self, data, coordinates, strength)
+            theta = np.zeros(objective.n_coef) if first else objective.from_coef(self.intercept_, self.coef_)
+            config = self.solver if isinstance(self.solver, SGD) else SGD()
+            rng = np.random.default_rng([seed(self.random_state), new._seen.calls])
+            theta = one_epoch(objective, theta, config, rng)
+            new.intercept_, new.coef_ = objective.to_coef(theta)
         new.n_iter_ = np.array([1 if first else int(self.n_iter_[0]) + 1])
         new.aliased_ = ()
         new.__dict__.pop("solution_", None)  # it was another fit's

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data, as_data
 from .data.memory import Memory, one_blas_thread
-from .exceptions import EvenOddsError, NonFiniteError
+from .exceptions import EvenOddsError, NonFiniteError, within_range
 from .labels import combine_weights, encode_labels, row_offsets
 from .per_column import bounds, check_l1_ratio, penalty_factors
 from .progress import PathLines, Stop
@@ -199,7 +199,7 @@ def path(
     problem = _Problem(data, ratio, bool(fit_intercept), bool(standardize), factor, low, high)
     lines = PathLines(_kind(ratio), data.n_rows, p) if verbose else None
     try:
-        with one_blas_thread:
+        with one_blas_thread, within_range():
             loss, start, null = problem.null(tol)
             grid = _given(Cs, problem) if Cs is not None else problem.grid(loss, start, n_C, min_ratio)
             stop = None if Cs is not None else _stop(null)
@@ -208,6 +208,7 @@ def path(
             coefs, intercepts = problem.raw(loss.coordinates, points)
             question = Question.of(loss.objective, loss.sample, problem.of_one_class(loss.coordinates, 1.0))
             verdict = OVERLAP if question is None else question.verdict(points[-1].theta)
+            Cs = 1 / (grid[: len(points)] * problem.S)
     except NonFiniteError as error:
         name = None if names is None else names[error.column]
         raise NonFiniteError(error.row, error.column, error.value, name) from None
@@ -215,7 +216,7 @@ def path(
     if lines is not None:
         lines.end(f"{len(points)} fits, {loss.objective.passes} reads of the data")
     return Path(
-        Cs=1 / (grid[: len(points)] * problem.S),
+        Cs=Cs,
         coefs=coefs,
         intercepts=intercepts,
         deviance_ratio=np.array([1 - point.loss / null for point in points]),

@@ -70,7 +70,9 @@ class Memory:
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """The function of each item, in order, by the threads that share out the blocks."""
-        return map(function, items) if self._n_threads <= 1 else _pool(self._n_threads).map(function, items)
+        # What NumPy is to warn of is set for each thread; the checks of the caller look after the sums.
+        quiet = np.errstate(all="ignore")(function)
+        return map(quiet, items) if self._n_threads <= 1 else _pool(self._n_threads).map(quiet, items)
 
     def blocks(self) -> Iterator[Block]:
         """All rows as one block."""

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from ..data import Data, require_finite
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, within_range
 from ..labels import combine_weights, encode_labels, is_missing
 from ..model import LogisticRegression
 from ..penalised import is_composite, penalty_of, strength_of
@@ -104,15 +104,16 @@ def infer(
     _check_arguments(model, cov, groups, level, weights, post_selection)
     if post_selection == "split":
         return _split(model, X, y, sample_weight, offset, cov=cov, groups=groups, level=level, weights=weights)
-    data, total, strength = _rows(model, X, y, sample_weight, offset, weights)
-    problem = pose(model, data, strength)
-    clusters = None if groups is None else _clusters(groups, _n_rows(X), data)
-    evidence = gather(problem)
-    if not np.isfinite(evidence.log_likelihood + evidence.score.sum()):
-        model._guarded(require_finite, data)
-    _require_same_rows(model, problem, evidence, total)
-    limit = limit_of(problem) if _may_be_separated(model, problem) else None
-    result = record(model, problem, evidence, Asked(cov, clusters, float(level), weights), limit)
+    with within_range():
+        data, total, strength = _rows(model, X, y, sample_weight, offset, weights)
+        problem = pose(model, data, strength)
+        clusters = None if groups is None else _clusters(groups, _n_rows(X), data)
+        evidence = gather(problem)
+        if not np.isfinite(evidence.log_likelihood + evidence.score.sum()):
+            model._guarded(require_finite, data)
+        _require_same_rows(model, problem, evidence, total)
+        limit = limit_of(problem) if _may_be_separated(model, problem) else None
+        result = record(model, problem, evidence, Asked(cov, clusters, float(level), weights), limit)
     _warn_of_distance(result)
     return result
 

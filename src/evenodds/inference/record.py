@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..data import Array
+from ..exceptions import within_range
 from ..model import LogisticRegression
 from . import calibration, display, hypotheses, influence, margins, prediction, profile
 from .certificate import Certificate
@@ -177,6 +178,7 @@ class Inference:
         }
         return display.frame(columns, backend)
 
+    @within_range()
     def predict(self, X: Any, offset: ArrayLike | None = None) -> Any:
         """Probabilities of ``classes[1]``, or of each of more than two classes, with intervals.
 
@@ -197,6 +199,7 @@ class Inference:
         """
         return display.frame_like(X, prediction.predict(self, X, offset), rows=True)
 
+    @within_range()
     def margins(
         self,
         X: Any,
@@ -230,6 +233,7 @@ class Inference:
         """
         return display.frame_like(X, margins.margins(self, X, discrete, sample_weight, offset))
 
+    @within_range()
     def test(self, restrictions: str) -> TestResult:
         """Wald's test that linear restrictions of the coefficients hold, all at once.
 
@@ -253,6 +257,7 @@ class Inference:
         """
         return hypotheses.wald(self, restrictions)
 
+    @within_range()
     def compare(self, smaller: "Inference") -> TestResult:
         """The likelihood-ratio test of a smaller model nested in this one.
 
@@ -273,6 +278,7 @@ class Inference:
         """
         return hypotheses.compare(self, smaller)
 
+    @within_range()
     def profile(self, terms: Sequence[str] | None = None) -> Any:
         """Profile-likelihood intervals: the values that the likelihood-ratio test at `level` does not reject.
 
@@ -288,6 +294,7 @@ class Inference:
         """
         return display.frame(profile.intervals(self, terms), None)
 
+    @within_range()
     def influence(
         self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
     ) -> Any:
@@ -308,6 +315,7 @@ class Inference:
         """
         return display.frame_like(X, influence.influence(self, X, y, sample_weight, offset), rows=True)
 
+    @within_range()
     def vif(self) -> Any:
         """Variance inflation: by what factor a slope's variance is larger than if its column stood alone.
 
@@ -322,6 +330,7 @@ class Inference:
         """
         return display.frame(influence.variance_inflation(self), None)
 
+    @within_range()
     def hosmer_lemeshow(
         self,
         X: Any,
@@ -349,6 +358,7 @@ class Inference:
         """
         return calibration.hosmer_lemeshow(self, X, y, n_groups, sample_weight, offset)
 
+    @within_range()
     def calibration(
         self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
     ) -> Any:

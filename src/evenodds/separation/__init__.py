@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..coordinates import choose_coordinates
 from ..data import Array, Block, Sums, as_data, require_finite
 from ..data.memory import one_blas_thread
-from ..exceptions import EvenOddsError, NonFiniteError
+from ..exceptions import EvenOddsError, NonFiniteError, within_range
 from ..labels import combine_weights, encode_labels, require_two
 from ..solvers.regimes import sample_rows
 from ..table import numbers_of
@@ -127,7 +127,7 @@ def find_separation(
         raise NonFiniteError(error.row, error.column, error.value, name) from None
     if not fit_intercept and not data.reduce(_count_entries)[0]:
         raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
-    with one_blas_thread:
+    with one_blas_thread, within_range():
         sample = data.sample(sample_rows(data), 0)
         coordinates = choose_coordinates(data, sample, intercept=bool(fit_intercept), standardize=False, strength=0.0)
         found = separation_of(data, coordinates)
