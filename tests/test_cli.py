@@ -7,6 +7,7 @@ import json
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 from decimal import Decimal
@@ -885,3 +886,18 @@ def test_importing_the_command_line_waits_for_nothing_that_help_does_not_need():
     code = "import sys, evenodds.cli; print({'matplotlib', 'pyarrow.csv', 'pyarrow.parquet'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
+@pytest.mark.parametrize("module", ["numpy", "rich_click", "sklearn.base", "evenodds.demo"])
+def test_ctrl_c_ends_in_one_line_from_the_start_on(module, tmp_path):
+    command = [sys.executable, "-X", "importtime", "-m", "evenodds", "demo", "--out", str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        for line in process.stderr:  # each module as soon as it is loaded
+            if line.startswith("import time:") and line.split("|")[-1].strip() == module:
+                break
+        process.send_signal(signal.SIGINT)
+        rest = [line for line in process.stderr if not line.startswith("import time:")]
+    assert process.returncode == 130
+    assert rest[-1] == "Interrupted.\n"
+    assert not any("Traceback" in line for line in rest)

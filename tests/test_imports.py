@@ -47,16 +47,16 @@ LAYERS = {
         *("advice", "coordinates", "data", "exceptions", "firth", "fitting", "labels", "model"),
         *("objective", "penalised", "separation", "softmax", "solvers", "table"),
     },
-    "path": {
+    "paths": {
         *("coordinates", "data", "exceptions", "labels", "objective", "per_column", "progress", "separation"),
         *("solvers", "table"),
     },
     "cross_validation": {
         *("compiled", "data", "exceptions", "labels", "model", "objective"),
-        *("path", "per_column", "progress", "softmax"),
+        *("paths", "per_column", "progress", "softmax"),
     },
     "export": {"exceptions", "model", "parameters", "solvers"},
-    "__init__": {"cross_validation", "exceptions", "export", "inference", "model", "path", "separation", "solvers"},
+    "__init__": {"cross_validation", "exceptions", "export", "inference", "model", "paths", "separation", "solvers"},
 }
 FRONT = {"scratch", "demo", "plots", "files", "cli", "__main__"}  # on top: they may import all
 SCRATCH_USERS = {"demo"}
@@ -141,6 +141,15 @@ SHORT = "; evenodds.path([[0.], [1.], [2.], [3.]], [0, 1, 0, 1], Cs=range(1, 11)
 def test_what_scikit_learn_does_not_load_is_not_loaded(code):
     theirs = set(run("import sklearn.linear_model" + LOADED).split())
     assert set(run(code + LOADED).split()) <= theirs
+
+
+def test_the_package_itself_loads_nothing_and_has_all_its_names():
+    code = "import sys, evenodds; print('numpy' in sys.modules, set(evenodds.__all__) <= set(dir(evenodds)))"
+    assert run(code).split() == ["False", "True"]
+    for first in ("import evenodds.cross_validation", "import evenodds.paths", "import evenodds"):
+        code = f"{first}; from evenodds import *; print(path.__name__, Path.__name__, infer.__name__, SGD.__name__)"
+        assert run(code).split() == ["path", "Path", "infer", "SGD"]
+    assert not hasattr(evenodds, "nothing")
 
 
 def test_frames_are_optional():

@@ -11,7 +11,7 @@ from sklearn.model_selection import KFold
 
 from evenodds import LogisticRegression, LogisticRegressionCV
 from evenodds.exceptions import EvenOddsError
-from evenodds.path import path
+from evenodds.paths import path
 from evenodds.solvers import elastic_net
 from test_penalty import plain, problem, violation
 

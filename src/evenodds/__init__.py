@@ -1,16 +1,43 @@
-"""Logistic regression, done completely: the readable textbook, the certified optimum, the coefficient table."""
+"""Logistic regression, done completely: the readable textbook, the certified optimum, the coefficient table.
 
-from .cross_validation import LogisticRegressionCV
-from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
-from .export import load, save
-from .inference import Inference, infer
-from .model import LogisticRegression
-from .path import Path, path
-from .separation import Separation, find_separation
-from .solvers import Solution, Status
-from .solvers.sgd import SGD
+The names are loaded when they are first asked for: NumPy, SciPy and scikit-learn take a second, in which the command
+line can already say what it does, and be stopped.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .cross_validation import LogisticRegressionCV
+    from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
+    from .export import load, save
+    from .inference import Inference, infer
+    from .model import LogisticRegression
+    from .paths import Path, path
+    from .separation import Separation, find_separation
+    from .solvers import Solution, Status
+    from .solvers.sgd import SGD
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "SGD": "solvers.sgd",
+    "CollinearWarning": "exceptions",
+    "EvenOddsError": "exceptions",
+    "Inference": "inference",
+    "LogisticRegression": "model",
+    "LogisticRegressionCV": "cross_validation",
+    "Path": "paths",
+    "Separation": "separation",
+    "SeparationWarning": "exceptions",
+    "Solution": "solvers",
+    "Status": "solvers",
+    "find_separation": "separation",
+    "infer": "inference",
+    "load": "export",
+    "path": "paths",
+    "save": "export",
+}
 
 __all__ = [
     "SGD",
@@ -31,3 +58,14 @@ __all__ = [
     "path",
     "save",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

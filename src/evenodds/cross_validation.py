@@ -24,7 +24,7 @@ from .exceptions import EvenOddsError, within_range
 from .labels import combine_weights, encode_labels, row_numbers, row_offsets
 from .model import LogisticRegression
 from .objective import linear_scores
-from .path import Path, path
+from .paths import Path, path
 from .per_column import bounds, check_l1_ratio, penalty_factors
 from .progress import FoldLines
 from .softmax import log_probabilities

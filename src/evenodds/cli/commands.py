@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
@@ -12,6 +13,7 @@ from .. import EvenOddsError, LogisticRegression, __version__
 from ..advice import listed
 from ..export import load, save
 from ..files import features, format_of, labels, numbers, read_table, require_columns, write_csv, write_table
+from . import end_of_interrupt
 from .facts import all_facts, fit_aloud
 from .report import show_fit
 from .terminal import progress, say, stdout_console
@@ -20,14 +22,8 @@ _WEIGHT = "The weights of rows are numbers."
 _HELP = {"text_paragraph_linebreaks": "\n\n", "padding_helptext_first_line": (0, 0, 1, 0), "style_helptext": ""}
 
 
-def main(args: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its status.
-
-    Parameters
-    ----------
-    args : sequence of str, optional
-        The arguments; those of the process by default.
-    """
+def run(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
     try:
         cli(args, prog_name="evenodds")
     except EvenOddsError as error:
@@ -38,7 +34,18 @@ def main(args: Sequence[str] | None = None) -> None:
     sys.exit(1)
 
 
-@click.group(context_settings={"rich_help_config": _HELP})
+class _Commands(click.RichGroup):
+    """The commands; click would make of an interrupt an exit status of 1 and a box that says "Aborted"."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            end_of_interrupt()
+
+
+@click.group(cls=_Commands, context_settings={"rich_help_config": _HELP})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """Logistic regression, done completely.

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from ..cross_validation import LogisticRegressionCV
 from ..data import Array
 from ..exceptions import EvenOddsError
-from ..path import Path
+from ..paths import Path
 from .style import BLUE, COLORS, VERMILION, new_axes, shown, shown_all, shown_pairs
 
 _APART = 0.035  # of the height of the picture: the least distance of two labels
