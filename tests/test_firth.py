@@ -345,6 +345,69 @@ def test_an_aliased_column_changes_nothing():
     assert -50 * model.solution_.loss == pytest.approx(value)
 
 
+# Several maxima
+
+
+ONE_FAR = [20, 1.36, 1.22, -0.51, -0.3, -0.53, 0.57, -0.06, 0.75, -1.85, 1.57, -0.1]
+ONE_FAR_Y = np.array([1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0])
+
+
+@pytest.mark.parametrize("make", [np.asarray, np.asfortranarray, sp.csr_array])
+def test_the_highest_of_several_maxima(make):
+    """One far row: the maximum near 0 is 1.58 lower than that where the row is predicted with certainty."""
+    X = np.array(ONE_FAR)[:, None]
+    model = fit(make(X), ONE_FAR_Y)
+    np.testing.assert_allclose(numbers_of(model), [-3.03602582, 3.28247886], atol=1e-7)
+    assert -12 * model.solution_.loss == pytest.approx(-2.19156500, abs=1e-7)
+    lower = oracle(X, ONE_FAR_Y)
+    np.testing.assert_allclose(lower[0], [-0.9798, 0.1314], atol=1e-4)
+    assert model.solution_.lower_maxima == (pytest.approx(-2.19156500 - lower[1], abs=1e-7),)
+    warm = LogisticRegression(firth=True, warm_start=True)
+    warm.intercept_, warm.coef_, warm.classes_ = lower[0][:1], lower[0][None, 1:], np.array([0, 1])
+    same(numbers_of(warm.fit(make(X), ONE_FAR_Y)), numbers_of(model))
+
+
+@pytest.mark.parametrize("rows", [400, 40_000])
+def test_far_rows_among_many(rows):
+    """Of so many rows a search looks at a part, which the far ones are in."""
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(rows, 3))
+    y = (rng.random(rows) < 1 / (1 + np.exp(1 - 2 * X[:, 0]))).astype(int)
+    X[rows // 2, 0], y[rows // 2] = 1e6, 1
+    model = fit(X, y)
+    X[rows // 2, 0] = 40  # as certain as at 1e6
+    assert model.coef_[0, 0] > 1
+    near = fit(X, y)
+    np.testing.assert_allclose(model.coef_, near.coef_, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("seed", "n", "p"), [(s, n, p) for s in range(6) for n, p in [(8, 1), (8, 2), (8, 3), (30, 3)]]
+)
+def test_weights_that_are_far_apart(seed, n, p):
+    """The leverages of rows of small weight are no smaller for it."""
+    rng = np.random.default_rng(seed)
+    X, y, weight = rng.normal(size=(n, p)), rng.integers(0, 2, n), np.exp(rng.normal(0, 4, n))
+    y[:2] = 0, 1
+    model = fit(X, y, sample_weight=weight)
+    assert model.solution_.error < 1e-8
+    assert model.solution_.iterations < 40
+    z = model.decision_function(X)
+    D, v = np.column_stack([np.ones(n), X]), np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))) ** 2
+    Q = np.linalg.qr(np.sqrt(weight * v)[:, None] * D)[0]
+    here = (Q * Q).sum(axis=1)
+    score = D.T @ (weight * (y - 1 / (1 + np.exp(-z))) + here * (0.5 - 1 / (1 + np.exp(-z))))
+    size = np.sqrt((D**2).T @ ((weight + here) * v))
+    np.testing.assert_allclose(score / size, 0, atol=1e-6)
+
+
+def test_rows_of_one_maximum_are_proved_to_have_it():
+    """No search then: as many evaluations as before."""
+    X, y, _, _ = table(2000, 4)
+    assert fit(X, y).solution_.lower_maxima == ()
+    assert len(fit(X, y).solution_.history) < 12
+
+
 # FLIC and FLAC
 
 
@@ -417,6 +480,9 @@ def test_a_model_is_saved_and_comes_back(kind, tmp_path):
     assert type(back.firth) is type(kind)
     np.testing.assert_array_equal(back.predict_proba(X), model.predict_proba(X))
     assert back.solution_.solver == "fisher-scoring"
+    far = LogisticRegression(firth=kind).fit(np.array(ONE_FAR)[:, None], ONE_FAR_Y)
+    save(far, tmp_path / "far.json")
+    assert load(tmp_path / "far.json").solution_.lower_maxima == far.solution_.lower_maxima != ()
 
 
 def test_limits_are_kept_and_said():

@@ -201,7 +201,8 @@ def _record(model: LogisticRegression) -> dict[str, Any]:
 def said(solution: Solution) -> dict[str, Any]:
     """What a fit says of itself: a `Solution` without its arrays."""
     names = ("loss", "gap", "error", "passes", "iterations", "solver", "n_rows", "total_weight")
-    return {"status": str(solution.status), **{name: getattr(solution, name) for name in names}}
+    lower = list(solution.lower_maxima)
+    return {"status": str(solution.status), **{name: getattr(solution, name) for name in names}, "lower_maxima": lower}
 
 
 def _parameter(name: str, value: Any) -> Any:
@@ -384,6 +385,7 @@ def _solution(found: dict[str, Any]) -> Solution:
         solver=_get(found, "solver", str),
         n_rows=_count(found, "n_rows"),
         total_weight=_number(_get(found, "total_weight"), '"fit", "total_weight"'),
+        lower_maxima=tuple(_number(below, '"fit", "lower_maxima"') for below in _get(found, "lower_maxima", list)),
     )
 
 

@@ -58,7 +58,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         True is for coefficients and odds ratios. For probabilities, "flic" refits the intercept, so that the mean
         probability is the share of ``classes_[1]``, and leaves the slopes; "flac" fits anew with a column that tells
         the rows from the pseudo-observations that Firth's penalty adds to them, which moves the slopes too and
-        predicts best of the three [2]_.
+        predicts best of the three [2]_. Where some rows are far from the others the penalised likelihood can have
+        several maxima: the fit is the highest that is found, and ``solution_.lower_maxima`` tells of the others.
     penalty_factor : array-like of shape (n_features,), dict by name or None, default=None
         The factors f_j, 0 or more and never rescaled; 0 leaves a column without penalty.
     lower, upper : array-like of shape (n_features,), float, dict by name or None, default=None
@@ -68,8 +69,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         "auto" takes the cheaper of the next two; ``solution_.solver`` says which. "newton" uses the exact
         Hessian at every step, "quasi-newton" a cheap metric close to it. "sgd", or an `SGD` with other
         settings, is the textbook's mini-batch gradient descent, which only approaches the optimum.
-        With `firth` the first three are one: steps in the metric of Fisher's information; with an L1 part,
-        factors or bounds: proximal Newton.
+        With `firth` the first three are one: Newton's steps on few rows, else those of Fisher's information; with an
+        L1 part, factors or bounds: proximal Newton.
     tol : float, default=1e-4
         No coefficient is further from the optimum than `tol` of its standard error (with a penalty: of the
         standard deviation that the penalised curvature gives). Where the exact Hessian is at hand, the

@@ -9,17 +9,23 @@ of each row towards p = 1/2, in proportion to its leverage:
 
     sum_i [s_i (y_i - p_i) + h_i (1/2 - p_i)] x_i,      h_i = s_i p_i (1 - p_i) x_i' I^-1 x_i
 
+Far rows can give the penalised likelihood several maxima (see `search`); the fit is the highest that is found.
+
 The pull moves the mean probability away from the share of the second class. `flic` and `flac` mend that
 (Puhr, Heinze, Nold, Lusa and Geroldinger, Statistics in Medicine 36, 2017).
 
     leverages    rows scaled by the roots of s p (1 - p), and the inverse root of I that gives h
     objective    J_F in the contract of the objective
-    fit          its minimiser
+    climbing     from a start to the next maximum
+    search       for the highest one, and the proof that there is one only
+    fit          the estimator's fit
     corrections  FLIC and FLAC
 """
 
+from .climbing import climb
 from .corrections import corrected
 from .fit import sample_rows, solve
 from .objective import FirthObjective
+from .search import HIGHER, maxima
 
-__all__ = ["FirthObjective", "corrected", "sample_rows", "solve"]
+__all__ = ["HIGHER", "FirthObjective", "climb", "corrected", "maxima", "sample_rows", "solve"]

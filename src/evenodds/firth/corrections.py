@@ -11,7 +11,7 @@ from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..objective import Objective
 from ..solvers import Solution, Status, regimes
-from .fit import DIGITS, descend
+from .climbing import DIGITS, descend
 from .objective import FirthObjective, Point, Whitened
 
 

@@ -4,6 +4,7 @@ The leverages h are the diagonal of the projection on the scaled columns. With a
 they are the squared lengths of the rows of the scaled columns times W.
 """
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from scipy.special import expit
 from ..data import Array
 from ..objective import SignedRows
 
+_COUNTS = 0.1  # the leverage from which a row holds a direction nearly alone
+_LEEWAY = 3.0
 _EVEN = 1e-3  # a factor with such pivots has lost six digits at the most
 
 
@@ -29,6 +32,7 @@ class WeighedRows:
     """
 
     rows: SignedRows
+    theta: Array
     loss: float
     wrong: Array
     root: Array
@@ -39,7 +43,7 @@ class WeighedRows:
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             loss, wrong, right = rows.losses(theta)
             h = wrong * right if rows.weight is None else rows.weight * wrong * right
-            return cls(rows, loss, wrong, np.sqrt(h))
+            return cls(rows, theta, loss, wrong, np.sqrt(h))
 
     def gram(self, white: Array | None = None) -> Array:
         """The products of the scaled columns, or of the combinations of them that `white` makes."""
@@ -48,23 +52,54 @@ class WeighedRows:
             product = scaled.T @ scaled
         return np.asarray(product.toarray() if sp.issparse(product) else product)
 
-    def leverages(self, white: Array) -> Array:
-        """The h_i: the diagonal of the projection on the scaled columns."""
-        scaled = self._scaled()
+    def variances(self, white: Array) -> Array:
+        """The v_i = x_i' I^-1 x_i, of the scores; the leverages h are root^2 v."""
+        Q = self._whitened(white)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            if sp.issparse(scaled):
-                Q = white.T @ scaled.T
-            else:
-                Q = np.matmul(white.T, scaled.T, out=room_for("whitened", scaled.shape).T)
             return np.asarray(np.einsum("ij,ij->j", Q, Q))
 
-    def gradient(self, white: Array) -> Array:
-        """The sum of the gradients of S J_F."""
-        wrong, weight = self.wrong, self.rows.weight
-        pull = self.leverages(white) * (wrong - 0.5)
-        pull += wrong if weight is None else weight * wrong
+    def leverages(self, white: Array) -> Array:
+        """The h_i: the diagonal of the projection on the scaled columns."""
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            return np.asarray(-(pull @ self.rows.D))
+            return np.asarray(self.root**2 * self.variances(white))
+
+    def pulls(self, white: Array) -> tuple[Array, list[tuple[float, float, float]], float]:
+        """The gradients of S J and of its penalty, what is largest (see `Point`), and the sum of s v / 4."""
+        wrong, weight = self.wrong, self.rows.weight
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            v = self.variances(white)
+            h = self.root**2 * v
+            pulls = np.stack([wrong if weight is None else weight * wrong, h * (wrong - 0.5)])
+            mass = float(v.sum() if weight is None else weight @ v) / 4
+            by_weight = h if weight is None else h / weight
+            largest, stretch, loosest = (float(a.max(initial=0.0)) for a in (v, by_weight, v[h > _COUNTS]))
+            return np.asarray(-(pulls @ self.rows.D)), [(largest, stretch, loosest)], mass
+
+    def curvature(self, white: Array, far: bool) -> Array:
+        """X'diag((s + h) p (1 - p))X in the basis of `white`; if `far`, with the safe curvature."""
+        Q, weight = self._whitened(white), self.rows.weight
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            h = self.root**2 * np.einsum("ij,ij->j", Q, Q)
+            s = np.ones(1) if weight is None else weight
+            by_row = safe_curvature(s, h, self.rows.margins(self.theta)) if far else self.root**2 * (1 + h / s)
+            return np.asarray((Q * by_row) @ Q.T)
+
+    def bend(self, white: Array) -> tuple[Array, Array]:
+        """U' diag(v a^2/2) U and sum_i a_i q_i (u_i u_i'), (k, k^2), of `FirthObjective.hessian_of`."""
+        Q = self._whitened(white)
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            v, U = np.einsum("ij,ij->j", Q, Q), Q * self.root
+            a = 2 * self.wrong - 1  # by the margin
+            pairs = (U[:, None, :] * U[None, :, :]).reshape(-1, U.shape[1])
+            return (U * (0.5 * v * a**2)) @ U.T, (Q * a) @ pairs.T
+
+    def _whitened(self, white: Array) -> Array:
+        """The plain rows times `white`, (k, m)."""
+        D = self.rows.D
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            if sp.issparse(D):
+                return np.asarray(white.T @ D.T)
+            return np.matmul(white.T, D.T, out=room_for("whitened", D.shape).T)
 
     def _scaled(self) -> Any:
         D = self.rows.D
@@ -72,6 +107,21 @@ class WeighedRows:
             return sp.diags_array(self.root) @ D
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             return np.multiply(D, self.root[:, None], out=room_for("scaled", D.shape))
+
+
+def safe_curvature(s: Array, h: Array, z: Array) -> Array:
+    """Of rows with margins z and their pseudo-observations: such that no step goes beyond where it holds by much.
+
+    tanh(z/2) / 2z is that of a parabola which touches log(1 + e^-z) at z and at -z and is nowhere below it (Jaakkola
+    and Jordan, Statistics and Computing 10, 2000). It serves what is on the wrong side, whose curvature vanishes while
+    its pull does not. What is on the right side has neither, and takes its own curvature `_LEEWAY` nearer to z = 0.
+    """
+    size = np.abs(z)
+    with np.errstate(all="ignore"):
+        wrong = np.where(size > 1e-3, np.tanh(size / 2) / (2 * size), 0.25)
+        t = np.exp(-size)
+        right = np.minimum(wrong, math.exp(_LEEWAY) * t / (1 + t) ** 2)
+        return np.asarray(s * np.where(z < 0, wrong, right) + 0.5 * h * (wrong + right))
 
 
 _rooms = threading.local()
@@ -111,7 +161,9 @@ def inverse_root(gram: Array, again: Callable[[Array], Array]) -> tuple[Array, f
         unit = gram / size / size[:, None]
         factor, failed = scipy.linalg.lapack.dpotrf(unit, lower=1)
         if failed:
-            factor, _ = scipy.linalg.lapack.dpotrf(unit + 1e-13 * k * np.eye(k), lower=1)
+            factor, hopeless = scipy.linalg.lapack.dpotrf(unit + 1e-13 * k * np.eye(k), lower=1)
+            if hopeless:
+                break
         inverse, _ = scipy.linalg.lapack.dtrtri(factor, lower=1)
         white = white @ (inverse.T / size[:, None])
         pivots = factor.diagonal()

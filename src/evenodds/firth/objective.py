@@ -12,6 +12,7 @@ from ..data import Array, Block, Sums
 from ..data.memory import Memory, add_up
 from ..exceptions import EvenOddsError
 from ..objective import Objective, SignedRows, over_tiles
+from ..solvers.metrics import Cholesky
 from .leverages import WeighedRows, inverse_root, likelihood_score, room_for
 
 _PART_ENTRIES = 1 << 17  # few, as new memory can cost more than the arithmetic in it
@@ -19,25 +20,39 @@ _MOST_COEF = 3000  # beyond which a factorisation would cost too much
 
 
 class Whitened:
-    """The metric I / S, by an inverse root of I."""
+    """A metric in the basis where I is the identity: root shape^-1 root', with root root' = I^-1 or a part of it."""
 
-    def __init__(self, white: Array, total_weight: float) -> None:
-        self._white, self._total = white, total_weight
+    def __init__(self, root: Array, total_weight: float, shape: Array | None = None) -> None:
+        self._root, self._total = root, total_weight
+        self._shape = None if shape is None else Cholesky(shape)
 
     def solve(self, g: Array) -> Array:
-        """(I / S)^-1 g."""
-        return np.asarray(self._total * (self._white @ (g @ self._white)))
+        """(I / S)^-1 g, or what the shape makes of it."""
+        inner = g @ self._root
+        return np.asarray(self._total * (self._root @ (inner if self._shape is None else self._shape.solve(inner))))
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """J_F at theta: its value, its gradient, I, and an inverse root of I: white @ white.T is I^-1."""
+    """J_F at theta: its value, its gradient, I, and an inverse root of I: white @ white.T is I^-1.
+
+    score : the gradient of J, without the penalty
+    largest : the largest v_i = x_i' I^-1 x_i, the variance of a row's score
+    stretch : the largest h_i / s_i: by what share the penalty's own curvature can be beyond I
+    loosest : the largest v_i of rows with leverage: how far the score of a row that counts moves with theta
+    mass : the sum of s_i v_i / 4
+    """
 
     theta: Array
     value: float
     gradient: Array
     information: Array
     white: Array
+    score: Array
+    largest: float
+    stretch: float
+    loosest: float
+    mass: float
 
     def metric(self, objective: Objective) -> Whitened:
         """The metric I / S."""
@@ -54,6 +69,7 @@ class FirthObjective(Objective):
 
     ridge: Array = field(init=False)
     _point: Point | None = field(init=False, default=None, repr=False)
+    _held: tuple[Array, list[WeighedRows]] | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -61,7 +77,7 @@ class FirthObjective(Objective):
         self.ridge = np.zeros(columns.size)
         self._log_scales = float(np.log(self.coordinates.scale[columns]).sum())
         self._part_rows = max(_PART_ENTRIES // max(self.n_coef, 1), 256)
-        self._prepared = not self.compiled and self.data.n_rows * self.n_coef <= COMPILED_ENTRIES
+        self.prepared = not self.compiled and self.data.n_rows * self.n_coef <= COMPILED_ENTRIES
         if self.n_coef > _MOST_COEF:
             raise EvenOddsError(
                 f"firth=True is for {_MOST_COEF:,} coefficients at the most, and here are {self.n_coef:,}: "
@@ -75,7 +91,7 @@ class FirthObjective(Objective):
 
     def score(self, theta: Array) -> Array:
         """The gradient of J, without the penalty: a cheap read."""
-        if not self._prepared:
+        if not self.prepared:
             return super().value_grad(theta)[1]
         self.passes += 1
         return np.asarray(sum(likelihood_score(rows, theta) for rows in self._parts) / self.total_weight)
@@ -115,16 +131,40 @@ class FirthObjective(Objective):
         sums = self._weighed(theta)
         loss, information = sums(lambda rows: (rows.loss, rows.gram()))
         white, log_det = inverse_root(information, lambda white: sums(lambda rows: (rows.gram(white),))[0])
-        (gradient,) = sums(lambda rows: (rows.gradient(white),))
-        value, gradient = self._finish(theta, loss - 0.5 * log_det - self._log_scales, gradient)
-        return Point(theta, value, gradient, information, white)
+        pulls, most, mass = sums(lambda rows: rows.pulls(white))
+        largest, stretch, loosest = (max(values) for values in zip(*most, strict=True))
+        value, gradient = self._finish(theta, loss - 0.5 * log_det - self._log_scales, pulls.sum(axis=0))
+        score = pulls[0] / self.total_weight
+        return Point(theta, value, gradient, information, white, score, largest, stretch, loosest, mass)
+
+    def convex(self, point: Point, far: bool = False) -> Array:
+        """The curvature of maximum likelihood on the rows and their pseudo-observations, in the basis of `white`.
+
+        That likelihood is a bound on the penalised one which touches it at the point: 1/2 log det I is the logarithm of
+        a sum of log-concave terms (see `search`), whose shares are held in it. If `far`, it is such that steps are safe
+        far from a maximum (see `safe_curvature`).
+        """
+        (shape,) = self._weighed(point.theta)(lambda rows: (rows.curvature(point.white, far),))
+        return np.asarray(shape)
+
+    def bent(self, point: Point, convex: Array) -> Array:
+        """The Hessian of S J_F in the basis of `white`, from what is convex of it; it costs n k^3.
+
+        With a = 1 - 2p, q a row in that basis and u the same times sqrt(s p (1 - p)), differentiating twice gives
+
+            convex - U' diag(v a^2/2) U + T T'/2,     T = sum_i a_i q_i (u_i u_i')
+        """
+        diagonal, T = self._weighed(point.theta)(lambda rows: rows.bend(point.white))
+        return np.asarray(convex - diagonal + 0.5 * T @ T.T)
 
     def _weighed(self, theta: Array) -> Callable[[Callable[[WeighedRows], Sums]], Sums]:
         """What sums a function over the rows at theta; small data are weighed once for all functions."""
-        if not self._prepared:
+        if not self.prepared:
             return lambda function: self.reduce(self._tiled(theta, function))
-        self.passes += 1
-        weighed = [WeighedRows.at(rows, theta) for rows in self._parts]
+        if self._held is None or self._held[0] is not theta:
+            self.passes += 1
+            self._held = theta, [WeighedRows.at(rows, theta) for rows in self._parts]
+        weighed = self._held[1]
         return lambda function: add_up(map(function, weighed))
 
     def _tiled(self, theta: Array, function: Callable[[WeighedRows], Sums]) -> Callable[[Block], Sums]:
@@ -145,5 +185,12 @@ class FirthObjective(Objective):
 
     def leverages(self, block: Block, point: Point) -> Array:
         """The h_i of a block's rows."""
-        (parts,) = self._tiled(point.theta, lambda rows: ([rows.leverages(point.white)],))(block)
+        return self._of_rows(block, point, lambda rows: rows.leverages(point.white))
+
+    def variances(self, block: Block, point: Point) -> Array:
+        """The v_i of a block's rows."""
+        return self._of_rows(block, point, lambda rows: rows.variances(point.white))
+
+    def _of_rows(self, block: Block, point: Point, function: Callable[[WeighedRows], Array]) -> Array:
+        (parts,) = self._tiled(point.theta, lambda rows: ([function(rows)],))(block)
         return np.concatenate(parts)

@@ -45,6 +45,8 @@ class Solution:
     solver : the solver that ran
     n_rows : rows with a weight
     total_weight : S, the sum of their weights
+    lower_maxima : of Firth's fit, by how much the penalised log-likelihood is lower at each further maximum that was
+        found, the highest of them first; empty where one was found, which is all there is of other losses
     """
 
     theta: Array = field(repr=False)
@@ -58,6 +60,7 @@ class Solution:
     solver: str
     n_rows: int
     total_weight: float
+    lower_maxima: tuple[float, ...] = ()
 
 
 class Metric(Protocol):

@@ -1,0 +1,148 @@
+"""From a start to the next maximum of the penalised likelihood, among all theta or where combinations of it are held.
+
+Steps are taken in the basis where I is the identity. On few rows they are Newton's where J_F is convex. Else they are
+those of I, which is nearly the Hessian of J_F where rows are many a coefficient, or, where it is not, as with weights
+that are small (leverages do not become less with them), of the curvature that the pseudo-observations have as well.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from ..data import Array
+from ..objective import Objective
+from ..solvers import Metric, Report, Solution, Status, regimes
+from ..solvers.metrics import Cholesky
+from ..solvers.quasi_newton import Evaluate, State, minimize
+from .objective import FirthObjective, Whitened
+
+_SMALL = 2e6  # multiplications up to which a fit goes on to machine precision
+_EXACT = 2e5  # multiplications up to which the exact Hessian pays
+DIGITS = 1e-9  # in standard errors, what that is before the last step
+_NEWTON = 1e-3  # the decrement of S J_F above which memory misleads, as I changes from step to step
+_CONVEX = 1e-3  # of the convex part, the least curvature that Newton's steps are taken with
+_MOVE = 3.0  # of a score, beyond which its curvature is another
+_STRETCHED = 0.5  # the share by which the curvature may be beyond I before that is no good metric
+
+
+class Metrics:
+    """The metrics of J_F where it was asked for last; what they solve stays where `fixed` @ theta does not change."""
+
+    def __init__(self, objective: FirthObjective, fixed: Array | None) -> None:
+        self._objective, self._fixed = objective, fixed
+        self._exact = objective.prepared and objective.data.n_rows * objective.n_coef**3 <= _EXACT
+
+    def solve(self, g: Array) -> Array:
+        """(I / S)^-1 g, or with the curvature of the pseudo-observations in the place of I."""
+        objective, inside = self._objective, self.inside()
+        point, far = objective.latest, self.is_far()
+        shape = None
+        if far or point.stretch > _STRETCHED:
+            shape = _seen(objective.convex(point, far), inside)
+        return Whitened(_along(point.white, inside), objective.total_weight, shape).solve(g)
+
+    def is_far(self) -> bool:
+        """Whether a step by the curvature here would take a row that counts to where the curvature is another."""
+        point = self._objective.latest
+        slope = self._objective.total_weight * (point.gradient @ _along(point.white, self.inside()))
+        return not point.loosest * float(slope @ slope) < _MOVE**2
+
+    def hessian(self) -> Array | None:
+        """The Hessian of S J_F in the basis of I, where it is of use: on few rows, near, and positive definite."""
+        if not self._exact or self.is_far():
+            return None
+        point, inside = self._objective.latest, self.inside()
+        convex = self._objective.convex(point)
+        whole = _seen(self._objective.bent(point, convex), inside)
+        failed = scipy.linalg.lapack.dpotrf(whole - _CONVEX * _seen(convex, inside), lower=1)[1]
+        return None if failed or not np.isfinite(whole).all() else whole
+
+    def of(self, hessian: Array) -> Metric:
+        """The metric of what `hessian` gave."""
+        return Whitened(_along(self._objective.latest.white, self.inside()), self._objective.total_weight, hessian)
+
+    def inside(self) -> Array | None:
+        """An orthonormal basis, where I is the identity, of the steps that change nothing that is fixed."""
+        if self._fixed is None:
+            return None
+        m = len(self._fixed)
+        return np.asarray(scipy.linalg.qr((self._fixed @ self._objective.latest.white).T)[0][:, m:])
+
+
+def _along(white: Array, inside: Array | None) -> Array:
+    return white if inside is None else white @ inside
+
+
+def _seen(shape: Array, inside: Array | None) -> Array:
+    return shape if inside is None else inside.T @ shape @ inside
+
+
+def climb(
+    objective: FirthObjective,
+    theta: Array,
+    fixed: Array | None = None,
+    *,
+    tol: float,
+    max_iter: int,
+    report: Report | None = None,
+    history: list[float] | None = None,
+) -> Solution:
+    """The minimum of J_F next to theta; `fixed` @ theta (m,) stays as it is.
+
+    history : takes the values of J_F, after those that it holds
+    """
+    history = [] if history is None else history
+    metrics = Metrics(objective, fixed)
+
+    def evaluate(theta: Array) -> tuple[float, Array, Array | None]:
+        value, gradient, _ = objective.value_grad(theta)
+        history.append(value)
+        return value, gradient, metrics.hessian() if np.isfinite(value) else None
+
+    def watch(state: State) -> Status | None:
+        error = regimes.error(objective, state.gap)
+        stop = report is not None and report(state.iteration, state.value, error, state.theta)
+        return Status.STOPPED if stop else None
+
+    def remake(state: State) -> Metric | None:
+        newton = objective.total_weight * state.decrement > _NEWTON and state.slow < 2
+        return metrics if newton and not state.exact else None
+
+    small = objective.data.n_rows * objective.n_coef**2 <= _SMALL
+    state = descend(
+        objective,
+        evaluate,
+        theta,
+        metrics,
+        min(tol, DIGITS) if small else tol,
+        max_iter,
+        from_hessian=metrics.of,
+        watch=watch,
+        remake=remake,
+    )
+    solution = regimes.record("fisher-scoring", objective, state, history)
+    ended = solution.status in (Status.MAX_ITER, Status.STALLED)
+    return replace(solution, status=Status.CONVERGED) if ended and solution.error <= tol else solution
+
+
+def descend(
+    objective: Objective, evaluate: Evaluate, theta: Array, metric: Metric, tol: float, max_iter: int, **more: Any
+) -> State:
+    """The smooth loop, for a gap of `tol` standard errors.
+
+    No step is too long for its decrement to be believed: in the metric I a small decrement means that no score moves
+    of a row that counts.
+    """
+    return minimize(
+        evaluate,
+        theta,
+        metric,
+        target=tol**2 / (2 * objective.total_weight),
+        max_iter=max_iter,
+        polish=evaluate,
+        still_moves=lambda state: False,
+        size=1.0,
+        **{"from_hessian": Cholesky, **more},
+    )

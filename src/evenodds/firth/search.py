@@ -1,0 +1,155 @@
+"""The maxima of the penalised likelihood, which can be several, and the proof that there is but one.
+
+By Cauchy and Binet's formula det I is a sum over all sets B of k rows, so that
+
+    exp(2 l) det I = sum_B c_B exp(2 l + sum_(i in B) log p_i (1 - p_i)),     c_B = det(X_B)^2 prod_(i in B) s_i
+
+is a mixture. Each of its terms is log-concave, with one maximum: that of the likelihood with half an event and half a
+non-event more in each row of B. h_i is the share of the terms with row i. Terms of nearly the same rows make one
+maximum of the whole. Where a row is far from the others, the terms with it weigh much, det(X_B)^2, and keep it near
+p = 1/2; the terms without it have their maximum where it is predicted with certainty.
+
+Starts for all of these are found in `starts`, on a part of the rows where they are many. What they lead to is climbed
+to on all rows. No search is needed where one maximum is proved to be the only one, `is_only`, as it is on most data
+with many rows a coefficient.
+"""
+
+import functools
+import math
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..data import Array, Block, Data
+from ..solvers import Report, Solution, Status
+from .climbing import Metrics, climb
+from .objective import FirthObjective, Point
+from .starts import PRODUCTS, Together
+
+HIGHER = 1e-7  # of the penalised log-likelihood, from which a maximum is higher than another
+_SAME = 0.1  # standard errors within which two maxima are one
+_STARTS = 1024  # of a round
+_MANY = 5.0  # the largest v from which these are made; it was above 2 wherever several maxima were seen, but once
+_ROUNDS = 3  # at the most, as long as maxima are found
+_SHORT = 30  # iterations of a climb from a start
+_FEW = 32  # starts that a part of the rows is small enough for
+_ROWS = 16  # a coefficient of such a part, at the least
+
+
+def is_only(objective: FirthObjective, point: Point, inside: Array | None = None) -> bool:
+    """Whether a maximum is proved to be the only one.
+
+    A better theta has a likelihood l that is lower by at most D, the half of log det I that could be gained: I is
+    largest where all p are 1/2, and by the means of the eigenvalues D <= (k/2) log(sum s v / 4k). With |delta| the
+    length of theta less the maximum in the norm of I, g the gradient of l there, d its length in the inverse norm
+    and R^2 the largest v, self-concordance (see `inference.certificate`) tells
+
+        l(maximum) - l(theta) >= |delta|^2 (e^-r + r - 1) / r^2 - d |delta|,      r = R |delta|
+
+    which is convex, so that it stays above D from where it first is. The terms of the penalised curvature (see
+    `FirthObjective.shapes`) are positive in sum as long as v (a^2/2 - p (1 - p)) < 1 in each row, and so while v < 2;
+    on the way to theta v becomes at most e^r v.
+    """
+    root = point.white if inside is None else point.white @ inside
+    away = objective.total_weight * float(np.linalg.norm(point.gradient @ root))  # a last step was not evaluated
+    if not (0 < point.largest < 2 and away < _SAME):
+        return False
+    k, R = objective.n_coef, math.sqrt(point.largest)
+    d = objective.total_weight * float(np.linalg.norm(point.score @ root))
+    most = 0.5 * k * math.log(max(point.mass / k, 1.0))
+    r = math.log(2 / point.largest)
+    return (math.exp(-r) + r - 1) / R**2 - d * r / R > most
+
+
+def maxima(
+    objective: FirthObjective,
+    theta: Array,
+    fixed: Array | None = None,
+    *,
+    tol: float,
+    max_iter: int,
+    report: Report | None = None,
+) -> list[Solution]:
+    """The maxima of the penalised likelihood that are found, the highest first; `fixed` @ theta (m,) stays as it is.
+
+    Of several that are as high, the one next to theta is the first.
+    """
+    history: list[float] = []
+    nearest = climb(objective, theta, fixed, tol=tol, max_iter=max_iter, report=report, history=history)
+    if nearest.status is not Status.CONVERGED:
+        return [nearest]
+    point, inside = objective.latest, Metrics(objective, fixed).inside()
+    if is_only(objective, point, inside):
+        return [nearest]
+    part = _few(objective, objective.at(nearest.theta))
+    whole = part is objective
+    short = functools.partial(climb, fixed=fixed, tol=tol, max_iter=min(max_iter, _SHORT))
+    here = nearest if whole else short(part, nearest.theta)
+    found = [here]
+    rng, count = np.random.default_rng(0), _STARTS
+    if point.largest < _MANY:
+        count = max(int(_STARTS * (point.largest / _MANY) ** 3), 1)
+    for _ in range(_ROUNDS):
+        known = len(found)
+        for start in Together(part, [one.theta for one in found], fixed).starts(rng, count):
+            _add(part, found, short(part, start, history=history if whole else None))
+        if len(found) == known:
+            break
+    if whole:
+        return found
+    on_all = [nearest]
+    for one in found:
+        if one is not here:
+            _add(objective, on_all, short(objective, one.theta, history=history))
+    return on_all
+
+
+def _add(objective: FirthObjective, found: list[Solution], new: Solution) -> None:
+    """Put a maximum in its place, if it is none of those that are there."""
+    if new.status is not Status.CONVERGED:
+        return
+    for old in found:
+        way = new.theta - old.theta
+        if way @ objective.at(old.theta).information @ way < _SAME**2:
+            return
+    total = objective.total_weight
+    place = sum(total * old.loss <= total * new.loss + HIGHER for old in found)
+    found.insert(place, new)
+
+
+def _few(objective: FirthObjective, point: Point) -> FirthObjective:
+    """J_F on so few rows that a search is cheap; itself, where there are no more.
+
+    A row stays by the leverage that it would have with p = 1/2, and by its share in its class, and stands for others.
+    """
+    data = objective.data
+    most = max(int(PRODUCTS / (_FEW * objective.n_coef**2)), _ROWS * objective.n_coef)
+    if data.n_rows <= most:
+        return objective
+    score = []
+    for block in data.blocks():
+        one = 1.0 if block.weight is None else block.weight
+        could = one * objective.variances(block, point) / 4
+        score.append(np.stack([could / (1 + could), 0.5 / np.bincount(block.y, minlength=2)[block.y]]))
+    shares = np.concatenate(score, axis=1)
+    shares = (shares / shares.sum(axis=1)[:, None]).sum(axis=0)
+    chance = np.minimum(most * shares / shares.sum(), 1.0)
+    kept = np.flatnonzero(np.diff(np.floor(np.cumsum(chance) + 0.5), prepend=0.0))
+    return objective.on(_taken(data, kept, 1 / chance[kept]))
+
+
+def _taken(data: Data, rows: NDArray[np.intp], factor: Array) -> Block:
+    """Some rows as one block, their weights times a factor."""
+    parts, start = [], 0
+    for block in data.blocks():
+        parts.append(block.take(rows[(rows >= start) & (rows < start + block.n_rows)] - start))
+        start += block.n_rows
+    weights = [np.ones(part.n_rows) if part.weight is None else part.weight for part in parts]
+    offsets = [part.offset for part in parts if part.offset is not None]
+    return Block(
+        sp.vstack([part.X for part in parts], format="csr") if data.sparse else np.vstack([part.X for part in parts]),
+        np.concatenate([part.y for part in parts]),
+        np.concatenate(weights) * factor,
+        np.concatenate(offsets) if offsets else None,
+    )
