@@ -1,5 +1,7 @@
 """Margins, rows, calibration and profiles: reference cases, statsmodels, and plain NumPy beside them."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import expit, logit
+from sklearn.exceptions import ConvergenceWarning
 
 from draws import fitted
 from evenodds import EvenOddsError, LogisticRegression, infer
@@ -476,21 +479,21 @@ def penalised(D, y, coef):
 def penalised_profile(D, y, j, value, coef):
     """The top of the penalised likelihood where coefficient j has a value, without derivatives, in steps from `coef`.
 
-    It can have several tops; this is the one that is reached from the estimate.
+    It can have several tops, as for "separated, two columns": others are looked for from the value as it is.
     """
-    rest = np.delete(coef, j)
     options = {"xatol": 1e-9, "fatol": 1e-12, "maxfev": 4000, "maxiter": 4000}
+    rest, tops = np.delete(coef, j), []
+
+    def top(rest, at, **how):
+        return minimize(lambda rest: -penalised(D, y, np.insert(rest, j, at)), rest, **how)
+
     for at in np.linspace(coef[j], value, 9)[1:]:
-        # the last step twice, as a search that is started anew gets out of a corner
-        for _ in range(1 + (at == value)):
-            found = minimize(
-                lambda rest, at=at: -penalised(D, y, np.insert(rest, j, at)),
-                rest,
-                method="Nelder-Mead",
-                options=options,
-            )
-            rest = found.x
-    return -found.fun
+        rest = top(rest, at, method="Nelder-Mead", options=options).x
+    for start in [rest, *(np.random.default_rng(0).normal(size=(12, len(rest))) * 4)]:
+        found = top(start, value, method="BFGS") if start is not rest else top(rest, value, method="Nelder-Mead")
+        tops.append((found.fun, tuple(found.x)))
+    # once more, as a search that is started anew gets out of a corner
+    return -top(np.array(min(tops)[1]), value, method="Nelder-Mead", options=options).fun
 
 
 FIRTH_HARD = {
@@ -520,6 +523,32 @@ def test_firths_intervals_of_small_and_separated_data(name):
         for end in result.conf_int[j]:
             fallen = 2 * (top - penalised_profile(D, y, j, end, result.coef))
             assert fallen == pytest.approx(3.841458820694124, abs=1e-4), (j, end)
+
+
+def test_several_maxima_have_one_table():
+    """A table of the highest maximum, also where the model is at a lower one, as that of another program may be."""
+    X = np.array([20, 1.36, 1.22, -0.51, -0.3, -0.53, 0.57, -0.06, 0.75, -1.85, 1.57, -0.1])[:, None]
+    y = np.array([1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0])
+    result = fitted(X, y, model={"firth": True})
+    assert result.p_value[1] == pytest.approx(0.0194, abs=5e-5)
+    assert result.penalized_log_likelihood == pytest.approx(-2.1916, abs=5e-5)
+    low, high = result.conf_int[1]
+    assert 0 < low < 0.1314 < 3.28 < high  # the lower maximum is not rejected, so that it is in the interval
+    D = np.column_stack([np.ones(12), X])
+    for end in (low, high):
+        fallen = 2 * (result.penalized_log_likelihood - penalised_profile(D, y, 1, end, result.coef))
+        assert fallen == pytest.approx(3.841458820694124, abs=1e-4)
+    assert "2 maxima" in " ".join(result.remarks)
+    for firth in (True, "flic"):
+        model = LogisticRegression(firth=firth).fit(X, y)
+        top = infer(model, X, y)
+        model.intercept_, model.coef_ = np.array([-0.97983253]), np.array([[0.13136837]])
+        model.solution_ = dataclasses.replace(model.solution_, loss=3.772370108896 / 12)
+        low, caught = quiet(infer, model, X, y)
+        assert [w.category for w in caught] == [ConvergenceWarning]
+        np.testing.assert_allclose(low.coef, top.coef, rtol=1e-8)
+        np.testing.assert_allclose(low.p_value, top.p_value, rtol=1e-6)
+        assert not low.model.warm_start
 
 
 @pytest.mark.parametrize("seed", range(12))

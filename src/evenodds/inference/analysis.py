@@ -1,5 +1,6 @@
 """`infer`: check what is asked, read the rows once at the fitted coefficients, and make the record."""
 
+import copy
 import warnings
 from collections.abc import Iterable
 from dataclasses import replace
@@ -23,7 +24,7 @@ from .covariance import KINDS
 from .evidence import Evidence, gather
 from .limit import limit_of
 from .problem import Problem, names_of, pose
-from .profile import constrained_maximum
+from .profile import HigherMaximum, peaks
 from .record import Inference
 from .tables import Asked, record
 
@@ -113,9 +114,31 @@ def infer(
             model._guarded(require_finite, data)
         _require_same_rows(model, problem, evidence, total)
         limit = limit_of(problem) if _may_be_separated(model, problem) else None
-        result = record(model, problem, evidence, Asked(cov, clusters, float(level), weights), limit)
+        try:
+            result = record(model, problem, evidence, Asked(cov, clusters, float(level), weights), limit)
+        except HigherMaximum as higher:
+            better = _refitted(model, problem, higher, X, y, sample_weight, offset)
+            return infer(better, X, y, sample_weight, offset, cov=cov, groups=groups, level=level, weights=weights)
     _warn_of_distance(result)
     return result
+
+
+def _refitted(
+    model: LogisticRegression, problem: Problem, higher: HigherMaximum, X: Any, y: Any, sample_weight: Any, offset: Any
+) -> LogisticRegression:
+    """The model fitted anew from a higher maximum of Firth's likelihood than its own."""
+    warnings.warn(
+        f"The model is fitted to a maximum of the penalised likelihood that is {higher.above:.3g} lower than another "
+        "one. This table is of the higher one, so that its coefficients are not those of the model.",
+        ConvergenceWarning,
+        stacklevel=4,
+    )
+    better = copy.copy(model)
+    better.intercept_, better.coef_ = problem.objective.to_coef(higher.theta)
+    better.warm_start = True
+    better.fit(X, y, sample_weight, offset)
+    better.warm_start = model.warm_start
+    return better
 
 
 def _check_arguments(model: Any, cov: Any, groups: Any, level: Any, weights: Any, post_selection: Any) -> None:
@@ -262,7 +285,7 @@ def _loss(problem: Problem, evidence: Evidence) -> float:
     """The objective's value."""
     objective = problem.objective
     if problem.firth:  # of Firth's own fit, from which "flic" and "flac" have moved on
-        return -constrained_maximum(problem).value / objective.total_weight
+        return peaks(problem, search=False)[0].value / -objective.total_weight
     return -evidence.log_likelihood / objective.total_weight + 0.5 * float(objective.pull @ problem.theta**2)
 
 

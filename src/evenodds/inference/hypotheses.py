@@ -15,7 +15,7 @@ from ..data import Array, Block
 from ..exceptions import EvenOddsError
 from ..softmax import dense_design
 from .problem import Problem
-from .profile import constrained_maximum
+from .profile import constrained_maximum, maxima, require_lower
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -92,7 +92,10 @@ def compare(larger: "Inference", smaller: "Inference") -> TestResult:
     if larger.whole.firth:
         dropped = [name for name in larger.names if name not in smaller.names]
         fixed = np.stack([larger.whole.row_of(name) for name in dropped])
-        fall = constrained_maximum(larger.whole).value - constrained_maximum(larger.whole, fixed).value
+        best = maxima(larger.whole)[0]
+        null = constrained_maximum(larger.whole, fixed, start=best)
+        require_lower(larger.whole, best, null)
+        fall = best.value - null.value
         return chi_squared(max(2 * fall, 0.0), df, f"penalised {words}")
     return chi_squared(max(2 * (larger.log_likelihood - smaller.log_likelihood), 0.0), df, words)
 

@@ -4,7 +4,9 @@ An interval's end is where 2 (max l - profile l) is the quantile of chi-squared.
 Venzon and Moolgavkar (Applied Statistics 37, 1988): Newton's method for the system "l has fallen by so much, and its
 gradient along all other coefficients is zero". Where that strays, as with Firth's fit of a handful of rows, the profile
 itself is followed, from one maximum to the next. For Firth's fit l is the penalised likelihood, with all columns kept
-in the penalty (Heinze and Schemper, Statistics in Medicine 21, 2002).
+in the penalty (Heinze and Schemper, Statistics in Medicine 21, 2002). That can have several maxima, under restrictions
+too: each restricted maximum is looked for as the free one was (`peaks`), an interval holds all values that are not
+rejected, and a restricted maximum above the free one is a `HigherMaximum`, from where the free one is found anew.
 """
 
 import math
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import chdtri
 
+from .. import firth
 from ..data import Array
 from ..exceptions import EvenOddsError
 from .covariance import Inverse
@@ -28,6 +31,9 @@ _SCORING = 2000  # where the information is far from the Hessian, steps are many
 _FALL = 1e-9  # of l, to which the end of an interval is found
 _STRETCH = 2.0  # the longest step, in standard errors
 _SHORTEST = 1e-6  # of the way onto constraints
+_PEAK = 1e-6  # standard errors to which a maximum of Firth's likelihood is found on large data
+_BRANCH = 1e-6  # of l, by which one branch of a profile is above another
+_BRANCHES = 10  # of a profile, of several maxima, that are followed one after another
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ def constrained_maximum(
 
     Where the way onto the constraints is too long for one step, it is taken in parts.
     """
+    if problem.firth:
+        return peaks(problem, fixed, values, start)[0]
     fixed = np.empty((0, problem.theta.size)) if fixed is None else fixed
     values = np.zeros(len(fixed)) if values is None else values
     point = start or at(problem, problem.theta)
@@ -79,6 +87,61 @@ def constrained_maximum(
         else:
             point, here, share = moved, goal, min(1.0, 2 * share)
     raise EvenOddsError("The profile likelihood could not be followed: the information became singular on the way.")
+
+
+def maxima(problem: Problem) -> list[Point]:
+    """The maxima of l, which are several for Firth's fit only; the highest is the one that the problem is posed at."""
+    if not problem.firth:
+        return [constrained_maximum(problem)]
+    (best,) = peaks(problem, search=False)
+    tops = peaks(problem, start=best)
+    require_lower(problem, best, tops[0])
+    return tops
+
+
+class HigherMaximum(EvenOddsError):
+    """A maximum of Firth's likelihood above the one that the model is fitted to, at theta."""
+
+    def __init__(self, theta: Array, above: float) -> None:
+        super().__init__(
+            f"The penalised likelihood has a maximum {above:.3g} above the one that was fitted: call infer again, on "
+            "the model fitted with warm_start=True from there, or with fewer columns that have far values."
+        )
+        self.theta, self.above = theta, above
+
+
+def peaks(
+    problem: Problem,
+    fixed: Array | None = None,
+    values: Array | None = None,
+    start: Point | None = None,
+    search: bool = True,
+) -> list[Point]:
+    """The maxima of Firth's likelihood where fixed @ theta = values, the highest first; if not `search` the nearest.
+
+    start : from where; else from the problem's theta
+    """
+    objective = problem.objective
+    if not isinstance(objective, firth.FirthObjective):
+        raise AssertionError("only Firth's likelihood has several maxima")
+    theta = problem.theta if start is None else start.theta
+    if fixed is not None:
+        values = np.zeros(len(fixed)) if values is None else values
+        around = np.eye(theta.size) if start is None else start.inverse.full
+        A = around @ fixed.T
+        theta = theta + A @ np.linalg.solve(fixed @ A, values - fixed @ theta)
+        if at(problem, theta) is None:
+            theta = np.asarray(np.linalg.pinv(fixed) @ values)
+    if fixed is not None and len(fixed) == theta.size:
+        places = [theta]
+    elif search:
+        places = [one.theta for one in firth.maxima(objective, theta, fixed, tol=_PEAK, max_iter=_SCORING)]
+    else:
+        places = [firth.climb(objective, theta, fixed, tol=_PEAK, max_iter=_SCORING).theta]
+    found = [point for point in (at(problem, place) for place in places) if point is not None]
+    if not found:
+        raise EvenOddsError("The profile likelihood could not be followed: the information became singular on the way.")
+    return found
 
 
 def _climb(problem: Problem, fixed: Array, values: Array, point: Point) -> Point | None:
@@ -114,14 +177,37 @@ def _rising(problem: Problem, point: Point, step: Array) -> Point | None:
     return None
 
 
-def interval(problem: Problem, row: Array, level: float, best: Point) -> tuple[float, float]:
-    """Both ends for the coefficient row @ theta."""
-    fall = float(chdtri(1, 1 - level)) / 2
+def interval(problem: Problem, row: Array, level: float, tops: Sequence[Point]) -> tuple[float, float]:
+    """Both ends for the coefficient row @ theta: all that is beyond them is rejected.
+
+    tops : the maxima of l, the highest first
+
+    Beyond the outermost maximum that is not rejected the profile falls, if these are all: a maximum of the profile is
+    one of l. So the profile is followed from there; and where an end turns out to be on a lower branch of it, on.
+    """
+    best, fall = tops[0], float(chdtri(1, 1 - level)) / 2
     ends = []
     for side in (-1.0, 1.0):
-        end = _venzon_moolgavkar(problem, row, best.value - fall, best, side)
-        ends.append(_follow(problem, row, fall, best, side) if end is None else end)
+        kept = [top for top in tops if top.value > best.value - fall]
+        inner = max(kept, key=lambda top: side * float(row @ top.theta))
+        end = _venzon_moolgavkar(problem, row, best.value - fall, inner, side)
+        if end is None:
+            end = _follow(problem, row, fall, best, inner, side)
+        for _ in range(_BRANCHES if problem.firth and math.isfinite(end) else 0):
+            other = constrained_maximum(problem, row[None, :], np.array([end]), inner)
+            require_lower(problem, best, other)
+            if other.value < best.value - fall + _BRANCH:
+                break
+            end = _follow(problem, row, fall, best, other, side)
+        ends.append(end)
     return ends[0], ends[1]
+
+
+def require_lower(problem: Problem, best: Point, restricted: Point) -> None:
+    """A `HigherMaximum` where a restricted maximum of Firth's likelihood is above the free one."""
+    if problem.firth and restricted.value > best.value + firth.HIGHER:
+        (higher,) = peaks(problem, start=restricted, search=False)
+        raise HigherMaximum(higher.theta, higher.value - best.value)
 
 
 def _venzon_moolgavkar(problem: Problem, row: Array, target: float, best: Point, side: float) -> float | None:
@@ -149,29 +235,39 @@ def _venzon_moolgavkar(problem: Problem, row: Array, target: float, best: Point,
     return None
 
 
-def _follow(problem: Problem, row: Array, fall: float, best: Point, side: float) -> float:
-    """Newton's method, kept in a bracket, for the signed root of 2 (max l - profile l), which is nearly straight."""
-    goal, middle = math.sqrt(2 * fall), float(row @ best.theta)
-    unit = math.sqrt(float(row @ best.inverse.full @ row))
-    inner, outer = 0.0, math.inf
-    distance, point = unit * goal, best
+def _follow(problem: Problem, row: Array, fall: float, best: Point, inner: Point, side: float) -> float:
+    """Newton's method, kept in a bracket, for the signed root of 2 (max l - profile l), which is nearly straight.
+
+    inner : where the profile is followed from, outwards
+    """
+    goal, middle = math.sqrt(2 * fall), float(row @ inner.theta)
+    unit = math.sqrt(float(row @ inner.inverse.full @ row))
+    near, outer = 0.0, math.inf
+    distance, point = unit * goal, inner
     for _ in range(_STEPS):
         try:
-            point = constrained_maximum(problem, row[None, :], np.array([middle + side * distance]), point)
+            point = _along(problem, row[None, :], np.array([middle + side * distance]), point)
         except EvenOddsError:
             return math.nan
         root = math.sqrt(2 * max(best.value - point.value, 0.0))
         if abs(root**2 - goal**2) < 2 * _FALL:
             return middle + side * distance
-        inner, outer = (distance, outer) if root < goal else (inner, distance)
+        near, outer = (distance, outer) if root < goal else (near, distance)
         along = point.inverse.full @ row
         slope = -side * float(along @ point.score) / float(row @ along) / max(root, 1e-12)
         guess = distance + (goal - root) / slope if slope > 0 else math.inf
         most = 2 * distance if math.isinf(outer) else outer
-        distance = guess if inner < guess < most else (most if math.isinf(outer) else 0.5 * (inner + outer))
-        if outer - inner < 1e-12 * outer:
+        distance = guess if near < guess < most else (most if math.isinf(outer) else 0.5 * (near + outer))
+        if outer - near < 1e-12 * outer:
             return middle + side * distance
     return math.nan
+
+
+def _along(problem: Problem, fixed: Array, values: Array, point: Point) -> Point:
+    """The restricted maximum on the branch of the profile that `point` is on."""
+    if not problem.firth:
+        return constrained_maximum(problem, fixed, values, point)
+    return peaks(problem, fixed, values, point, search=False)[0]
 
 
 def intervals(result: "Inference", terms: Sequence[str] | None) -> dict[str, Any]:
@@ -185,10 +281,10 @@ def intervals(result: "Inference", terms: Sequence[str] | None) -> dict[str, Any
         raise EvenOddsError("With sampling weights there is no likelihood to profile: use conf_int.")
     ends = np.full((len(places), 2), np.nan)
     if problem.theta.size:
-        best = constrained_maximum(problem)
+        tops = maxima(problem)
         for k, j in enumerate(places):
             if np.isfinite(result.se.flat[j]):
-                ends[k] = interval(problem, problem.to_raw[j], result.level, best)
+                ends[k] = interval(problem, problem.to_raw[j], result.level, tops)
     return {**problem.labels(places), "lower": ends[:, 0], "upper": ends[:, 1]}
 
 

@@ -20,7 +20,7 @@ from .evidence import Evidence
 from .hypotheses import TestResult, chi_squared
 from .limit import Limit
 from .problem import Problem
-from .profile import Point, constrained_maximum, interval
+from .profile import Point, constrained_maximum, interval, maxima, require_lower
 from .record import Inference
 
 _FEW_CLUSTERS = 40
@@ -67,11 +67,11 @@ def record(
     ratio = _likelihood_ratio(problem, told, null, asked)
     penalized = None
     if problem.firth and model.firth != "flac":
-        best = constrained_maximum(problem)
-        penalized = best.value
+        tops = maxima(problem)
+        penalized = tops[0].value
         if asked.cov == "model":
-            table = firth_table(problem, best, table, asked.level, skip_intercept=model.firth == "flic")
-            ratio = _penalised_ratio(problem, best)
+            table = firth_table(problem, tops, table, asked.level, skip_intercept=model.firth == "flic")
+            ratio = _penalised_ratio(problem, tops[0])
     shape = problem.shape
     return Inference(
         names=problem.names,
@@ -161,17 +161,20 @@ def wald_table(coef: Array, se: Array, level: float) -> Table:
         return Table(se, z, 2 * ndtr(-np.abs(z)), np.stack([coef - reach, coef + reach], axis=1))
 
 
-def firth_table(problem: Problem, best: Point, wald: Table, level: float, skip_intercept: bool) -> Table:
+def firth_table(problem: Problem, tops: list[Point], wald: Table, level: float, skip_intercept: bool) -> Table:
     """Penalised likelihood ratios, and intervals by profile penalised likelihood (Heinze and Schemper 2002)."""
+    best = tops[0]
     z, p, ends = wald.z.copy(), wald.p_value.copy(), wald.conf_int.copy()
     for j in range(len(problem.names)):
         if not np.isfinite(wald.se[j]) or (skip_intercept and j < int(problem.objective.coordinates.intercept)):
             continue
         row = problem.to_raw[j]
-        fall = 2 * (best.value - constrained_maximum(problem, row[None, :], np.zeros(1)).value)
+        null = constrained_maximum(problem, row[None, :], np.zeros(1), best)
+        require_lower(problem, best, null)
+        fall = 2 * (best.value - null.value)
         z[j] = np.sign(row @ best.theta) * np.sqrt(max(fall, 0.0))
         p[j] = chdtrc(1, max(fall, 0.0))
-        ends[j] = interval(problem, row, level, best)
+        ends[j] = interval(problem, row, level, tops)
     return Table(wald.se, z, p, ends)
 
 
@@ -224,7 +227,8 @@ def _likelihood_ratio(problem: Problem, told: Evidence, null: float, asked: Aske
 def _penalised_ratio(problem: Problem, best: Point) -> TestResult:
     first = int(problem.objective.coordinates.intercept)
     slopes = np.eye(problem.theta.size)[first:]
-    null = constrained_maximum(problem, slopes, np.zeros(len(slopes)))
+    null = constrained_maximum(problem, slopes, np.zeros(len(slopes)), best)
+    require_lower(problem, best, null)
     return chi_squared(
         max(2 * (best.value - null.value), 0.0),
         len(slopes),
@@ -255,6 +259,11 @@ def _remarks(model: LogisticRegression, problem: Problem, asked: Asked, limit: L
         but = " (of the intercept: Wald's)" if model.firth == "flic" else ""
         found.append(
             f"Firth's fit: p-values by penalised likelihood ratio, intervals by profile penalised likelihood{but}."
+        )
+    if lower := model.solution_.lower_maxima:
+        found.append(
+            f"The penalised likelihood has several maxima, as it may where some rows are far from the others: "
+            f"{1 + len(lower)} maxima were found, of which this is the highest, by {lower[0]:.3g} in the logarithm."
         )
     if model.class_weight is not None and asked.weights == "frequency":
         found.append(
