@@ -188,7 +188,7 @@ def interval(problem: Problem, row: Array, level: float, tops: Sequence[Point]) 
     best, fall = tops[0], float(chdtri(1, 1 - level)) / 2
     ends = []
     for side in (-1.0, 1.0):
-        kept = [top for top in tops if top.value > best.value - fall]
+        kept = [best, *(top for top in tops[1:] if top.value > best.value - fall)]
         inner = max(kept, key=lambda top: side * float(row @ top.theta))
         end = _venzon_moolgavkar(problem, row, best.value - fall, inner, side)
         if end is None:
