@@ -19,6 +19,7 @@ from .penalty import Penalty
 _MOST_FACTORED = 2000  # coefficients; a factorisation of more costs as much as many sweeps
 _SWEEPS = 200
 _STEPS = 300
+_IDLE = 5  # steps in a row that neither the value nor the conditions of optimality gain by
 _COMPILED = 60  # coefficients from which sweeps are compiled, where kernels are at hand
 _ALWAYS_COMPILED = 500  # and everywhere
 
@@ -51,22 +52,28 @@ def _newton(H: Array, c: Array, penalty: Penalty, x: Array) -> Array:
     least = np.maximum(1e-15 * size, 1e-300)
     q = H @ x + c
     violation = penalty.violation(x, q)
+    best, worst, idle, late = x, float(violation.max()), 0, 0
     for _ in range(_STEPS):
         if not (violation > least).any():
-            break
+            return x
         free = np.flatnonzero((violation > least) | _inside(penalty, x))
-        new = _search(H, c, q, penalty, x, free)
+        new = None if idle else _search(H, c, q, penalty, x, free)  # which goes by values: they may be rounding
         if new is None:
             # What is at rest but for rounding, beside the worst, must not keep that waiting.
             wrong = violation > np.maximum(least, 1e-6 * violation.max())
             new = _along_face(H, q, penalty, x, wrong, int(np.argmax(violation)))
-        q = H @ new + c
-        after = penalty.violation(new, q)
-        fall = _value(c, H @ x + c, penalty, x) - _value(c, q, penalty, new)
-        if not fall > 0 and not after.max() < 0.5 * violation.max():
+        value = _value(c, q, penalty, x)
+        rounding = 1e-15 * (abs(value) + abs(float(c @ x)))
+        x, q = new, H @ new + c
+        violation = penalty.violation(x, q)
+        falls = value - _value(c, q, penalty, x) > rounding
+        late = 0 if violation.max() < 0.5 * worst else late + 1
+        idle = 0 if falls or late == 0 else idle + 1
+        if falls or violation.max() < worst:
+            best, worst = x, float(violation.max())
+        if idle > _IDLE or late > _IDLE + 2 * x.size:  # what falls for so long has no bottom
             break
-        x, violation = new, after
-    return x
+    return best
 
 
 def _inside(penalty: Penalty, x: Array) -> Bools:
@@ -120,7 +127,13 @@ def _newton_step(H: Array, q: Array, penalty: Penalty, x: Array, free: Numbers) 
     np.einsum("ii->i", block)[:] += l2
     low = np.where((l1 > 0) & (side > 0), np.maximum(penalty.lower[free], 0.0), penalty.lower[free])
     high = np.where((l1 > 0) & (side < 0), np.minimum(penalty.upper[free], 0.0), penalty.upper[free])
-    return Cholesky(block).solve(-(slope + l1 * side)), low, high
+    factor, wanted = Cholesky(block), -(slope + l1 * side)
+    step = factor.solve(wanted)
+    return (
+        step + factor.solve(wanted - block @ step),
+        low,
+        high,
+    )  # refined, as classes can leave a block nearly singular
 
 
 def _value(c: Array, q: Array, penalty: Penalty, x: Array) -> float:

@@ -137,6 +137,7 @@ def minimize_sparse(
     loss = columns.loss
     point = Point(penalty, theta)
     point.iterations = 0
+    promised, before = math.inf, (point.theta, math.inf, math.inf, math.inf)
     while True:
         moments = columns.moments(point.theta)
         F, gradient, _ = loss.objective.value_grad(point.theta)  # of the same read
@@ -145,27 +146,32 @@ def minimize_sparse(
         hessian = functools.partial(columns.hessian, point.theta, moments)
         point.gap = penalty.gap(point.theta, point.loss, gradient, hessian, columns.mean_odds(z))
         point.rounds += 1
+        if promised <= _ROUNDING * max(1.0, abs(point.value)) and not point.gap < before[-1]:
+            point.theta, point.value, point.loss, point.gap = before  # what is left is rounding
+            point.status = Status.STALLED
+        before = (point.theta, point.value, point.loss, point.gap)
         if look is not None and look([point]):
             point.status = Status.STOPPED
         elif point.gap <= target:
             point.status = Status.CONVERGED
         elif point.iterations >= max_iter:
             point.status = Status.MAX_ITER
-        elif not _advance(columns, point, z, moments):
-            point.status = Status.STALLED
+        elif point.status is None:
+            promised = _advance(columns, point, z, moments)
+            point.status = Status.STALLED if math.isnan(promised) else None
         if point.status is not None:
             return point
         point.iterations += 1
 
 
-def _advance(columns: SparseColumns, point: Point, z: Array, moments: tuple[float, Array, Array]) -> bool:
-    """Take a step, shortened until J falls; whether there is one."""
+def _advance(columns: SparseColumns, point: Point, z: Array, moments: tuple[float, Array, Array]) -> float:
+    """Take a step, shortened until J falls: what it promised to first order, NaN if there is none."""
     penalty, theta = point.penalty, point.theta
     end, change = columns.step(penalty, theta, point.gradient, z, moments)
     direction = end - theta
     promised = penalty.value(theta) - penalty.value(end) - float(point.gradient @ direction)
     if not direction.any():
-        return False
+        return math.nan
     before = columns.mean_loss(z) + penalty.value(theta)
     t = longest = credible(before, promised)
     while t > 1e-8 * longest:
@@ -173,9 +179,9 @@ def _advance(columns: SparseColumns, point: Point, z: Array, moments: tuple[floa
         value = columns.mean_loss(z + t * change) + penalty.value(new)
         if math.isfinite(value) and value <= before - _ARMIJO * t * promised + _ROUNDING * max(1.0, before):
             point.theta = new
-            return True
+            return promised
         t *= 0.5
-    return False
+    return math.nan
 
 
 def sparse_fit(
