@@ -107,7 +107,7 @@ class LogisticRegressionCV(LogisticRegression):
         lower: ArrayLike | Mapping[Any, float] | None = None,
         upper: ArrayLike | Mapping[Any, float] | None = None,
         tol: float = 1e-4,
-        max_iter: int = 100,
+        max_iter: int = 1000,
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,

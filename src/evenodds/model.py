@@ -74,8 +74,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
     tol : float, default=1e-4
         No coefficient is further from the optimum than `tol` of its standard error (with a penalty: of the
         standard deviation that the penalised curvature gives). Where the exact Hessian is at hand, the
-        fit goes on to machine precision.
-    max_iter : int, default=100
+        fit goes on to machine precision. Weights that add up to less than the number of rows count as if they added
+        up to it: in another unit, with C to match, they are the same fit.
+    max_iter : int, default=1000
         Iterations at the most ("sgd" runs its epochs instead).
     n_jobs : int or None, default=None
         Threads. None is all cores that the process may use; in a joblib worker, its share of them.
@@ -158,7 +159,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         upper: ArrayLike | Mapping[Any, float] | None = None,
         solver: str | SGD = "auto",
         tol: float = 1e-4,
-        max_iter: int = 100,
+        max_iter: int = 1000,
         n_jobs: int | None = None,
         random_state: Any = None,
         warm_start: bool = False,

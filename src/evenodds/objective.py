@@ -36,6 +36,8 @@ class Objective:
 
     ridge : (k,) the penalty's curvature of each slope of theta
     least : entries of X from which kernels are compiled, None for `COMPILED_ENTRIES`
+    observations : what a gap is multiplied by in standard errors: S, and no less than the rows there are, as weights
+        tell how rows compare, and a small total does not make an optimum worth less
     """
 
     data: Data
@@ -43,12 +45,14 @@ class Objective:
     ridge: Array
     least: int | None = None
     total_weight: float = field(init=False)
+    observations: float = field(init=False)
     compiled: bool = field(init=False)
     passes: int = field(init=False, default=0)
     _last: tuple[Array, float, Array] | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.total_weight = float(self.data.class_weights.sum())
+        self.observations = max(self.total_weight, float(self.data.n_rows))
         self.compiled = self.data.size >= (COMPILED_ENTRIES if self.least is None else self.least)
 
     @property
@@ -163,7 +167,9 @@ class Objective:
         """
         intercept, coef = self.coordinates.split(theta)
         center = self.coordinates.center
-        loss, residual, by_coef, *moments = self.reduce(lambda block: curvature_sums(block, intercept, coef, center))
+        loss, residual, by_coef, *moments = self.reduce(
+            lambda block: over_tiles(block, lambda tile: curvature_sums(tile, intercept, coef, center))
+        )
         self._last = (theta, *self._finish(theta, loss, self.coordinates.gradient(residual, by_coef)))
         return tuple(moments)
 
@@ -176,6 +182,13 @@ class Objective:
         z = z if block.offset is None else z + block.offset
         q: Array = expit(np.where(block.y > 0, -z, z))
         return q if block.weight is None else q * block.weight
+
+    def diagonal(self, theta: Array) -> Array:
+        """The diagonal of the Hessian."""
+        total, _, second = self.column_curvature(theta)
+        columns = self.coordinates.columns
+        slopes = np.asarray(second)[columns] / self.coordinates.scale[columns] ** 2
+        return np.concatenate([np.full(int(self.coordinates.intercept), total), slopes]) / self.total_weight + self.pull
 
     def largest_move(self, step: Array) -> float:
         """The largest change of a score that a step makes."""

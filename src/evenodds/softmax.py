@@ -44,6 +44,7 @@ class SoftmaxObjective:
     ridge: Array
     baseline: bool
     total_weight: float = field(init=False)
+    observations: float = field(init=False)
     compiled: bool = field(init=False)
     single: bool = field(init=False, default=False)
     passes: int = field(init=False, default=0)
@@ -52,6 +53,7 @@ class SoftmaxObjective:
 
     def __post_init__(self) -> None:
         self.total_weight = float(self.data.class_weights.sum())
+        self.observations = max(self.total_weight, float(self.data.n_rows))
         self.compiled = self.data.size >= COMPILED_ENTRIES
 
     @property
@@ -174,6 +176,12 @@ class SoftmaxObjective:
     def hessian(self, theta: Array, dtype: Any = np.float64) -> Array:
         """The Hessian alone."""
         return self.value_grad_hess(theta)[2]
+
+    def diagonal(self, theta: Array) -> Array:
+        """The diagonal of the Hessian."""
+        scores = Scores.of(self, theta)
+        (total,) = self.reduce(lambda block: self.over_tiles(block, scores.squares))
+        return np.asarray(total).ravel() / self.total_weight + self.pull
 
     def largest_move(self, step: Array) -> float:
         """The largest change of a score that a step makes."""
@@ -310,6 +318,21 @@ class Scores:
             gradient,
         )
         return loss, odds, total, gradient
+
+    def squares(self, block: Block) -> Sums:
+        """The diagonal of the Hessian, (F, k)."""
+        _, P = self.probabilities(block)
+        P *= 1 - P
+        if block.weight is not None:
+            P *= block.weight[:, None]
+        columns = self.coordinates.columns
+        if sp.issparse(block.X):
+            squares = (block.X.multiply(block.X)).T @ P
+        else:
+            D = block.X - self.coordinates.center
+            squares = np.square(D, out=D).T @ P
+        slopes = (squares[columns] / self.coordinates.scale[columns, None] ** 2).T
+        return (np.column_stack([P.sum(axis=0), slopes]) if self.coordinates.intercept else slopes,)
 
     def _residuals(self, block: Block, P: Array) -> Array:
         """s (p - 1{own class}) of the classes that are free; overwrites P."""

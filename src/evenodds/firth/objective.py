@@ -73,6 +73,7 @@ class FirthObjective(Objective):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.observations = self.total_weight  # the prior stands beside it, and is not weighted
         columns = self.coordinates.columns
         self.ridge = np.zeros(columns.size)
         self._log_scales = float(np.log(self.coordinates.scale[columns]).sum())

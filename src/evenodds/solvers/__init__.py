@@ -37,7 +37,7 @@ class Solution:
     loss : J, the mean loss with its penalty
     gap : how far `loss` can be above its minimum: the Newton decrement in the solver's metric; with an L1 part, penalty
         factors or bounds the duality gap, which is a proof
-    error : the same in standard errors, sqrt(2 S gap); what `tol` bounds
+    error : the same in standard errors, sqrt(2 N gap), N the larger of S and `n_rows`; what `tol` bounds
     passes : full reads of the data
     iterations : steps of the solver (epochs for SGD)
     status : a `Status`

@@ -57,7 +57,7 @@ def elastic_net(
     sample
         Some rows or all, from `data.sample`.
     tol
-        In standard errors: the gap at the end is at most tol^2 / (2 S).
+        In standard errors: the gap at the end is at most tol^2 / (2 N), N the larger of total weight and rows.
     max_iter
         Steps at the most.
     last : ndarray of shape (k,), optional
@@ -72,13 +72,13 @@ def elastic_net(
     """
     binary = data.class_weights.size == 2
     loss: Any = (MeanLoss if binary else SoftmaxLoss)(data, coordinates, sample)
-    target = tol**2 / (2 * loss.total_weight)
+    target = tol**2 / (2 * loss.observations)
     history: list[float] = []
 
     def look(points: Sequence[Point]) -> bool:
         point = points[0]
         history.append(point.value)
-        error = math.sqrt(2 * loss.total_weight * point.gap)
+        error = math.sqrt(2 * loss.observations * point.gap)
         return report is not None and report(point.iterations, point.value, error, point.theta)
 
     with one_blas_thread:
@@ -89,7 +89,7 @@ def elastic_net(
         theta=point.theta,
         loss=point.value,
         gap=point.gap,
-        error=math.sqrt(2 * loss.total_weight * point.gap),
+        error=math.sqrt(2 * loss.observations * point.gap),
         passes=loss.objective.passes,
         iterations=point.iterations,
         status=point.status or Status.STALLED,
@@ -172,15 +172,15 @@ def _few_columns(
     """Proximal Newton with a Hessian of all columns."""
     point = Point(penalty, theta)
     odds = loss.odds if isinstance(loss, MeanLoss) and loss.compiled else None
-    models = Models(hessian_of(loss), every=not loss.compiled, odds=odds)
+    # With the exact Hessian at every step, the digits that are left cost nothing.
+    polished = math.inf if loss.compiled else _POLISHED
+    models = Models(hessian_of(loss), every=not loss.compiled, odds=odds, polished=polished)
     if loss.compiled and loss.sample.n_rows < loss.data.n_rows:
         part = on_sample(loss)
         if not warm and loss.sample.n_rows >= _ENOUGH * loss.n_coef:
             point = Point(penalty, sample_optimum(part, penalty, theta))
         models = Models(hessian_of(part), better=hessian_of(loss), odds=odds)
-    # With the exact Hessian at every step, the digits that are left cost nothing.
-    aim = min(target, _POLISHED) if models.every else target
-    minimize_all(loss.at, [point], models, target=aim, max_iter=max_iter, compiled=loss.compiled, look=look)
+    minimize_all(loss.at, [point], models, target=target, max_iter=max_iter, compiled=loss.compiled, look=look)
     if point.gap <= target and point.status is not Status.STOPPED:
         point.status = Status.CONVERGED
     return point

@@ -39,6 +39,11 @@ class OverObjective:
         """S, the sum of the weights of the rows."""
         return float(self.objective.total_weight)
 
+    @property
+    def observations(self) -> float:
+        """What a gap is multiplied by in standard errors."""
+        return float(self.objective.observations)
+
 
 @dataclass
 class MeanLoss(OverObjective):

@@ -23,12 +23,14 @@ class Cholesky:
     """A symmetric positive definite matrix, factored, after scaling to a unit diagonal where that is uneven.
 
     What is not positive definite in floating point is made so by the least ridge, in steps of a hundred,
-    on the scaled matrix.
+    on the scaled matrix. A matrix in single precision is factored in it, which takes half the time.
 
     pivot : the least share of its own curvature, as a square root, that earlier entries leave to one; 0 with a ridge
     """
 
     def __init__(self, H: Array) -> None:
+        self._single = single = H.dtype == np.float32
+        factor = scipy.linalg.lapack.spotrf if single else scipy.linalg.lapack.dpotrf
         diagonal = H.diagonal()
         self._size: Any = 1.0
         largest = float(diagonal.max(initial=0.0))
@@ -36,19 +38,23 @@ class Cholesky:
             self._size = 1 / np.sqrt(np.maximum(diagonal, 1e-300 + 1e-30 * largest))
             H = H * self._size * self._size[:, None]
             largest = 1.0
-        self._factor, failed = scipy.linalg.lapack.dpotrf(H, lower=1)
+        self._factor, failed = factor(H, lower=1)
         self.pivot = 0.0 if failed else float((np.diag(self._factor) / np.sqrt(H.diagonal())).min(initial=1.0))
-        ridge = 1e-14
+        ridge = 1e-6 if single else 1e-14
         while failed and ridge < 1e6:
-            self._factor, failed = scipy.linalg.lapack.dpotrf(H + ridge * largest * np.eye(len(H)), lower=1)
+            self._factor, failed = factor(H + ridge * largest * np.eye(len(H), dtype=H.dtype), lower=1)
             ridge *= 100
         if failed:  # not finite: any step will do, as the line search looks after it
-            self._factor = np.eye(len(H))
+            self._factor = np.eye(len(H), dtype=H.dtype)
 
     def solve(self, g: Array) -> Array:
         """H^-1 g."""
-        half, _ = scipy.linalg.lapack.dpotrs(self._factor, g * self._size, lower=1)
-        return np.asarray(half * self._size)
+        if not self._single:
+            half, _ = scipy.linalg.lapack.dpotrs(self._factor, g * self._size, lower=1)
+            return np.asarray(half * self._size)
+        unit = float(np.abs(g).max()) or 1.0  # a gradient can be below what single precision knows
+        half, _ = scipy.linalg.lapack.spotrs(self._factor, g / unit * self._size, lower=1)
+        return np.asarray(half * self._size, np.float64) * unit
 
 
 class Centred:

@@ -39,6 +39,7 @@ class Models:
     better : the Hessian at the point, for one whose model does not serve
     learn : whether a model is corrected by what a step does to the gradient
     odds : the mean odds at theta, where evaluations only estimate them: the last gap is a proof
+    polished : to which gap a point goes on from its target, as long as steps leave little of it
     """
 
     make: Model
@@ -46,6 +47,7 @@ class Models:
     every: bool = False
     learn: bool = True
     odds: Callable[[Array], float] | None = None
+    polished: float = math.inf
 
 
 @dataclass
@@ -109,7 +111,7 @@ class Point:
                 self.H = models.better(self)
             return True
         self.slow = 0 if before is None or self.gap < _SLOW * before[-1] else self.slow + 1
-        if self.gap <= target:
+        if self.gap <= target and (self.slow or self.gap <= models.polished):
             self.status = Status.CONVERGED
         elif self.slow >= 2 and models.better is not None:
             self.H = models.better(self)

@@ -1,11 +1,14 @@
 """The one smooth loop: L-BFGS that starts from a metric close to the Hessian, with a line search.
 
-A step is d = -P g with P the inverse metric, corrected by the last few pairs of steps and gradient changes
-(Nocedal and Wright, Numerical Optimization, algorithm 7.4). What is cheap and close to the Hessian
-differs by regime and lives in `metrics`; a poor metric costs passes, never correctness. Where an
+A step is d = -P g with P the inverse metric, times the factor that suits the last change of the gradient, and
+corrected by the last few pairs of steps and gradient changes (Nocedal and Wright, Numerical Optimization, algorithm
+7.4 and equation 7.20): where the classes come apart all curvature falls together, by powers of ten. What is cheap and
+close to the Hessian differs by regime and lives in `metrics`; a poor metric costs passes, never correctness. Where an
 evaluation brings the exact Hessian, that becomes the metric and the memory is dropped: Newton's method.
 
-The loop ends when the decrement g'Pg/2, which estimates how far J is above its minimum, is small enough.
+The loop ends when the decrement g'Pg/2, which estimates how far J is above its minimum, is small enough. A metric that
+is not exact is blind where it has more curvature than J, so its word is not taken for it: `confirm` looks again,
+with what the metric does not know. Or the loop ends when nothing is left of the gradient but its rounding errors.
 """
 
 import math
@@ -18,14 +21,17 @@ import numpy as np
 from ..data import Array
 from . import Metric, Status
 
-_MEMORY = 100
 _ARMIJO = 1e-4
 _POLISH = 1e-6  # the decrement from which steps with the last exact Hessian are as good as Newton's
 _NOTHING_LEFT = 1e-24  # the next step cannot show in an evaluation
+_LEAST_MEMORY, _MOST_MEMORY = 20, 100  # pairs; each costs as much as four reads of theta
+_EPS = float(np.finfo(np.float64).eps)
+_NEAR_NOISE = 100.0  # times what rounding makes of a decrement, at which one that hardly falls has come to it
+_STILL = 5  # iterations without a tenfold fall
 _FAR = 1e-2  # the decrement, in units of J, above which Newton's steps are often too short
 _ROUNDING = 1e-12  # of the loss: below it, sums over many rows may differ by rounding alone
 
-Pair = tuple[Array, Array, float]
+Pair = tuple[Array, Array, float]  # a step, the change of the gradient, and their product
 Evaluate = Callable[[Array], tuple[float, Array, Array | None]]
 
 
@@ -34,7 +40,7 @@ class State:
     """Where the loop is: what `watch` sees each iteration, and what it returns at the end.
 
     theta, value, gradient : the last accepted point, J and its gradient there
-    pairs : the last steps, changes of the gradient, and their products
+    factor : on the metric's step, from the last pair
     step : the full step that is taken next; decrement : how much of J it promises to gain
     exact : whether the metric is the Hessian at theta
     fallen : the last decrements; lowest : the least ever
@@ -51,7 +57,8 @@ class State:
     iteration: int = 0
     exact: bool = False
     status: Status = Status.MAX_ITER
-    pairs: deque[Pair] = field(default_factory=lambda: deque(maxlen=_MEMORY))
+    pairs: deque[Pair] = field(default_factory=deque)
+    factor: float = 1.0
     fallen: deque[float] = field(default_factory=lambda: deque(maxlen=4))
     lowest: float = math.inf
     milestone: float = math.inf
@@ -81,7 +88,11 @@ class State:
             a = float(change @ q) / curvature
             q -= a * turn
             weights.append(a)
-        q = self.metric.solve(q)
+        self.factor = 1.0
+        if self.pairs:
+            _, turn, curvature = self.pairs[-1]
+            self.factor = curvature / float(turn @ self.metric.solve(turn))
+        q = self.factor * self.metric.solve(q)
         for (change, turn, curvature), a in zip(self.pairs, reversed(weights), strict=True):
             q += (a - float(turn @ q) / curvature) * change
         self.step = -q
@@ -101,6 +112,18 @@ class State:
         if self.decrement < 0.1 * self.milestone:
             self.slow, self.milestone = 0, self.decrement
 
+    def is_noise(self, size: float) -> bool:
+        """Whether the decrement has come to what rounding makes of it, and falls no more.
+
+        The gradient is a mean over rows of residuals, whose squares are about J in the mean, times columns of unit
+        size: its rounding errors are about eps sqrt(J) in each entry. One draw of such errors tells their decrement.
+        """
+        size = max(abs(self.value), size)
+        if self.slow < _STILL or self.decrement > _EPS * size:
+            return False
+        errors = _EPS * math.sqrt(size) * np.random.default_rng(0).choice([-1.0, 1.0], self.theta.size)
+        return self.decrement <= _NEAR_NOISE * 0.5 * float(errors @ self.metric.solve(errors))
+
     def move(self, theta: Array, value: float, gradient: Array) -> None:
         """Go to a new point, and remember the way."""
         change, turn = theta - self.theta, gradient - self.gradient
@@ -111,6 +134,7 @@ class State:
 
 Watch = Callable[[State], Status | None]
 Remake = Callable[[State], Metric | None]
+Confirm = Callable[[State], None]
 BestLength = Callable[[Array, Array], float]
 Evaluated = tuple[Array, float, Array, Array | None]  # theta, J, gradient, Hessian or None
 
@@ -127,9 +151,11 @@ def minimize(
     still_moves: Callable[[State], bool],
     best_length: BestLength | None = None,
     remake: Remake | None = None,
+    confirm: Confirm | None = None,
     watch: Watch | None = None,
     size: float = 0.0,
     pairs: Iterable[Pair] = (),
+    memory: int = _MOST_MEMORY,
 ) -> State:
     """Minimise J from `theta` until the gap is at most `target`.
 
@@ -140,14 +166,16 @@ def minimize(
     best_length : theta, step -> the factor on the step at which J is least, where that costs less than an evaluation;
         asked for where steps with the exact Hessian are still far from the optimum
     remake : asked each iteration for a better metric, or None to keep the one there is
+    confirm : asked before the word of a metric that is not exact is taken for the end: it raises the gap if there
+        is more to it, or makes the metric exact
     watch : called each iteration; a status that it returns ends the loop
     size : of the terms of J, where these may cancel: what its rounding errors are measured by, if larger than J
-    pairs : the memory to begin with
+    pairs : the memory to begin with; memory : how many are kept
     """
     value, gradient, hessian = evaluate(theta)
     first = metric if metric is not None else from_hessian(_given(hessian))
     state = State(theta, value, gradient, first, np.zeros_like(theta))
-    state.pairs.extend(pairs)
+    state.pairs = deque(pairs, maxlen=min(max(memory, _LEAST_MEMORY), _MOST_MEMORY))
     polished = math.inf
     for state.iteration in range(max_iter + 1):
         state.exact = hessian is not None
@@ -158,16 +186,13 @@ def minimize(
         if watch is not None and (verdict := watch(state)) is not None:
             state.status = verdict
             return state
-        before = state.decrement
-        done = state.exact and before <= _POLISH and _polish(polish, state)
-        if state.gap <= target and not still_moves(state):
-            state.status = Status.CONVERGED
-            if not state.exact:
-                return _last_step(state)
-            if done or not before < 0.5 * polished:
-                return state
-            polished = before
-        if state.iteration == max_iter:
+        if hessian is None and confirm is not None and state.gap <= target:
+            confirm(state)
+        if hessian is None:
+            ended = state.is_noise(size)
+        else:
+            ended, polished = _polish_from(polish, state, polished, target, max(abs(state.value), size))
+        if _is_over(state, ended, hessian is not None, target, still_moves) or state.iteration == max_iter:
             return state  # its status may have become CONVERGED above
         found = _next(evaluate, state, max(abs(state.value), size), best_length)
         if found is None:
@@ -176,6 +201,17 @@ def minimize(
         theta, value, gradient, hessian = found
         state.move(theta, value, gradient)
     return state
+
+
+def _is_over(state: State, ended: bool, newton: bool, target: float, still_moves: Callable[[State], bool]) -> bool:
+    """Whether the loop has come to its end; sets the status where that is the target, or rounding."""
+    if not (state.gap <= target or ended) or still_moves(state):
+        return False
+    state.status = Status.CONVERGED if state.gap <= target else Status.STALLED
+    if newton or state.status is Status.STALLED:
+        return ended
+    _last_step(state)
+    return True
 
 
 def _given(hessian: Array | None) -> Array:
@@ -242,14 +278,26 @@ def _last_step(state: State) -> State:
     return state
 
 
-def _polish(evaluate: Evaluate, state: State) -> bool:
+def _polish_from(evaluate: Evaluate, state: State, last: float, target: float, size: float) -> tuple[bool, float]:
+    """Polish, where it pays: whether nothing is left, and the decrement from which it was tried.
+
+    What is left of that from which it was tried before, with another Hessian, is rounding.
+    """
+    before = state.decrement
+    if before > _POLISH:
+        return False, last
+    return _polish(evaluate, state, target) or (before <= _ROUNDING * size and not before < 0.5 * last), before
+
+
+def _polish(evaluate: Evaluate, state: State, target: float) -> bool:
     """Steps with the Hessian at hand to machine precision: while each one brings the decrement down tenfold.
 
-    Returns whether nothing is left. The last step is not evaluated: what it leaves is told by the ones before.
+    Returns whether nothing is left. The last step is not evaluated: what it leaves is told by the ones before, the last
+    of which has come to the target.
     """
     ratio = 1.0
     for _ in range(6):
-        if ratio * state.decrement < _NOTHING_LEFT:
+        if state.decrement <= target and ratio * state.decrement < _NOTHING_LEFT:
             _last_step(state)
             return True
         theta = state.theta + state.step
@@ -260,6 +308,6 @@ def _polish(evaluate: Evaluate, state: State) -> bool:
         decrement = -0.5 * float(step @ gradient)
         ratio = decrement / state.decrement
         if not ratio < 0.1:
-            return state.decrement < _NOTHING_LEFT
+            return state.decrement < min(target, _NOTHING_LEFT)
         state.theta, state.value, state.gradient, state.step, state.decrement = theta, value, gradient, step, decrement
     return False

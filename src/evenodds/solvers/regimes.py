@@ -43,7 +43,10 @@ _OF_CLASSES = 24  # rows a column of the sample for the metric of several classe
 _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
 _SINGLE = 300  # columns from which a metric is computed in single precision
 _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
-_PATIENCE = 8  # iterations without a tenfold fall of the decrement before the exact Hessian is called in
+_PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which a better metric may pay
+_LATENCY = 5  # reads that a Hessian takes beside its arithmetic
+_PROOF = 1 / 8  # of the reads of a fit is what a look at its end may cost
+_DIAGONAL = 2  # reads that the diagonal of the Hessian takes
 
 
 def sample_rows(data: Data, compiled: bool | None = None) -> int:
@@ -119,11 +122,12 @@ def quasi_newton(
             return kronecker(objective, P, sample) if curvature(P, sample) < level else None
 
         remake = _once(anew)
+    elif _has_few_rows(objective, sample):
+        metric = from_rows(objective, theta, sample)
+        remake = _each(from_rows, objective, sample)
     elif objective.data.n_columns > _most_full(objective.data):
-        few = sample.n_rows == objective.data.n_rows <= _FEW_ROWS and bool((objective.ridge > 0).all())
-        make = from_rows if few else head_and_diagonal
-        metric = make(objective, theta, sample)
-        remake = _each(make, objective, sample) if few else _once(lambda state: make(objective, state.theta, sample))
+        metric = head_and_diagonal(objective, theta, sample)
+        remake = _once(lambda state: head_and_diagonal(objective, state.theta, sample))
     elif sample.n_rows < objective.data.n_rows:
         part = objective.on(sample)
         part.ridge = part.ridge + 1e-6
@@ -132,15 +136,21 @@ def quasi_newton(
         metric = _hessian_metric(part, theta)
     else:
         metric = _hessian_metric(objective, theta)
-        remake = _once(lambda state: _hessian_metric(objective, state.theta))
+        remake = _once(lambda state: _hessian_metric(objective, state.theta), and_where_slow=True)
     return _run(
         "quasi-newton", objective, theta, metric, remake, tol=tol, max_iter=max_iter, watch=watch, report=report
     )
 
 
+def _has_few_rows(objective: Objective, sample: Block) -> bool:
+    """Whether a penalised fit has so few rows that its exact Hessian is best had by them."""
+    few = sample.n_rows == objective.data.n_rows <= min(_FEW_ROWS, objective.n_coef // 2)
+    return few and bool((objective.ridge > 0).all())
+
+
 def _hessian_metric(objective: Objective, theta: Array) -> Metric:
     dtype = np.float32 if objective.n_coef >= _SINGLE else np.float64
-    return Cholesky(objective.hessian(theta, dtype))
+    return Cholesky(objective.hessian(theta, dtype).astype(dtype, copy=False))
 
 
 def cooled(objective: Any, theta: Array, sample: Block) -> Array:
@@ -163,7 +173,7 @@ def sample_optimum(part: Any, theta: Array) -> Array:
     solver = newton if choose(part) == "newton" else quasi_newton
     inner = part.data.sample(sample_rows(part.data, part.compiled), 0)
     tol = 0.5  # sampling errors are larger, and more digits no help
-    enough = tol**2 / (2 * part.total_weight)
+    enough = tol**2 / (2 * part.observations)
 
     def watch(state: State) -> Status | None:
         return Status.CONVERGED if state.gap <= enough else None
@@ -183,13 +193,17 @@ def _each(make: Callable[..., Metric], objective: Objective, sample: Block) -> C
     return lambda state: make(objective, state.theta, sample) if state.iteration and state.decrement > 1e-8 else None
 
 
-def _once(make: Callable[[State], Metric | None]) -> Callable[[State], Metric | None]:
-    """Make the metric again once, when the decrement has come down to `_REFRESH` but is not yet small."""
+def _once(make: Callable[[State], Metric | None], and_where_slow: bool = False) -> Callable[[State], Metric | None]:
+    """Make the metric again once, when the decrement has come down to `_REFRESH` but is not yet small.
+
+    and_where_slow : also wherever the decrement falls slowly from there on: one that is exact where it is made helps
+    """
     done = False
 
     def remake(state: State) -> Metric | None:
         nonlocal done
-        if done or state.decrement > _REFRESH:
+        slow = and_where_slow and state.slow % _PATIENCE == _PATIENCE - 1
+        if (done and not slow) or state.decrement > _REFRESH:
             return None
         done = True
         return make(state)
@@ -211,7 +225,7 @@ def _run(
 ) -> Solution:
     """Run the loop and make the record. A metric that does not contract gives way to the exact Hessian."""
     history: list[float] = []
-    rescue = objective.n_coef <= _most_full(objective.data)
+    patience = max(_PATIENCE, 0.5 * _hessian_reads(objective))
     exact = metric is None
 
     def first_order(theta: Array) -> tuple[float, Array, Array | None]:
@@ -228,7 +242,7 @@ def _run(
 
     def look(state: State) -> Status | None:
         nonlocal exact
-        exact = exact or (rescue and state.slow > _PATIENCE)
+        exact = exact or state.slow > patience
         iteration = before + state.iteration
         if report is not None and report(iteration, state.value, error(objective, state.gap), state.theta):
             return Status.STOPPED
@@ -246,6 +260,8 @@ def _run(
         still_moves=functools.partial(still_moves, objective),
         best_length=objective.best_length if isinstance(objective, Objective) and not objective.compiled else None,
         remake=remake,
+        confirm=functools.partial(_confirm, objective),
+        memory=objective.data.size // (4 * objective.n_coef),
     )
     before = 0
     memory: Iterable[Pair] = ()
@@ -256,10 +272,34 @@ def _run(
         if state.status not in (Status.STALLED, Status.MAX_ITER):
             return record(name, objective, state, history)
         theta, metric, memory, before = state.theta, state.metric, state.pairs, state.iteration
-    target = tol**2 / (2 * objective.total_weight)
+    target = tol**2 / (2 * objective.observations)
     state = loop(theta, metric, target=target, max_iter=max_iter - before, watch=look, pairs=memory)
     state.iteration += before
     return record(name, objective, state, history)
+
+
+def _hessian_reads(objective: Any) -> float:
+    """The cost of an exact Hessian and its factorisation, in reads of the data."""
+    data, k = objective.data, objective.n_coef
+    if k > _most_full(data):
+        return np.inf
+    products = 4 * k / (data.n_columns + 1) * data.size / data.n_rows  # for each entry of X
+    return float(_LATENCY + (products + k**3 / 6 / max(data.size, 1)) / _READ)
+
+
+def _confirm(objective: Any, state: State) -> None:
+    """Look at the end of a fit with what its metric does not know, as far as that costs little beside the fit.
+
+    A direction that had curvature where the metric was made, and lost it on the way, has a small gradient and is yet
+    far from its optimum. The exact Hessian knows of all such; its diagonal of columns that do so one by one.
+    """
+    reads = _PROOF * objective.passes
+    if choose(objective) == "newton" or _hessian_reads(objective) <= reads:
+        state.metric, state.exact = Cholesky(objective.hessian(state.theta)), True
+        state.forget()
+    elif reads >= _DIAGONAL:
+        curvature = np.maximum(objective.diagonal(state.theta), 1e-300)
+        state.surprise *= max(1.0, 0.5 * float(state.gradient @ (state.gradient / curvature)) / state.gap)
 
 
 def record(name: str, objective: Any, state: State, history: list[float]) -> Solution:
@@ -292,4 +332,4 @@ def still_moves(objective: Any, state: State) -> bool:
 
 def error(objective: Any, gap: float) -> float:
     """A gap in standard errors."""
-    return float(np.sqrt(2 * objective.total_weight * max(gap, 0.0)))
+    return float(np.sqrt(2 * objective.observations * max(gap, 0.0)))

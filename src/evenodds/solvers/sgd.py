@@ -70,7 +70,7 @@ def sgd(
         theta=theta,
         loss=value,
         gap=gap,
-        error=float(np.sqrt(2 * objective.total_weight * gap)),
+        error=float(np.sqrt(2 * objective.observations * gap)),
         passes=objective.passes,
         iterations=epoch,
         status=status,
