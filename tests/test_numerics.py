@@ -14,6 +14,8 @@ from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, Statu
 from evenodds.coordinates import Coordinates
 from evenodds.data import as_data
 from evenodds.objective import COMPILED_ENTRIES, Objective
+from families import Problem
+from families.limits import distance
 from oracle import newton, quiet
 
 SOLVERS = ["newton", "quasi-newton"]
@@ -510,7 +512,7 @@ def test_without_a_penalty_only_the_ratios_of_weights_count(size, factor, solver
         pytest.skip("as the others, and slow")
     X, y = request.getfixturevalue(size)
     weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
-    tol = 1e-8 * np.sqrt(factor)  # standard errors shrink with the weights: this asks for the same digits
+    tol = 1e-8 * np.sqrt(max(factor, 1.0))  # standard errors shrink with heavy weights: this asks for the same digits
     model = fit(X, y, weight=factor * weight, solver=solver, tol=tol)
     np.testing.assert_allclose(numbers(model), numbers(fit(X, y, weight=weight)), rtol=1e-9, atol=1e-12)
 
@@ -817,3 +819,54 @@ def test_separation_is_seen_whatever_the_order_scale_and_size():
             assert np.isfinite(numbers(model)).all()
             # The fit stops where separation is proved, which may be before the last row is on its side.
             assert model.score(X * change, y) > 0.999
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("C", [1e2, 1e5, 1e8])
+def test_converged_is_within_tol_near_separation(solver, C):
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        X = (rng.random((15, 3)) < 0.5).astype(float)
+        y = (X[:, 0] + (rng.random(15) < 0.3) > 0.5).astype(int)
+        model = fit(X, y, C=C, solver=solver, tol=1e-4)
+        assert model.solution_.status is Status.CONVERGED
+        best = newton(X, y, ridge=1 / C)
+        w, b = model.coef_[0], model.intercept_[0]
+        J = np.logaddexp(0, -np.where(y > 0, 1, -1) * (X @ w + b)).mean() + w @ w / (2 * C * 15)
+        assert np.sqrt(30 * max(J - best.objective, 0)) <= 1e-4, (seed, model.solution_)
+
+
+@pytest.mark.parametrize("total", [1e-3, 1e-9, 1e-30])
+@pytest.mark.parametrize("settings", [{}, {"solver": "quasi-newton"}, {"l1_ratio": 1.0}, {"l1_ratio": 0.5, "lower": 0}])
+def test_a_small_total_weight_is_no_laxer(total, settings):
+    X, y = draw(60_000, p=4)
+    usual = fit(X, y, C=1.0, tol=1e-4, **settings)
+    weight = np.full(len(y), total / len(y))
+    small = fit(X, y, C=len(y) / total, weight=weight, tol=1e-4, **settings)
+    assert small.solution_.status is usual.solution_.status is Status.CONVERGED
+    assert small.solution_.error <= 1e-4
+    np.testing.assert_allclose(numbers(small), numbers(usual), rtol=0, atol=1e-6 * np.abs(numbers(usual)).max())
+
+
+@pytest.mark.parametrize(("K", "n", "p"), [(2, 4000, 300), (3, 3000, 40), (10, 4000, 40)])
+def test_a_tolerance_below_rounding_ends_where_rounding_is_reached(K, n, p):
+    rng = np.random.default_rng(K)
+    X = rng.normal(size=(n, p))
+    y = (X @ rng.normal(size=(p, K)) / np.sqrt(p) + rng.gumbel(size=(n, K))).argmax(axis=1)
+    usual = fit(X, y, C=1.0, tol=1e-8)
+    model, caught = quiet(fit, X, y, C=1.0, tol=1e-13)
+    assert model.solution_.passes <= 2 * usual.solution_.passes
+    assert model.solution_.status in (Status.CONVERGED, Status.STALLED)
+    assert model.solution_.error <= 1e-8
+    assert len(caught) == (model.solution_.status is Status.STALLED)
+    assert all("rounding errors" in str(one.message).lower() for one in caught)
+
+
+@pytest.mark.parametrize(("n", "p", "C"), [(1000, 800, 1e2), (600, 500, 1e4), (300, 900, 1e6), (700, 3300, 1e2)])
+def test_default_fits_of_wide_tables_converge(n, p, C):
+    rng = np.random.default_rng(n)
+    X = rng.normal(size=(n, p))
+    y = (rng.random(n) < 1 / (1 + np.exp(-X @ rng.normal(size=p) / np.sqrt(p)))).astype(int)
+    model = LogisticRegression(C=C).fit(X, y)
+    assert model.solution_.status is Status.CONVERGED
+    assert distance(Problem(X, y), model) <= 1.05e-4
