@@ -143,7 +143,7 @@ def from_rows(objective: Objective, theta: Array, sample: Block) -> Metric:
 def _floor(objective: Objective, total: float) -> float:
     """The intercept's curvature, kept from vanishing where theta happens to classify every row with certainty."""
     negative, positive = objective.data.class_weights / objective.total_weight
-    return max(total, 1e-3 * objective.total_weight * float(negative * positive))
+    return max(total, 1e-9 * objective.total_weight * float(negative * positive))
 
 
 def _head_hessian(objective: Objective, theta: Array, sample: Block, head: Any, means: Array, diagonal: Array) -> Array:

@@ -196,6 +196,8 @@ def minimize(
             return state  # its status may have become CONVERGED above
         found = _next(evaluate, state, max(abs(state.value), size), best_length)
         if found is None:
+            if hessian is None and confirm is not None:
+                confirm(state)
             state.status = Status.CONVERGED if state.gap <= target else Status.STALLED
             return state
         theta, value, gradient, hessian = found

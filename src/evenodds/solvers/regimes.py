@@ -33,6 +33,7 @@ _CHEAP_COEF = 400  # a factorisation costs as much as the Hessian does
 _READ = 32  # a pass is bound by memory, a Hessian by arithmetic
 _SOLVE = 12  # reads of the sample: to draw it and to find its optimum
 _ROUGH = 1e-8  # the decrement, in units of the loss, from which single precision does not show the way
+_CLOSE = 1e-5  # the decrement, in units of the loss, from which an exact Hessian serves to the end
 _SINGLE_SIZE = 1e5  # how much larger its rounding errors are
 _DIGITS = np.log(1e12)  # how far a gap has to fall
 _MOST_FULL = 3000
@@ -190,7 +191,12 @@ def _is_near(objective: Objective, part: Objective, theta: Array) -> bool:
 
 def _each(make: Callable[..., Metric], objective: Objective, sample: Block) -> Callable[[State], Metric | None]:
     """Make the metric again at every step until the optimum is close, as Newton's method does."""
-    return lambda state: make(objective, state.theta, sample) if state.iteration and state.decrement > 1e-8 else None
+
+    def remake(state: State) -> Metric | None:
+        far = state.iteration > 0 and state.decrement > _CLOSE * state.value
+        return make(objective, state.theta, sample) if far else None
+
+    return remake
 
 
 def _once(make: Callable[[State], Metric | None], and_where_slow: bool = False) -> Callable[[State], Metric | None]:
