@@ -3,7 +3,7 @@
 A term belongs to k rows, and has its maximum near where these alone would be fitted best, the margin of a row of weight
 s being log(1 + 2s): k equations. The rows are chosen by Gram and Schmidt's steps with pivots. Each row is drawn nearer
 or further at random, by nothing or by all that is far about it, so that rows are chosen that are far, and others; half
-of the choices are of rows that have leverage at the highest maximum that is known.
+of the choices are those of a maximum that is known, with one row exchanged.
 
 All starts then take a few steps together, as rows of arrays: those that rise highest, and differ in their leverages,
 are worth a climb. They are only starts: digits may be lost where columns are nearly dependent.
@@ -32,6 +32,7 @@ _APART = 0.1  # the difference of a leverage from which starts are not the same
 _SETTLED = 1e-4  # of the penalised log-likelihood: starts that have no more to gain
 _GAINS = 4  # steps like the next one are what is left to a start, at the most
 _OF_USE = 6.0  # below the highest maximum, of the penalised log-likelihood, no other shows in a test or an interval
+_SURE = 100.0  # so much longer is a row that is to be chosen, in logarithms
 _NOTHING = 1e-300
 
 
@@ -109,13 +110,35 @@ class Together:
         """Where as many rows as there are coefficients have the margins that they would have alone."""
         s, V, root = self._s, self._V, np.sqrt(self._s)
         n, q = V.shape
-        noise, by_distance = rng.normal(size=(count, n)), rng.random((count, 1))
         far = 0.5 * np.log(np.maximum(s * np.square(self._U).sum(axis=1), _NOTHING))
-        drawn = rng.choice([0.5, 1.0, 2.0, 4.0, 8.0], (count, 1)) * noise - by_distance * far
-        drawn[::2] = rng.choice([0.5, 1.0], (len(drawn[::2]), 1)) * noise[::2] + np.log(self._known[0] + 1e-3)
-        left = np.tile(s * np.square(V).sum(axis=1), (count, 1))
+        drawn = rng.choice([0.5, 1.0, 2.0, 4.0, 8.0], (count, 1)) * rng.normal(size=(count, n))
+        drawn -= rng.random((count, 1)) * far
+        share = count // 2 // len(self._known)
+        for k, known in enumerate(self._known):
+            self._exchange(known, drawn[k * share : (k + 1) * share], rng)
+        picked = np.unique(np.sort(self._spanning(drawn), axis=1), axis=0)
+        A = root[picked][:, :, None] * V[picked]
+        A += 1e-14 * np.abs(A).max(axis=(1, 2), initial=_NOTHING)[:, None, None] * np.eye(q)
+        wanted = root * (np.log1p(2 * s) - self._margin)
+        return np.asarray(np.linalg.solve(A, wanted[picked][:, :, None])[:, :, 0])
+
+    def _exchange(self, leverages: Array, drawn: Array, rng: np.random.Generator) -> None:
+        """Draw the rows that count most at a known maximum, each time with one of them left for another row."""
+        (inner,) = self._spanning(np.log(leverages[None, :] + 1e-3))
+        outer = np.setdiff1d(np.arange(leverages.size), inner)
+        pairs = rng.permutation(inner.size * outer.size)[: len(drawn)]
+        each = np.arange(pairs.size)
+        drawn[: pairs.size, inner] = _SURE
+        drawn[each, inner[pairs % inner.size]] = -_SURE
+        drawn[each, outer[pairs // inner.size]] = _SURE
+
+    def _spanning(self, drawn: Array) -> NDArray[np.intp]:
+        """Rows that span much, by pivots; each row is as much longer as exp(drawn) says, (m, n)."""
+        s, V, root = self._s, self._V, np.sqrt(self._s)
+        m, q = len(drawn), V.shape[1]
+        left = np.tile(s * np.square(V).sum(axis=1), (m, 1))
         floor = 1e-10 * left[0]
-        basis, picked = np.zeros((count, q, q)), np.zeros((count, q), dtype=np.intp)
+        basis, picked = np.zeros((m, q, q)), np.zeros((m, q), dtype=np.intp)
         for j in range(q):
             size = np.log(np.maximum(left, _NOTHING)) + 2 * drawn
             picked[:, j] = np.argmax(np.where(left > floor, size, -np.inf), axis=1)
@@ -124,11 +147,7 @@ class Together:
                 new = new - np.einsum("mj,mji->mi", np.einsum("mji,mi->mj", basis, new), basis)
             basis[:, j] = new / np.maximum(np.linalg.norm(new, axis=1), _NOTHING)[:, None]
             left -= s * np.square(basis[:, j] @ V.T)
-        picked = np.unique(np.sort(picked, axis=1), axis=0)
-        A = root[picked][:, :, None] * V[picked]
-        A += 1e-14 * np.abs(A).max(axis=(1, 2), initial=_NOTHING)[:, None, None] * np.eye(q)
-        wanted = root * (np.log1p(2 * s) - self._margin)
-        return np.asarray(np.linalg.solve(A, wanted[picked][:, :, None])[:, :, 0])
+        return picked
 
     def _look(self, phi: Array, safe: bool) -> Places:
         """All about some starts; steps as in a fit with pseudo-observations, see `FirthObjective.convex`."""
