@@ -558,3 +558,18 @@ def test_firths_table_is_whole_where_a_column_separates(seed):
     result = fitted(X, (X[:, 0] > 0).astype(int), model={"firth": True})
     assert np.isfinite([result.se, result.p_value, *result.conf_int.T]).all()
     assert (result.conf_int[1, 0] > 0) == (result.p_value[1] < 0.05)
+
+
+def test_firths_restricted_fits_of_many_rows_stay_where_they_are_held():
+    """Of so many rows steps are made from differences of gradients, which are large across the restriction."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 10))
+    y = (rng.random(1000) < expit(X @ rng.normal(size=10) / 2)).astype(int)
+    result = fitted(X, y, model={"firth": True})
+    wald = result.coef[:, None] + stats.norm.ppf(0.975) * np.array([-1, 1]) * result.se[:, None]
+    np.testing.assert_allclose(result.conf_int, wald, atol=0.05 * result.se.max())
+    D = np.column_stack([np.ones(1000), X])
+    for j in (0, 5):
+        rest = np.delete(result.coef, j)
+        held = minimize(lambda rest, j=j: -penalised(D, y, np.insert(rest, j, 0.0)), rest, method="BFGS").fun
+        assert result.z[j] ** 2 == pytest.approx(2 * (result.penalized_log_likelihood + held), abs=1e-5)

@@ -32,6 +32,7 @@ class Metrics:
 
     def __init__(self, objective: FirthObjective, fixed: Array | None) -> None:
         self._objective, self._fixed = objective, fixed
+        self._held = None if fixed is None else scipy.linalg.qr(fixed.T, mode="economic")[0]
         self._exact = objective.prepared and objective.data.n_rows * objective.n_coef**3 <= _EXACT
 
     def solve(self, g: Array) -> Array:
@@ -62,6 +63,10 @@ class Metrics:
     def of(self, hessian: Array) -> Metric:
         """The metric of what `hessian` gave."""
         return Whitened(_along(self._objective.latest.white, self.inside()), self._objective.total_weight, hessian)
+
+    def kept(self, gradient: Array) -> Array:
+        """A gradient without what would change `fixed` @ theta: differences of it have no such part to be magnified."""
+        return gradient if self._held is None else gradient - self._held @ (self._held.T @ gradient)
 
     def inside(self) -> Array | None:
         """An orthonormal basis, where I is the identity, of the steps that change nothing that is fixed."""
@@ -99,7 +104,7 @@ def climb(
     def evaluate(theta: Array) -> tuple[float, Array, Array | None]:
         value, gradient, _ = objective.value_grad(theta)
         history.append(value)
-        return value, gradient, metrics.hessian() if np.isfinite(value) else None
+        return value, metrics.kept(gradient), metrics.hessian() if np.isfinite(value) else None
 
     def watch(state: State) -> Status | None:
         error = regimes.error(objective, state.gap)
