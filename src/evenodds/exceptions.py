@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class EvenOddsError(ValueError):
@@ -47,3 +48,9 @@ def within_range() -> Iterator[None]:
                 f"({str(error).rstrip('.').lower()}). Look at the largest and smallest values of the columns, weights "
                 "and offsets, and at C; multiply columns, or all weights, by a power of ten."
             ) from error
+
+
+def require_range(*arrays: NDArray[np.float64]) -> None:
+    """An error, which `within_range` puts into words, if an answer has left the range of numbers."""
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise OverflowError("the coefficients are not finite")

@@ -14,7 +14,7 @@ from . import advice, fitting, progress
 from .coordinates import Moments
 from .data import Array, Data, as_data, require_finite
 from .data.memory import one_blas_thread
-from .exceptions import EvenOddsError, NonFiniteError, within_range
+from .exceptions import EvenOddsError, NonFiniteError, require_range, within_range
 from .labels import combine_weights, encode_labels, plain_labels, require_two, row_numbers, row_offsets
 from .objective import bounded_scores, linear_scores
 from .parameters import WithoutFirth, check_parameters, seed
@@ -233,7 +233,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         warm = self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape
         last = (self.intercept_, self.coef_) if warm else None
         names = getattr(new, "feature_names_in_", None)
-        new._keep(fitting.fit(self, data, names=names, last=last, reporter=reporter))
+        found = fitting.fit(self, data, names=names, last=last, reporter=reporter)
+        require_range(*found.coefs)
+        new._keep(found)
         progress.end_callbacks(self, new, X, y)
         self._become(new)
 
@@ -277,6 +279,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             rng = np.random.default_rng([seed(self.random_state), new._seen.calls])
             theta = one_epoch(objective, theta, config, rng)
             new.intercept_, new.coef_ = objective.to_coef(theta)
+            require_range(new.intercept_, new.coef_)
         new.n_iter_ = np.array([1 if first else int(self.n_iter_[0]) + 1])
         new.aliased_ = ()
         new.__dict__.pop("solution_", None)  # it was another fit's

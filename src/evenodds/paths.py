@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data, as_data
 from .data.memory import Memory, one_blas_thread
-from .exceptions import EvenOddsError, NonFiniteError, within_range
+from .exceptions import EvenOddsError, NonFiniteError, require_range, within_range
 from .labels import combine_weights, encode_labels, row_offsets
 from .per_column import bounds, check_l1_ratio, penalty_factors
 from .progress import PathLines, Stop
@@ -206,6 +206,7 @@ def path(
             stop = stop if lines is None else lines.telling(stop, 1 / (grid * problem.S), null)
             points = problem.solve(loss, grid, start, tol * null, stop, lines)
             coefs, intercepts = problem.raw(loss.coordinates, points)
+            require_range(coefs, intercepts)
             question = Question.of(loss.objective, loss.sample, problem.of_one_class(loss.coordinates, 1.0))
             verdict = OVERLAP if question is None else question.verdict(points[-1].theta)
             Cs = 1 / (grid[: len(points)] * problem.S)

@@ -94,4 +94,4 @@ def call_of(called: str, X: Any, y: np.ndarray) -> Callable[[Any], Any]:
     return others[called] if called in others else getattr(lasso, called)
 
 
-FAMILIES = [Family("finite: NaN and infinity are refused by all", draw, check, 120)]
+FAMILIES = [Family("finite: NaN and infinity are refused by all", draw, check, 60)]

@@ -183,7 +183,7 @@ def said(function: Any) -> tuple[Any, Any]:
 
 
 FAMILIES = [
-    Family("sparse equals dense: fit", draw, check_fit, 60),
-    Family("sparse equals dense: separation and paths", draw, check_others, 30),
-    Family("sparse equals dense: wide", draw_wide, check_fit, 6),
+    Family("sparse equals dense: fit", draw, check_fit, 30),
+    Family("sparse equals dense: separation and paths", draw, check_others, 15),
+    Family("sparse equals dense: wide", draw_wide, check_fit, 3),
 ]

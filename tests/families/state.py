@@ -205,6 +205,6 @@ def check_readers(problem: Problem) -> None:
 
 
 FAMILIES = [
-    Family("state: a call that raises changes nothing", draw, check_raises, 120),
-    Family("state: a call that reads changes nothing", draw_reader, check_readers, 25),
+    Family("state: a call that raises changes nothing", draw, check_raises, 50),
+    Family("state: a call that reads changes nothing", draw_reader, check_readers, 10),
 ]
