@@ -240,11 +240,19 @@ def _sparse_moments(X: Any, weight: Array, intercept: bool) -> tuple[Array, Arra
     values = X.data / unit[X.indices]
     weights = np.repeat(weight, np.diff(X.indptr))
     size = X.shape[1]
-    mean = np.bincount(X.indices, weights * values, minlength=size) if intercept else np.zeros(size)
-    full = np.bincount(X.indices, minlength=size) == X.shape[0]
-    zeros = np.where(full, 0.0, np.maximum(1 - np.bincount(X.indices, weights, minlength=size), 0.0))
-    variance = np.bincount(X.indices, weights * (values - mean[X.indices]) ** 2, minlength=size) + zeros * mean**2
-    variance[variance <= 1e-28 * mean**2] = 0.0  # all entries equal, none of them left out
+    weighted = weights * values
+    mean = np.bincount(X.indices, weighted, minlength=size) if intercept else np.zeros(size)
+    square = np.bincount(X.indices, weighted * values, minlength=size)
+    variance = square - mean**2
+    far = variance < 1e-3 * square  # of which a difference keeps too few digits: few columns, with hardly a zero
+    if far.any():
+        of = far[X.indices]
+        j, v, w = X.indices[of], values[of], weights[of]
+        full = np.bincount(j, minlength=size) == X.shape[0]
+        zeros = np.where(full, 0.0, np.maximum(1 - np.bincount(j, w, minlength=size), 0.0))
+        exact = np.bincount(j, w * (v - mean[j]) ** 2, minlength=size) + zeros * mean**2
+        exact[exact <= 1e-28 * mean**2] = 0.0  # all entries equal, none of them left out
+        variance[far] = exact[far]
     return np.asarray(unit * mean), np.asarray(unit * np.sqrt(variance))
 
 
