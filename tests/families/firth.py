@@ -118,13 +118,15 @@ def _starts(problem: Problem, rows: Any) -> Any:
 
 
 def _exactly(rows: Any, theta: Any) -> float:
-    """The penalised log-likelihood in long double, with a Cholesky factorisation by hand."""
+    """The penalised log-likelihood in long double, by a Cholesky factorisation; -inf where that is rounding."""
     D, s, o, y = (np.asarray(a, dtype=np.longdouble) for a in rows)
     z = D @ np.asarray(theta, dtype=np.longdouble) + o
     t = np.exp(-np.abs(z))
     G = (D.T * (s * t / (1 + t) ** 2)) @ D
     half = np.longdouble(0)
     for j in range(len(G)):
+        if not G[j, j] > 0:
+            return -np.inf
         half += np.log(G[j, j]) / 2
         G = G - np.outer(G[:, j], G[j]) / G[j, j]
     return float(s @ (np.minimum(np.where(y > 0, z, -z), 0) - np.log1p(t)) + half)
