@@ -34,7 +34,7 @@ class NonFiniteError(EvenOddsError):
 
 @contextmanager
 def within_range() -> Iterator[None]:
-    """What all public calls compute in: NumPy does not warn, and where the numbers end, one error of ours says so.
+    """What fits and inference compute in: NumPy does not warn, and where the numbers end, one error of ours says so.
 
     On the way to an answer numbers overflow and vanish, which the checks of each part look after; a warning would name
     a line of code that the user does not know.
