@@ -21,7 +21,7 @@ from scipy.special import expit
 from .compiled import COMPILED_ENTRIES, csr_parts, flat
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, require_finite
-from .data.memory import Memory
+from .data.memory import Memory, add_up
 
 _LOADED_ENTRIES = 1 << 17
 _TILE_ENTRIES = 1 << 18
@@ -176,12 +176,22 @@ class Objective:
     def multipliers(self, block: Block, theta: Array) -> Array:
         """(m,) s times the probability of the other class: at an optimum they balance the rows times their signs."""
         intercept, coef = self.coordinates.split(theta)
-        away = np.flatnonzero(coef)
-        X = block.X[:, away]
-        z = (X if sp.issparse(X) else X - self.coordinates.center[away]) @ coef[away] + intercept
+        X = block.X if sp.issparse(block.X) else block.X - self.coordinates.center
+        z = X @ coef + intercept
         z = z if block.offset is None else z + block.offset
         q: Array = expit(np.where(block.y > 0, -z, z))
         return q if block.weight is None else q * block.weight
+
+    def least_multiplier(self, theta: Array) -> float:
+        """The least of all rows' `multipliers`."""
+
+        def least(block: Block) -> Sums:
+            return ([float(self.multipliers(block, theta).min(initial=np.inf))],)
+
+        if self.compiled:
+            return float(min(self.reduce(lambda block: over_tiles(block, least))[0]))
+        q = expit(-self.rows.margins(theta))
+        return float((q if self.rows.weight is None else q * self.rows.weight).min(initial=np.inf))
 
     def diagonal(self, theta: Array) -> Array:
         """The diagonal of the Hessian."""
@@ -335,8 +345,7 @@ def over_tiles(block: Block, function: Callable[[Block], Sums], rows: int = 0) -
             return function(block)
         p = block.X.shape[1]
         rows = max(_TILE_ENTRIES // p, 512 if p < 512 else 2048)
-    parts = [function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows)]
-    return tuple(sum(values[1:], start=values[0]) for values in zip(*parts, strict=True))
+    return add_up(function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows))
 
 
 def _hessian_sum(rows: SignedRows, theta: Array, dtype: Any) -> Array:

@@ -23,7 +23,7 @@ import scipy.sparse as sp
 from .compiled import COMPILED_ENTRIES, flat
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, require_finite
-from .data.memory import Memory
+from .data.memory import Memory, add_up
 
 _TILE_WORK = 1_000_000  # rows * columns * classes of a tile
 _NEAR = 30.0  # means up to so many deviations from 0 cost a sum no more than two digits
@@ -194,20 +194,27 @@ class SoftmaxObjective:
         return float(max(self.reduce(lambda block: self.over_tiles(block, sums))[0]))
 
     def multipliers(self, block: Block, theta: Array) -> Array:
-        """(m, K - 1) s p of each row and class other than its own: at an optimum they balance the rows of `Pairs`."""
+        """(m, K - 1) s p of each row and class other than its own: see `separation.balance`."""
         Z = Scores.of(self, theta).of_rows(block)
         Z = np.column_stack([np.zeros(len(Z)), Z]) if self.baseline else Z
         others = np.arange(Z.shape[1]) != block.y[:, None]
         P = np.exp(log_probabilities(Z)[others]).reshape(block.n_rows, -1)
         return np.asarray(P if block.weight is None else P * block.weight[:, None])
 
+    def least_multiplier(self, theta: Array) -> float:
+        """The least of all rows' `multipliers`."""
+
+        def least(block: Block) -> Sums:
+            return ([float(self.multipliers(block, theta).min(initial=np.inf))],)
+
+        return float(min(self.reduce(lambda block: self.over_tiles(block, least))[0]))
+
     def over_tiles(self, block: Block, function: Callable[[Block], Sums]) -> Sums:
         """Sum over parts of a block whose products stay in the cache."""
         per_row = max(1, block.X.nnz // max(block.n_rows, 1)) if sp.issparse(block.X) else block.X.shape[1]
         rows = max(32, _TILE_WORK // (per_row * (self.n_free + 1)))
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # of each thread; J tells if it came to that
-            parts = [function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows)]
-            return tuple(sum(values[1:], start=values[0]) for values in zip(*parts, strict=True))
+            return add_up(function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows))
 
     def _finish(self, theta: Array, loss: float, gradient: Array) -> tuple[float, Array]:
         """Means from sums, and the penalty."""

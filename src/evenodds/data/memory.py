@@ -179,10 +179,11 @@ def _spread(n_rows: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return ((np.arange(n) + rng.random(n)) * (n_rows / max(n, 1))).astype(np.int64)
 
 
-def add_up(results: Iterator[Sums]) -> Sums:
+def add_up(results: Iterable[Sums]) -> Sums:
     """The sum of several, in their order."""
-    total = list(next(results))
-    for result in results:
+    rest = iter(results)
+    total = list(next(rest))
+    for result in rest:
         for k, value in enumerate(result):
             total[k] = total[k] + value
     return tuple(total)

@@ -20,7 +20,7 @@ from ..coordinates import Coordinates, choose_coordinates
 from ..data import Array, Data
 from ..data.memory import Memory
 from ..objective import Objective
-from ..separation import separation_of, separation_of_classes
+from ..separation import ManySides, TwoSides, separation_of
 from ..softmax import SoftmaxObjective
 from ..solvers import regimes
 from .evidence import Evidence, gather
@@ -51,7 +51,7 @@ def limit_of(problem: Problem) -> Limit | None:
     """The limit, or None if the classes overlap."""
     if isinstance(problem.objective, SoftmaxObjective):
         return _limit_of_classes(problem, problem.objective)
-    found = separation_of(problem.data, problem.objective.coordinates)
+    found = separation_of(TwoSides(problem.data, problem.objective.coordinates))
     if found.kind == "overlap":
         return None
     rows = np.flatnonzero(~found.separated)
@@ -66,7 +66,8 @@ def limit_of(problem: Problem) -> Limit | None:
 
 def _limit_of_classes(problem: Problem, objective: SoftmaxObjective) -> Limit | None:
     """The limit of more than two classes: an offset takes from each row the classes that it is certainly not of."""
-    found = separation_of_classes(objective, problem.to_raw)
+    sides = ManySides(objective.data, objective.coordinates, baseline=objective.baseline)
+    found = separation_of(sides, problem.to_raw)
     if found.kind == "overlap":
         return None
     data, n_classes = problem.data, problem.data.class_weights.size

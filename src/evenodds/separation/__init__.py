@@ -19,9 +19,9 @@ from ..exceptions import EvenOddsError, NonFiniteError, within_range
 from ..labels import combine_weights, encode_labels, require_two
 from ..solvers.regimes import sample_rows
 from ..table import numbers_of
-from .classes import separation_of_classes
 from .question import OVERLAP, Question, Verdict
 from .recession import Recession, separation_of
+from .sides import ManySides, TwoSides
 from .watch import Watch
 from .words import tell
 
@@ -130,7 +130,7 @@ def find_separation(
     with one_blas_thread, within_range():
         sample = data.sample(sample_rows(data), 0)
         coordinates = choose_coordinates(data, sample, intercept=bool(fit_intercept), standardize=False, strength=0.0)
-        found = separation_of(data, coordinates)
+        found = separation_of(TwoSides(data, coordinates))
     names = (*["(intercept)"] * fit_intercept, *(columns or [f"x{k}" for k in range(array.shape[1])]))
     infinite = {name: float(sign) for name, sign in zip(names, found.infinite, strict=True) if sign != 0}
     return Separation(found.kind, infinite, found.rows, found.direction, names, classes)
@@ -142,13 +142,14 @@ def _count_entries(block: Block) -> Sums:
 
 __all__ = [
     "OVERLAP",
+    "ManySides",
     "Question",
     "Recession",
     "Separation",
+    "TwoSides",
     "Verdict",
     "Watch",
     "find_separation",
     "separation_of",
-    "separation_of_classes",
     "tell",
 ]

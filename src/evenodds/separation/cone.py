@@ -24,10 +24,10 @@ from scipy.special import expit, log_expit
 
 from ..data import Array
 from ..exceptions import EvenOddsError
+from .sides import EXACT
 
 Mask = NDArray[np.bool_]
 
-EXACT = 1e-14  # what is smaller, beside rows of size 1, is rounding: about 50 units in the last place
 _CLEAR = 1e-3  # a margin above it is beyond the tolerance of the programme, 1e-7
 _BOX = 1e4  # the largest entry of a direction in the programme
 _SMALL = (1e-3, 1e-3, 1.0, 1.0, 30.0, 1e-1)  # up to which a margin is small, one attempt after another
@@ -119,7 +119,7 @@ def _proved(rows: Array, near: Mask, guess: Array, exact: float) -> Face | None:
     whole = null @ (null.T @ guess)
     for least in (1e-9, 1e-12, 0.0):  # zeros that rounding hides are made zeros, if that is right
         direction = np.where(np.abs(whole) > least * np.abs(whole).max(), whole, 0.0)
-        margins, room = rows @ direction, rounding(rows) * (np.abs(rows) @ np.abs(direction))
+        margins, room = rows @ direction, rounding(rows.shape[1]) * (np.abs(rows) @ np.abs(direction))
         if (margins[~near] > room[~near]).all():
             return Face(direction, ~near, null, null @ _whitening(rows[~near] @ null, exact)[0])
     return None
@@ -302,6 +302,6 @@ def normalised(rows: Array) -> Array:
     return np.asarray(rows / np.where(size > 0, size, 1.0))
 
 
-def rounding(rows: Any) -> float:
-    """A margin below this share of sum |x_j d_j| is zero but for rounding."""
-    return 2.0**-52 * (int(rows.shape[1]) + 4)
+def rounding(k: int) -> float:
+    """A margin below this share of sum |x_j d_j|, of k terms, is zero but for rounding."""
+    return 2.0**-52 * (k + 4)

@@ -3,37 +3,28 @@
 A fit has none if the classes are separated by a direction that the fit is free to follow for ever: of columns without a
 penalty, and within the bounds. Offsets, weights and what the other columns do are then of no account.
 
-That the classes overlap is proved by positive numbers, one a row, that balance the signed rows: sum_i lambda_i x_i = 0
-leaves no direction in which some x_i d is positive and none is negative (Tucker). At an optimum the derivatives of the
-rows' losses are such numbers, but for rounding and for the last step. So they are corrected: regress 1 on the rows with
-the weights lambda; where all fitted values are below 1, the lambda_i (1 - fitted_i) are positive and balance the rows
-exactly. A column that presses against its bound needs no balance. Balanced sums of some rows prove it for all.
+That they overlap is proved by what the fit knows at its end (`balance`), before the judge is asked.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from ..coordinates import Coordinates, independent
-from ..data import Array, Block, Data, Sums
+from ..data import Array, Block, Sums
 from ..exceptions import EvenOddsError
 from ..objective import SignedRows
 from ..softmax import SoftmaxObjective
 from ..solvers.metrics import Cholesky
 from ..solvers.penalty import Penalty
-from .classes import Pairs, unit_coordinates
-from .recession import Recession, exactness, separation_of
-
-_ROWS = 40  # a coefficient, of the sample on which the proof is tried first
-_MOST_WORK = 1e11  # multiplications for the proof on all rows
-_BELOW = 0.9  # the largest fitted value that is certainly below 1
-_SINGLE = 300  # coefficients from which products are taken in single precision
-_PIVOT = 0.03  # of such products, well above what they round, and above the trace of a ridge that a sample is given
+from ..solvers.quasi_newton import State
+from .balance import BELOW, LEAST, PIVOT, balanced, balanced_by_newton
+from .recession import Recession, separation_of
+from .sides import Sides, TwoSides, sides_of
 
 Coefs = tuple[Array, Array]  # intercepts and slopes: (1,) and (1, p), or by class (F,) and (F, p)
-Multipliers = Callable[[Block], Array]
 
 
 @dataclass(frozen=True)
@@ -100,19 +91,22 @@ class Question:
         """What the judge says. At an optimum theta, classes that overlap are proved to do so without asking it."""
         if self.proves_overlap(theta):
             return OVERLAP
-        rows = self._rows(theta)
         try:
-            found = separation_of(rows.home, rows.coordinates, bounds=rows.bounds)
+            found = self._judged()
         except EvenOddsError as error:
             direction = self._restricted(theta)
-            if not rows.separated_by(direction):
+            if not self._separates(direction):
                 return Verdict(doubt=str(error))
             return Verdict(self._split(_largest(direction)))
         return OVERLAP if found.kind == "overlap" else self._told(found)
 
     def proves_overlap(self, theta: Array) -> bool:
         """Whether theta proves that the classes overlap, as an optimum does but for rounding."""
-        return self._rows(theta).overlap()
+        return balanced(self._sides, self._bounds, lambda block: self.objective.multipliers(block, theta))
+
+    def proved_by(self, state: State) -> bool:
+        """Whether the loop of a fit has come to the proof by itself: by an exact Hessian."""
+        return self._of_all and balanced_by_newton(self.objective, state)
 
     @property
     def of_some_rows(self) -> bool:
@@ -124,21 +118,44 @@ class Question:
 
         What balances the sample's rows is then sigmoid's derivative less Newton's step: s q (1 - p x delta).
         """
-        objective, block = self.objective, self.sample
-        if isinstance(objective, SoftmaxObjective) or self.free is not objective.coordinates or metric.pivot < _PIVOT:
-            return False
-        D, multipliers = SignedRows.of(block, self.free).D, objective.multipliers(block, theta)
-        delta = metric.solve((multipliers @ D) / objective.total_weight)
-        return float(multipliers.min()) > 1e-290 and float(np.max(D @ delta)) < _BELOW
-
-    def _rows(self, theta: Array) -> "_Rows":
-        """The signed rows of the free columns."""
         objective = self.objective
-        if not isinstance(objective, SoftmaxObjective):
-            return _Rows(objective.data, self.free, self.bounds, lambda block: objective.multipliers(block, theta))
-        pairs = Pairs(objective, theta, self.free, baseline=not self.bounds.any())
-        bounds = np.tile(self.bounds, pairs.n_free)
-        return _Rows(pairs, unit_coordinates(bounds.size), bounds, lambda block: np.asarray(block.weight))
+        if isinstance(objective, SoftmaxObjective) or not self._of_all or metric.pivot < PIVOT:
+            return False
+        rows = SignedRows.of(self.sample, self.free)
+        multipliers = expit(-rows.margins(theta)) * (1.0 if rows.weight is None else rows.weight)
+        delta = metric.solve((multipliers @ rows.D) / objective.total_weight)
+        return float(multipliers.min()) > LEAST and float(np.max(rows.D @ delta)) < BELOW
+
+    @property
+    def _of_all(self) -> bool:
+        """Whether the fit has no penalty and no bounds at all."""
+        return self.free is self.objective.coordinates and not self.bounds.any()
+
+    @property
+    def _sides(self) -> Sides:
+        return sides_of(self.objective, self.free, bounded=bool(self.bounds.any()))
+
+    @property
+    def _bounds(self) -> Array:
+        """Those of a direction of the rows."""
+        return np.tile(self.bounds, self._sides.n_coef // self.bounds.size)
+
+    def _judged(self) -> Recession:
+        sides = self._sides
+        asked = None if isinstance(sides, TwoSides) else np.eye(sides.n_coef)
+        return separation_of(sides, asked, self._bounds)
+
+    def _separates(self, direction: Array) -> bool:
+        """Whether a direction puts every row strictly on its side, within the bounds."""
+        if not direction.any() or (self._bounds * direction < 0).any():
+            return False
+        sides = self._sides
+
+        def margins(tile: Block) -> Sums:
+            return ([float(sides.signed(tile).dot(direction).min(initial=np.inf))],)
+
+        (least,) = sides.data.reduce(lambda block: sides.over_tiles(block, margins))
+        return bool(min(least) > 1e-9 * float(np.abs(direction).max()))
 
     def _restricted(self, theta: Array) -> Array:
         """The entries of theta that are free, as the rows have them."""
@@ -167,74 +184,6 @@ class Question:
         """The intercepts and slopes of a direction of the rows."""
         parts = [self.free.split(one) for one in direction.reshape(-1, self.bounds.size)]
         return np.array([shift for shift, _ in parts]), np.array([slopes for _, slopes in parts])
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """A home of rows of two classes, or of pairs, with the numbers that may balance them."""
-
-    home: Data
-    coordinates: Coordinates
-    bounds: Array
-    multipliers: Multipliers
-
-    def overlap(self) -> bool:
-        """Whether the multipliers prove that the classes overlap: on a sample, else on all rows."""
-        k = self.bounds.size
-        if _ROWS * k < self.home.n_rows:
-            block = self.home.sample(_ROWS * k, 0)
-            if self._balance(lambda function: function(block)):
-                return True
-        return self.home.n_rows * k**2 <= _MOST_WORK and self._balance(self.home.reduce)
-
-    def _balance(self, add_up: Callable[[Callable[[Block], Sums]], Sums]) -> bool:
-        """Whether the multipliers of some rows, corrected, balance these."""
-        single = self.bounds.size >= _SINGLE
-        dtype, least_pivot = (np.float32, _PIVOT) if single else (np.float64, 10 * np.sqrt(exactness(self.coordinates)))
-
-        def sums(block: Block) -> Sums:
-            rows, weight = self._signed(block), self.multipliers(block)
-            return (
-                np.asarray(weight @ rows.D),
-                rows.weighted_product(weight, dtype),
-                [float(weight.min(initial=np.inf))],
-            )
-
-        gradient, products, least = add_up(sums)
-        size = np.sqrt(products.diagonal())
-        if not min(least) > 1e-290 or not (size > 0).all() or not np.isfinite(size).all():
-            return False
-        gradient, products = gradient / size, products / np.outer(size, size)
-        pressed = self.bounds * gradient < 0
-        kept = np.flatnonzero(~pressed)
-        among = products[np.ix_(kept, kept)]
-        try:
-            pivots = np.diag(np.linalg.cholesky(among))
-        except np.linalg.LinAlgError:
-            return False
-        if not pivots.min(initial=1.0) > least_pivot:
-            return False
-        shift = np.linalg.solve(among, gradient[kept])
-        left = gradient[pressed] - products[np.ix_(pressed, kept)] @ shift
-        if (self.bounds[pressed] * left > 0).any():
-            return False
-        step = np.zeros(size.size)
-        step[kept] = shift / size[kept]
-        longest = np.sqrt(np.square(size).sum() / min(least))  # of the rows, as the sum of lambda_i |x_i|^2 tells
-        if longest * np.linalg.norm(step) < _BELOW:
-            return True
-        (most,) = add_up(lambda block: ([float(np.max(self._signed(block).D @ step, initial=0.0))],))
-        return bool(max(most) < _BELOW)
-
-    def separated_by(self, direction: Array) -> bool:
-        """Whether a direction puts every row strictly on its side, within the bounds."""
-        if not direction.any() or (self.bounds * direction < 0).any():
-            return False
-        (least,) = self.home.reduce(lambda block: ([float((self._signed(block).D @ direction).min(initial=np.inf))],))
-        return bool(min(least) > 1e-9 * float(np.abs(direction).max()))
-
-    def _signed(self, block: Block) -> SignedRows:
-        return SignedRows.of(block, self.coordinates)
 
 
 def _largest(direction: Array, most: int = 10) -> Array:

@@ -15,11 +15,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..coordinates import Coordinates
-from ..data import Array, Block, Data, Sums
+from ..data import Array, Block, Sums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
-from ..objective import SignedRows
-from .cone import EXACT, Face, Mask, fitted, normalised, rounding, support
+from .cone import Face, Mask, fitted, normalised, rounding, support
+from .sides import EXACT, Dense, Sides, Signed, exactness
 
 _MOST_COEF = 1000
 _MOST_WIDE = 3000  # up to which a proof that the classes overlap is tried
@@ -27,9 +27,8 @@ _FEW_ROWS = 2000  # taken as they are
 _MOST_SIGNS = 200  # dimensions of the cone up to which signs are looked for
 _SAMPLE_ROWS = 4096
 _SAMPLE_ENTRIES = 20_000_000
-_TILE_ENTRIES = 1 << 18
 _ROUNDS = 100
-_MOST_CUTS = 100  # rows a tile
+_MOST_CUTS = 100  # rows at once
 _ON = 100  # times what is rounding: how far off the boundary a row may seem that lies on it
 
 
@@ -61,12 +60,11 @@ class Recession:
     rest: bool
 
 
-def separation_of(
-    data: Data, coordinates: Coordinates, functionals: Array | None = None, bounds: Array | None = None
-) -> Recession:
-    """What separates the classes of a home. The coordinates leave out aliased columns, as they do without a penalty.
+def separation_of(sides: Sides, functionals: Array | None = None, bounds: Array | None = None) -> Recession:
+    """What separates the classes of a home. Its coordinates leave out aliased columns, as they do without a penalty.
 
-    functionals : (k, q) the coefficients that are asked about, as functions of theta
+    functionals : (k, q) the coefficients that are asked about, as functions of theta; of two classes those of the raw
+        columns if None
     bounds : (q,) 1 where an entry of theta has a lower bound, so that it cannot fall for ever, -1 where it has an upper
         one, else 0
 
@@ -75,29 +73,28 @@ def separation_of(
     EvenOddsError
         If rounding leaves no certain answer, or there are too many columns or classes for one.
     """
-    if data.class_weights.size != 2:
-        raise EvenOddsError("Whether classes are separated is decided for two of them.")
-    if coordinates.columns.size > _MOST_WIDE:
-        raise _too_wide(coordinates.columns.size)
+    data, coordinates = sides.data, sides.coordinates
+    if sides.n_coef > _MOST_WIDE:
+        raise _too_wide(sides.n_coef)
     with one_blas_thread:
-        home = _Home(data, coordinates, bounds)
+        home = _Home(sides, bounds)
         face = _face(home)
         every = functionals is None
         asked, places = _coefficients(coordinates) if functionals is None else _all_of(functionals)
         infinite = np.zeros(int(coordinates.intercept) + data.n_columns if every else len(asked))
-        separated = home.strict(face) if face.direction.any() else np.zeros(data.n_rows, dtype=bool)
+        separated = home.strict(face) if face.direction.any() else np.zeros(sides.n_rows, dtype=bool)
         if not separated.any():
             nothing = np.empty(0, dtype=np.intp)
             return Recession("overlap", infinite, infinite, separated, nothing, face.null, infinite, False)
         infinite[places] = _signs(home, face, asked)
         for group in _collinear(home) if every and infinite.size > home.n_coef else ():
             infinite[group] = np.nan if infinite[group].any() else 0.0
-    direction = np.zeros_like(infinite)
-    direction[places] = _values(asked, face.direction / np.abs(face.direction).max(), home.exact)
-    rows = np.array([data.original_row(int(k)) for k in np.flatnonzero(separated)], dtype=np.intp)
-    alone, rest = np.zeros_like(infinite), True
-    if every:
-        alone[places], rest = _alone(home, separated)
+        direction = np.zeros_like(infinite)
+        direction[places] = _values(asked, face.direction / np.abs(face.direction).max(), home.exact)
+        rows = np.array([sides.original_row(int(k)) for k in np.flatnonzero(separated)], dtype=np.intp)
+        alone, rest = np.zeros_like(infinite), True
+        if every:
+            alone[places], rest = _alone(home, separated)
     kind = "complete" if separated.all() else "quasi-complete"
     return Recession(kind, infinite, direction, separated, rows, face.null, alone, rest)
 
@@ -105,37 +102,31 @@ def separation_of(
 class _Home:
     """The signed rows of a home, and of bounds: all in memory if they are few, else `known`, those that matter."""
 
-    def __init__(self, data: Data, coordinates: Coordinates, bounds: Array | None) -> None:
-        self.data, self.coordinates = data, coordinates
-        self.n_coef = coordinates.columns.size + int(coordinates.intercept)
+    def __init__(self, sides: Sides, bounds: Array | None) -> None:
+        self.sides, self.n_coef = sides, sides.n_coef
         self.bounds = np.zeros((0, self.n_coef)) if bounds is None else np.diag(bounds)[bounds != 0]
-        self.exact = exactness(coordinates)
+        self.exact = exactness(sides.coordinates)
         self.on = _ON * self.exact
-        self.few = data.n_rows <= _FEW_ROWS
+        self.few = sides.n_rows <= _FEW_ROWS
         enough = min(30 * self.n_coef, _SAMPLE_ENTRIES // max(self.n_coef, 1))  # the fits on fewer are often separated
-        rows = self.signed(data.sample(data.n_rows if self.few else max(_SAMPLE_ROWS, enough), 0))
+        rows = sides.sample(sides.n_rows if self.few else max(_SAMPLE_ROWS, enough))
         self.sample = np.vstack([rows, self.bounds])
         self.known = self.sample
 
-    def signed(self, block: Block) -> Array:
-        """Dense rows of theta's columns, each times the sign of its label."""
-        D = SignedRows.of(block, self.coordinates).D
-        return np.asarray(D.toarray() if sp.issparse(D) else D)
-
-    def read(self, function: Callable[[Array], Sums]) -> Sums:
+    def read(self, function: Callable[[Signed], Sums]) -> Sums:
         """Join the lists that the function makes of tiles of all rows."""
-        rows = max(64, _TILE_ENTRIES // max(self.n_coef, 1))
+        sides = self.sides
 
         def over(block: Block) -> Sums:
-            starts = range(0, block.n_rows, rows)
-            parts = [function(self.signed(block.take(slice(k, k + rows)))) for k in starts]
-            return tuple([item for part in column for item in part] for column in zip(*parts, strict=True))
+            return sides.over_tiles(block, lambda tile: function(sides.signed(tile)))
 
-        return self.data.reduce(over)
+        return sides.data.reduce(over)
 
     def over_rows(self, function: Callable[[Array], Sums]) -> Sums:
         """Join the lists that the function makes of all rows, a tile at a time if they are many."""
-        return function(self.sample[: self.data.n_rows]) if self.few else self.read(function)
+        if self.few:
+            return function(self.sample[: self.sides.n_rows])
+        return self.read(lambda tile: function(tile.rows(slice(None))))
 
     def learn(self, rows: Array) -> bool:
         """Add rows to those known; False if all are."""
@@ -146,36 +137,29 @@ class _Home:
     def strict(self, face: Face) -> Mask:
         """The rows on which the face's direction is positive."""
         if self.few:
-            return face.strict[: self.data.n_rows]
-        (masks,) = self.read(lambda rows: ([~_on_boundary(rows, face, self.on)],))
+            return face.strict[: self.sides.n_rows]
+        (masks,) = self.read(lambda tile: ([~_on_boundary(tile, face, self.on)],))
         return np.concatenate(masks)
 
     def strict_of_known(self, face: Face) -> Array:
         """Those of the rows known on which it is positive."""
-        return self.known[face.strict if self.few else ~_on_boundary(self.known, face, self.on)]
+        return self.known[face.strict if self.few else ~_on_boundary(Dense(self.known), face, self.on)]
 
     def within(self, face: Face, direction: Array) -> Sums:
         """`_within` for all rows off the boundary."""
         if self.few:
-            return _within(self.strict_of_known(face), face, direction)
+            return _within(Dense(self.strict_of_known(face)), face, direction)
 
-        def off(rows: Array) -> Sums:
-            return _within(rows[~_on_boundary(rows, face, self.on)], face, direction)
+        def off(tile: Signed) -> Sums:
+            return _within(tile, face, direction, self.on)
 
-        return tuple(found + more for found, more in zip(self.read(off), off(self.bounds), strict=True))
+        return tuple(found + more for found, more in zip(self.read(off), off(Dense(self.bounds)), strict=True))
 
 
 def _unknown(known: Array, rows: Array) -> list[Array]:
     """The rows that are not among those known."""
     seen = {row.tobytes() for row in known}
     return [row for row in rows if row.tobytes() not in seen]
-
-
-def exactness(coordinates: Coordinates) -> float:
-    """What is rounding in rows of size 1: numbers far from 0, beside their differences, have few digits in these."""
-    columns = coordinates.columns
-    far = np.abs(coordinates.center[columns]) / coordinates.scale[columns]
-    return float(np.clip(4 * np.finfo(float).eps * far.max(initial=0.0), EXACT, 1e-7))
 
 
 def _face(home: _Home) -> Face:
@@ -203,8 +187,8 @@ def _face(home: _Home) -> Face:
 
 def _all_cuts(home: _Home, face: Face) -> Array:
     """`_cuts` of all rows."""
-    (cuts,) = home.read(lambda rows: ([_cuts(rows, face, home.on)],))
-    return np.concatenate(cuts)
+    (cuts,) = home.read(lambda tile: ([_cuts(tile, face, home.on)],))
+    return _cuts(Dense(np.concatenate(cuts)), face, home.on)  # of those of each tile the worst
 
 
 def _too_wide(n_coef: int) -> EvenOddsError:
@@ -218,29 +202,29 @@ def _overlap(k: int) -> Face:
     return Face(np.zeros(k), np.zeros(0, dtype=bool), np.empty((k, 0)), np.empty((k, 0)))
 
 
-def _doubtful(rows: Array, direction: Array, least: float) -> Mask:
+def _doubtful(tile: Signed, direction: Array, least: float) -> Mask:
     """Rows with a margin that is negative, or small enough to be rounding."""
-    size = np.abs(rows).max(axis=1, initial=0.0)
-    return np.asarray(rows @ direction <= least * np.abs(direction).max() * size)
+    return np.asarray(tile.dot(direction) <= least * np.abs(direction).max() * tile.size())
 
 
-def _on_boundary(rows: Array, face: Face, least: float) -> Mask:
+def _on_boundary(tile: Signed, face: Face, least: float) -> Mask:
     """The rows that every direction of the cone is zero on."""
-    on = _doubtful(rows, face.direction, least)
-    on[on] = np.abs(normalised(rows[on]) @ face.null).max(axis=1, initial=0.0) <= least
+    on = _doubtful(tile, face.direction, least)
+    on[on] = np.abs(normalised(tile.rows(on)) @ face.null).max(axis=1, initial=0.0) <= least
     return on
 
 
-def _cuts(rows: Array, face: Face, on: float) -> Array:
+def _cuts(tile: Signed, face: Face, on: float) -> Array:
     """Rows that the face is wrong about, or that are too close to tell: the worst, and those furthest each way."""
-    numbers = np.flatnonzero(_doubtful(rows, face.direction, on) & ~_on_boundary(rows, face, on))
-    unit = normalised(rows[numbers])
-    worst = np.argsort(unit @ face.direction)[:_MOST_CUTS]
-    if not len(worst):
-        return rows[:0]
+    rows = tile.rows(_doubtful(tile, face.direction, on))
+    unit = normalised(rows)
     free = unit @ face.null
-    chosen = np.unique(np.concatenate([worst, free.argmin(axis=0), free.argmax(axis=0)]))
-    return np.asarray(rows[numbers[chosen]])
+    off = np.flatnonzero(np.abs(free).max(axis=1, initial=0.0) > on)
+    if not off.size:
+        return rows[:0]
+    worst = np.argsort(unit[off] @ face.direction)[:_MOST_CUTS]
+    chosen = np.unique(np.concatenate([worst, free[off].argmin(axis=0), free[off].argmax(axis=0)]))
+    return np.asarray(rows[off[chosen]])
 
 
 def _coefficients(coordinates: Coordinates) -> tuple[Array, NDArray[np.intp]]:
@@ -306,7 +290,7 @@ def _alone(home: _Home, separated: Mask) -> tuple[Array, bool]:
     Beside an intercept a column does if the values of one class end where those of the other begin. Without one the
     signed rows are on one side of 0, which stands for the other class.
     """
-    first = int(home.coordinates.intercept)
+    first = int(home.sides.coordinates.intercept)
 
     def by_class(rows: Array) -> list[Array]:
         """The columns of the rows of each class; the entry in the intercept's column is the sign of a row's label."""
@@ -350,26 +334,34 @@ def _reach(home: _Home, face: Face, rows: Array, functional: Array) -> tuple[Arr
             return None, rows
         direction = face.basis @ inner.direction
         direction /= np.abs(direction).max()
-        shares, cuts = home.within(face, direction)
-        share = min(shares)
+        ends, cuts = home.within(face, direction)
+        share = min(float(some.min(initial=1.0)) for some in ends)
         inside = share * direction + (1 - share) * face.direction
         if _values(functional[None, :], inside, home.exact)[0] > 0:
             return inside, rows
-        new = _unknown(rows, np.concatenate(cuts))
+        worst = np.argsort(np.concatenate(ends))[:_MOST_CUTS]
+        new = _unknown(rows, np.concatenate(cuts)[worst])
         if not new:  # it is the rounding of the last products that stops the way
             return direction, rows
         rows = np.concatenate([rows, new])
     raise EvenOddsError("The signs of the coefficients were not decided: the rows leave too many corners.")
 
 
-def _within(rows: Array, face: Face, direction: Array) -> Sums:
-    """How far one can go from the face's direction towards another one within the cone, and rows that stop it."""
-    margins, inside = rows @ direction, rows @ face.direction
-    bad = np.flatnonzero(margins < -rounding(rows) * (np.abs(rows) @ np.abs(direction)))
-    if not len(bad):
-        return [1.0], [rows[:0]]
-    shares = inside[bad] / (inside[bad] - margins[bad])
-    return [float(shares.min())], [rows[bad[np.argsort(shares)[:_MOST_CUTS]]]]
+def _within(tile: Signed, face: Face, direction: Array, on: float | None = None) -> Sums:
+    """The rows that stop one on the way from the face's direction to another one first, and where they do.
+
+    on : how far off the boundary a row of the tile may seem that lies on it, if there are some
+    """
+    margins = tile.dot(direction)
+    bad = np.flatnonzero(margins < 0)
+    bad = bad[margins[bad] < -rounding(direction.size) * Dense(tile.rows(bad)).terms(direction)]
+    if on is not None:
+        bad = bad[~_on_boundary(Dense(tile.rows(bad)), face, on)]
+    rows = tile.rows(bad)
+    inside = rows @ face.direction
+    shares = inside / (inside - margins[bad])
+    first = np.argsort(shares)[:_MOST_CUTS]
+    return [shares[first]], [rows[first]]
 
 
 def _collinear(home: _Home) -> list[list[int]]:
@@ -378,16 +370,17 @@ def _collinear(home: _Home) -> list[list[int]]:
     Each aliased column is a combination of those kept, found by least squares from the triangular factors of the
     blocks.
     """
-    coordinates, first = home.coordinates, int(home.coordinates.intercept)
+    coordinates, first = home.sides.coordinates, int(home.sides.coordinates.intercept)
     aliased = np.array(coordinates.aliased())
 
     def triangle(block: Block) -> Sums:
         others = replace(coordinates, columns=aliased).design(block)
-        sign = np.where(block.y > 0, 1.0, -1.0)
-        X = np.hstack([home.signed(block), sign[:, None] * (others.toarray() if sp.issparse(others) else others)])
+        others = others.toarray() if sp.issparse(others) else others
+        sign = np.where(block.y > 0, 1.0, -1.0)[:, None]
+        X = np.hstack([home.sides.signed(block).rows(slice(None)), sign * others])
         return ([scipy.linalg.qr(X, mode="r", check_finite=False)[0][: X.shape[1]]],)
 
-    R = np.concatenate(home.data.reduce(triangle)[0])
+    R = np.concatenate(home.sides.data.reduce(triangle)[0])
     combinations = scipy.linalg.lstsq(R[:, : home.n_coef], R[:, home.n_coef :])[0]
     functionals, places = _coefficients(coordinates)
     groups: list[set[int]] = []

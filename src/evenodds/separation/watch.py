@@ -29,6 +29,7 @@ class Watch:
 
     question: Question
     verdict: Verdict | None = field(init=False, default=None)
+    _state: State | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         objective = self.question.objective
@@ -37,7 +38,7 @@ class Watch:
 
     def __call__(self, state: State) -> Status | None:
         """Status.SEPARATED if the classes are; looks at some iterations, until it knows."""
-        question = self.question
+        question, self._state = self.question, state
         if state.iteration == 0 and isinstance(state.metric, Cholesky) and not state.exact and question.of_some_rows:
             self.verdict = OVERLAP if question.proved_on_sample(state.theta, state.metric) else None
         first, every = (_FIRST_MANY, _EVERY_MANY) if state.theta.size > _MANY_COEF else (_FIRST, _EVERY)
@@ -51,7 +52,8 @@ class Watch:
     def at_the_end(self, theta: Array) -> Verdict:
         """The verdict on a fit that has ended at theta, which may prove what the judge could not decide on the way."""
         if self.verdict is None:
-            self.verdict = self.question.verdict(theta)
+            proved = self._state is not None and self.question.proved_by(self._state)
+            self.verdict = OVERLAP if proved else self.question.verdict(theta)
         elif self.verdict.doubt and self.question.proves_overlap(theta):
             self.verdict = OVERLAP
         return self.verdict

@@ -42,7 +42,7 @@ class State:
     theta, value, gradient : the last accepted point, J and its gradient there
     factor : on the metric's step, from the last pair
     step : the full step that is taken next; decrement : how much of J it promises to gain
-    exact : whether the metric is the Hessian at theta
+    exact_at : where the metric is the Hessian, None where it is so nowhere that is near
     fallen : the last decrements; lowest : the least ever
     surprise : by what factor the decrement has ever risen above its lowest
     slow : iterations since the decrement last fell tenfold, below `milestone`
@@ -55,7 +55,7 @@ class State:
     step: Array
     decrement: float = math.inf
     iteration: int = 0
-    exact: bool = False
+    exact_at: Array | None = None
     status: Status = Status.MAX_ITER
     pairs: deque[Pair] = field(default_factory=deque)
     factor: float = 1.0
@@ -64,6 +64,11 @@ class State:
     milestone: float = math.inf
     surprise: float = 1.0
     slow: int = 0
+
+    @property
+    def exact(self) -> bool:
+        """Whether the metric is the Hessian, here or within the last few steps."""
+        return self.exact_at is not None
 
     @property
     def gap(self) -> float:
@@ -178,7 +183,7 @@ def minimize(
     state.pairs = deque(pairs, maxlen=min(max(memory, _LEAST_MEMORY), _MOST_MEMORY))
     polished = math.inf
     for state.iteration in range(max_iter + 1):
-        state.exact = hessian is not None
+        state.exact_at = None if hessian is None else state.theta
         if hessian is not None and state.iteration:
             state.metric = from_hessian(hessian)
             state.pairs.clear()

@@ -301,7 +301,7 @@ def _confirm(objective: Any, state: State) -> None:
     """
     reads = _PROOF * objective.passes
     if choose(objective) == "newton" or _hessian_reads(objective) <= reads:
-        state.metric, state.exact = Cholesky(objective.hessian(state.theta)), True
+        state.metric, state.exact_at = Cholesky(objective.hessian(state.theta)), state.theta
         state.forget()
     elif reads >= _DIAGONAL:
         curvature = np.maximum(objective.diagonal(state.theta), 1e-300)

@@ -1,0 +1,106 @@
+"""The proof that classes overlap, which spares the judge: positive numbers, one a row, that balance the signed rows.
+
+sum_i lambda_i s_i x_i = 0 leaves no direction in which some s_i x_i d is positive and none is negative (Tucker). At an
+optimum the derivatives of the rows' losses are such numbers, but for rounding and for the last step. So they are
+corrected: regress 1 on the rows with the weights lambda; where all fitted values are below 1, the
+lambda_i (1 - fitted_i) are positive and balance the rows exactly. A column that presses against its bound needs no
+balance. Balanced sums of some rows prove it for all.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..coordinates import Coordinates
+from ..data import Array, Block, Sums
+from ..solvers.metrics import Cholesky
+from ..solvers.quasi_newton import State
+from .sides import Sides, exactness
+
+_ROWS = 40  # a coefficient, of the sample on which the proof is tried first
+LEAST = 1e-290  # a multiplier that is certainly not 0
+BELOW = 0.9  # a fitted value that is certainly below 1
+PIVOT = 0.03  # of products in single precision, well above what they round, and above a trace of a ridge
+
+_MOST_WORK = 1e11  # multiplications for the proof on all rows
+_NEAR = 0.2  # the move of a score from which derivatives are what they were, but for a factor below 1.5
+_SINGLE = 300  # columns from which products are taken in single precision
+
+
+Multipliers = Callable[[Block], Array]
+AddUp = Callable[[Callable[[Block], Sums]], Sums]
+
+
+def balanced(sides: Sides, bounds: Array, multipliers: Multipliers) -> bool:
+    """Whether the multipliers of the rows prove that the classes overlap: on a sample, else on all rows.
+
+    bounds : (n_coef,) 1 where a direction has a lower bound, so that it cannot fall, -1 where it has an upper one
+    """
+    data, k = sides.data, sides.coordinates.columns.size + 1
+    if _ROWS * k < data.n_rows:
+        block = data.sample(_ROWS * k, 0)
+        if _balanced(sides, bounds, multipliers, lambda function: function(block)):
+            return True
+    work = sides.n_rows * k**2  # multiplications
+    return work <= _MOST_WORK and _balanced(sides, bounds, multipliers, data.reduce)
+
+
+def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: AddUp) -> bool:
+    """Whether the multipliers of some rows, corrected, balance these."""
+    single = sides.coordinates.columns.size >= _SINGLE
+    dtype, least_pivot = (np.float32, PIVOT) if single else (np.float64, pivot_of(sides.coordinates))
+
+    def over_rows(function: Callable[[Block], Sums]) -> Sums:
+        return add_up(lambda block: sides.over_tiles(block, function))
+
+    gradient, products, least = over_rows(lambda tile: sides.balance(tile, multipliers(tile), dtype))
+    size = np.sqrt(products.diagonal())
+    if not min(least) > LEAST or not (size > 0).all() or not np.isfinite(size).all():
+        return False
+    step = _correction(gradient / size, products / np.outer(size, size), bounds, least_pivot)
+    if step is None:
+        return False
+    step /= size
+    longest = np.sqrt(np.square(size).sum() / min(least))  # of the rows, as the sum of lambda_i |x_i|^2 tells
+    if longest * np.linalg.norm(step) < BELOW:
+        return True
+    (most,) = over_rows(lambda tile: ([float(sides.signed(tile).dot(step).max(initial=0.0))],))
+    return bool(max(most) < BELOW)
+
+
+def _correction(gradient: Array, products: Array, bounds: Array, least_pivot: float) -> Array | None:
+    """What to regress 1 on the rows by, where columns that press against their bounds are left out.
+
+    None if rounding may hide that it is not unique, or a column that was left out needs its balance.
+    """
+    pressed = bounds * gradient < 0
+    kept = np.flatnonzero(~pressed)
+    among = products[np.ix_(kept, kept)]
+    try:
+        pivots = np.diag(np.linalg.cholesky(among))
+    except np.linalg.LinAlgError:
+        return None
+    if not pivots.min(initial=1.0) > least_pivot:
+        return None
+    step = np.zeros(gradient.size)
+    step[kept] = np.linalg.solve(among, gradient[kept])
+    left = gradient[pressed] - products[np.ix_(pressed, kept)] @ step[kept]
+    return None if (bounds[pressed] * left > 0).any() else step
+
+
+def balanced_by_newton(objective: Any, state: State) -> bool:
+    """Whether Newton's last step proves it: what it takes of the derivatives leaves numbers that balance all rows.
+
+    Of a fit without a penalty and bounds. Where the step moves no score much, the numbers are certainly positive.
+    """
+    metric, at = state.metric, state.exact_at
+    if at is None or not isinstance(metric, Cholesky) or not metric.pivot > pivot_of(objective.coordinates):
+        return False
+    moves = (objective.largest_move(step) for step in (state.step, state.theta - at))
+    return all(move < _NEAR for move in moves) and objective.least_multiplier(state.theta) > LEAST
+
+
+def pivot_of(coordinates: Coordinates) -> float:
+    """What a column has to have of its own beside the others, to be told from rounding."""
+    return float(10 * np.sqrt(exactness(coordinates)))

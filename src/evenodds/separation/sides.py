@@ -1,0 +1,234 @@
+"""What rows say of a direction: on which side of the boundary they have to be.
+
+A row of two classes says s_i x_i d >= 0, with s = 2y - 1: `TwoSides`. A row of more classes says it of each class k
+other than its own, x_i (d_y(i) - d_k) >= 0 (Albert and Anderson, Biometrika 71, 1984, section 3): `ManySides`, which
+makes such rows only where they are asked for. The judge (`recession`) and the proof that spares it (`balance`) see
+either as the signed rows of one home.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..coordinates import Coordinates
+from ..data import Array, Block, Data, Sums
+from ..exceptions import EvenOddsError
+from ..objective import SignedRows, over_tiles
+from ..softmax import dense_design
+
+EXACT = 1e-14  # what is smaller, beside rows of size 1, is rounding: about 50 units in the last place
+_TILE_ENTRIES = 1 << 18
+
+
+class Signed(Protocol):
+    """Some signed rows."""
+
+    def dot(self, direction: Array) -> Array:
+        """How far each row is on its side (m,); of several directions (k, q) it is (m, q)."""
+
+    def terms(self, direction: Array) -> Array:
+        """The sum of the sizes of what `dot` adds up."""
+
+    def size(self) -> Array:
+        """The largest entry of each row."""
+
+    def rows(self, k: Any) -> Array:
+        """Some of the rows themselves, dense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """Signed rows as they are."""
+
+    D: Array
+
+    def dot(self, direction: Array) -> Array:
+        """See `Signed`."""
+        return np.asarray(self.D @ direction)
+
+    def terms(self, direction: Array) -> Array:
+        """See `Signed`."""
+        return np.asarray(np.abs(self.D) @ np.abs(direction))
+
+    def size(self) -> Array:
+        """See `Signed`."""
+        return np.asarray(np.abs(self.D).max(axis=1, initial=0.0))
+
+    def rows(self, k: Any) -> Array:
+        """See `Signed`."""
+        return np.asarray(self.D[k])
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """K - 1 rows x_i (e_y(i) - e_k) for each row x_i of D (m, p), in the order of the classes.
+
+    baseline : 1 if a direction has no part for the first class, else 0
+    """
+
+    D: Array
+    own: NDArray[np.intp]
+    n_classes: int
+    baseline: int
+
+    def dot(self, direction: Array) -> Array:
+        """See `Signed`."""
+        own, others = self._scores(self.D, direction)
+        return np.asarray((own - others).reshape(-1, *direction.shape[1:]))
+
+    def terms(self, direction: Array) -> Array:
+        """See `Signed`."""
+        own, others = self._scores(np.abs(self.D), np.abs(direction))
+        return np.asarray((own + others).reshape(-1, *direction.shape[1:]))
+
+    def size(self) -> Array:
+        """See `Signed`."""
+        return np.repeat(np.abs(self.D).max(axis=1, initial=0.0), self.n_classes - 1)
+
+    def rows(self, k: Any) -> Array:
+        """See `Signed`."""
+        i, other = np.divmod(np.arange(len(self.D) * (self.n_classes - 1))[k], self.n_classes - 1)
+        other = other + (other >= self.own[i])  # the classes without the row's own
+        pairs = np.zeros((i.size, self.n_classes, self.D.shape[1]))
+        each = np.arange(i.size)
+        pairs[each, self.own[i]] = self.D[i]
+        pairs[each, other] = -self.D[i]
+        return pairs[:, self.baseline :].reshape(i.size, (self.n_classes - self.baseline) * self.D.shape[1])
+
+    def _scores(self, D: Array, direction: Array) -> tuple[Array, Array]:
+        """Each row's score of its own class, (m, 1) or (m, 1, q), and of the others, (m, K - 1) or (m, K - 1, q)."""
+        free = self.n_classes - self.baseline
+        parts = np.moveaxis(direction.reshape(free, D.shape[1], -1), 0, 1)  # columns, classes, directions
+        scores = np.zeros((len(D), self.n_classes, parts.shape[2]))
+        scores[:, self.baseline :] = (D @ parts.reshape(D.shape[1], -1)).reshape(len(D), free, -1)
+        scores = scores.reshape(len(D), self.n_classes, *direction.shape[1:])
+        others = np.arange(self.n_classes) != self.own[:, None]
+        own = scores[np.arange(len(D)), self.own][:, None]
+        return own, scores[others].reshape(len(D), self.n_classes - 1, *direction.shape[1:])
+
+
+class Sides(Protocol):
+    """The signed rows of a home.
+
+    n_rows : signed ones
+    n_coef : entries of a direction
+    """
+
+    data: Data
+    coordinates: Coordinates
+    n_rows: int
+    n_coef: int
+
+    def signed(self, block: Block) -> Signed:
+        """The signed rows of a block."""
+
+    def sample(self, n: int) -> Array:
+        """About n of them, evenly spread, dense."""
+
+    def original_row(self, k: int) -> int:
+        """The number of the row that signed row k is made from, in what the user gave."""
+
+    def balance(self, block: Block, weight: Array, dtype: Any) -> Sums:
+        """The sum (n_coef,) of the weighted rows of a block, that of their products, and the least weight in a list."""
+
+    def over_tiles(self, block: Block, function: Callable[[Block], Sums]) -> Sums:
+        """Sum a function over parts of a block that are small enough for copies."""
+
+
+class TwoSides:
+    """The signed rows of two classes: theta's columns of each row, times the sign of its label."""
+
+    def __init__(self, data: Data, coordinates: Coordinates) -> None:
+        if data.class_weights.size != 2:
+            raise EvenOddsError("Whether classes are separated is decided for two of them.")
+        self.data, self.coordinates, self.n_rows = data, coordinates, data.n_rows
+        self.n_coef = int(coordinates.columns.size) + int(coordinates.intercept)
+
+    def signed(self, block: Block) -> Dense:
+        """See `Sides`."""
+        D = SignedRows.of(block, self.coordinates).D
+        return Dense(np.asarray(D.toarray() if sp.issparse(D) else D))
+
+    def sample(self, n: int) -> Array:
+        """See `Sides`."""
+        return self.signed(self.data.sample(n, 0)).D
+
+    def original_row(self, k: int) -> int:
+        """See `Sides`."""
+        return self.data.original_row(k)
+
+    def balance(self, block: Block, weight: Array, dtype: Any) -> Sums:
+        """See `Sides`."""
+        rows = SignedRows.of(block, self.coordinates)
+        return weight @ rows.D, rows.weighted_product(weight, dtype), [float(weight.min(initial=np.inf))]
+
+    def over_tiles(self, block: Block, function: Callable[[Block], Sums]) -> Sums:
+        """See `Sides`."""
+        return over_tiles(block, function, max(64, _TILE_ENTRIES // max(self.n_coef, 1)))
+
+
+class ManySides:
+    """The signed rows of more classes: one for each row and class other than its own.
+
+    baseline : whether a direction leaves the first class where it is
+    """
+
+    def __init__(self, data: Data, coordinates: Coordinates, *, baseline: bool) -> None:
+        self.data, self.coordinates, self._baseline = data, coordinates, int(baseline)
+        self._n_classes = int(data.class_weights.size)
+        self._n_columns = int(coordinates.columns.size) + int(coordinates.intercept)
+        self.n_rows = data.n_rows * (self._n_classes - 1)
+        self.n_coef = (self._n_classes - self._baseline) * self._n_columns
+
+    def signed(self, block: Block) -> Pairs:
+        """See `Sides`."""
+        D = dense_design(self.coordinates, block)
+        return Pairs(D, block.y.astype(np.intp), self._n_classes, self._baseline)
+
+    def sample(self, n: int) -> Array:
+        """See `Sides`."""
+        return self.signed(self.data.sample(-(-n // (self._n_classes - 1)), 0)).rows(slice(None))
+
+    def original_row(self, k: int) -> int:
+        """See `Sides`."""
+        return self.data.original_row(k // (self._n_classes - 1))
+
+    def balance(self, block: Block, weight: Array, dtype: Any) -> Sums:
+        """See `Sides`. The product of a row goes, with its sign, to the four places of both its classes."""
+        D, K = dense_design(self.coordinates, block), self._n_classes
+        gradient, products = np.zeros((K, D.shape[1])), np.zeros((K, D.shape[1], K, D.shape[1]))
+        for own in range(K):
+            at = np.flatnonzero(block.y == own)
+            rows = SignedRows(D[at], None, None, None)
+            for j in range(K - 1):
+                other, part = j + (j >= own), weight[at, j]
+                total, product = part @ rows.D, rows.weighted_product(part, dtype)
+                gradient[own] += total
+                gradient[other] -= total
+                for a, b, sign in ((own, own, 1), (other, other, 1), (own, other, -1), (other, own, -1)):
+                    products[a, :, b] += sign * product
+        first = self._baseline
+        square = products[first:, :, first:].reshape(self.n_coef, self.n_coef)
+        return gradient[first:].ravel(), square, [float(weight.min(initial=np.inf))]
+
+    def over_tiles(self, block: Block, function: Callable[[Block], Sums]) -> Sums:
+        """See `Sides`."""
+        return over_tiles(block, function, max(64, _TILE_ENTRIES // (self._n_columns + self._n_classes)))
+
+
+def sides_of(objective: Any, coordinates: Coordinates, *, bounded: bool) -> Sides:
+    """The rows of an objective, seen from some of its columns; bounds hold all classes, none is the baseline."""
+    if objective.data.class_weights.size == 2:
+        return TwoSides(objective.data, coordinates)
+    return ManySides(objective.data, coordinates, baseline=not bounded)
+
+
+def exactness(coordinates: Coordinates) -> float:
+    """What is rounding in rows of size 1: numbers far from 0, beside their differences, have few digits in these."""
+    columns = coordinates.columns
+    far = np.abs(coordinates.center[columns]) / coordinates.scale[columns]
+    return float(np.clip(4 * np.finfo(float).eps * far.max(initial=0.0), EXACT, 1e-7))
