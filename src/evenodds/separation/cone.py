@@ -33,6 +33,7 @@ _BOX = 1e4  # the largest entry of a direction in the programme
 _SMALL = (1e-3, 1e-3, 1.0, 1.0, 30.0, 1e-1)  # up to which a margin is small, one attempt after another
 _QUICK = 30  # steps of a fit that most rows that balance need less of
 _PATIENT = 60  # classes that overlap by 1e-14 only have a fit with margins of 35, about a step each
+_MOVED = 0.1  # the move from which a row is certainly on its way out: some that others draw along are slow
 _SHORT = 3.0  # the move of a margin from which a fit is too far from its end for the proof to be tried
 
 
@@ -265,7 +266,7 @@ def fitted(
 
 def _parts(moves: Array, wrong: Array) -> bool:
     """Whether Newton's step moves some rows, which are classified well, and leaves the others where they are."""
-    on = moves > 0.5
+    on = moves > _MOVED
     return bool(on.any() and wrong[on].max() < 0.1 and (np.abs(moves[~on]) < _CLEAR).all())
 
 

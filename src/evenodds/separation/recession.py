@@ -210,21 +210,21 @@ def _doubtful(tile: Signed, direction: Array, least: float) -> Mask:
 def _on_boundary(tile: Signed, face: Face, least: float) -> Mask:
     """The rows that every direction of the cone is zero on."""
     on = _doubtful(tile, face.direction, least)
-    on[on] = np.abs(normalised(tile.rows(on)) @ face.null).max(axis=1, initial=0.0) <= least
+    on[on] = np.abs(tile.dot(face.null, on)).max(axis=1, initial=0.0) <= least * tile.size()[on]
     return on
 
 
 def _cuts(tile: Signed, face: Face, on: float) -> Array:
     """Rows that the face is wrong about, or that are too close to tell: the worst, and those furthest each way."""
-    rows = tile.rows(_doubtful(tile, face.direction, on))
-    unit = normalised(rows)
-    free = unit @ face.null
+    doubtful = _doubtful(tile, face.direction, on)
+    free = tile.dot(face.null, doubtful) / np.maximum(tile.size()[doubtful], 1e-300)[:, None]
     off = np.flatnonzero(np.abs(free).max(axis=1, initial=0.0) > on)
     if not off.size:
-        return rows[:0]
-    worst = np.argsort(unit[off] @ face.direction)[:_MOST_CUTS]
-    chosen = np.unique(np.concatenate([worst, free[off].argmin(axis=0), free[off].argmax(axis=0)]))
-    return np.asarray(rows[off[chosen]])
+        return tile.rows(np.empty(0, dtype=np.intp))
+    free = free[off]
+    worst = np.argsort(free @ (face.null.T @ face.direction))[:_MOST_CUTS]
+    chosen = np.unique(np.concatenate([worst, free.argmin(axis=0), free.argmax(axis=0)]))
+    return tile.rows(np.flatnonzero(doubtful)[off[chosen]])
 
 
 def _coefficients(coordinates: Coordinates) -> tuple[Array, NDArray[np.intp]]:
@@ -352,16 +352,14 @@ def _within(tile: Signed, face: Face, direction: Array, on: float | None = None)
 
     on : how far off the boundary a row of the tile may seem that lies on it, if there are some
     """
-    margins = tile.dot(direction)
-    bad = np.flatnonzero(margins < 0)
-    bad = bad[margins[bad] < -rounding(direction.size) * Dense(tile.rows(bad)).terms(direction)]
+    margins, inside = tile.dot(direction), tile.dot(face.direction)
+    bad = margins < -rounding(direction.size) * tile.terms(direction)
     if on is not None:
-        bad = bad[~_on_boundary(Dense(tile.rows(bad)), face, on)]
-    rows = tile.rows(bad)
-    inside = rows @ face.direction
-    shares = inside / (inside - margins[bad])
+        bad &= ~_on_boundary(tile, face, on)
+    numbers = np.flatnonzero(bad)
+    shares = inside[numbers] / (inside[numbers] - margins[numbers])
     first = np.argsort(shares)[:_MOST_CUTS]
-    return [shares[first]], [rows[first]]
+    return [shares[first]], [tile.rows(numbers[first])]
 
 
 def _collinear(home: _Home) -> list[list[int]]:

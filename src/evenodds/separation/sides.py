@@ -22,13 +22,14 @@ from ..softmax import dense_design
 
 EXACT = 1e-14  # what is smaller, beside rows of size 1, is rounding: about 50 units in the last place
 _TILE_ENTRIES = 1 << 18
+_EVERY = slice(None)
 
 
 class Signed(Protocol):
     """Some signed rows."""
 
-    def dot(self, direction: Array) -> Array:
-        """How far each row is on its side (m,); of several directions (k, q) it is (m, q)."""
+    def dot(self, direction: Array, k: Any = _EVERY) -> Array:
+        """How far each row of k is on its side (m,); of several directions (n_coef, q) it is (m, q)."""
 
     def terms(self, direction: Array) -> Array:
         """The sum of the sizes of what `dot` adds up."""
@@ -46,9 +47,9 @@ class Dense:
 
     D: Array
 
-    def dot(self, direction: Array) -> Array:
+    def dot(self, direction: Array, k: Any = _EVERY) -> Array:
         """See `Signed`."""
-        return np.asarray(self.D @ direction)
+        return np.asarray(self.D[k] @ direction)
 
     def terms(self, direction: Array) -> Array:
         """See `Signed`."""
@@ -75,10 +76,12 @@ class Pairs:
     n_classes: int
     baseline: int
 
-    def dot(self, direction: Array) -> Array:
+    def dot(self, direction: Array, k: Any = _EVERY) -> Array:
         """See `Signed`."""
+        if k is not _EVERY and np.count_nonzero(k) * self.n_classes < len(self.D):
+            return np.asarray(self.rows(k) @ direction)
         own, others = self._scores(self.D, direction)
-        return np.asarray((own - others).reshape(-1, *direction.shape[1:]))
+        return np.asarray((own - others).reshape(-1, *direction.shape[1:])[k])
 
     def terms(self, direction: Array) -> Array:
         """See `Signed`."""
@@ -191,7 +194,7 @@ class ManySides:
 
     def sample(self, n: int) -> Array:
         """See `Sides`."""
-        return self.signed(self.data.sample(-(-n // (self._n_classes - 1)), 0)).rows(slice(None))
+        return self.signed(self.data.sample(-(-n // (self._n_classes - 1)), 0)).rows(_EVERY)
 
     def original_row(self, k: int) -> int:
         """See `Sides`."""

@@ -16,7 +16,7 @@ from ..solvers.regimes import still_moves
 from .question import OVERLAP, Question, Verdict
 
 _FIRST, _EVERY = 8, 4  # iterations at which a fit that goes on is looked at
-_FIRST_MANY, _EVERY_MANY = 32, 16  # the same where the judge has many coefficients and costs more than the fit
+_FIRST_MANY, _EVERY_MANY = 16, 16  # the same where the judge has many coefficients and costs more than the fit
 _MANY_COEF = 50
 
 
