@@ -2,13 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fuzz bench lint clean
+.PHONY: demo test test-kernels fuzz bench lint clean
 
 demo: .venv/.demo
 	$(BIN)/evenodds demo --out out
 
 test: lint
 	$(BIN)/pytest -n auto
+
+# What knows the most digits, with two of OpenBLAS's kernels: with AVX2 and with SSE3 alone.
+test-kernels: .venv/.test
+	for kernel in Haswell Prescott; do \
+		OPENBLAS_CORETYPE=$$kernel $(BIN)/pytest -q -n auto tests/test_cases.py tests/test_penalty.py tests/test_firth.py || exit 1; \
+	done
 
 # Fresh members of the families of tests/families for so many minutes.
 MINUTES ?= 30

@@ -28,21 +28,21 @@ def failure(family: Family, problem: Problem) -> str | None:
 
 @contextmanager
 def _limited() -> Iterator[None]:
-    """An error where a member takes more than `SECONDS`, as far as the platform can interrupt it."""
-    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
+    """An error where a member takes more than `SECONDS` of work, as far as the platform can interrupt it."""
+    if not hasattr(signal, "SIGPROF") or threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(*_: Any) -> None:
-        raise AssertionError(f"a member takes more than {SECONDS} s")
+        raise AssertionError(f"a member takes more than {SECONDS} s of work")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(SECONDS)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def shrunk(family: Family, problem: Problem, seconds: float = 120) -> Problem:
