@@ -132,12 +132,13 @@ def peaks(
         theta = theta + A @ np.linalg.solve(fixed @ A, values - fixed @ theta)
         if at(problem, theta) is None:
             theta = np.asarray(np.linalg.pinv(fixed) @ values)
+    climb = firth.Climber(objective, fixed, tol=_PEAK, max_iter=_SCORING)
     if fixed is not None and len(fixed) == theta.size:
         places = [theta]
     elif search:
-        places = [one.theta for one in firth.maxima(objective, theta, fixed, tol=_PEAK, max_iter=_SCORING)]
+        places = [one.theta for one in firth.maxima(climb, theta)]
     else:
-        places = [firth.climb(objective, theta, fixed, tol=_PEAK, max_iter=_SCORING).theta]
+        places = [climb(theta).theta]
     found = [point for point in (at(problem, place) for place in places) if point is not None]
     if not found:
         raise EvenOddsError("The profile likelihood could not be followed: the information became singular on the way.")
