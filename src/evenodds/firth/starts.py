@@ -126,10 +126,14 @@ class Together:
         return np.array(chosen, dtype=np.intp)
 
     def _drawn(self, rng: np.random.Generator, count: int) -> Array:
-        """Half of the starts from terms, half in any direction from the top."""
-        q = self._V.shape[1]
-        some = rng.normal(size=(count // 2, q)) * rng.choice(_SPREADS, (count // 2, 1)) / math.sqrt(max(q, 1))
-        return np.vstack([self._of_rows(rng, count - count // 2), some])
+        """Half of the starts from terms, half in any direction from the top: of all rows, or of I there."""
+        m, q = count // 2, self._V.shape[1]
+        away = rng.normal(size=(m, q)) * rng.choice(_SPREADS, (m, 1)) / math.sqrt(max(q, 1))
+        t = np.exp(-np.abs(self._margin))
+        values, vectors = np.linalg.eigh((self._V.T * (self._s * t / (1 + t) ** 2)) @ self._V)
+        loose = vectors / np.sqrt(np.maximum(values, 1e-12 * values.max(initial=_NOTHING)))
+        away[::2] = away[::2] @ loose.T
+        return np.vstack([self._of_rows(rng, count - m), away])
 
     def _of_rows(self, rng: np.random.Generator, count: int) -> Array:
         """Where as many rows as there are coefficients have the margins that they would have alone."""
