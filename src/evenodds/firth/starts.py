@@ -1,12 +1,13 @@
-"""Starts for the maxima of the penalised likelihood, from its terms: see `search`.
+"""Starts for the maxima of the penalised likelihood: see `search`.
 
-A term belongs to k rows, and has its maximum near where these alone would be fitted best, the margin of a row of weight
-s being log(1 + 2s): k equations. The rows are chosen by Gram and Schmidt's steps with pivots. Each row is drawn nearer
-or further at random, by nothing or by all that is far about it, so that rows are chosen that are far, and others; half
-of the choices are those of a maximum that is known, with one row exchanged.
+Half of them are from its terms. A term belongs to k rows, and has its maximum near where these alone would be fitted
+best, the margin of a row of weight s being log(1 + 2s): k equations. The rows are chosen by Gram and Schmidt's steps
+with pivots. Each row is drawn nearer or further at random, by nothing or by all that is far about it, so that rows are
+chosen that are far, and others; half of the choices are those of a maximum that is known, with one row exchanged. Of
+many columns too few terms can be tried: the other half of the starts are about the highest maximum, in any direction.
 
-All starts then take a few steps together, as rows of arrays: those that rise highest, and differ in their leverages,
-are worth a climb. They are only starts: digits may be lost where columns are nearly dependent.
+All starts then go on together, as rows of arrays, until they settle: what is left, and differs in its leverages, is
+worth a climb. They are only starts: digits may be lost where columns are nearly dependent.
 """
 
 import math
