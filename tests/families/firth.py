@@ -4,6 +4,7 @@ The oracle climbs from many starts at once, with and without restrictions, by Ne
 by a QR factorisation), and compares heights in long double.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,50 @@ def draw_weights(rng: np.random.Generator) -> Problem:
     return Problem(rng.normal(size=(n, min(p, n - 3))), y, weight, None, {"firth": True}, {"starts": 0})
 
 
+def draw_wide(rng: np.random.Generator) -> Problem:
+    """Many columns for the rows: normal, alike, with far values in some or all, heavy-tailed."""
+    n = int(rng.integers(30, 121))
+    p = min(int(rng.integers(5, 16)), n // 3)
+    X, kind = rng.normal(size=(n, p)), rng.choice(["normal", "alike", "cauchy", "lognormal", "far", "all far"])
+    if kind == "alike":
+        X = X @ rng.normal(size=(p, p))
+    elif kind == "cauchy":
+        X = rng.standard_cauchy((n, p))
+    elif kind == "lognormal":
+        X = np.exp(X * rng.uniform(0.7, 2))
+    for j in range({"far": 1, "all far": p}.get(str(kind), 0)):
+        X[rng.integers(n), j] = 10 ** rng.uniform(0.7, 3)
+    return _labelled(rng, X, rng.choice([0.3, 1, 2]) / np.sqrt(p))
+
+
+def draw_hard(rng: np.random.Generator) -> Problem:
+    """Several far rows, columns nearly alike or nearly separating, weights and offsets that are far apart."""
+    n = int(rng.integers(5, 201))
+    p = min(int(rng.integers(1, 6)), n - 3)
+    X, kind = rng.normal(size=(n, p)), rng.choice(["rows", "twins", "weights", "offset", "nearly separated"])
+    for _ in range(int(rng.integers(2, 6)) if kind == "rows" or (kind == "weights" and rng.random() < 0.5) else 0):
+        X[rng.integers(n), rng.integers(p)] = rng.choice([-1, 1]) * 10 ** rng.uniform(0.7, 4)
+    if kind == "twins":
+        X[:, -1] = X[:, 0] + 10 ** rng.uniform(-4, -1) * rng.normal(size=n)
+    problem = _labelled(rng, X, rng.choice([0, 0.5, 1, 2]))
+    if kind == "nearly separated":
+        y = (X[:, 0] > 0).astype(int)
+        y[rng.integers(n)] ^= 1
+        y[:2] = 0, 1
+        return replace(problem, y=y)
+    weight = np.round(10 ** rng.uniform(0, 5, n)) if kind == "weights" else None
+    offset = np.clip(rng.normal(0, 10 ** rng.uniform(0, 2), n), -300, 300) if kind == "offset" else None
+    return replace(problem, sample_weight=weight, offset=offset)
+
+
+def _labelled(rng: np.random.Generator, X: Any, size: float) -> Problem:
+    z = np.clip((X - np.median(X, axis=0)) / _spread(X), -1e3, 1e3) @ (rng.normal(size=X.shape[1]) * size)
+    z += rng.normal()
+    y = (z > 0).astype(int) if rng.random() < 0.3 else (rng.random(len(X)) < expit(z)).astype(int)
+    y[:2] = 0, 1
+    return Problem(X, y, None, None, {"firth": True}, {"starts": int(rng.integers(2**31))})
+
+
 def check(problem: Problem) -> None:
     """The fit is at a maximum, and none is higher."""
     rows, (model, _) = _rows(problem), problem.fit()
@@ -88,6 +133,8 @@ def check_inference(problem: Problem) -> None:
 FAMILIES = [
     Family("several maxima of Firth's likelihood", draw, check, 40),
     Family("Firth's fit with weights that are far apart", draw_weights, check, 15),
+    Family("several maxima of Firth's likelihood of many columns", draw_wide, check, 3),
+    Family("several maxima of Firth's likelihood: far rows, twins, weights and offsets", draw_hard, check, 15),
     Family("tests and intervals of several maxima", draw, check_inference, 4),
 ]
 

@@ -22,10 +22,10 @@ The pull moves the mean probability away from the share of the second class. `fl
     corrections  FLIC and FLAC
 """
 
-from .climbing import climb
+from .climbing import Climber
 from .corrections import corrected
 from .fit import sample_rows, solve
 from .objective import FirthObjective
 from .search import HIGHER, maxima
 
-__all__ = ["HIGHER", "FirthObjective", "climb", "corrected", "maxima", "sample_rows", "solve"]
+__all__ = ["HIGHER", "Climber", "FirthObjective", "corrected", "maxima", "sample_rows", "solve"]

@@ -5,7 +5,7 @@ those of I, which is nearly the Hessian of J_F where rows are many a coefficient
 that are small (leverages do not become less with them), of the curvature that the pseudo-observations have as well.
 """
 
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..objective import Objective
 from ..solvers import Metric, Report, Solution, Status, regimes
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import Evaluate, State, minimize
-from .objective import FirthObjective, Whitened
+from .objective import FirthObjective, Point, Whitened
 
 _SMALL = 2e6  # multiplications up to which a fit goes on to machine precision
 _EXACT = 2e5  # multiplications up to which the exact Hessian pays
@@ -33,16 +33,23 @@ class Metrics:
     def __init__(self, objective: FirthObjective, fixed: Array | None) -> None:
         self._objective, self._fixed = objective, fixed
         self._held = None if fixed is None else scipy.linalg.qr(fixed.T, mode="economic")[0]
+        self._metric: tuple[Point, Whitened] | None = None
+        self._inside: tuple[Point, Array] | None = None
         self._exact = objective.prepared and objective.data.n_rows * objective.n_coef**3 <= _EXACT
 
     def solve(self, g: Array) -> Array:
         """(I / S)^-1 g, or with the curvature of the pseudo-observations in the place of I."""
-        objective, inside = self._objective, self.inside()
-        point, far = objective.latest, self.is_far()
+        point = self._objective.latest
+        if self._metric is None or self._metric[0] is not point:
+            self._metric = point, self._at(point)
+        return self._metric[1].solve(g)
+
+    def _at(self, point: Point) -> Whitened:
+        inside, far = self.inside(), self.is_far()
         shape = None
         if far or point.stretch > _STRETCHED:
-            shape = _seen(objective.convex(point, far), inside)
-        return Whitened(_along(point.white, inside), objective.total_weight, shape).solve(g)
+            shape = _seen(self._objective.convex(point, far), inside)
+        return Whitened(_along(point.white, inside), self._objective.total_weight, shape)
 
     def is_far(self) -> bool:
         """Whether a step by the curvature here would take a row that counts to where the curvature is another."""
@@ -72,8 +79,10 @@ class Metrics:
         """An orthonormal basis, where I is the identity, of the steps that change nothing that is fixed."""
         if self._fixed is None:
             return None
-        m = len(self._fixed)
-        return np.asarray(scipy.linalg.qr((self._fixed @ self._objective.latest.white).T)[0][:, m:])
+        point, m = self._objective.latest, len(self._fixed)
+        if self._inside is None or self._inside[0] is not point:
+            self._inside = point, np.asarray(scipy.linalg.qr((self._fixed @ point.white).T)[0][:, m:])
+        return self._inside[1]
 
 
 def _along(white: Array, inside: Array | None) -> Array:
@@ -84,52 +93,57 @@ def _seen(shape: Array, inside: Array | None) -> Array:
     return shape if inside is None else inside.T @ shape @ inside
 
 
-def climb(
-    objective: FirthObjective,
-    theta: Array,
-    fixed: Array | None = None,
-    *,
-    tol: float,
-    max_iter: int,
-    report: Report | None = None,
-    history: list[float] | None = None,
-) -> Solution:
-    """The minimum of J_F next to theta; `fixed` @ theta (m,) stays as it is.
+@dataclass(frozen=True)
+class Climber:
+    """What is climbed, where `fixed` @ theta (m,) stays as it is, to so few standard errors, in so many steps."""
 
-    history : takes the values of J_F, after those that it holds
-    """
-    history = [] if history is None else history
-    metrics = Metrics(objective, fixed)
+    objective: FirthObjective
+    fixed: Array | None = None
+    _: KW_ONLY
+    tol: float
+    max_iter: int
 
-    def evaluate(theta: Array) -> tuple[float, Array, Array | None]:
-        value, gradient, _ = objective.value_grad(theta)
-        history.append(value)
-        return value, metrics.kept(gradient), metrics.hessian() if np.isfinite(value) else None
+    def inside(self) -> Array | None:
+        """See `Metrics.inside`, where J_F was asked for last."""
+        return Metrics(self.objective, self.fixed).inside()
 
-    def watch(state: State) -> Status | None:
-        error = regimes.error(objective, state.gap)
-        stop = report is not None and report(state.iteration, state.value, error, state.theta)
-        return Status.STOPPED if stop else None
+    def __call__(self, theta: Array, report: Report | None = None, history: list[float] | None = None) -> Solution:
+        """The minimum of J_F next to theta.
 
-    def remake(state: State) -> Metric | None:
-        newton = objective.total_weight * state.decrement > _NEWTON and state.slow < 2
-        return metrics if newton and not state.exact else None
+        history : takes the values of J_F, after those that it holds
+        """
+        objective, history = self.objective, [] if history is None else history
+        metrics = Metrics(objective, self.fixed)
 
-    small = objective.data.n_rows * objective.n_coef**2 <= _SMALL
-    state = descend(
-        objective,
-        evaluate,
-        theta,
-        metrics,
-        min(tol, DIGITS) if small else tol,
-        max_iter,
-        from_hessian=metrics.of,
-        watch=watch,
-        remake=remake,
-    )
-    solution = regimes.record("fisher-scoring", objective, state, history)
-    ended = solution.status in (Status.MAX_ITER, Status.STALLED)
-    return replace(solution, status=Status.CONVERGED) if ended and solution.error <= tol else solution
+        def evaluate(theta: Array) -> tuple[float, Array, Array | None]:
+            value, gradient, _ = objective.value_grad(theta)
+            history.append(value)
+            return value, metrics.kept(gradient), metrics.hessian() if np.isfinite(value) else None
+
+        def watch(state: State) -> Status | None:
+            error = regimes.error(objective, state.gap)
+            stop = report is not None and report(state.iteration, state.value, error, state.theta)
+            return Status.STOPPED if stop else None
+
+        def remake(state: State) -> Metric | None:
+            newton = objective.total_weight * state.decrement > _NEWTON and state.slow < 2
+            return metrics if newton and not state.exact else None
+
+        small = objective.data.n_rows * objective.n_coef**2 <= _SMALL
+        state = descend(
+            objective,
+            evaluate,
+            theta,
+            metrics,
+            min(self.tol, DIGITS) if small else self.tol,
+            self.max_iter,
+            from_hessian=metrics.of,
+            watch=watch,
+            remake=remake,
+        )
+        solution = regimes.record("fisher-scoring", objective, state, history)
+        ended = solution.status in (Status.MAX_ITER, Status.STALLED)
+        return replace(solution, status=Status.CONVERGED) if ended and solution.error <= self.tol else solution
 
 
 def descend(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from ..data import Array, Block, Data
 from ..objective import Objective
 from ..solvers import Report, Solution, regimes
+from .climbing import Climber
 from .objective import FirthObjective
 from .search import maxima
 
@@ -37,7 +38,7 @@ def solve(
     """The least minimum of J_F that is found. A start gives way to what the sample tells if not `warm`."""
     if sample.n_rows < objective.data.n_rows and not warm:
         theta = _start(objective, theta, sample)
-    top, *others = maxima(objective, theta, tol=tol, max_iter=max_iter, report=report)
+    top, *others = maxima(Climber(objective, tol=tol, max_iter=max_iter), theta, report)
     lower = tuple(objective.total_weight * (other.loss - top.loss) for other in others)
     return replace(top, passes=objective.passes, lower_maxima=lower)
 

@@ -14,8 +14,8 @@ to on all rows. No search is needed where one maximum is proved to be the only o
 with many rows a coefficient.
 """
 
-import functools
 import math
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,17 +23,19 @@ from numpy.typing import NDArray
 
 from ..data import Array, Block, Data
 from ..solvers import Report, Solution, Status
-from .climbing import Metrics, climb
+from .climbing import Climber
 from .objective import FirthObjective, Point
 from .starts import PRODUCTS, Together
 
 HIGHER = 1e-7  # of the penalised log-likelihood, from which a maximum is higher than another
 _SAME = 0.1  # standard errors within which two maxima are one
 _STARTS = 1024  # of a round
+_LOOSE = 2.0  # the v of a row from which its part of the curvature can be negative
 _MANY = 5.0  # the largest v from which these are made; it was above 2 wherever several maxima were seen, but once
-_ROUNDS = 3  # at the most, as long as maxima are found
+_ROUNDS = 5  # at the most, as long as higher maxima are found
 _SHORT = 30  # iterations of a climb from a start
-_FEW = 32  # starts that a part of the rows is small enough for
+_FEW = 64  # starts that a part of the rows is small enough for
+_WHOLE = 2  # times the rows of a part, up to which all are looked at
 _ROWS = 16  # a coefficient of such a part, at the least
 
 
@@ -53,56 +55,54 @@ def is_only(objective: FirthObjective, point: Point, inside: Array | None = None
     """
     root = point.white if inside is None else point.white @ inside
     away = objective.total_weight * float(np.linalg.norm(point.gradient @ root))  # a last step was not evaluated
-    if not (0 < point.largest < 2 and away < _SAME):
+    if not (0 < point.largest < _LOOSE and away < _SAME):
         return False
     k, R = objective.n_coef, math.sqrt(point.largest)
     d = objective.total_weight * float(np.linalg.norm(point.score @ root))
     most = 0.5 * k * math.log(max(point.mass / k, 1.0))
-    r = math.log(2 / point.largest)
+    r = math.log(_LOOSE / point.largest)
     return (math.exp(-r) + r - 1) / R**2 - d * r / R > most
 
 
-def maxima(
-    objective: FirthObjective,
-    theta: Array,
-    fixed: Array | None = None,
-    *,
-    tol: float,
-    max_iter: int,
-    report: Report | None = None,
-) -> list[Solution]:
-    """The maxima of the penalised likelihood that are found, the highest first; `fixed` @ theta (m,) stays as it is.
+def maxima(climb: Climber, theta: Array, report: Report | None = None) -> list[Solution]:
+    """The maxima of the penalised likelihood that are found, the highest first.
 
     Of several that are as high, the one next to theta is the first.
     """
-    history: list[float] = []
-    nearest = climb(objective, theta, fixed, tol=tol, max_iter=max_iter, report=report, history=history)
-    if nearest.status is not Status.CONVERGED:
+    objective, history = climb.objective, list[float]()
+    short = replace(climb, max_iter=min(climb.max_iter, _SHORT))
+    start, part, here = objective.at(theta), None, None
+    if start.largest >= _LOOSE and math.isfinite(start.value):
+        part = _few(objective, start)
+        if part is not objective:  # near at a fraction of the cost
+            here = replace(short, objective=part)(theta)
+            theta = here.theta
+    nearest = climb(theta, report, history)
+    point = objective.latest
+    if nearest.status is not Status.CONVERGED or is_only(objective, point, climb.inside()):
         return [nearest]
-    point, inside = objective.latest, Metrics(objective, fixed).inside()
-    if is_only(objective, point, inside):
-        return [nearest]
-    part = _few(objective, objective.at(nearest.theta))
-    whole = part is objective
-    short = functools.partial(climb, fixed=fixed, tol=tol, max_iter=min(max_iter, _SHORT))
-    here = nearest if whole else short(part, nearest.theta)
-    found = [here]
-    rng, count = np.random.default_rng(0), _STARTS
-    if point.largest < _MANY:
-        count = max(int(_STARTS * (point.largest / _MANY) ** 3), 1)
-    for _ in range(_ROUNDS):
-        known = len(found)
-        for start in Together(part, [one.theta for one in found], fixed).starts(rng, count):
-            _add(part, found, short(part, start, history=history if whole else None))
-        if len(found) == known:
-            break
-    if whole:
-        return found
-    on_all = [nearest]
-    for one in found:
+    count = _STARTS if point.largest >= _MANY else max(int(_STARTS * (point.largest / _MANY) ** 3), 1)
+    part = part or _few(objective, objective.at(nearest.theta))
+    if part is objective:
+        return _others(short, nearest, count, history)
+    on_part = replace(short, objective=part)
+    here, on_all = here or on_part(nearest.theta), [nearest]
+    for one in _others(on_part, here, count, []):
         if one is not here:
-            _add(objective, on_all, short(objective, one.theta, history=history))
+            _add(objective, on_all, short(one.theta, history=history))
     return on_all
+
+
+def _others(climb: Climber, nearest: Solution, count: int, history: list[float]) -> list[Solution]:
+    """A maximum and others that are found on few rows, the highest first."""
+    found, rng = [nearest], np.random.default_rng(0)
+    for _ in range(_ROUNDS):
+        top = found[0]
+        for start in Together(climb.objective, [one.theta for one in found], climb.fixed).starts(rng, count):
+            _add(climb.objective, found, climb(start, history=history))
+        if found[0] is top:
+            break
+    return found
 
 
 def _add(objective: FirthObjective, found: list[Solution], new: Solution) -> None:
@@ -125,7 +125,7 @@ def _few(objective: FirthObjective, point: Point) -> FirthObjective:
     """
     data = objective.data
     most = max(int(PRODUCTS / (_FEW * objective.n_coef**2)), _ROWS * objective.n_coef)
-    if data.n_rows <= most:
+    if data.n_rows <= _WHOLE * most:
         return objective
     score = []
     for block in data.blocks():

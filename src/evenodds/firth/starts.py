@@ -1,16 +1,18 @@
-"""Starts for the maxima of the penalised likelihood, from its terms: see `search`.
+"""Starts for the maxima of the penalised likelihood: see `search`.
 
-A term belongs to k rows, and has its maximum near where these alone would be fitted best, the margin of a row of weight
-s being log(1 + 2s): k equations. The rows are chosen by Gram and Schmidt's steps with pivots. Each row is drawn nearer
-or further at random, by nothing or by all that is far about it, so that rows are chosen that are far, and others; half
-of the choices are those of a maximum that is known, with one row exchanged.
+Half of them are from its terms. A term belongs to k rows, and has its maximum near where these alone would be fitted
+best, the margin of a row of weight s being log(1 + 2s): k equations. The rows are chosen by Gram and Schmidt's steps
+with pivots. Each row is drawn nearer or further at random, by nothing or by all that is far about it, so that rows are
+chosen that are far, and others; half of the choices are those of a maximum that is known, with one row exchanged. Of
+many columns too few terms can be tried: the other half of the starts are about the highest maximum, in any direction.
 
-All starts then take a few steps together, as rows of arrays: those that rise highest, and differ in their leverages,
-are worth a climb. They are only starts: digits may be lost where columns are nearly dependent.
+All starts then go on together, as rows of arrays, until they settle: what is left, and differs in its leverages, is
+worth a climb. They are only starts: digits may be lost where columns are nearly dependent.
 """
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import scipy.linalg
@@ -22,15 +24,20 @@ from ..objective import SignedRows
 from .leverages import safe_curvature
 from .objective import FirthObjective
 
-PRODUCTS = 5e6  # multiplications of an evaluation at all starts
+PRODUCTS = 1e7  # multiplications of an evaluation at all starts
+_LEAST = 48  # starts that may take four times as many
 _TYLER = 5  # steps
-_TOGETHER = 12  # steps of all starts
-_SAFE = 1  # of these, by a curvature that is safe far from maxima
+_TOGETHER = 24  # steps of all starts
+_FIRST = 12  # of these, in which a start may gain as much in each as in the next
+_FAR = 1.0  # of the penalised log-likelihood: after a step that was to gain so much, the next is safe far from maxima
 _BETTER = 64  # starts that go on after the first
 _CLIMBS = 6  # of them are climbed from
 _APART = 0.1  # the difference of a leverage from which starts are not the same
 _SETTLED = 1e-4  # of the penalised log-likelihood: starts that have no more to gain
 _GAINS = 4  # steps like the next one are what is left to a start, at the most
+_SPREADS = (1.5, 3.0, 6.0, 9.0)  # of the margins of most rows, about those at the top
+_LONGEST = 4.0  # times the step by the metric
+_PAIRS = 1 << 23  # products of columns that are kept for all rows
 _OF_USE = 6.0  # below the highest maximum, of the penalised log-likelihood, no other shows in a test or an interval
 _SURE = 100.0  # so much longer is a row that is to be chosen, in logarithms
 _NOTHING = 1e-300
@@ -38,22 +45,25 @@ _NOTHING = 1e-300
 
 @dataclass(frozen=True)
 class Places:
-    """Where starts are: phi (m, q), the penalised log-likelihood, leverages (m, n), the next steps and their gains."""
+    """Where starts are: phi (m, q), the penalised log-likelihood, its gradient, leverages (m, n), and the next steps.
+
+    gain : half the product of step and gradient, as much as the next step is to gain
+    """
 
     phi: Array
     value: Array
+    gradient: Array
     leverages: Array
     step: Array
     gain: Array
 
-    def take(self, k: list[int]) -> "Places":
+    def take(self, k: NDArray[np.intp]) -> "Places":
         """Some of them."""
-        return Places(self.phi[k], self.value[k], self.leverages[k], self.step[k], self.gain[k])
+        return Places(*(getattr(self, one.name)[k] for one in fields(self)))
 
     def moved(self, new: "Places", where: NDArray[np.bool_]) -> "Places":
         """Those of `new` in some places."""
-        old = (self.phi, self.value, self.leverages, self.step, self.gain)
-        both = zip((new.phi, new.value, new.leverages, new.step, new.gain), old, strict=True)
+        both = ((getattr(new, one.name), getattr(self, one.name)) for one in fields(self))
         return Places(*(np.where(where.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in both))
 
 
@@ -71,40 +81,60 @@ class Together:
         self._inside = np.eye(len(white)) if fixed is None else scipy.linalg.qr((fixed @ white).T)[0][:, len(fixed) :]
         self._U, self._V = D @ white, D @ white @ self._inside
         self._s = np.ones(len(D)) if rows.weight is None else rows.weight
-        self._top, self._basis = tops[0], white @ self._inside
+        self._top, self._basis, self._held = tops[0], white @ self._inside, fixed is not None
         self._margin = rows.margins(self._top)
+        n, k = self._U.shape
+        self._pairs = None
+        if n * k * k <= _PAIRS:
+            self._upper = np.triu_indices(k)
+            self._pairs = self._U[:, self._upper[0]] * self._U[:, self._upper[1]]
+            self._twice = np.where(self._upper[0] == self._upper[1], 1.0, 2.0)
+            self._whole = np.zeros((k, k), dtype=np.intp)
+            self._whole[self._upper] = self._whole.T[self._upper] = np.arange(len(self._twice))
         self._known = [objective.leverages(block, objective.at(top)) for top in tops]
 
     def starts(self, rng: np.random.Generator, count: int) -> Iterator[Array]:
         """The best of some starts, that differ from each other and from what is known."""
         n, k = self._U.shape
-        here = self._look(self._of_rows(rng, min(count, max(int(PRODUCTS / (n * k * k)), 1))), True)
+        most = PRODUCTS / (n * k * k)
+        phi = self._drawn(rng, min(count, max(int(most), min(int(4 * most), _LEAST), 2)))
+        here = self._look(phi, np.ones(len(phi), dtype=bool))
         length = np.ones(len(here.phi))
+        top = float(self._look(np.zeros((1, here.phi.shape[1])), np.zeros(1, dtype=bool)).value[0])
         for j in range(_TOGETHER):
-            there = self._look(here.phi + length[:, None] * here.step, j < _SAFE)
+            there = self._look(here.phi + length[:, None] * here.step, here.gain > _FAR)
             rises = there.value > here.value
+            length = np.where(rises, _next_length(length, here, there), length / 4)
             here = here.moved(there, rises)
-            length = np.where(rises, np.minimum(2 * length, 1.0), length / 4)
-            if j == 0:
-                best = self._differing(here.value, here.leverages, _BETTER)
-                here, length = here.take(best), length[best]
+            going = self._differing(here, top - _OF_USE, max(_GAINS, _FIRST - j) * np.minimum(length, 1.0))
+            here, length = here.take(going), length[going]
             if not here.gain.max(initial=0.0) > _SETTLED:
                 break
-        top = float(self._look(np.zeros((1, here.phi.shape[1])), False).value[0])
-        hopeful = np.where(here.value + _GAINS * here.gain > top - _OF_USE, here.value, -np.inf)
-        for one in self._differing(hopeful, here.leverages, _CLIMBS):
+        for one in range(min(len(here.phi), _CLIMBS)):
             yield self._top + self._basis @ here.phi[one]
 
-    def _differing(self, value: Array, leverages: Array, most: int) -> list[int]:
-        """The highest that differ from each other and from what is known."""
-        value = value.copy()
+    def _differing(self, here: Places, least: float, steps: Array) -> NDArray[np.intp]:
+        """The highest that differ from each other and from what is known, and can rise to `least` in so many steps."""
+        left = np.argsort(-here.value, kind="stable")
+        left = left[here.value[left] + (steps * here.gain)[left] > least]
         chosen: list[int] = []
         for known in self._known:
-            value[np.abs(leverages - known).max(axis=1) <= _APART] = -np.inf
-        while len(chosen) < most and value.max(initial=-np.inf) > -np.inf:
-            chosen.append(int(np.argmax(value)))
-            value[np.abs(leverages - leverages[chosen[-1]]).max(axis=1) <= _APART] = -np.inf
-        return chosen
+            left = left[np.abs(here.leverages[left] - known).max(axis=1, initial=0.0) > _APART]
+        while left.size and len(chosen) < _BETTER:
+            one = here.leverages[left[0]]
+            chosen.append(int(left[0]))
+            left = left[np.abs(here.leverages[left] - one).max(axis=1, initial=0.0) > _APART]
+        return np.array(chosen, dtype=np.intp)
+
+    def _drawn(self, rng: np.random.Generator, count: int) -> Array:
+        """Half of the starts from terms, half in any direction from the top: of all rows, or of I there."""
+        m, q = count // 2, self._V.shape[1]
+        away = rng.normal(size=(m, q)) * rng.choice(_SPREADS, (m, 1)) / math.sqrt(max(q, 1))
+        t = np.exp(-np.abs(self._margin))
+        values, vectors = np.linalg.eigh((self._V.T * (self._s * t / (1 + t) ** 2)) @ self._V)
+        loose = vectors / np.sqrt(np.maximum(values, 1e-12 * values.max(initial=_NOTHING)))
+        away[::2] = away[::2] @ loose.T
+        return np.vstack([self._of_rows(rng, count - m), away])
 
     def _of_rows(self, rng: np.random.Generator, count: int) -> Array:
         """Where as many rows as there are coefficients have the margins that they would have alone."""
@@ -114,9 +144,10 @@ class Together:
         drawn = rng.choice([0.5, 1.0, 2.0, 4.0, 8.0], (count, 1)) * rng.normal(size=(count, n))
         drawn -= rng.random((count, 1)) * far
         share = count // 2 // len(self._known)
-        for k, known in enumerate(self._known):
+        for k, known in enumerate(self._known if share else ()):
             self._exchange(known, drawn[k * share : (k + 1) * share], rng)
-        picked = np.unique(np.sort(self._spanning(drawn), axis=1), axis=0)
+        picked = np.sort(self._spanning(drawn), axis=1)
+        picked = picked[np.unique(picked @ rng.random(q), return_index=True)[1]]
         A = root[picked][:, :, None] * V[picked]
         A += 1e-14 * np.abs(A).max(axis=(1, 2), initial=_NOTHING)[:, None, None] * np.eye(q)
         wanted = root * (np.log1p(2 * s) - self._margin)
@@ -125,7 +156,7 @@ class Together:
     def _exchange(self, leverages: Array, drawn: Array, rng: np.random.Generator) -> None:
         """Draw the rows that count most at a known maximum, each time with one of them left for another row."""
         (inner,) = self._spanning(np.log(leverages[None, :] + 1e-3))
-        outer = np.setdiff1d(np.arange(leverages.size), inner)
+        outer = np.delete(np.arange(leverages.size), inner)
         pairs = rng.permutation(inner.size * outer.size)[: len(drawn)]
         each = np.arange(pairs.size)
         drawn[: pairs.size, inner] = _SURE
@@ -134,42 +165,64 @@ class Together:
 
     def _spanning(self, drawn: Array) -> NDArray[np.intp]:
         """Rows that span much, by pivots; each row is as much longer as exp(drawn) says, (m, n)."""
-        s, V, root = self._s, self._V, np.sqrt(self._s)
-        m, q = len(drawn), V.shape[1]
-        left = np.tile(s * np.square(V).sum(axis=1), (m, 1))
+        rows = np.sqrt(self._s)[:, None] * self._V
+        m, q = len(drawn), rows.shape[1]
+        left, longer = np.tile(np.square(rows).sum(axis=1), (m, 1)), np.exp(2 * drawn)
         floor = 1e-10 * left[0]
         basis, picked = np.zeros((m, q, q)), np.zeros((m, q), dtype=np.intp)
         for j in range(q):
-            size = np.log(np.maximum(left, _NOTHING)) + 2 * drawn
-            picked[:, j] = np.argmax(np.where(left > floor, size, -np.inf), axis=1)
-            new = root[picked[:, j], None] * V[picked[:, j]]
+            picked[:, j] = np.argmax(np.where(left > floor, left * longer, -np.inf), axis=1)
+            new, known = rows[picked[:, j], None], basis[:, :j]
             for _ in range(2):
-                new = new - np.einsum("mj,mji->mi", np.einsum("mji,mi->mj", basis, new), basis)
-            basis[:, j] = new / np.maximum(np.linalg.norm(new, axis=1), _NOTHING)[:, None]
-            left -= s * np.square(basis[:, j] @ V.T)
+                new = new - (new @ known.transpose(0, 2, 1)) @ known
+            basis[:, j] = (new / np.maximum(np.linalg.norm(new, axis=2, keepdims=True), _NOTHING))[:, 0]
+            left -= np.square(basis[:, j] @ rows.T)
         return picked
 
-    def _look(self, phi: Array, safe: bool) -> Places:
+    def _look(self, phi: Array, safe: NDArray[np.bool_]) -> Places:
         """All about some starts; steps as in a fit with pseudo-observations, see `FirthObjective.convex`."""
         s = self._s
         with np.errstate(all="ignore"):
             z = self._margin + phi @ self._V.T
             t = np.exp(-np.abs(z))
-            c, wrong = t / (1 + t) ** 2, np.where(z < 0, 1 / (1 + t), t / (1 + t))
+            u = 1 / (1 + t)
+            c, wrong = t * u * u, np.where(z < 0, u, t * u)
             inverse, log_det = _inverses(self._grams(s * c))
-            h = np.clip(s * c * np.einsum("mnk,nk->mn", self._U @ inverse, self._U), 0.0, 1.0)
+            h = np.clip(s * c * self._forms(inverse), 0.0, 1.0)
             value = (np.minimum(z, 0.0) - np.log1p(t)) @ s + 0.5 * log_det
             gradient = (s * wrong + h * (wrong - 0.5)) @ self._V
-            convex = self._grams(safe_curvature(s, h, z) if safe else (s + h) * c)
-            step = np.einsum("mij,mj->mi", _inverses(self._inside.T @ convex @ self._inside)[0], gradient)
+            shape = (s + h) * c
+            shape[safe] = safe_curvature(s, h[safe], z[safe])
+            convex = self._grams(shape)
+            if self._held:
+                convex = self._inside.T @ convex @ self._inside
+            step = _solved(convex, gradient)
             gain = 0.5 * np.einsum("mj,mj->m", step, gradient)
         bad = ~np.isfinite(value + gain)
-        value[bad], step[bad], h[bad], gain[bad] = -np.inf, 0.0, 0.0, 0.0
-        return Places(phi, value, h, step, gain)
+        if bad.any():
+            value[bad], step[bad], h[bad], gain[bad] = -np.inf, 0.0, 0.0, 0.0
+        return Places(phi, value, gradient, h, step, gain)
 
     def _grams(self, w: Array) -> Array:
         """U' diag(w) U for each row of w."""
-        return np.asarray((self._U.T * w[:, None, :]) @ self._U)
+        if self._pairs is None:
+            return np.asarray((self._U.T * w[:, None, :]) @ self._U)
+        return np.asarray((w @ self._pairs)[:, self._whole])
+
+    def _forms(self, A: Array) -> Array:
+        """u'Au for each row u of U and each symmetric A."""
+        if self._pairs is None:
+            return np.asarray(np.einsum("mnk,nk->mn", self._U @ A, self._U))
+        return np.asarray((A[:, self._upper[0], self._upper[1]] * self._twice) @ self._pairs.T)
+
+
+def _next_length(length: Array, here: Places, there: Places) -> Array:
+    """Times a step, as the gradient has changed along the last one (Barzilai and Borwein, 1988): where J bends less
+    than the metric says, which is safe, steps are too short.
+    """
+    with np.errstate(all="ignore"):
+        left = np.einsum("mj,mj->m", here.step, there.gradient) / (2 * here.gain)  # of the slope
+        return np.asarray(np.where(left < 1, np.clip(length / (1 - left), 0.25, _LONGEST), _LONGEST))
 
 
 def _even(D: Array) -> Array:
@@ -190,9 +243,23 @@ def _even(D: Array) -> Array:
 
 def _inverses(grams: Array) -> tuple[Array, Array]:
     """The inverse of each of many symmetric matrices, and the logarithm of its determinant."""
-    size = np.maximum(np.sqrt(np.einsum("mii->mi", grams)), 1e-150)
-    unit = grams / size[:, :, None] / size[:, None, :]
-    unit[~np.isfinite(unit).all(axis=(1, 2))] = 0.0
-    unit += 1e-13 * np.eye(grams.shape[1])
+    unit, size = _unit(grams)
     log_det = np.linalg.slogdet(unit)[1] + 2 * np.log(size).sum(axis=1)
     return np.linalg.inv(unit) / size[:, :, None] / size[:, None, :], log_det
+
+
+def _solved(grams: Array, right: Array) -> Array:
+    """The solution for each of many symmetric matrices and its right side."""
+    unit, size = _unit(grams)
+    return np.asarray(np.linalg.solve(unit, (right / size)[:, :, None])[:, :, 0] / size)
+
+
+def _unit(grams: Array) -> tuple[Array, Array]:
+    """Symmetric matrices with a diagonal of 1, not quite singular, and the roots of the diagonals that they had."""
+    size = np.maximum(np.sqrt(np.einsum("mii->mi", grams)), 1e-150)
+    unit = grams / size[:, :, None] / size[:, None, :]
+    bad = ~np.isfinite(unit.sum(axis=(1, 2)))
+    if bad.any():
+        unit[bad] = 0.0
+    np.einsum("mii->mi", unit)[:] += 1e-13
+    return unit, size

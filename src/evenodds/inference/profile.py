@@ -132,12 +132,13 @@ def peaks(
         theta = theta + A @ np.linalg.solve(fixed @ A, values - fixed @ theta)
         if at(problem, theta) is None:
             theta = np.asarray(np.linalg.pinv(fixed) @ values)
+    climb = firth.Climber(objective, fixed, tol=_PEAK, max_iter=_SCORING)
     if fixed is not None and len(fixed) == theta.size:
         places = [theta]
     elif search:
-        places = [one.theta for one in firth.maxima(objective, theta, fixed, tol=_PEAK, max_iter=_SCORING)]
+        places = [one.theta for one in firth.maxima(climb, theta)]
     else:
-        places = [firth.climb(objective, theta, fixed, tol=_PEAK, max_iter=_SCORING).theta]
+        places = [climb(theta).theta]
     found = [point for point in (at(problem, place) for place in places) if point is not None]
     if not found:
         raise EvenOddsError("The profile likelihood could not be followed: the information became singular on the way.")
@@ -193,7 +194,9 @@ def interval(problem: Problem, row: Array, level: float, tops: Sequence[Point]) 
         end = _venzon_moolgavkar(problem, row, best.value - fall, inner, side)
         if end is None:
             end = _follow(problem, row, fall, best, inner, side)
-        for _ in range(_BRANCHES if problem.firth and math.isfinite(end) else 0):
+        for _ in range(_BRANCHES if problem.firth else 0):
+            if not math.isfinite(end):
+                break
             other = constrained_maximum(problem, row[None, :], np.array([end]), inner)
             require_lower(problem, best, other)
             if other.value < best.value - fall + _BRANCH:
@@ -242,23 +245,26 @@ def _follow(problem: Problem, row: Array, fall: float, best: Point, inner: Point
     """
     goal, middle = math.sqrt(2 * fall), float(row @ inner.theta)
     unit = math.sqrt(float(row @ inner.inverse.full @ row))
-    near, outer = 0.0, math.inf
-    distance, point = unit * goal, inner
+    near, outer, inside = 0.0, math.inf, inner
+    distance = unit * goal
     for _ in range(_STEPS):
-        try:
-            point = _along(problem, row[None, :], np.array([middle + side * distance]), point)
+        try:  # from inside: a point beyond the end can be on another branch
+            point = _along(problem, row[None, :], np.array([middle + side * distance]), inside)
         except EvenOddsError:
             return math.nan
         root = math.sqrt(2 * max(best.value - point.value, 0.0))
         if abs(root**2 - goal**2) < 2 * _FALL:
             return middle + side * distance
-        near, outer = (distance, outer) if root < goal else (near, distance)
+        if root < goal:
+            near, inside = distance, point
+        else:
+            outer = distance
         along = point.inverse.full @ row
         slope = -side * float(along @ point.score) / float(row @ along) / max(root, 1e-12)
         guess = distance + (goal - root) / slope if slope > 0 else math.inf
         most = 2 * distance if math.isinf(outer) else outer
         distance = guess if near < guess < most else (most if math.isinf(outer) else 0.5 * (near + outer))
-        if outer - near < 1e-12 * outer:
+        if outer - near < 1e-12 * max(outer, unit):
             return middle + side * distance
     return math.nan
 
