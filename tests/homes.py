@@ -31,6 +31,7 @@ class Blocks:
         self.center = np.zeros(self.n_columns)
         self.sparse = bool(sp.issparse(X))
         self.size = X.nnz if self.sparse else X.size
+        self.present = np.ones(n_classes, dtype=bool)
         self.class_weights = np.bincount(y, weights=weight, minlength=n_classes).astype(float)
 
     def reduce(self, function):

@@ -592,7 +592,6 @@ WRONG = {
     "infinite weight": (GOOD, TARGET, {"sample_weight": _weights(np.inf)}, r"sample_weight contains infinity.*row 3"),
     "negative weight": (GOOD, TARGET, {"sample_weight": _weights(-1)}, r"sample_weight is negative, -1 in row 3"),
     "all weights zero": (GOOD, TARGET, {"sample_weight": np.zeros(40)}, r"all rows have weight 0"),
-    "one class without weight": (GOOD, TARGET, {"sample_weight": TARGET}, r"All rows of class 0 have weight 0"),
     "weights of another length": (GOOD, TARGET, {"sample_weight": np.ones(39)}, r"sample_weight.*39.*40"),
     "weights of strings": (GOOD, TARGET, {"sample_weight": ["a"] * 40}, r"sample_weight is not numeric"),
     "NaN in the offset": (GOOD, TARGET, {"offset": _weights(np.nan)}, r"offset contains NaN.*row 3"),

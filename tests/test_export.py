@@ -335,7 +335,7 @@ def drop(key):
         (put("coef", [True]), '"coef", number 0 is True'),
         (put("coef", [10**400]), '"coef", number 0 is 1000'),
         (put("coef", [[1]]), r'"coef", number 0 is \[1\]'),
-        (put("intercept", "inf"), "\"intercept\" is 'inf'"),
+        (put("intercept", "many"), "\"intercept\" is 'many'"),
         (put("classes", [0, 1]), r'"classes" is \[0, 1\], and should be an object'),
         (put("classes", "dtype", "complex128"), '"classes", "dtype" is \'complex128\''),
         (put("classes", "dtype", "(9999999,9999999)i8"), '"dtype"'),

@@ -38,17 +38,29 @@ LAYERS = {
         *("coordinates", "data", "exceptions", "firth", "objective", "parameters", "penalised", "separation"),
         *("softmax", "solvers"),
     },
+    "absent": {"data", "exceptions", "fitting", "penalised", "per_column", "solvers"},
     "progress": {"advice", "data", "solvers"},
     "model": {
-        *("advice", "coordinates", "data", "exceptions", "fitting", "labels", "objective", "parameters", "penalised"),
-        *("progress", "separation", "softmax", "solvers", "table"),
+        *(
+            "absent",
+            "advice",
+            "coordinates",
+            "data",
+            "exceptions",
+            "fitting",
+            "labels",
+            "objective",
+            "parameters",
+            "penalised",
+        ),
+        *("penalised", "progress", "separation", "softmax", "solvers", "table"),
     },
     "inference": {
         *("advice", "coordinates", "data", "exceptions", "firth", "fitting", "labels", "model"),
         *("objective", "penalised", "separation", "softmax", "solvers", "table"),
     },
     "paths": {
-        *("coordinates", "data", "exceptions", "labels", "objective", "per_column", "progress", "separation"),
+        *("absent", "coordinates", "data", "exceptions", "labels", "objective", "per_column", "progress", "separation"),
         *("solvers", "table"),
     },
     "cross_validation": {

@@ -440,12 +440,15 @@ def test_other_numbers_for_the_classes_change_only_their_order():
 
 def test_two_kinds_of_zero_weight():
     weight = (Y0 != 1).astype(float)
-    with pytest.raises(EvenOddsError, match="All rows of class 1 have weight 0: drop the class, or give it weight"):
-        fitted(X0, Y0, sample_weight=weight)
-    with pytest.raises(EvenOddsError, match="All rows of class 1 have weight 0"):
-        fitted(X0, Y0, class_weight={0: 1, 1: 0, 2: 1})
-    with pytest.raises(EvenOddsError, match="balanced"):
-        fitted(X0, Y0, sample_weight=weight, class_weight="balanced")
+    without = fitted(X0[Y0 != 1], Y0[Y0 != 1])
+    ways = {"sample_weight": weight}, {"class_weight": {0: 1, 1: 0, 2: 1}}
+    for way in ways:
+        model = fitted(X0, Y0, **way)
+        assert_allclose(model.predict_proba(X0)[:, [0, 2]], without.predict_proba(X0), rtol=1e-9)
+        assert not model.predict_proba(X0)[:, 1].any()
+    balanced = fitted(X0, Y0, sample_weight=weight, class_weight="balanced")
+    without = fitted(X0[Y0 != 1], Y0[Y0 != 1], class_weight="balanced")
+    assert_allclose(balanced.predict_proba(X0)[:, [0, 2]], without.predict_proba(X0), rtol=1e-9)
     with pytest.raises(EvenOddsError, match="class_weight"):
         fitted(X0, Y0, class_weight={0: 1, 9: 1})
     with pytest.raises(EvenOddsError, match=r"Firth's fit is for two classes, and y holds 3: 0, 1, 2\."):

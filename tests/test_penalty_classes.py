@@ -486,7 +486,7 @@ def test_bad_input(method):
         path(X0, Y0, offset=np.zeros(len(Y0)))
     with pytest.raises(EvenOddsError, match="cross"):
         fit(X0, Y0, 0.1, 1.0, lower=1, upper=0)
-    with pytest.raises(EvenOddsError, match="All rows of one class"):
-        path(X0, Y0, sample_weight=(Y0 != 1).astype(float))
+    with pytest.raises(EvenOddsError, match="All rows that have a weight are of class 1"):
+        path(X0, Y0, sample_weight=(Y0 == 1).astype(float))
     with pytest.raises(EvenOddsError, match="anything to tell"):
         path(X0, Y0, penalty_factor=np.zeros(5))

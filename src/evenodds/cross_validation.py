@@ -4,6 +4,8 @@ All folds fit the same grid of C, the one of the path on all rows. A path costs 
 each fit starts from the one before, so the folds cost little more than as many fits.
 """
 
+import copy
+import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,6 +51,7 @@ class LogisticRegressionCV(LogisticRegression):
     scoring : str, callable or None, default=None
         None is "neg_log_loss", the mean log loss of the rows left out (half their mean deviance) with its sign
         turned; any scorer of scikit-learn, larger is better ("roc_auc" is of two classes, "roc_auc_ovr" of more).
+        A class that a fold lacks counts with its probability, and where no label is 1 the second is the positive one.
         Offsets count in log loss, accuracy and "roc_auc" only, as the methods that predict leave them out.
     min_ratio : float, default=1e-3
         The last strength of the penalty of the grid over the first.
@@ -204,6 +207,8 @@ class LogisticRegressionCV(LogisticRegression):
             raise EvenOddsError(f"rule is 'min' or '1se', got {self.rule!r}.")
         if isinstance(self.scoring, str) and self.scoring not in get_scorer_names():
             raise EvenOddsError(f"scoring is a scorer of scikit-learn, such as {_QUICK}, got {self.scoring!r}.")
+        if not (self.scoring is None or isinstance(self.scoring, str) or callable(self.scoring)):
+            raise EvenOddsError(f"scoring is a name, a function (model, X, y) -> number or None, got {self.scoring!r}.")
         ratios = list(self.l1_ratios) if np.iterable(self.l1_ratios) else [self.l1_ratios]
         if not ratios:
             raise EvenOddsError("l1_ratios is empty: give at least one number from 0 to 1.")
@@ -300,7 +305,9 @@ class _Rows:
 
 def _score(scoring: Any, fits: Path, test: _Rows) -> Array:
     """The score of each fit of a path on some rows, larger is better; NaN where it does not exist."""
-    if test.weight is not None and not test.weight.any():
+    if test.weight is not None:
+        test = test.take(np.flatnonzero(test.weight))  # a row of weight 0 is none
+    if test.codes.size == 0:
         return np.full(fits.Cs.size, np.nan)
     if test.classes.size > 2:
         return _score_classes(scoring, fits, test)
@@ -339,7 +346,7 @@ def _score_classes(scoring: Any, fits: Path, test: _Rows) -> Array:
 
 def _by_scorer(scoring: Any, fits: Path, test: _Rows) -> Array:
     """By one of scikit-learn's scorers, or a function (model, X, y) -> number. They do not know offsets."""
-    scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+    scorer = _told(get_scorer(scoring) if isinstance(scoring, str) else scoring, test.classes)
     labels = test.classes[test.codes]
     weight = {} if test.weight is None else {"sample_weight": test.weight}
     scores = []
@@ -347,8 +354,33 @@ def _by_scorer(scoring: Any, fits: Path, test: _Rows) -> Array:
         model = LogisticRegression()
         model.classes_, model.n_features_in_ = test.classes, coef.shape[-1]
         model.coef_, model.intercept_ = np.atleast_2d(coef), np.atleast_1d(intercept)
-        scores.append(float(scorer(model, test.X, labels, **weight)))
+        try:
+            scores.append(float(scorer(model, test.X, labels, **weight)))
+        except (ValueError, TypeError) as error:
+            raise EvenOddsError(
+                f"scoring={scoring!r} has no score for these data, {labels.size} rows of a fold: {error}"
+            ) from error
     return np.array(scores)
+
+
+def _told(scorer: Any, classes: NDArray[Any]) -> Any:
+    """A scorer, told what it would guess from the labels that it sees: the classes, and which one is positive.
+
+    A fold may lack a class, which counts in a score of probabilities all the same; and where no label is 1, the second
+    class is the positive one, as in the coefficients.
+    """
+    known = getattr(scorer, "_kwargs", None)
+    if known is None:
+        return scorer  # a function of the user's
+    takes, more = inspect.signature(scorer._score_func).parameters, {}
+    if "labels" in takes and "labels" not in known and scorer._response_method != "predict":
+        more["labels"] = classes
+    of_two = classes.size == 2 and known.get("average", "binary") == "binary"
+    if of_two and "pos_label" in takes and known.get("pos_label", takes["pos_label"].default) not in classes.tolist():
+        more["pos_label"] = classes[1]
+    told = copy.copy(scorer)
+    told._kwargs = {**known, **more}
+    return told
 
 
 def _choose(scores: Array, rule: str) -> tuple[int, int]:

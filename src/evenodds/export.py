@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -269,7 +269,7 @@ def _model(record: dict[str, Any]) -> LogisticRegression:
     of_class = _one if model.classes_.size == 2 else functools.partial(_one_a_class, n_classes=model.classes_.size)
     rows = zip(*(of_class(value, f'"coef", number {k}') for k, value in enumerate(columns)), strict=True)
     model.coef_ = np.array(list(rows))
-    model.intercept_ = np.array(of_class(_get(record, "intercept"), '"intercept"'))
+    model.intercept_ = np.array(of_class(_get(record, "intercept"), '"intercept"', _bound))
     model.n_iter_ = np.array([_count(record, "n_iter")], dtype=np.int64)
     model.n_features_in_ = len(columns)
     if names is not None:
@@ -426,15 +426,15 @@ def _number(value: Any, where: str) -> float:
     return number
 
 
-def _one(value: Any, where: str) -> list[float]:
+def _one(value: Any, where: str, read: Callable[[Any, str], float] = _number) -> list[float]:
     """A number, as one of two classes has it."""
-    return [_number(value, where)]
+    return [read(value, where)]
 
 
-def _one_a_class(value: Any, where: str, n_classes: int) -> list[float]:
+def _one_a_class(value: Any, where: str, read: Callable[[Any, str], float] = _number, *, n_classes: int) -> list[float]:
     if type(value) is not list or len(value) != n_classes:
         raise EvenOddsError(f"{where} is {_short(value)}, and should be a list of {n_classes} numbers, one a class.")
-    return [_number(one, where) for one in value]
+    return [read(one, where) for one in value]
 
 
 def _measure(record: dict[str, Any], key: str) -> float:

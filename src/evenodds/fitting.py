@@ -83,7 +83,7 @@ def objective_of(model: Any, data: Data, coordinates: Coordinates, strength: flo
         return firth.FirthObjective(data, coordinates)
     scale = coordinates.scale[coordinates.columns]
     ridge = np.full(scale.size, strength) if model.standardize else np.square(np.sqrt(strength) / scale)
-    if data.class_weights.size == 2:
+    if data.present.size == 2:
         return Objective(data, coordinates, ridge)
     return SoftmaxObjective(data, coordinates, ridge, baseline=not ridge.any())
 

@@ -217,9 +217,8 @@ def combine_weights(sample_weight: Any, class_weight: Any, codes: Codes, classes
 def _class_factors(class_weight: Any, codes: Codes, classes: NDArray[Any], weight: Array | None) -> Array:
     if isinstance(class_weight, str) and class_weight == "balanced":
         totals = np.bincount(codes, weights=weight, minlength=classes.size)
-        if not totals.all():
-            raise EvenOddsError('class_weight="balanced" needs rows of positive weight in all classes.')
-        return np.asarray(totals.sum() / (classes.size * totals))
+        filled = totals > 0  # a class without weight is none
+        return np.asarray(filled * totals.sum() / (filled.sum() * np.where(filled, totals, 1.0)))
     if not isinstance(class_weight, Mapping):
         raise EvenOddsError(f'class_weight is a dict by class, "balanced" or None, got {class_weight!r}.')
     try:

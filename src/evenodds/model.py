@@ -10,7 +10,7 @@ from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import advice, fitting, progress
+from . import absent, advice, fitting, progress
 from .coordinates import Moments
 from .data import Array, Data, as_data, require_finite
 from .data.memory import one_blas_thread
@@ -198,7 +198,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             Labels with two different values or more: numbers, strings or booleans, in a list, an array or a column of
             pandas, polars or Arrow.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows, not negative. A row of weight 2 is two rows, one of weight 0 none.
+            Weights of the rows, not negative. A row of weight 2 is two rows, one of weight 0 none. A class whose rows
+            all have weight 0 gets what it tends to as its weights do: probability 0 by an intercept of -infinity, and
+            coefficients of 0; the others are as without it.
         offset : array-like of shape (n_samples,) or, of more than two classes, (n_samples, n_classes), optional
             Added to the scores with a coefficient of 1, in units of log odds. The methods that predict leave it
             out: add it to `decision_function` yourself.
@@ -215,7 +217,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         """
         check_parameters(self)
         new = self._blank()
-        data = new._read(X, y, sample_weight, offset)
+        data = new._read(X, y, sample_weight, offset, every=absent.is_as_any(self))
         # Threads are ours: BLAS has small products only, where its own threads cost more than they give.
         with one_blas_thread, within_range():
             new._guarded(self._fit, new, data, X, y)
@@ -233,9 +235,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         warm = self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape
         last = (self.intercept_, self.coef_) if warm else None
         names = getattr(new, "feature_names_in_", None)
-        found = fitting.fit(self, data, names=names, last=last, reporter=reporter)
-        require_range(*found.coefs)
-        new._keep(found)
+        found = absent.fit(self, data, names=names, last=last, reporter=reporter)
+        new._keep(found, new.classes_[data.present].tolist())
         progress.end_callbacks(self, new, X, y)
         self._become(new)
 
@@ -274,6 +275,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             strength = strength_of(self, data)
             coordinates = new._seen.coordinates(data, bool(self.fit_intercept), 0.0 if self.standardize else strength)
             objective = fitting.objective_of(self, data, coordinates, strength)
+            if not first and not np.isfinite(self.intercept_).all():
+                raise EvenOddsError("A class had no row with a weight in the last fit and has probability 0: fit anew.")
             theta = np.zeros(objective.n_coef) if first else objective.from_coef(self.intercept_, self.coef_)
             config = self.solver if isinstance(self.solver, SGD) else SGD()
             rng = np.random.default_rng([seed(self.random_state), new._seen.calls])
@@ -303,7 +306,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         scores = linear_scores(array, intercept, coef)
         if not np.isfinite(scores).all():
             self._guarded(require_finite, as_data(array, np.zeros(array.shape[0], np.uint8)))
-            scores = bounded_scores(array, coef, scores)
+            scores = bounded_scores(array, intercept, coef, scores)
         return scores
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -413,11 +416,20 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         return array
 
     def _read(
-        self, X: Any, y: Any, sample_weight: Any, offset: Any, *, classes: Any = None, reset: bool = True
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        offset: Any,
+        *,
+        classes: Any = None,
+        reset: bool = True,
+        every: bool = True,
     ) -> Data:
         """Check all that is given to a fit and find its home.
 
         reset : whether columns and classes are learnt from it, by a model that is `_blank`
+        every : whether classes whose rows all have weight 0 are among those of the home
         """
         if y is None:
             raise EvenOddsError(
@@ -431,23 +443,18 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         weight = combine_weights(sample_weight, self.class_weight, codes, found)
         n_classes = found.size
         shift = None if offset is None else row_offsets(offset, n_rows, n_classes)
-        data = as_data(
-            array, codes, weight, shift, n_jobs=self.n_jobs, n_classes=n_classes, intercept=bool(self.fit_intercept)
-        )
-        if classes is None and not data.class_weights.all():
-            empty = found.tolist()[int(np.argmin(data.class_weights))]
-            raise EvenOddsError(f"All rows of class {empty!r} have weight 0: drop the class, or give it weight.")
         if reset:
             self.classes_ = found
-        return data
+        own: dict[str, Any] = {"n_jobs": self.n_jobs, "n_classes": n_classes, "every": every}
+        return as_data(array, codes, weight, shift, intercept=bool(self.fit_intercept), **own)
 
-    def _keep(self, fit: fitting.Fit) -> None:
-        """Set the attributes, and warn of what the user should know."""
+    def _keep(self, fit: fitting.Fit, classes: list[Any]) -> None:
+        """Set the attributes, and warn of what the user should know of classes with weight."""
         self.intercept_, self.coef_ = fit.coefs
         self.n_iter_ = np.array([fit.solution.iterations])
         self.solution_ = fit.solution
         self.aliased_ = tuple(self._name(column) for column in fit.aliased)
-        tell(fit.verdict, self.classes_.tolist(), self._name)
+        tell(fit.verdict, classes, self._name)
         if self.aliased_:
             advice.warn_of_aliased(self.aliased_)
         if fit.solution.solver == "sgd":

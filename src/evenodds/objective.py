@@ -20,7 +20,7 @@ from scipy.special import expit
 
 from .compiled import COMPILED_ENTRIES, csr_parts, flat
 from .coordinates import Coordinates
-from .data import Array, Block, Data, Sums, require_finite
+from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
 from .data.memory import Memory, add_up
 
 _LOADED_ENTRIES = 1 << 17
@@ -90,7 +90,7 @@ class Objective:
 
     @property
     def _log_odds(self) -> float:
-        return float(np.diff(np.log(self.data.class_weights))[0])
+        return float(np.diff(np.log(nonzero_weights(self.data)))[0])
 
     def parts(self) -> Iterator[tuple[int, Callable[[Any, Array], Array]]]:
         """Each block's number of rows, and a function: the gradient of the summed loss of some of its rows at theta."""
@@ -417,11 +417,12 @@ def linear_scores(X: Any, intercept: Any, coef: Array) -> Array:
     return np.asarray(scores)
 
 
-def bounded_scores(X: Any, coef: Array, scores: Array) -> Array:
-    """Scores of finite rows, with those that overflowed replaced by the largest number of the right sign."""
+def bounded_scores(X: Any, intercept: Any, coef: Array, scores: Array) -> Array:
+    """Scores of finite rows, with those that are infinite replaced by the largest number of the right sign."""
     finite = np.isfinite(scores)
     bad = np.flatnonzero(~(finite if finite.ndim == 1 else finite.all(axis=1)))
     small = 2.0**-600
     signs = np.sign(X[bad].astype(np.float64) * small @ (coef * small))
+    signs = np.where(np.isinf(intercept), np.sign(intercept), signs)
     scores[bad] = np.where(finite[bad], scores[bad], signs * np.finfo(np.float64).max)
     return scores

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from .absent import completed
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data, as_data
 from .data.memory import Memory, one_blas_thread
@@ -193,9 +194,11 @@ def path(
     p = array.shape[1]
     factor = penalty_factors(penalty_factor, p, names)
     low, high = bounds(lower, upper, p, names)
-    data = as_data(array, codes, weight, shift, n_jobs=n_jobs, n_classes=classes.size, intercept=bool(fit_intercept))
-    if not data.class_weights.all():
-        raise EvenOddsError("All rows of one class have weight 0: drop the class, or give it weight.")
+    own: dict[str, Any] = {"intercept": bool(fit_intercept), "every": not fit_intercept}
+    data = as_data(array, codes, weight, shift, n_jobs=n_jobs, n_classes=classes.size, **own)
+    if data.class_weights.size == 1:
+        left = classes[data.present].tolist()[0]
+        raise EvenOddsError(f"All rows that have a weight are of class {left!r}: a path needs two classes.")
     problem = _Problem(data, ratio, bool(fit_intercept), bool(standardize), factor, low, high)
     lines = PathLines(_kind(ratio), data.n_rows, p) if verbose else None
     try:
@@ -207,13 +210,14 @@ def path(
             points = problem.solve(loss, grid, start, tol * null, stop, lines)
             coefs, intercepts = problem.raw(loss.coordinates, points)
             require_range(coefs, intercepts)
+            intercepts, coefs = completed(data.present, intercepts, coefs, low, high)
             question = Question.of(loss.objective, loss.sample, problem.of_one_class(loss.coordinates, 1.0))
             verdict = OVERLAP if question is None else question.verdict(points[-1].theta)
             Cs = 1 / (grid[: len(points)] * problem.S)
     except NonFiniteError as error:
         name = None if names is None else names[error.column]
         raise NonFiniteError(error.row, error.column, error.value, name) from None
-    tell(verdict, classes.tolist(), (lambda k: k) if names is None else (lambda k: names[k]))
+    tell(verdict, classes[data.present].tolist(), (lambda k: k) if names is None else (lambda k: names[k]))
     if lines is not None:
         lines.end(f"{len(points)} fits, {loss.objective.passes} reads of the data")
     return Path(
@@ -243,8 +247,13 @@ class _Problem:
 
     @property
     def n_classes(self) -> int:
-        """K."""
+        """Classes that are not left out."""
         return int(self.data.class_weights.size)
+
+    @property
+    def binary(self) -> bool:
+        """Whether one score tells the classes."""
+        return bool(self.data.present.size == 2)
 
     @property
     def S(self) -> float:
@@ -255,7 +264,7 @@ class _Problem:
         """F, the optimum without any penalised column, and the loss of the intercept alone."""
         sample = self.data.sample(_SAMPLE, 0)
         coordinates = self._coordinates(sample)
-        loss = (MeanLoss if self.n_classes == 2 else SoftmaxLoss)(self.data, coordinates, sample)
+        loss = (MeanLoss if self.binary else SoftmaxLoss)(self.data, coordinates, sample)
         start = loss.objective.start(sample)
         if self.intercept and sample.offset is not None:
             start = self._without(loss, start, np.empty(0, np.intp))
@@ -283,7 +292,7 @@ class _Problem:
         """The optimum over the intercept and a few columns without penalty, within their bounds."""
         coordinates = replace(loss.coordinates, columns=columns)
         one = np.concatenate([np.arange(self.intercept), columns + self.intercept]).astype(np.intp)
-        copies = self.n_classes if self.n_classes > 2 else 1
+        copies = 1 if self.binary else self.n_classes
         kept = (np.arange(copies)[:, None] * (loss.n_coef // copies) + one).ravel()
         zero = self._for_all(Penalty.of(coordinates, 0.0, 1.0, lower=self.lower, upper=self.upper))
         solution = elastic_net(self.data, coordinates, zero, loss.sample, tol=1e-6)
@@ -309,7 +318,7 @@ class _Problem:
         )
 
     def _for_all(self, penalty: Penalty) -> Penalty:
-        return penalty if self.n_classes == 2 else for_classes(penalty, self.n_classes)
+        return penalty if self.binary else for_classes(penalty, self.n_classes)
 
     def grid(self, loss: Loss, start: Array, n_C: int, min_ratio: float) -> Array:
         """Strengths lam, falling from the least that holds all penalised coefficients at 0."""
@@ -364,7 +373,7 @@ class _Problem:
         """Coefficients and intercepts for the columns as given."""
         thetas = np.array([point.theta for point in points])
         one = self.of_one_class(coordinates, 1.0)
-        if self.n_classes == 2:
+        if self.binary:
             intercepts, coefs = one.to_coefs(coordinates, thetas, self.lower, self.upper)
         else:
             intercepts, coefs = to_coefs(one, coordinates, thetas, self.lower, self.upper)

@@ -50,10 +50,9 @@ def strength_of(model: Any, data: Data) -> float:
     return 1 / (float(model.C) * float(data.class_weights.sum()))
 
 
-def penalty_of(model: Any, data: Data) -> float:
-    """The penalty of a fitted model's coefficients, in units of the mean loss."""
+def penalty_of(model: Any, data: Data, w: Array) -> float:
+    """The penalty of coefficients (K, p), in units of the mean loss."""
     wanted = Wanted.of(model, data, getattr(model, "feature_names_in_", None))
-    w = model.coef_
     if wanted.standardize:
         scale = _coordinates(data, data.sample(data.n_rows, 0), model).scale
         w = np.where(np.isinf(scale), 0.0, w) * np.where(np.isinf(scale), 1.0, scale)
@@ -102,7 +101,7 @@ def fit(
         upper=wanted.upper,
     )
     n_classes, ridge = data.class_weights.size, np.zeros(coordinates.columns.size)
-    binary = n_classes == 2
+    binary = data.present.size == 2
     objective = Objective(data, coordinates, ridge) if binary else SoftmaxObjective(data, coordinates, ridge, False)
     with np.errstate(over="ignore", invalid="ignore"):  # the last coefficients may be of columns of another size
         start = None if last is None else objective.from_coef(*last)

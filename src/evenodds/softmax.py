@@ -22,7 +22,7 @@ import scipy.sparse as sp
 
 from .compiled import COMPILED_ENTRIES, flat
 from .coordinates import Coordinates
-from .data import Array, Block, Data, Sums, require_finite
+from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
 from .data.memory import Memory, add_up
 
 _TILE_WORK = 1_000_000  # rows * columns * classes of a tile
@@ -104,7 +104,7 @@ class SoftmaxObjective:
 
     @property
     def _log_odds(self) -> Array:
-        return np.log(self.data.class_weights / self.total_weight)
+        return np.asarray(np.log(nonzero_weights(self.data) / self.total_weight))
 
     def _free(self, scores: Array) -> Array:
         """Scores (m, K) of all classes as those of the classes that have coefficients."""

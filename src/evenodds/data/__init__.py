@@ -60,7 +60,8 @@ class Data(Protocol):
     size : entries stored, (n_rows * n_columns, or the non-zeros of a sparse X)
     sparse : whether blocks hold CSR arrays
     center : (p,) what has been taken off the columns of X in the blocks; 0 unless they are sparse, see `sparse.held`
-    class_weights : (K,) total weight of each class; their sum is S in the objective
+    present : (K,) which of the classes have rows here; those that have none may be left out (see `absent`)
+    class_weights : total weight of each class that is not left out; their sum is S in the objective
     n_jobs : threads for work on a sample, as for `LogisticRegression`
     """
 
@@ -69,6 +70,7 @@ class Data(Protocol):
     size: int
     sparse: bool
     center: Array
+    present: NDArray[np.bool_]
     class_weights: Array
     n_jobs: int | None
 
@@ -99,12 +101,14 @@ def as_data(
     n_jobs: int | None = None,
     n_classes: int = 2,
     intercept: bool = False,
+    every: bool = True,
 ) -> Data:
     """The home of `X`: a checked 2-d array or sparse matrix in memory.
 
     Rows of weight zero do not belong to the data and are left out.
 
     intercept : whether the scores have one, which makes up for what is taken off sparse columns that are far from zero
+    every : whether classes without a row belong to the data
     """
     from .memory import Memory
     from .sparse import held
@@ -115,8 +119,19 @@ def as_data(
         X = (X.tocsr() if sp.issparse(X) else X)[kept]
         codes, weight = codes[kept], weight[kept]
         offset = None if offset is None else offset[kept]
+    present = np.ones(n_classes, dtype=np.bool_)
+    if not every:
+        present = np.bincount(codes, minlength=n_classes) > 0
+        codes = (np.cumsum(present) - 1).astype(codes.dtype)[codes]
+        offset = offset if offset is None or offset.ndim == 1 else offset[:, present]
     X, center = held(X, intercept) if sp.issparse(X) else (X, None)
-    return Memory(X, codes, weight, offset, n_jobs=n_jobs, n_classes=n_classes, center=center, kept=kept)
+    return Memory(X, codes, weight, offset, n_jobs=n_jobs, present=present, center=center, kept=kept)
+
+
+def nonzero_weights(data: Data) -> Array:
+    """The weights of the classes, from which fits start; one without rows is taken for half a row."""
+    weights = data.class_weights
+    return np.asarray(np.where(weights > 0, weights, 0.5 * weights.sum() / data.n_rows))
 
 
 def require_finite(data: Data) -> None:
@@ -137,4 +152,4 @@ def require_finite(data: Data) -> None:
         first_row += block.n_rows
 
 
-__all__ = ["Array", "Block", "Data", "Sums", "as_data", "require_finite"]
+__all__ = ["Array", "Block", "Data", "Sums", "as_data", "nonzero_weights", "require_finite"]

@@ -28,6 +28,7 @@ _BLOCK_ROWS = 1 << 16
 class Memory:
     """An array or sparse matrix in memory, its labels, weights and offsets. See `Data`.
 
+    n_classes : all of them have rows, or `present` tells which do and which are left out
     kept : the numbers of the rows, if the user gave others beside them
     """
 
@@ -40,6 +41,7 @@ class Memory:
         *,
         n_jobs: int | None = None,
         n_classes: int = 2,
+        present: NDArray[np.bool_] | None = None,
         center: Array | None = None,
         kept: NDArray[np.intp] | None = None,
     ) -> None:
@@ -53,7 +55,8 @@ class Memory:
         self.n_rows, self.n_columns = X.shape
         self.center = np.zeros(self.n_columns) if center is None else center
         self.size = int(X.nnz) if self.sparse else self.n_rows * self.n_columns
-        self.class_weights = _class_weights(codes, weight, n_classes)
+        self.present = np.ones(n_classes, dtype=np.bool_) if present is None else present
+        self.class_weights = _class_weights(codes, weight, int(self.present.sum()))
         self._bounds = _sparse_bounds(X) if self.sparse else _dense_bounds(self.n_rows, self.n_columns)
         self.n_jobs = n_jobs
         n_blocks = len(self._bounds) - 1

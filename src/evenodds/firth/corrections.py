@@ -79,7 +79,7 @@ class PseudoRows:
         self.n_rows, self.n_columns = 3 * data.n_rows, data.n_columns + 1
         self.sparse, self.n_jobs, self.center = data.sparse, data.n_jobs, np.append(data.center, 0.0)
         self.size = 3 * data.size + 2 * data.n_rows if data.sparse else self.n_rows * self.n_columns
-        self.class_weights = data.class_weights + objective.n_coef / 2  # the leverages' sum
+        self.present, self.class_weights = data.present, data.class_weights + objective.n_coef / 2  # the leverages' sum
 
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """Sum `function(block)` over all rows, each block with its pseudo-observations."""

@@ -187,7 +187,7 @@ def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset
         codes = encode_labels(y, len(z), model.classes_)[1]
         weight = combine_weights(sample_weight, model.class_weight, codes, model.classes_)
         losses = -log_probabilities(z)[np.arange(len(z)), codes]
-        loss = float(np.average(losses, weights=weight)) + penalty_of(model, data)
+        loss = float(np.average(losses, weights=weight)) + penalty_of(model, data, model.coef_)
         if abs(loss - model.solution_.loss) <= _SAME_LOSS * (1 + abs(loss)) + model.solution_.gap:
             raise EvenOddsError("These look like the rows that chose the columns: split the data before the fit.")
     names = names_of(model)
@@ -224,6 +224,11 @@ def _rows(
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     if not data.class_weights.all():
         missing = model.classes_.tolist()[int(np.argmin(data.class_weights))]
+        if data.n_rows == model.solution_.n_rows:
+            raise EvenOddsError(
+                f"All rows of class {missing!r} have weight 0: its coefficients have no standard errors. Fit "
+                "the rows of the other classes."
+            )
         few = "one class only" if np.count_nonzero(data.class_weights) == 1 else f"no row of class {missing!r}"
         raise EvenOddsError(f"These rows hold {few}, so they are not those that the model was fitted on.")
     total, strength = float(data.class_weights.sum()), strength_of(model, data)

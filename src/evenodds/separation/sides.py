@@ -225,7 +225,7 @@ class ManySides:
 
 def sides_of(objective: Any, coordinates: Coordinates, *, bounded: bool) -> Sides:
     """The rows of an objective, seen from some of its columns; bounds hold all classes, none is the baseline."""
-    if objective.data.class_weights.size == 2:
+    if objective.data.present.size == 2:
         return TwoSides(objective.data, coordinates)
     return ManySides(objective.data, coordinates, baseline=not bounded)
 

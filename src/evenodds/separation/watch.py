@@ -6,7 +6,7 @@ move. That only saves time. Every fit asks at its end, where the proof that clas
 
 from dataclasses import dataclass, field
 
-import numpy as np
+from scipy.special import entr
 
 from ..data import Array
 from ..solvers import Status
@@ -34,7 +34,7 @@ class Watch:
     def __post_init__(self) -> None:
         objective = self.question.objective
         weights = objective.data.class_weights / objective.total_weight
-        self._null_loss = -float(np.sum(weights * np.log(weights)))
+        self._null_loss = float(entr(weights).sum())
 
     def __call__(self, state: State) -> Status | None:
         """Status.SEPARATED if the classes are; looks at some iterations, until it knows."""

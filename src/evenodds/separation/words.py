@@ -25,7 +25,7 @@ def tell(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -
             SeparationWarning,
         )
     elif verdict.separating is not None:
-        words = _of_two if len(classes) == 2 else _of_more
+        words = _of_two if len(classes) == 2 and len(_slopes(verdict)) == 1 else _of_more
         warn(f"The classes are separated: {words(verdict, classes, name)}", SeparationWarning)
 
 

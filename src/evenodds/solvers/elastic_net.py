@@ -70,7 +70,7 @@ def elastic_net(
     Solution
         Its `gap` is the duality gap of J at theta (see `Penalty.gap`). Coefficients at 0 or at a bound are exactly so.
     """
-    binary = data.class_weights.size == 2
+    binary = data.present.size == 2
     loss: Any = (MeanLoss if binary else SoftmaxLoss)(data, coordinates, sample)
     target = tol**2 / (2 * loss.observations)
     history: list[float] = []
