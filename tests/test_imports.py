@@ -21,10 +21,10 @@ LAYERS = {
     "objective": {"compiled", "coordinates", "data", "exceptions", "kernels"},
     "softmax": {"class_kernels", "compiled", "coordinates", "data", "exceptions"},
     "solvers": {"compiled", "coordinates", "data", "exceptions", "kernels", "objective", "softmax"},
-    "labels": {"data", "exceptions"},
     "per_column": {"data", "exceptions"},
     "advice": {"exceptions", "solvers"},
     "table": {"advice", "exceptions"},
+    "labels": {"data", "exceptions", "table"},
     "separation": {
         *("advice", "coordinates", "data", "exceptions", "labels", "objective"),
         *("softmax", "solvers", "table"),

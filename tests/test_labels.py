@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import DataConversionWarning
 
-from evenodds import EvenOddsError, LogisticRegression, find_separation, path
+from evenodds import EvenOddsError, LogisticRegression, find_separation, load, path, save
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 2))
@@ -125,6 +125,73 @@ def test_wrong_labels_are_told(case):
     y, message = WRONG[case]
     with pytest.raises(EvenOddsError, match=message):
         model().fit(X, y)
+
+
+DISTINCT = {
+    "a NUL at the end": ["a", "a\0", "b"],
+    "nothing but NULs": ["", "\0", "\0\0"],
+    "beyond signed and unsigned": [-1, 2**63, 2**63 + 1],
+    "beyond 64 bits": [2**64, 2**64 + 1, -(2**70)],
+    "NumPy's signed and unsigned": [np.int64(-1), np.uint64(2**63), np.uint64(2**63 + 1)],
+    "integers finer than floats": [2**53, float(2**53 + 2), 2**53 + 1],
+    "unsigned": [2**64 - 1, 2**64 - 2],
+    "one a prefix": ["x" * 100, "x" * 101],
+    "composed and decomposed": ["\u00e9", "e\u0301"],
+    "case and space": ["a", "A", "a "],
+    "no other than itself": ["", " "],
+}
+HOLDERS = {
+    "list": list,
+    "tuple": tuple,
+    "objects": lambda v: np.array([*v, None], dtype=object)[:-1],
+    "pandas": lambda v: pd.Series(v, dtype=object),
+    "pandas strings": pd.Series,
+    "pandas categorical": lambda v: pd.Series(pd.Categorical(pd.Series(v, dtype=object))),
+    "polars": pl.Series,
+    "polars objects": lambda v: pl.Series(v, dtype=pl.Object),
+    "Arrow": pa.array,
+    "NumPy's own strings": lambda v: np.array(v, dtype=np.dtypes.StringDType()),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("labels", DISTINCT)
+def test_as_many_classes_as_there_are_distinct_labels(labels, holder, tmp_path):
+    given = [DISTINCT[labels][k % len(DISTINCT[labels])] for k in range(40)]
+    try:
+        y = HOLDERS[holder](given)
+    except (TypeError, ValueError, OverflowError, pa.ArrowInvalid, pl.exceptions.PolarsError):
+        pytest.skip("it does not hold them")
+    held = y.to_pylist() if isinstance(y, pa.Array) else y.to_list() if isinstance(y, pl.Series) else list(y)
+    fit = model().fit(X, y)
+    assert fit.classes_.tolist() == sorted({getattr(label, "item", lambda label=label: label)() for label in held})
+    codes = np.array([fit.classes_.tolist().index(label) for label in held])
+    truth = model().fit(X, codes)
+    np.testing.assert_array_equal(fit.coef_, truth.coef_)
+    assert fit.score(X, y) == pytest.approx(truth.score(X, codes))
+    save(fit, tmp_path / "model.json")
+    assert load(tmp_path / "model.json").predict(X).tolist() == fit.predict(X).tolist()
+    again = model().partial_fit(X, y, classes=fit.classes_.tolist())
+    assert again.classes_.tolist() == fit.classes_.tolist()
+
+
+def test_labels_that_are_equal_are_one():
+    assert model().fit(X, [0.0, -0.0, 1.0, 1] * 10).classes_.tolist() == [0, 1]
+    unused = pd.Series(pd.Categorical(STRINGS, categories=["maybe", "no", "yes"]))
+    assert model().fit(X, unused).classes_.tolist() == ["no", "yes"]
+
+
+def test_score_tells_what_is_wrong_with_labels():
+    fit = model().fit(X, STRINGS)
+    for y, words in (
+        (NUMBERS, r"two kinds, [01], '(no|yes)'"),
+        (holed(STRINGS), "y contains NaN, first in row 3"),
+        (STRINGS[:30], "X has 40 rows, y 30"),
+    ):
+        with pytest.raises(EvenOddsError, match=words):
+            fit.score(X, y)
+    assert fit.score(X, ["other"] * 40) == 0.0
+    assert fit.score(X, STRINGS, np.arange(40)) == np.average(fit.predict(X) == STRINGS, weights=np.arange(40))
 
 
 def test_masked_weights_and_offsets_are_told():

@@ -12,6 +12,7 @@ from sklearn.utils.validation import column_or_1d
 
 from .data import Array
 from .exceptions import EvenOddsError
+from .table import values_of
 
 _KINDS = "numbers, strings or booleans"
 
@@ -32,10 +33,11 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
     quick = _two_numbers(y)
     if quick is not None and (classes is None or np.array_equal(quick[0], classes)):
         return quick
-    try:
-        check_classification_targets(y)
-    except (TypeError, ValueError) as error:
-        raise EvenOddsError(f"y does not hold classes. {error}") from None
+    if not _is_exact(y):
+        try:
+            check_classification_targets(y)
+        except (TypeError, ValueError) as error:
+            raise EvenOddsError(f"y does not hold classes. {error}") from None
     found = np.unique(y)
     known = found if classes is None else np.unique(plain_labels(classes))
     if classes is not None and not np.isin(found, known).all():
@@ -49,6 +51,27 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
     if known.size == 2:
         return known, (y == known[1]).astype(np.uint8)
     return known, np.searchsorted(known, y).astype(np.min_scalar_type(known.size - 1))
+
+
+def _is_exact(y: NDArray[Any]) -> bool:
+    """Whether labels are strings or whole numbers that only objects hold as they are."""
+    return y.dtype == object and all(isinstance(v, str | int) or v.is_integer() for v in y.tolist())
+
+
+def accuracy(y: Any, predicted: NDArray[Any], sample_weight: Any) -> float:
+    """The share, by weight, of labels that are those predicted."""
+    labels = plain_labels(y)
+    _require_finite(labels)
+    if labels.shape != predicted.shape:
+        raise EvenOddsError(
+            f"Found input variables with inconsistent numbers of samples: X has {predicted.size} rows, y {labels.size}."
+        )
+    if labels.size and isinstance(labels.tolist()[0], str) != isinstance(predicted.tolist()[0], str):
+        raise EvenOddsError(
+            f"y and the fit have labels of two kinds, {labels.tolist()[0]!r}, {predicted.tolist()[0]!r}."
+        )
+    weight = combine_weights(sample_weight, None, np.zeros(labels.size, np.uint8), predicted)
+    return float(np.average(np.asarray(labels == predicted, dtype=np.float64), weights=weight))
 
 
 def require_two(classes: NDArray[Any], what: str) -> None:
@@ -88,11 +111,11 @@ def _column(y: Any) -> NDArray[Any]:
     if arrow is not None and isinstance(y, arrow.Array):
         y = y.to_numpy(zero_copy_only=False)
     elif hasattr(y, "to_numpy"):
-        y = y.to_numpy()
+        y = values_of(y)
     try:
         column = np.asarray(column_or_1d(y, warn=True))
-        if column.dtype.kind in "US" and isinstance(y, list | tuple):
-            # One string in a list, and NumPy makes strings of all that is beside it.
+        if column.dtype.kind in "USf" and isinstance(y, list | tuple) and not {*map(type, y)} <= {float}:
+            # One string in a list, and NumPy makes strings of all that is beside it; and floats of large integers.
             column = np.asarray(column_or_1d(np.array(y, dtype=object)))
     except ValueError as error:
         is_column = hasattr(y, "__array__") or isinstance(y, list | tuple)
@@ -112,7 +135,13 @@ def _of_one_kind(labels: NDArray[Any]) -> NDArray[Any]:
         raise EvenOddsError(f"y mixes labels of several kinds: {', '.join(kinds)}.")
     if kinds and kinds[0] not in ("number", "str", "bool", "bytes"):
         raise EvenOddsError(f"y holds labels of the type {kinds[0]}: make them {_KINDS}.")
-    return np.array(values) if values else labels
+    if not values:
+        return labels
+    # NumPy's strings end before a NUL, and its numbers have 64 bits: objects hold what would not stay as it is.
+    values = [value.item() if isinstance(value, np.generic) else value for value in values]
+    array, objects = np.array(values), np.empty(len(values), dtype=object)
+    objects[:] = values
+    return array if array.dtype.kind != "O" and array.tolist() == values else objects
 
 
 def _kind(value: Any) -> str:

@@ -15,7 +15,7 @@ from .coordinates import Moments
 from .data import Array, Data, as_data, require_finite
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, NonFiniteError, require_range, within_range
-from .labels import combine_weights, encode_labels, plain_labels, require_two, row_numbers, row_offsets
+from .labels import accuracy, combine_weights, encode_labels, plain_labels, require_two, row_offsets
 from .objective import bounded_scores, linear_scores
 from .parameters import WithoutFirth, check_parameters, seed
 from .penalised import strength_of
@@ -263,7 +263,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         """
         check_parameters(self)
         first = not hasattr(self, "coef_")
-        if not first and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+        if not first and classes is not None and not np.array_equal(np.unique(plain_labels(classes)), self.classes_):
             raise EvenOddsError(f"classes={classes!r} differ from those of the first call, {self.classes_!r}.")
         new = self._blank() if first else copy.copy(self)
         data = new._read(X, y, sample_weight, None, classes=classes if first else self.classes_, reset=first)
@@ -369,9 +369,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         -------
         float
         """
-        labels = plain_labels(y)
-        weight = None if sample_weight is None else row_numbers(sample_weight, "sample_weight", labels.size)
-        return float(super().score(X, labels, weight))
+        return accuracy(y, self.predict(X), sample_weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -87,6 +87,17 @@ def numeric_array(frame: Any) -> NDArray[Any]:
     return array if array.dtype.kind in "biuf" else array.astype(np.float64)
 
 
+def values_of(column: Any) -> NDArray[Any]:
+    """A column, or a frame, of another package as an array; values that NumPy has no type for are objects."""
+    try:
+        return np.asarray(column.to_numpy())
+    except Exception as error:  # of a package that need not be installed here
+        try:
+            return np.array(list(column), dtype=object)
+        except Exception:
+            raise EvenOddsError(f"A {type(column).__name__} cannot be read: {error}") from error
+
+
 def _is_numeric(column: Any) -> bool:
     dtype = column.dtype
     if dtype.is_numeric() or dtype == nw.Boolean:
