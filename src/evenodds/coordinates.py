@@ -130,10 +130,12 @@ class Moments:
         squares = self.squares + earlier.squares + shift**2 * (self.total * earlier.total / total)
         return Moments(total, mean, squares, earlier.calls + 1)
 
-    def coordinates(self, data: Data, intercept: bool, strength: float) -> Coordinates:
+    def coordinates(self, data: Data, intercept: bool, standardize: bool, strength: float) -> Coordinates:
         """Coordinates of all columns for some rows, about zero without an intercept; see `choose_coordinates`."""
         center = self.mean if intercept and not data.sparse else data.center
-        scale = np.sqrt(self.squares / self.total + (self.mean - center) ** 2)
+        deviation = np.sqrt(self.squares / self.total)
+        scale = np.hypot(deviation, self.mean - center)
+        scale = about_mean(deviation, scale) if standardize else scale
         return Coordinates(center, _usable(scale, strength), np.arange(scale.size), intercept)
 
 
@@ -163,6 +165,8 @@ def choose_coordinates(
     unseen = (scale == 0).any() and (drop_aliased or not data.sparse)
     if not whole and (standardize or unseen):
         center, scale = _exact_moments(data, center, np.where(scale > 0, scale, 1.0), intercept)
+    if standardize and not intercept and not drop_aliased:
+        scale = about_mean(_deviations(data, sample, whole), scale)
     if not np.isfinite(scale).all():
         require_finite(data)
         far = int(np.flatnonzero(~np.isfinite(scale))[0])
@@ -178,6 +182,19 @@ def choose_coordinates(
         scale = np.where(constant, np.inf, scale) if every else scale
         return Coordinates(center, scale, columns, intercept)
     return independent(data, sample, Coordinates(center, scale, columns[~constant], intercept))
+
+
+def about_mean(deviation: Array, size: Array) -> Array:
+    """The unit of a penalty without an intercept: the deviation about the mean; of a constant column its size."""
+    return np.where(deviation > 1e-14 * size, deviation, size)
+
+
+def _deviations(data: Data, sample: Block, whole: bool) -> Array:
+    """The exact standard deviations of the columns about their means."""
+    if data.sparse or whole:
+        return _moments(data.sample(data.n_rows, 0), True)[1]
+    center, scale = _moments(sample, True)
+    return _exact_moments(data, center, np.where(scale > 0, scale, 1.0), True)[1]
 
 
 def independent(data: Data, sample: Block, coordinates: Coordinates) -> Coordinates:

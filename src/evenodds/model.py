@@ -48,8 +48,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
     fit_intercept : bool, default=True
         Whether the scores have an intercept.
     standardize : bool, default=False
-        Take the penalty in units of each column's standard deviation (of its root mean square without an
-        intercept). Coefficients are always those of the columns as given. Without a penalty it changes nothing.
+        Take the penalty in units of each column's standard deviation, about its mean also without an intercept, as
+        glmnet and Spark do (there, a constant column has its size as the unit). Coefficients are always those of the
+        columns as given. Without a penalty it changes nothing.
     class_weight : dict, "balanced" or None, default=None
         Factors on the weights of rows by class; "balanced" gives the classes the same total weight.
     firth : {False, True, "flic", "flac"}, default=False
@@ -273,7 +274,9 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         with within_range():
             new._seen = Moments.of(data).merged(getattr(self, "_seen", None))
             strength = strength_of(self, data)
-            coordinates = new._seen.coordinates(data, bool(self.fit_intercept), 0.0 if self.standardize else strength)
+            penalised = bool(self.standardize) and strength > 0
+            curvature = 0.0 if self.standardize else strength
+            coordinates = new._seen.coordinates(data, bool(self.fit_intercept), penalised, curvature)
             objective = fitting.objective_of(self, data, coordinates, strength)
             if not first and not np.isfinite(self.intercept_).all():
                 raise EvenOddsError("A class had no row with a weight in the last fit and has probability 0: fit anew.")

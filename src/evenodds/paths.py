@@ -275,7 +275,7 @@ class _Problem:
 
     def _coordinates(self, sample: Block) -> Coordinates:
         if isinstance(self.data, Memory) and not self.data.sparse and is_wide(self.data):
-            coordinates = column_coordinates(self.data, intercept=self.intercept)
+            coordinates = column_coordinates(self.data, intercept=self.intercept, standardize=self.standardize)
             if (coordinates.scale > 1e-150).all() and np.isfinite(coordinates.scale).all():  # squares that are numbers
                 return coordinates
         return choose_coordinates(

@@ -71,7 +71,10 @@ class Question:
         unit = max(wide(1), len(X) / s.sum())
         unit_of_penalty = unit / wide(given.get("C", np.inf))
         pull = unit_of_penalty * np.broadcast_to(np.asarray(given.get("penalty_factor", 1.0), wide), X.shape[1])
-        size, ratio = (scale if given.get("standardize") else np.ones_like(scale)), wide(given.get("l1_ratio", 0.0))
+        about_mean = np.sqrt(s @ (X - s @ X / s.sum()) ** 2 / s.sum())
+        unit_of_column = np.where(about_mean > 1e-14 * scale, about_mean, scale)
+        size = unit_of_column if given.get("standardize") else np.ones_like(scale)
+        ratio = wide(given.get("l1_ratio", 0.0))
         lower, upper = (
             np.broadcast_to(np.asarray(given.get(name, end), wide), X.shape[1])
             for name, end in (("lower", -np.inf), ("upper", np.inf))

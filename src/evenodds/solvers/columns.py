@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..compiled import COMPILED_ENTRIES, moment_sums
 from ..compiled import flat as flat_view
-from ..coordinates import Coordinates
+from ..coordinates import Coordinates, about_mean
 from ..data import Array, Block, require_finite
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
@@ -224,9 +224,10 @@ def column_moments(data: Memory) -> tuple[Array, Array]:
     return mean, square
 
 
-def column_coordinates(data: Memory, *, intercept: bool) -> Coordinates:
-    """Means and standard deviations of the columns (about 0 without an intercept)."""
+def column_coordinates(data: Memory, *, intercept: bool, standardize: bool) -> Coordinates:
+    """Means and standard deviations of the columns (about 0 without an intercept, but in the units of a penalty)."""
     mean, square = column_moments(data)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         center, scale = (mean, np.sqrt(square)) if intercept else (np.zeros_like(mean), np.sqrt(square + mean**2))
+    scale = about_mean(np.sqrt(square), scale) if standardize else scale
     return Coordinates(center, scale, np.arange(data.n_columns), intercept)
