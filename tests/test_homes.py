@@ -68,7 +68,7 @@ def answer(penalty, kind):
         intercept = setting.get("fit_intercept", True)
         ridge = 1 / setting["C"] if "C" in setting else 0.0
         if setting.get("standardize"):
-            mean = effective @ X0 / effective.sum() if intercept else 0.0
+            mean = effective @ X0 / effective.sum()
             ridge = ridge * (effective @ (X0 - mean) ** 2 / effective.sum())
         found = newton(X0, Y0, weight=effective, offset=offset, ridge=ridge, intercept=intercept)
         _answers[penalty, kind] = np.array([found.intercept, *found.coef]), found.objective

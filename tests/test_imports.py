@@ -65,7 +65,7 @@ LAYERS = {
     },
     "cross_validation": {
         *("compiled", "data", "exceptions", "labels", "model", "objective"),
-        *("paths", "per_column", "progress", "softmax"),
+        *("paths", "per_column", "progress", "softmax", "table"),
     },
     "export": {"exceptions", "model", "parameters", "solvers"},
     "__init__": {"cross_validation", "exceptions", "export", "inference", "model", "paths", "separation", "solvers"},

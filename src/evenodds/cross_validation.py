@@ -30,6 +30,7 @@ from .paths import Path, path
 from .per_column import bounds, check_l1_ratio, penalty_factors
 from .progress import FoldLines
 from .softmax import log_probabilities
+from .table import require_same_order
 
 _QUICK = ("neg_log_loss", "accuracy", "roc_auc")
 
@@ -161,6 +162,7 @@ class LogisticRegressionCV(LogisticRegression):
             If the data or a parameter is wrong, or a fold lacks a class.
         """
         ratios = self._check()
+        require_same_order(X=X, groups=groups)
         final = self._one()
         rows = self._rows(final, X, y, sample_weight, offset)
         folds = self._folds(rows, groups)

@@ -23,7 +23,15 @@ from .separation import tell
 from .softmax import log_probabilities
 from .solvers import Report, Solution, Status
 from .solvers.sgd import SGD, one_epoch
-from .table import is_frame, numeric_array, require_numbers, require_some
+from .table import (
+    is_frame,
+    numbered_columns,
+    numeric_array,
+    require_numbers,
+    require_same_columns,
+    require_same_order,
+    require_some,
+)
 
 
 # scikit-learn has no types, so mypy sees bases of type Any and says so.
@@ -372,6 +380,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         -------
         float
         """
+        require_same_order(X=X, y=y, sample_weight=sample_weight)
         return accuracy(y, self.predict(X), sample_weight)
 
     def __sklearn_tags__(self) -> Any:
@@ -407,6 +416,11 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
                 return validate_data(self, X, reset=reset, **checks)
             array = numeric_array(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
+            names = numbered_columns(X)
+            if reset:
+                self._columns_in_ = names
+            else:
+                require_same_columns(getattr(self, "_columns_in_", None), names)
         except EvenOddsError:
             raise
         except ValueError as error:
@@ -436,6 +450,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             raise EvenOddsError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None. Pass the labels of the rows."
             )
+        require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
         array = self._array(X, reset=reset)
         n_rows = array.shape[0]
         found, codes = encode_labels(y, n_rows, classes)

@@ -31,7 +31,7 @@ from .solvers.softmax_loss import SoftmaxLoss
 from .solvers.sparse_wide import sparse_path
 from .solvers.tall_path import tall_path
 from .solvers.working_set import wide_path
-from .table import numbers_of
+from .table import numbers_of, require_same_order
 
 _SAMPLE = 8192
 _STEPS = 100
@@ -187,6 +187,7 @@ def path(
     """
     ratio = check_l1_ratio(l1_ratio)
     _check_grid(n_C, min_ratio, tol)
+    require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
     array, names = numbers_of(X, "path")
     classes, codes = encode_labels(y, array.shape[0])
     weight = combine_weights(sample_weight, class_weight, codes, classes)

@@ -36,6 +36,48 @@ def numbers_of(X: Any, caller: str) -> tuple[Any, list[str] | None]:
     return array, names
 
 
+def require_same_order(**given: Any) -> None:
+    """An error where the pandas index of one thing holds the rows of another in another order.
+
+    Rows belong together by their place, here and in scikit-learn, and by their index in pandas. Where the two say
+    different things nobody knows which is meant. An index of other rows says nothing.
+    """
+    indexed = [(name, _index(values)) for name, values in given.items()]
+    (first, index), *others = [(name, index) for name, index in indexed if index is not None] or [("", None)]
+    for name, other in others:
+        if other.equals(index) or len(other) != len(index):
+            continue
+        if other.isin(index).all() and index.isin(other).all():
+            raise EvenOddsError(
+                f"The index of {name} has the rows of {first} in another order. Put them in one order, such as "
+                f"{name}.loc[{first}.index], or take them as they stand, with {name}.to_numpy()."
+            )
+
+
+def _index(values: Any) -> Any:
+    pandas = nw.dependencies.is_pandas_dataframe(values) or nw.dependencies.is_pandas_series(values)
+    return values.index if pandas else None
+
+
+def numbered_columns(X: Any) -> tuple[Any, ...] | None:
+    """The names of the columns of a frame, if they are no strings, as pandas has numbers."""
+    names = tuple(X.columns) if nw.dependencies.is_pandas_dataframe(X) else ()
+    return None if any(isinstance(name, str) for name in names) or not names else names
+
+
+def require_same_columns(fitted: tuple[Any, ...] | None, given: tuple[Any, ...] | None) -> None:
+    """An error where a frame has other numbers as names than that of the fit, or the same in another order.
+
+    The numbers 0, 1, ..., which pandas gives to columns without names, stand for any others.
+    """
+    if fitted is None or given is None or fitted == given:
+        return
+    if set(fitted) == set(given):
+        raise EvenOddsError(f"The columns of X are those of the fit in another order: take X[{list(fitted)[:10]}].")
+    if tuple(range(len(given))) not in (fitted, given):
+        raise EvenOddsError(f"The columns of X are {list(given)[:10]}, and those of the fit were {list(fitted)[:10]}.")
+
+
 def require_some(array: Any) -> None:
     """An error for a table without rows or columns."""
     if 0 in array.shape:
@@ -67,6 +109,9 @@ def numeric_array(frame: Any) -> NDArray[Any]:
         names = table.columns
     except nw.exceptions.DuplicateError as error:
         raise EvenOddsError(f"Names of columns must be unique. {error}") from None
+    if len({isinstance(name, str) for name in names}) > 1:
+        one = next(name for name in names if not isinstance(name, str))
+        raise EvenOddsError(f"Names of columns are strings or none of them is: {one!r} is a {type(one).__name__}.")
     columns = list(zip(names, table.iter_columns(), strict=True))
     other = [name for name, column in columns if not _is_numeric(column)]
     if other:

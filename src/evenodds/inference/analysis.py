@@ -19,7 +19,7 @@ from ..model import LogisticRegression
 from ..penalised import is_composite, penalty_of, strength_of
 from ..softmax import log_probabilities
 from ..solvers import Status
-from ..table import is_frame
+from ..table import is_frame, require_same_order
 from .covariance import KINDS
 from .evidence import Evidence, gather
 from .limit import limit_of
@@ -102,6 +102,7 @@ def infer(
     """
     fit: Any = getattr(model, "estimator_", model)  # of a cross-validation, what it ended with
     model = fit
+    require_same_order(X=X, groups=groups)
     _check_arguments(model, cov, groups, level, weights, post_selection)
     if post_selection == "split":
         return _split(model, X, y, sample_weight, offset, cov=cov, groups=groups, level=level, weights=weights)

@@ -10,6 +10,7 @@ from ..data import Array
 from ..exceptions import EvenOddsError
 from ..labels import combine_weights, encode_labels, require_two, row_numbers
 from ..model import LogisticRegression
+from ..table import require_same_order
 from .hypotheses import TestResult, chi_squared
 from .prediction import chosen, require_finite_coef
 
@@ -21,6 +22,7 @@ def _scored(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any
     """Log odds, class codes and weights of rows."""
     require_two(result.model.classes_, "Calibration of log odds, and the test of Hosmer and Lemeshow,")
     require_finite_coef(result)
+    require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
     z = result.model.decision_function(chosen(result, X))
     _, codes = encode_labels(y, z.size, result.model.classes_)
     weight = combine_weights(sample_weight, None, codes, result.model.classes_)

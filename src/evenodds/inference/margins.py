@@ -17,6 +17,7 @@ from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..labels import row_numbers
 from ..objective import over_tiles
+from ..table import require_same_order
 from .prediction import read, require_finite_coef, scores, shifts, tiles
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def margins(
 ) -> dict[str, Any]:
     """The columns of the table."""
     require_finite_coef(result)
+    require_same_order(X=X, sample_weight=sample_weight, offset=offset)
     array = read(result, X)
     n, p = array.shape
     weight = np.ones(n) if sample_weight is None else row_numbers(sample_weight, "sample_weight", n)

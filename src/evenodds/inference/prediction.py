@@ -19,7 +19,7 @@ from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..labels import row_offsets
 from ..softmax import dense_design
-from ..table import is_frame
+from ..table import is_frame, require_same_order
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -29,6 +29,7 @@ _TILE_ENTRIES = 1 << 18
 
 def predict(result: "Inference", X: Any, offset: ArrayLike | None) -> dict[str, Array]:
     """The columns probability, se, lower, upper; of more than two classes four for each."""
+    require_same_order(X=X, offset=offset)
     require_finite_coef(result)
     shift = shifts(result, offset, X)
     quantile = float(ndtri(0.5 + result.level / 2))

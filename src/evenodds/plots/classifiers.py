@@ -14,6 +14,7 @@ from sklearn.inspection import DecisionBoundaryDisplay
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
 from ..exceptions import EvenOddsError
+from ..table import require_same_order
 from .style import COLORS, MARKERS, SHADES, TINTS, VERMILION, legend, new_axes, shown
 
 
@@ -55,6 +56,7 @@ def scatter(X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
+    require_same_order(X=X, y=y)
     points, names = _two_features(X)
     labels = np.asarray(y).ravel()
     if len(labels) != len(points):
@@ -99,6 +101,7 @@ def decision_boundary(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) 
     -------
     matplotlib Axes
     """
+    require_same_order(X=X, y=y)
     points, names = _two_features(X)
     ax = new_axes(ax)
     n_classes = len(model.classes_)
@@ -173,6 +176,7 @@ def roc(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
+    require_same_order(X=X, y=y)
     ax = new_axes(ax)
     display = RocCurveDisplay.from_estimator(
         model,
@@ -214,6 +218,7 @@ def precision_recall(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -
     -------
     matplotlib Axes
     """
+    require_same_order(X=X, y=y)
     ax = new_axes(ax)
     second = shown(model.classes_[1])
     display = PrecisionRecallDisplay.from_estimator(
@@ -259,6 +264,7 @@ def calibration(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None, n_bins
     -------
     matplotlib Axes
     """
+    require_same_order(X=X, y=y)
     ax = new_axes(ax)
     CalibrationDisplay.from_estimator(
         model, X, y, n_bins=n_bins, strategy="quantile", ax=ax, color=VERMILION, marker="o"

@@ -11,6 +11,7 @@ from scipy.special import expit, ndtri
 
 from ..inference import Inference
 from ..labels import encode_labels, require_two, row_numbers
+from ..table import require_same_order
 from .style import BLUE, VERMILION, columns, legend, new_axes, shown
 
 Floats = NDArray[np.float64]
@@ -146,6 +147,7 @@ def residuals(
     -------
     matplotlib Axes
     """
+    require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
     model = getattr(result, "model", result)
     require_two(model.classes_, "This picture")
     p = model.predict_proba(X)[:, 1] if offset is None else _shifted(model, X, offset)
