@@ -46,7 +46,7 @@ OTHERS = {
     "offsets of classes": lambda turn: LogisticRegression(C=1.0).fit(
         X, THREE, offset=turn(pd.DataFrame({k: NUMBERS * k for k in range(3)}))
     ),
-    "labels in a frame": lambda turn: MODEL.score(X, turn(Y.to_frame())[0]),
+    "labels in a frame": lambda turn: MODEL.score(X, turn(Y.to_frame("y"))["y"]),
     "labels against weights": lambda turn: LogisticRegression(C=1.0).fit(X.to_numpy(), Y, turn(NUMBERS)),
     "roc": lambda turn: plots.roc(MODEL, X, turn(Y)),
     "boundary": lambda turn: plots.scatter(X[["a", "b"]], turn(Y)),

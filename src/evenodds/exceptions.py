@@ -11,6 +11,10 @@ class EvenOddsError(ValueError):
     """Something in the data or the call is wrong: the message says what, where and what to do."""
 
 
+class KindError(EvenOddsError, TypeError):
+    """A value is of a kind that is no number: a TypeError as well, as Python and scikit-learn have it."""
+
+
 class SeparationWarning(UserWarning):
     """The columns separate the classes: the maximum-likelihood estimate is not finite."""
 

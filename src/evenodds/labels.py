@@ -12,7 +12,7 @@ from sklearn.utils.validation import column_or_1d
 
 from .data import Array
 from .exceptions import EvenOddsError
-from .table import values_of
+from .table import is_missing, values_of
 
 _KINDS = "numbers, strings or booleans"
 
@@ -153,16 +153,6 @@ def _kind(value: Any) -> str:
     return type(value).__name__
 
 
-def is_missing(value: Any) -> bool:
-    """Whether a value is None, NaN or another that equals nothing."""
-    try:
-        return value is None or bool(value != value)
-    except TypeError:  # pandas.NA says neither yes nor no
-        return True
-    except ValueError:  # an array says both
-        return False
-
-
 def _require_finite(y: NDArray[Any]) -> None:
     if y.dtype.kind == "f" and not np.isfinite(y.sum()) and not np.isfinite(y).all():
         row = int((~np.isfinite(y)).argmax())
@@ -184,13 +174,21 @@ def _require_unmasked(values: Any, name: str) -> None:
         raise EvenOddsError(f"{name} contains a masked value, first in row {row} (counted from 0). Drop such rows.")
 
 
-def row_numbers(values: Any, name: str, n_rows: int) -> Array:
-    """Finite numbers, one a row; a single number stands for all rows."""
+def _floats(values: Any, name: str) -> Array:
+    """Numbers of any kind as doubles, and an error for what is none."""
     _require_unmasked(values, name)
     try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        array = values_of(values) if hasattr(values, "to_numpy") else np.asarray(values)
+        if array.dtype.kind not in "biufO":
+            raise TypeError(f"it is of dtype {array.dtype}")
+        return np.asarray(array, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
         raise EvenOddsError(f"{name} is not numeric: {error}") from error
+
+
+def row_numbers(values: Any, name: str, n_rows: int) -> Array:
+    """Finite numbers, one a row; a single number stands for all rows."""
+    array = _floats(values, name)
     if array.ndim == 0:
         array = np.full(n_rows, float(array))
     if array.ndim != 1:
@@ -209,11 +207,7 @@ def row_offsets(values: Any, n_rows: int, n_classes: int) -> Array:
     """Offsets of the scores: one number a row for two classes, one for each class (n_rows, K) for more."""
     if n_classes == 2:
         return row_numbers(values, "offset", n_rows)
-    _require_unmasked(values, "offset")
-    try:
-        array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise EvenOddsError(f"offset is not numeric: {error}") from error
+    array = _floats(values, "offset")
     if array.shape != (n_rows, n_classes):
         raise EvenOddsError(
             f"offset has shape {array.shape}, expected {(n_rows, n_classes)}: with more than two classes one number "

@@ -27,7 +27,7 @@ from .table import (
     is_frame,
     numbered_columns,
     numeric_array,
-    require_numbers,
+    numeric_rows,
     require_same_columns,
     require_same_order,
     require_some,
@@ -411,7 +411,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             return X
         try:
             if not is_frame(X):
-                require_numbers(X)
+                X = numeric_rows(X)
                 checks = {"dtype": "numeric", "ensure_all_finite": False, "accept_sparse": "csr"}
                 return validate_data(self, X, reset=reset, **checks)
             array = numeric_array(X)
@@ -423,7 +423,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
                 require_same_columns(getattr(self, "_columns_in_", None), names)
         except EvenOddsError:
             raise
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             has_rows = hasattr(X, "shape") or isinstance(X, list | tuple)
             what = f"X is a {type(X).__name__}: give an array, a frame or a sparse matrix, one row an observation."
             raise EvenOddsError(str(error) if has_rows else what) from None

@@ -3,15 +3,23 @@
 Frames of pandas, polars and Arrow are read through narwhals.
 """
 
+import datetime
+import decimal
+import numbers
 from typing import Any
 
 import narwhals as nw
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
 from .advice import listed
-from .exceptions import EvenOddsError
+from .exceptions import EvenOddsError, KindError
+
+_NUMBERS = (numbers.Real, decimal.Decimal, np.bool_)
+_AS_OBJECTS = (nw.Object, nw.Unknown, nw.Decimal, nw.Int128, nw.UInt128)
+_TIMES = (np.datetime64, np.timedelta64, datetime.date, datetime.timedelta)
 
 
 def is_frame(X: Any) -> bool:
@@ -28,9 +36,10 @@ def numbers_of(X: Any, caller: str) -> tuple[Any, list[str] | None]:
             columns = nw.from_native(X, eager_only=True).columns
             names = columns if all(isinstance(name, str) for name in columns) else None
         else:
-            require_numbers(X)
-            array = check_array(X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, estimator=caller)
-    except ValueError as error:
+            array = check_array(
+                numeric_rows(X), accept_sparse="csr", dtype="numeric", ensure_all_finite=False, estimator=caller
+            )
+    except (ValueError, TypeError) as error:
         raise error if isinstance(error, EvenOddsError) else EvenOddsError(str(error)) from None
     require_some(array)
     return array, names
@@ -84,8 +93,12 @@ def require_some(array: Any) -> None:
         raise EvenOddsError(f"Found a frame of shape {array.shape}: at least one row and column are required.")
 
 
-def require_numbers(X: Any) -> None:
-    """An error for arrays that scikit-learn's checks would read as other numbers than the user sees."""
+def numeric_rows(X: Any) -> Any:
+    """X, no frame, for scikit-learn's checks: what these would read as other numbers than the user sees is an error."""
+    if isinstance(X, list | tuple):
+        X = np.asarray(X)
+    if isinstance(X, np.matrix):
+        raise KindError("np.matrix is not supported: make it an array, with np.asarray.")
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         row, column = np.argwhere(np.ma.getmaskarray(X))[0][[0, -1]]
         raise EvenOddsError(
@@ -94,6 +107,57 @@ def require_numbers(X: Any) -> None:
         )
     if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
         raise EvenOddsError(f"X holds dates or durations ({X.dtype}): turn them into numbers first.")
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2:
+        return np.array([[_number(value, i, j) for j, value in enumerate(row)] for i, row in enumerate(X)]).reshape(
+            X.shape
+        )
+    return _sound(X) if sp.issparse(X) else X
+
+
+def _number(value: Any, row: int, column: Any) -> float:
+    """An object as a float, NaN if it is missing."""
+    if isinstance(value, _TIMES):
+        raise EvenOddsError(
+            f"X holds dates or durations, first in column {column!r}, row {row}: make them numbers first."
+        )
+    try:
+        return np.nan if is_missing(value) else float(value)
+    except TypeError as error:
+        raise KindError(f"X holds {value!r} in column {column!r}, row {row} (counted from 0): {error}.") from None
+    except (ValueError, OverflowError) as error:
+        raise EvenOddsError(f"X holds a value in column {column!r}, row {row} (counted from 0): {error}.") from None
+
+
+def _sound(X: Any) -> Any:
+    """A sparse X whose indices are within it, which SciPy does not look at, and of a kind that SciPy computes with."""
+    X = X.tocsr() if X.ndim == 2 and X.format not in ("csr", "csc") else X
+    if X.ndim != 2:
+        return X
+    ends, inner = X.indptr, X.shape[X.format == "csr"]
+    whole = (
+        ends.size == X.shape[X.format == "csc"] + 1 and ends[0] == 0 and ends[-1] <= min(X.indices.size, X.data.size)
+    )
+    if (
+        not whole
+        or (ends[1:] < ends[:-1]).any()
+        or (X.indices.size and not 0 <= X.indices.min() <= X.indices.max() < inner)
+    ):
+        raise EvenOddsError(
+            "X is not a sound sparse matrix: its indices are not those of rows and columns of its shape."
+        )
+    if X.indices.dtype == ends.dtype and ends.dtype in (np.int32, np.int64):
+        return X
+    return type(X)((X.data, X.indices.astype(np.int64), ends.astype(np.int64)), shape=X.shape)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN or another that equals nothing."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas.NA says neither yes nor no
+        return True
+    except ValueError:  # an array says both
+        return False
 
 
 def numeric_array(frame: Any) -> NDArray[Any]:
@@ -111,7 +175,7 @@ def numeric_array(frame: Any) -> NDArray[Any]:
         raise EvenOddsError(f"Names of columns must be unique. {error}") from None
     if len({isinstance(name, str) for name in names}) > 1:
         one = next(name for name in names if not isinstance(name, str))
-        raise EvenOddsError(f"Names of columns are strings or none of them is: {one!r} is a {type(one).__name__}.")
+        raise KindError(f"Names of columns are strings or none of them is: {one!r} is a {type(one).__name__}.")
     columns = list(zip(names, table.iter_columns(), strict=True))
     other = [name for name, column in columns if not _is_numeric(column)]
     if other:
@@ -128,8 +192,16 @@ def numeric_array(frame: Any) -> NDArray[Any]:
                 f"Input X contains NaN: column {name!r} has a missing value, first in row {row} (counted from 0). "
                 "Drop or impute such rows before fitting, for example with sklearn.impute.SimpleImputer."
             )
+    if any(column.dtype in _AS_OBJECTS for _, column in columns):
+        return np.column_stack([_doubles(values_of(column.to_native()), name) for name, column in columns])
     array: NDArray[Any] = table.to_numpy()
     return array if array.dtype.kind in "biuf" else array.astype(np.float64)
+
+
+def _doubles(values: NDArray[Any], name: str) -> NDArray[np.float64]:
+    if values.dtype == object:
+        return np.array([_number(value, row, name) for row, value in enumerate(values)])
+    return values.astype(np.float64)
 
 
 def values_of(column: Any) -> NDArray[Any]:
@@ -138,7 +210,7 @@ def values_of(column: Any) -> NDArray[Any]:
         return np.asarray(column.to_numpy())
     except Exception as error:  # of a package that need not be installed here
         try:
-            return np.array(list(column), dtype=object)
+            return np.array(column.to_pylist() if hasattr(column, "to_pylist") else list(column), dtype=object)
         except Exception:
             raise EvenOddsError(f"A {type(column).__name__} cannot be read: {error}") from error
 
@@ -148,6 +220,9 @@ def _is_numeric(column: Any) -> bool:
     if dtype.is_numeric() or dtype == nw.Boolean:
         return True
     # pandas keeps plain numbers in object columns after some operations, and has kinds that narwhals does not know.
-    if dtype == nw.Object:
-        return all(value is None or isinstance(value, int | float | np.number) for value in column)
-    return bool(dtype == nw.Unknown and column.to_numpy().dtype.kind in "biuf")
+    if dtype not in (nw.Object, nw.Unknown):
+        return False
+    values = values_of(column.to_native())
+    if values.dtype != object:
+        return values.dtype.kind in "biuf"
+    return all(is_missing(v) or (isinstance(v, _NUMBERS) and not isinstance(v, _TIMES)) for v in values.tolist())

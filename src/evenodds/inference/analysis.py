@@ -14,12 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..data import Data, require_finite
 from ..exceptions import EvenOddsError, within_range
-from ..labels import combine_weights, encode_labels, is_missing
+from ..labels import combine_weights, encode_labels
 from ..model import LogisticRegression
 from ..penalised import is_composite, penalty_of, strength_of
 from ..softmax import log_probabilities
 from ..solvers import Status
-from ..table import is_frame, require_same_order
+from ..table import is_frame, is_missing, require_same_order, values_of
 from .covariance import KINDS
 from .evidence import Evidence, gather
 from .limit import limit_of
@@ -247,7 +247,9 @@ def _rows(
 
 def _clusters(groups: Any, n_rows: int, data: Data) -> NDArray[np.intp]:
     """Clusters numbered from 0, of the rows that have weight."""
-    if not hasattr(groups, "__array__"):
+    if hasattr(groups, "to_numpy"):
+        groups = values_of(groups)
+    elif not hasattr(groups, "__array__"):
         # A list of several kinds would become one of strings: 1 and "1" are two clusters.
         groups = np.array(list(groups) if isinstance(groups, Iterable) else groups, dtype=object)
     values = np.asarray(groups)
