@@ -24,6 +24,7 @@ from . import Metric, Status
 _ARMIJO = 1e-4
 _POLISH = 1e-6  # the decrement from which steps with the last exact Hessian are as good as Newton's
 _NOTHING_LEFT = 1e-24  # of the loss, and no more than that: the next step cannot show in an evaluation
+_LEAST_BEND = 1e-290  # below, squares of a change of the gradient have lost their digits
 _LEAST_MEMORY, _MOST_MEMORY = 20, 100  # pairs; each costs as much as four reads of theta
 _EPS = float(np.finfo(np.float64).eps)
 _NEAR_NOISE = 100.0  # times what rounding makes of a decrement, at which one that hardly falls has come to it
@@ -97,7 +98,8 @@ class State:
         self.factor = 1.0
         if self.pairs:
             _, turn, curvature = self.pairs[-1]
-            self.factor = curvature / float(turn @ self.metric.solve(turn))
+            bend = float(turn @ self.metric.solve(turn))
+            self.factor = curvature / bend if bend > _LEAST_BEND else 1.0
         q = self.factor * self.metric.solve(q)
         for (change, turn, curvature), a in zip(self.pairs, reversed(weights), strict=True):
             q += (a - float(turn @ q) / curvature) * change
