@@ -509,3 +509,13 @@ def test_free_columns_that_are_nearly_collinear_are_told_apart(l1_ratio, width):
         assert model.solution_.status is Status.CONVERGED
         assert model.solution_.iterations < 100
     assert abs(collinear.solution_.loss - apart.solution_.loss) < 1e-9
+
+
+def test_wide_columns_far_from_zero_keep_their_digits():
+    """A lasso of many columns is the same wherever these have their means: 1e7 deviations leave 9 digits of them."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 300))
+    y = np.argmax(X[:, :3] + rng.gumbel(size=(80, 3)), axis=1)
+    near, far = (LogisticRegression(C=0.1, l1_ratio=1.0).fit(D, y) for D in (X, X + 1e7))
+    assert far.solution_.status is Status.CONVERGED
+    np.testing.assert_allclose(far.coef_, near.coef_, atol=1e-8)

@@ -27,7 +27,6 @@ from .data import Array, Block, Data, Sums, require_finite
 from .data.memory import Memory, add_up
 
 _TILE_WORK = 1_000_000  # rows * columns * classes of a tile
-_NEAR = 30.0  # means up to so many deviations from 0 cost a sum no more than two digits
 
 
 @dataclass
@@ -235,14 +234,12 @@ class Scores:
     """The scores of all classes at one theta, and sums of their derivatives.
 
     intercept : (F,) of the classes that are free, at the centre; coef : (F, p) of the raw columns
-    near : whether the columns' means are so near 0 that X can be used as it is
     """
 
     coordinates: Coordinates
     baseline: bool
     intercept: Array
     coef: Array
-    near: bool
 
     @classmethod
     def of(cls, objective: SoftmaxObjective, theta: Array) -> "Scores":
@@ -250,12 +247,11 @@ class Scores:
         coordinates = objective.coordinates
         parts = [coordinates.split(one) for one in theta.reshape(objective.n_free, -1)]
         intercept, coef = np.array([b for b, _ in parts]), np.array([w for _, w in parts])
-        near = bool((np.abs(coordinates.center) <= _NEAR * coordinates.scale).all())
-        return cls(coordinates, objective.baseline, intercept, coef, near)
+        return cls(coordinates, objective.baseline, intercept, coef)
 
     def _as_it_is(self, X: Any) -> bool:
         """Whether X is multiplied as it is, and centred after the fact."""
-        return bool(sp.issparse(X) or (self.near and X.dtype == np.float64))
+        return bool(sp.issparse(X) or (self.coordinates.near and X.dtype == np.float64))
 
     def of_rows(self, block: Block) -> Array:
         """The scores (m, F), with the offset of the classes that are free."""

@@ -68,6 +68,8 @@ class PairSet:
         self._X = sp.csc_array(X) if sp.issparse(X) else X
         self._scale = coordinates.scale[coordinates.columns]
         self._center = np.zeros_like(self._scale) if sp.issparse(X) else coordinates.center[coordinates.columns]
+        if not sp.issparse(X) and not coordinates.near:  # a product would leave no digits to centre
+            self._X, self._center = X - self._center, np.zeros_like(self._scale)
         # A home whose rows are the columns, so that its threads share them out.
         self._home = Memory(self._X.T, np.zeros(X.shape[1], np.uint8), n_jobs=loss.data.n_jobs)
         n = block.n_rows
