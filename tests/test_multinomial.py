@@ -835,3 +835,15 @@ def test_large_data_end_at_the_optimum_in_double_precision(spread):
     for fit in fits:
         assert fit.solution_.error <= fit.tol
         assert_allclose(fit.solution_.loss, -fits[0].predict_log_proba(X)[np.arange(n), y].mean(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("C", [1e12, 1e16])
+def test_rows_that_are_all_but_certain_keep_their_digits(C):
+    """What is left of a probability near 1 is the sum of the others: a fit ends, however certain its rows are."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(30, 2))
+        y = np.argmax(X @ rng.normal(size=(2, 3)), axis=1)
+        solution = LogisticRegression(C=C).fit(X, y).solution_
+        assert solution.status is Status.CONVERGED
+        assert solution.iterations < 100

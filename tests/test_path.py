@@ -488,3 +488,9 @@ def test_a_long_path_ends_when_all_is_explained():
     assert (p.deviance_ratio[:-1] <= 0.999).all()
     short = path(X, y, Cs=p.Cs[-3:])
     np.testing.assert_allclose(p.coefs[-3:], short.coefs, rtol=1e-2)
+
+
+def test_a_path_below_the_least_c_is_refused_with_the_way_out():
+    X, y = problem()
+    with pytest.raises(EvenOddsError, match="Multiply all weights by a power of ten"):
+        path(X, y, 1.0, sample_weight=np.full(len(y), 1e303))

@@ -249,7 +249,7 @@ def test_the_gap_is_a_bound_wherever_it_is_taken():
         for size in (1e-8, 1e-4, 1e-2, 1.0, 100.0):
             theta = best.theta + size * rng.standard_normal(6)
             F, g, odds = (part[0] for part in loss.at(theta[None, :]))
-            gap = penalty.gap(theta, F, g, lambda free: np.empty((6, 0)), odds)
+            gap = penalty.gap(theta, F, g, lambda free: np.empty((6, 0)), odds, loss.reach)
             assert gap >= F + penalty.value(theta) - best.loss - 1e-15
 
 

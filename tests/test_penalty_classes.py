@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from sklearn.base import clone
 from sklearn.datasets import load_iris, load_wine
 from sklearn.linear_model import LogisticRegression as Theirs
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
@@ -218,7 +219,7 @@ def test_the_gap_is_a_bound_wherever_it_is_taken():
             for size in (1e-8, 1e-4, 1e-2, 1.0, 100.0):
                 theta = penalty.nearest(best.theta + size * rng.standard_normal(15))
                 F, g, odds = (part[0] for part in loss.at(theta[None, :]))
-                gap = penalty.gap(theta, F, g, lambda free: np.empty((15, 0)), odds)
+                gap = penalty.gap(theta, F, g, lambda free: np.empty((15, 0)), odds, loss.reach)
                 assert gap >= F + penalty.value(theta) - best.loss - 1e-15
                 assert size > 1e-3 or gap < 1e-2
 
@@ -490,3 +491,31 @@ def test_bad_input(method):
         path(X0, Y0, sample_weight=(Y0 == 1).astype(float))
     with pytest.raises(EvenOddsError, match="anything to tell"):
         path(X0, Y0, penalty_factor=np.zeros(5))
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize("width", [3, 60])  # a Hessian of all coefficients, or a working set
+def test_free_columns_that_are_nearly_collinear_are_told_apart(l1_ratio, width):
+    """A column and one that is 1e-6 beside it, both without penalty, can do what the column and the difference can."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, width))
+    y = (X[:, 1] + X[:, 2] + 3 * rng.normal(size=80) > 0).astype(int) + (rng.random(80) < 0.4)
+    near = X.copy()
+    near[:, 2] = X[:, 1] + 1e-6 * X[:, 2]
+    factor = np.r_[1.0, 0.0, 0.0, np.ones(width - 3)]
+    model = LogisticRegression(C=0.2, l1_ratio=l1_ratio, penalty_factor=factor)
+    apart, collinear = (clone(model).fit(D, y) for D in (X, near))
+    for model in (apart, collinear):
+        assert model.solution_.status is Status.CONVERGED
+        assert model.solution_.iterations < 100
+    assert abs(collinear.solution_.loss - apart.solution_.loss) < 1e-9
+
+
+def test_wide_columns_far_from_zero_keep_their_digits():
+    """A lasso of many columns is the same wherever these have their means: 1e7 deviations leave 9 digits of them."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 300))
+    y = np.argmax(X[:, :3] + rng.gumbel(size=(80, 3)), axis=1)
+    near, far = (LogisticRegression(C=0.1, l1_ratio=1.0).fit(D, y) for D in (X, X + 1e7))
+    assert far.solution_.status is Status.CONVERGED
+    np.testing.assert_allclose(far.coef_, near.coef_, atol=1e-8)

@@ -10,6 +10,7 @@ has no coefficient of its own. It is aliased: left out of theta, as R's `lm` doe
 factorisation, tolerance 1e-7 included.
 """
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,7 @@ _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a 
 _LEAST = 1e-303  # a deviation below it is none: the coefficient could not be represented
 _ENOUGH_ROWS = 1024  # for a centre and a scale
 _TILE_ENTRIES = 1 << 15
+_NEAR = 30.0  # means up to so many deviations from 0 cost a sum no more than two digits
 _MOST_COLUMNS = 3000  # beyond which only constant columns are looked for: the factorisation would cost too much
 
 
@@ -48,6 +50,11 @@ class Coordinates:
         if self.columns.size == self.center.size:
             return []
         return [int(column) for column in np.setdiff1d(np.arange(self.center.size), self.columns)]
+
+    @functools.cached_property
+    def near(self) -> bool:
+        """Whether the columns' means are so near 0 that X can be multiplied as it is, and centred after the fact."""
+        return bool((np.abs(self.center) <= _NEAR * self.scale).all())
 
     def split(self, theta: Array) -> tuple[float, Array]:
         """The intercept at `center`, and the coefficients (p,)."""

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .exceptions import EvenOddsError
-from .per_column import check_l1_ratio
+from .per_column import LEAST_C, check_l1_ratio
 from .solvers.sgd import SGD
 
 _SOLVERS = ("auto", "newton", "quasi-newton", "sgd")
@@ -18,8 +18,8 @@ _FIRTH = (False, True, "flic", "flac")
 
 def check_parameters(model: Any) -> None:
     """Raise an error if a parameter of a `LogisticRegression` is not what it can be."""
-    if not _is_real(model.C) or not model.C >= 1e-300:
-        raise EvenOddsError(f"C is a positive number (1e-300 or more) or inf (no penalty), got {model.C!r}.")
+    if not _is_real(model.C) or not model.C >= LEAST_C:
+        raise EvenOddsError(f"C is a positive number ({LEAST_C:g} or more) or inf (no penalty), got {model.C!r}.")
     check_l1_ratio(model.l1_ratio)
     if not _is_real(model.tol) or not 0 < model.tol < np.inf:
         raise EvenOddsError(f"tol is a positive number, in standard errors, got {model.tol!r}.")

@@ -15,7 +15,7 @@ from .data import Array, Block, Data, as_data
 from .data.memory import Memory, one_blas_thread
 from .exceptions import EvenOddsError, NonFiniteError, require_range, within_range
 from .labels import combine_weights, encode_labels, row_offsets
-from .per_column import bounds, check_l1_ratio, penalty_factors
+from .per_column import LEAST_C, bounds, check_l1_ratio, penalty_factors
 from .progress import PathLines, Stop
 from .separation import OVERLAP, Question, tell
 from .solvers import Status
@@ -335,6 +335,11 @@ class _Problem:
         largest = float(slope.max(initial=0.0)) * (1 + 1e-10)
         if not largest > 0:
             raise EvenOddsError("No penalised column has anything to tell: every coefficient is 0 for any C.")
+        if not 1 / (largest * self.S) >= LEAST_C:
+            raise EvenOddsError(
+                f"The path would start at a C below {LEAST_C:g}, as the weights sum to {self.S:.3g}. Multiply all "
+                "weights by a power of ten: that divides each C by it and changes no coefficient."
+            )
         return largest * np.geomspace(1.0, min_ratio * (ratio if ratio < _RIDGE else 1.0), n_C)
 
     def solve(
@@ -405,9 +410,9 @@ def _given(Cs: ArrayLike, problem: _Problem) -> Array:
         raise EvenOddsError(f"Cs is not numeric: {error}") from None
     if values.ndim != 1 or values.size == 0:
         raise EvenOddsError(f"Cs is a list of numbers, got shape {values.shape}.")
-    wrong = ~((values >= 1e-300) & (values < np.inf))
+    wrong = ~((values >= LEAST_C) & (values < np.inf))
     if wrong.any():
-        raise EvenOddsError(f"Each C is a positive, finite number (1e-300 or more), got {values[wrong][0]!r}.")
+        raise EvenOddsError(f"Each C is a positive, finite number ({LEAST_C:g} or more), got {values[wrong][0]!r}.")
     return np.asarray(1 / (values * problem.S))
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from .data import Array
 from .exceptions import EvenOddsError
 
+LEAST_C = 1e-300  # the inverse of a strength of a penalty has to be a number
+
 
 def column_numbers(values: Any, what: str, n_columns: int, names: Sequence[str] | None, default: float) -> Array | None:
     """Numbers in column order, from an array, a dict by name, or one number for all; None stays None.

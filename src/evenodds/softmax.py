@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from .compiled import COMPILED_ENTRIES, flat
 from .coordinates import Coordinates
@@ -26,7 +27,6 @@ from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
 from .data.memory import Memory, add_up
 
 _TILE_WORK = 1_000_000  # rows * columns * classes of a tile
-_NEAR = 30.0  # means up to so many deviations from 0 cost a sum no more than two digits
 
 
 @dataclass
@@ -234,14 +234,12 @@ class Scores:
     """The scores of all classes at one theta, and sums of their derivatives.
 
     intercept : (F,) of the classes that are free, at the centre; coef : (F, p) of the raw columns
-    near : whether the columns' means are so near 0 that X can be used as it is
     """
 
     coordinates: Coordinates
     baseline: bool
     intercept: Array
     coef: Array
-    near: bool
 
     @classmethod
     def of(cls, objective: SoftmaxObjective, theta: Array) -> "Scores":
@@ -249,12 +247,11 @@ class Scores:
         coordinates = objective.coordinates
         parts = [coordinates.split(one) for one in theta.reshape(objective.n_free, -1)]
         intercept, coef = np.array([b for b, _ in parts]), np.array([w for _, w in parts])
-        near = bool((np.abs(coordinates.center) <= _NEAR * coordinates.scale).all())
-        return cls(coordinates, objective.baseline, intercept, coef, near)
+        return cls(coordinates, objective.baseline, intercept, coef)
 
     def _as_it_is(self, X: Any) -> bool:
         """Whether X is multiplied as it is, and centred after the fact."""
-        return bool(sp.issparse(X) or (self.near and X.dtype == np.float64))
+        return bool(sp.issparse(X) or (self.coordinates.near and X.dtype == np.float64))
 
     def of_rows(self, block: Block) -> Array:
         """The scores (m, F), with the offset of the classes that are free."""
@@ -269,27 +266,17 @@ class Scores:
             Z += block.offset[:, int(self.baseline) :] - (block.offset[:, :1] if self.baseline else 0.0)
         return np.asarray(Z)
 
-    def probabilities(self, block: Block) -> tuple[Array, Array]:
-        """The loss of each row, and the probabilities of the classes that are free."""
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            Z = self.of_rows(block)
-            top = Z.max(axis=1)
-            top = np.maximum(top, 0.0) if self.baseline else top
-            own = block.y.astype(np.intp) - int(self.baseline)
-            score = np.where(own >= 0, Z[np.arange(len(Z)), np.maximum(own, 0)], 0.0)
-            Z -= top[:, None]
-            np.exp(Z, out=Z)
-            total = Z.sum(axis=1)
-            if self.baseline:
-                total += np.exp(-top)
-            losses = np.log(total) - (score - top)
-            Z /= total[:, None]
-        return losses, Z
+    def probabilities(self, block: Block) -> tuple[Array, Array, Array]:
+        """The loss of each row, its probabilities and its residuals, of all classes: see `softmax`."""
+        Z = self.of_rows(block)
+        if self.baseline:
+            Z = np.column_stack([np.zeros(len(Z)), Z])
+        return softmax(Z, block.y.astype(np.intp))
 
     def first_order(self, block: Block) -> Sums:
         """Loss, odds, and the gradient by the intercepts (F,) and the centred coefficients (F, p)."""
-        losses, P = self.probabilities(block)
-        R = self._residuals(block, P)
+        losses, _, R = self.probabilities(block)
+        R = self._weighted(block, R)
         weight = np.ones(block.n_rows) if block.weight is None else block.weight
         with np.errstate(over="ignore", invalid="ignore"):
             loss, odds = float(weight @ losses), float(weight @ np.expm1(losses))
@@ -328,10 +315,8 @@ class Scores:
 
     def squares(self, block: Block) -> Sums:
         """The diagonal of the Hessian, (F, k)."""
-        _, P = self.probabilities(block)
-        P *= 1 - P
-        if block.weight is not None:
-            P *= block.weight[:, None]
+        _, P, _ = self.probabilities(block)
+        P = self._weighted(block, P * other_classes(P))
         columns = self.coordinates.columns
         if sp.issparse(block.X):
             squares = (block.X.multiply(block.X)).T @ P
@@ -341,14 +326,10 @@ class Scores:
         slopes = (squares[columns] / self.coordinates.scale[columns, None] ** 2).T
         return (np.column_stack([P.sum(axis=0), slopes]) if self.coordinates.intercept else slopes,)
 
-    def _residuals(self, block: Block, P: Array) -> Array:
-        """s (p - 1{own class}) of the classes that are free; overwrites P."""
-        own = block.y.astype(np.intp) - int(self.baseline)
-        rows = np.flatnonzero(own >= 0)
-        P[rows, own[rows]] -= 1.0
-        if block.weight is not None:
-            P *= block.weight[:, None]
-        return P
+    def _weighted(self, block: Block, values: Array) -> Array:
+        """Values (m, K) of the classes that are free, times the weights of the rows."""
+        values = values[:, int(self.baseline) :]
+        return values if block.weight is None else values * block.weight[:, None]
 
     def gradient(self, by_intercept: Array, by_coef: Array) -> Array:
         """A gradient by theta."""
@@ -357,18 +338,45 @@ class Scores:
 
     def second_order(self, block: Block) -> Sums:
         """Loss, its gradient (F, k) and Hessian (F k, F k) by theta."""
-        losses, P = self.probabilities(block)
+        losses, P, R = self.probabilities(block)
         D = dense_design(self.coordinates, block)
         weight = np.ones(block.n_rows) if block.weight is None else block.weight
+        free = slice(int(self.baseline), None)
+        P, rest = P[:, free], other_classes(P)[:, free]
         F, k = P.shape[1], D.shape[1]
         hessian = np.empty((F, k, F, k))
         for a in range(F):
             for b in range(a, F):
-                h = weight * P[:, a] * ((a == b) - P[:, b])
+                h = weight * P[:, a] * (rest[:, a] if a == b else -P[:, b])
                 hessian[a, :, b] = D.T @ (D * h[:, None])
                 hessian[b, :, a] = hessian[a, :, b].T
-        gradient = self._residuals(block, P).T @ D
+        gradient = self._weighted(block, R).T @ D
         return float(weight @ losses), np.asarray(gradient), hessian.reshape(F * k, F * k)
+
+
+def softmax(scores: Array, own: NDArray[np.intp]) -> tuple[Array, Array, Array]:
+    """Of rows with scores (m, K), which are overwritten, the losses, the probabilities and the residuals p - 1{own}.
+
+    All have their digits where the own class is nearly certain: what is left of it is the sum of the others.
+    """
+    rows = np.arange(len(scores))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
+        scores -= scores.max(axis=1, keepdims=True)
+        behind = scores[rows, own]
+        P = np.exp(scores, out=scores)
+        total = P.sum(axis=1)
+        P /= total[:, None]
+        R = P.copy()
+        R[rows, own] = 0.0
+        miss = R.sum(axis=1)
+        R[rows, own] = -miss
+        losses = np.where(miss < 0.5, -np.log1p(-miss), np.log(total) - behind)
+    return losses, P, R
+
+
+def other_classes(P: Array) -> Array:
+    """1 - P, with all digits where P is nearly 1."""
+    return np.asarray(P @ (1 - np.eye(P.shape[1])))
 
 
 def log_probabilities(scores: Array) -> Array:

@@ -101,6 +101,7 @@ def check_related(problem: Problem) -> None:
         assert set(told) == set(told_there), f"{name}: warned of {set(told)} here and of {set(told_there)} there"
     if both == {Status.CONVERGED} and len(a.aliased_) == len(b.aliased_) == 0:
         distance, rounding = _oracle.apart(problem, a, *back(b.intercept_.copy(), b.coef_.copy()))
+        rounding += _oracle.error(other, b)[1]
         tol = problem.settings.get("tol", 1e-4)
         assert distance <= 2 * tol + rounding, f"{name}: the answers are {distance:.2g} standard errors apart"
 

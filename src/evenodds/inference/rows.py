@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from ..data import Array, Block, Sums
 from ..objective import SignedRows, over_tiles
-from ..softmax import Scores, SoftmaxObjective, dense_design, log_probabilities
+from ..softmax import Scores, SoftmaxObjective, dense_design, log_probabilities, other_classes
 from .problem import Problem
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class FittedRows:
         Z, first = Scores.of(objective, theta).of_rows(block), int(objective.baseline)
         logs = log_probabilities(np.column_stack([np.zeros((len(Z), first)), Z]))
         P = np.exp(logs)
-        rest = P @ (1 - np.eye(P.shape[1]))  # 1 - P, with all digits where P is nearly 1
+        rest = other_classes(P)
         own = block.y.astype(np.intp)[:, None] == np.arange(P.shape[1])
         residual = np.where(own, rest, -P)[:, first:]
         W = -P[:, first:, None] * P[:, None, first:]

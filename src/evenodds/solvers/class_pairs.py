@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from ..data import Array, require_finite
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
+from ..softmax import other_classes, softmax
 from . import Status
-from .class_penalty import centred
-from .penalty import Penalty
+from .class_penalty import anchored, centred
+from .penalty import Penalty, freed_gap
 from .proximal_newton import Models, Point, minimize_all
 from .softmax_loss import SoftmaxLoss
 from .working_set import LEAST, ROUGH, extrapolated
@@ -37,7 +38,6 @@ _MOST_FULL = 1500  # coefficients up to which a Hessian of all of them can be th
 _FEW = 100  # coefficients up to which it also is where data are in memory
 _MOST_PAIRS = 12_000  # whose Hessian takes about a gigabyte
 _TILE_ROWS = 2048
-_JITTER = 1e-8  # of the diagonal: steps along which nothing changes stay short
 
 
 def takes_pairs(loss: SoftmaxLoss) -> bool:
@@ -68,11 +68,13 @@ class PairSet:
         self._X = sp.csc_array(X) if sp.issparse(X) else X
         self._scale = coordinates.scale[coordinates.columns]
         self._center = np.zeros_like(self._scale) if sp.issparse(X) else coordinates.center[coordinates.columns]
+        if not sp.issparse(X) and not coordinates.near:  # a product would leave no digits to centre
+            self._X, self._center = X - self._center, np.zeros_like(self._scale)
         # A home whose rows are the columns, so that its threads share them out.
         self._home = Memory(self._X.T, np.zeros(X.shape[1], np.uint8), n_jobs=loss.data.n_jobs)
         n = block.n_rows
         self._share = (np.ones(n) if block.weight is None else block.weight) / loss.total_weight
-        self._own = (np.arange(n), block.y.astype(np.intp))
+        self._own = block.y.astype(np.intp)
         self._offset = block.offset
         self.numbers = np.empty(0, np.intp)
         self.inside = np.zeros(loss.n_coef, bool)
@@ -140,16 +142,9 @@ class PairSet:
             Z = np.asarray(self.D @ W)
             if self._offset is not None:
                 Z += self._offset
-            Z -= Z.max(axis=1, keepdims=True)
-            own = Z[self._own]
-            P = np.exp(Z, out=Z)
-            total = P.sum(axis=1)
-            losses = np.log(total) - own
-            P /= total[:, None]
+            losses, P, R = softmax(Z, self._own)
             odds = float(self._share @ np.expm1(losses))
         loss = float(self._share @ losses)
-        R = P.copy()
-        R[self._own] -= 1.0
         R *= self._share[:, None]
         return loss if np.isfinite(loss) else np.inf, R, P, odds
 
@@ -165,7 +160,7 @@ class PairSet:
         if self._base is None or self._drift(self._base, P) > _DRIFT:
             self._base = P
             every = np.arange(self.numbers.size)
-            self.H = self._curvature(P, every, every)
+            self.H = anchored(self._curvature(P, every, every), point.penalty, self.numbers % self.k)
         return self.H
 
     def exact(self, point: Point) -> Array:
@@ -192,13 +187,11 @@ class PairSet:
             B = A if left is right else D[:, self.at[right]]
             first = _times(A, root, own)
             part = -_dense(first.T @ (first if left is right else _times(B, root, other)))
-            h = s[:, None] * p * (1 - p)
+            h = s[:, None] * p * other_classes(p)
             for a, (i, j) in enumerate(same):
                 if i.size and j.size:
                     part[np.ix_(i, j)] = _dense(A[:, i].T @ _times(B[:, j], h, np.full(j.size, a)))
             H += part
-        if left is right:
-            np.einsum("ii->i", H)[:] *= 1 + _JITTER
         return H
 
     def products(self, R: Array) -> Array:
@@ -259,17 +252,19 @@ class PairSet:
         bare = np.flatnonzero(point.penalty.bare)
         classes, part = self.classes[bare], point.penalty.on(bare)
         slope = np.asarray(self.D.T @ R)[self.at[bare], classes]
-        H = self._curvature(P, bare, bare)
+        H = anchored(self._curvature(P, bare, bare), part, self.numbers[bare] % self.k)
         v, free, step = part.freed(point.theta[bare], slope, lambda some: H[:, some])
+        reach = 0.0
         if step.any():
             W = np.zeros((self.columns.size, self.K))
             W[self.at[bare[free]], classes[free]] = step
             V = np.asarray(self.D @ W)
+            reach = float(np.ptp(V, axis=1).max())
             R = R - self._share[:, None] * P * (V - np.einsum("ik,ik->i", P, V)[:, None])
         gradient = self.products(R)
         gradient[self.numbers[bare]] = -v
-        base = max(0.5 * float(step @ slope[free]), 0.0)
-        point.gap = base + penalty.gap_at(-gradient, theta, point.loss, odds)
+        base = freed_gap(step, slope[free], reach)
+        point.gap = penalty.gap_at(-gradient, theta, point.loss, odds, base)
         return gradient
 
 

@@ -49,7 +49,8 @@ def _full_path(
     points: list[Point] = []
     sampled = loss.compiled and loss.sample.n_rows < loss.data.n_rows
     part = on_sample(loss) if sampled else loss
-    models = Models(hessian_of(part), better=hessian_of(loss) if sampled else None, every=not loss.compiled)
+    better = hessian_of(loss) if sampled else None
+    models = Models(hessian_of(part), better=better, every=not loss.compiled, reach=loss.reach)
     for penalty in penalties:
         point = Point(penalty, extrapolated(points, penalty) if points else theta)
         if points:

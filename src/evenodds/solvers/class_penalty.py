@@ -13,6 +13,7 @@ have a median of 0, the middle of what is possible if the classes are even in nu
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..coordinates import Coordinates
 from ..data import Array
@@ -23,6 +24,17 @@ def for_classes(penalty: Penalty, n_classes: int) -> Penalty:
     """The penalty of one class, for each."""
     fields = (penalty.l1, penalty.l2, penalty.lower, penalty.upper)
     return Penalty(*(np.tile(values, n_classes) for values in fields))
+
+
+def anchored(H: Array, penalty: Penalty, columns: NDArray[np.intp]) -> Array:
+    """A Hessian by coefficients of these columns, with curvature where what all classes share changes nothing.
+
+    Any will do there. It is given to what has neither penalty nor bounds; a bound makes of a shift more than that.
+    """
+    free = np.flatnonzero(penalty.bare & np.isinf(penalty.lower) & np.isinf(penalty.upper))
+    shared = columns[free][:, None] == columns[free]
+    H[np.ix_(free, free)] += shared * (shared @ H.diagonal()[free] / shared.sum(axis=1) ** 2)
+    return H
 
 
 def centred(penalty: Penalty, theta: Array, n_classes: int) -> Array:

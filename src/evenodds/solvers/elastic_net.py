@@ -16,7 +16,7 @@ from ..data import Array, Block, Data
 from ..data.memory import Memory, one_blas_thread
 from . import Report, Solution, Status
 from .class_pairs import pairs_fit, takes_pairs
-from .class_penalty import centred
+from .class_penalty import anchored, centred
 from .cooling import cooled
 from .mean_loss import MeanLoss
 from .penalty import Penalty
@@ -174,12 +174,12 @@ def _few_columns(
     odds = loss.odds if isinstance(loss, MeanLoss) and loss.compiled else None
     # With the exact Hessian at every step, the digits that are left cost nothing.
     polished = math.inf if loss.compiled else _POLISHED
-    models = Models(hessian_of(loss), every=not loss.compiled, odds=odds, polished=polished)
+    models = Models(hessian_of(loss), every=not loss.compiled, odds=odds, reach=loss.reach, polished=polished)
     if loss.compiled and loss.sample.n_rows < loss.data.n_rows:
         part = on_sample(loss)
         if not warm and loss.sample.n_rows >= _ENOUGH * loss.n_coef:
             point = Point(penalty, sample_optimum(part, penalty, theta))
-        models = Models(hessian_of(part), better=hessian_of(loss), odds=odds)
+        models = Models(hessian_of(part), better=hessian_of(loss), odds=odds, reach=loss.reach)
     minimize_all(loss.at, [point], models, target=target, max_iter=max_iter, compiled=loss.compiled, look=look)
     if point.gap <= target and point.status is not Status.STOPPED:
         point.status = Status.CONVERGED
@@ -188,7 +188,10 @@ def _few_columns(
 
 def hessian_of(loss: Loss) -> Model:
     """The Hessian of F at a point."""
-    return lambda point: loss.hessian(point.theta)
+    if isinstance(loss, MeanLoss):
+        return lambda point: loss.hessian(point.theta)
+    columns = np.tile(np.arange(loss.n_coef // loss.n_classes), loss.n_classes)
+    return lambda point: anchored(loss.hessian(point.theta), point.penalty, columns)
 
 
 def on_sample(loss: Loss) -> Loss:

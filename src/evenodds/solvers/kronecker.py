@@ -56,7 +56,7 @@ class Kronecker:
 
 def sample_probabilities(objective: SoftmaxObjective, theta: Array, sample: Block) -> Array:
     """P, the probabilities of the classes that are free, of the rows of a sample."""
-    return Scores.of(objective, theta).probabilities(sample)[1]
+    return Scores.of(objective, theta).probabilities(sample)[1][:, int(objective.baseline) :]
 
 
 def curvature(P: Array, sample: Block) -> float:

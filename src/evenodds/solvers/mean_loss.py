@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums, require_finite
@@ -43,6 +44,20 @@ class OverObjective:
     def observations(self) -> float:
         """What a gap is multiplied by in standard errors."""
         return float(self.objective.observations)
+
+    def reach(self, some: NDArray[np.intp], step: Array) -> float:
+        """By how much a step of some coefficients changes a score at the most, beside the row's other scores.
+
+        Rows are only read where it is not of intercepts alone.
+        """
+        first = int(self.objective.coordinates.intercept)
+        whole = np.zeros(self.n_coef)
+        whole[some] = step
+        by_class = whole.reshape(-1, first + self.objective.coordinates.columns.size)
+        if by_class[:, first:].any():
+            one = float(self.objective.largest_move(whole))
+            return one if len(by_class) == 1 else 2 * one
+        return float(np.ptp(np.append(by_class, 0.0)))
 
 
 @dataclass

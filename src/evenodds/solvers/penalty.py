@@ -59,10 +59,11 @@ class Penalty:
         scale = coordinates.scale[columns]
         constant = np.isinf(scale)  # it tells nothing
         scale = np.where(constant, 1.0, scale)
-        with np.errstate(over="ignore", under="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             unit = np.ones_like(scale) if standardize else 1 / scale
             pull = strength * (np.ones_like(scale) if factor is None else factor[columns])
-            l1, l2 = l1_ratio * pull * unit, np.square(np.sqrt((1 - l1_ratio) * pull) * unit)
+            parts = l1_ratio * pull * unit, np.square(np.sqrt((1 - l1_ratio) * pull) * unit)
+            l1, l2 = (np.where(np.isnan(part), 0.0, part) for part in parts)  # nothing of an infinite strength
             low = np.full(scale.size, -np.inf) if lower is None else np.where(constant, 0.0, lower[columns] * scale)
             high = np.full(scale.size, np.inf) if upper is None else np.where(constant, 0.0, upper[columns] * scale)
         held = constant | np.isinf(l2)
@@ -133,23 +134,26 @@ class Penalty:
         fall = np.where((theta > self.lower) & ~held, np.maximum(down, 0.0), 0.0)
         return np.maximum(rise, fall)
 
-    def gap(self, theta: Array, loss: float, gradient: Array, curvature: "Curvature", odds: float) -> float:
+    def gap(
+        self, theta: Array, loss: float, gradient: Array, curvature: "Curvature", odds: float, reach: "Reach | None"
+    ) -> float:
         """How far J(theta) can be above its minimum.
 
         loss, gradient : F and its gradient at theta
         curvature : columns of the Hessian of F; they are asked for what is `freed`
         odds : the mean over rows of (1 - p)/p, p the probability of the label that was seen; see `_lost`
+        reach : the largest change of a score by a step in what is `freed`; None for an estimate without it
         """
         if not np.isfinite(loss):
             return np.inf
         v, free, step = self.freed(theta, gradient, curvature)
-        base = max(0.5 * float(step @ gradient[free]), 0.0) if free.size else 0.0
-        return base + self.gap_at(v, theta, loss, odds)
+        base = freed_gap(step, gradient[free], reach(free, step) if reach is not None and step.any() else 0.0)
+        return self.gap_at(v, theta, loss, odds, base)
 
     def freed(self, theta: Array, gradient: Array, curvature: "Curvature") -> tuple[Array, NDArray[np.intp], Array]:
         """The dual point after a step in the coefficients that have no penalty and can move; these, and the step.
 
-        The dual point has to be orthogonal to them, and is so after the step: exact to second order. They are those
+        The dual point has to be orthogonal to them, and is so after the step: see `freed_gap`. They are those
         within their bounds, and those at a bound that the dual point points away from. (Where the coefficients of
         several classes can be shifted together, one is at its bound, and its gradient is 0 but for rounding.)
         """
@@ -172,17 +176,22 @@ class Penalty:
                 return v, at, step
             free |= more
 
-    def gap_at(self, v: Array, theta: Array, loss: float, odds: float) -> float:
-        """The gap at a dual point v: minus a gradient of F, and 0 for what has no penalty and can move."""
+    def gap_at(self, v: Array, theta: Array, loss: float, odds: float, base: float) -> float:
+        """The gap at a dual point v: minus a gradient of F, and 0 for what has no penalty and can move.
+
+        base : the `freed_gap`, infinite where that is no point at all: J is not below the least of Omega either
+        """
         if not np.isfinite(loss):
             return np.inf
+        if base == np.inf:
+            return loss + self._terms(theta, np.zeros_like(v), self.rest)
         needed, all_within = self._factors(v)
         least = self._terms(theta, all_within * v, self.rest) + _lost(all_within, loss, odds)
         if needed > all_within:
             at = self.conjugate_point(needed * v)
             at = np.where(np.isfinite(at), at, 0.0)  # v is within l1 but for rounding
             least = min(least, self._terms(theta, needed * v, at) + _lost(needed, loss, odds))
-        return least
+        return base + least
 
     @functools.cached_property
     def bare(self) -> NDArray[np.bool_]:
@@ -235,6 +244,16 @@ def _least_squares(H: Array, g: Array) -> Array:
     return np.asarray(np.linalg.lstsq(H, g, rcond=1e-14)[0], np.float64)
 
 
+def freed_gap(step: Array, slope: Array, reach: float) -> float:
+    """What the dual point loses by a step d in what is `freed`, g its slope: no score changes by more than `reach`.
+
+    It puts p_k (1 + t_k) in the place of a row's probabilities p_k, with t_k the change of a score less their mean: an
+    information of sum_k p_k [(1 + t_k) log(1 + t_k) - t_k] <= sum_k p_k t_k^2 (1 + |t_k|) / 2 for t_k >= -1, the sum of
+    p_k t_k^2 over the rows being g'd.
+    """
+    return 0.5 * (1 + reach) * max(float(step @ slope), 0.0) if reach <= 1 else np.inf
+
+
 def _lost(c: float, loss: float, odds: float) -> float:
     """What c times the dual point is worth less than to first order.
 
@@ -246,3 +265,6 @@ def _lost(c: float, loss: float, odds: float) -> float:
 
 Curvature = Callable[[NDArray[np.intp]], Array]
 """Columns of the Hessian of F, by number: (k, m)."""
+
+Reach = Callable[[NDArray[np.intp], Array], float]
+"""By how much a step of some coefficients, by number, changes a score at the most, beside the row's other scores."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..data import Array
 from . import Status
-from .penalty import Penalty
+from .penalty import Penalty, Reach
 from .quadratic import minimize_quadratic
 
 _ARMIJO = 1e-4
@@ -39,6 +39,7 @@ class Models:
     better : the Hessian at the point, for one whose model does not serve
     learn : whether a model is corrected by what a step does to the gradient
     odds : the mean odds at theta, where evaluations only estimate them: the last gap is a proof
+    reach : of a step in what is free of penalty, see `Penalty.gap`; asked at the end, and with `every` always
     polished : to which gap a point goes on from its target, as long as steps leave little of it
     """
 
@@ -47,6 +48,7 @@ class Models:
     every: bool = False
     learn: bool = True
     odds: Callable[[Array], float] | None = None
+    reach: Reach | None = None
     polished: float = math.inf
 
 
@@ -97,9 +99,9 @@ class Point:
             self.H = None
         elif models.learn and before is not None and self.H is not None:
             self.H = _updated(self.H, self.theta - before[0], gradient - before[3])
-        self.gap = self._gap(models, odds)
-        if self.gap <= target and models.odds is not None:
-            self.gap = self._gap(models, models.odds(self.theta))
+        self.gap = self._gap(models, odds, proof=models.every)
+        if self.gap <= target and not models.every:
+            self.gap = self._gap(models, odds if models.odds is None else models.odds(self.theta), proof=True)
         # Little is left but rounding: back to what was better, unless that is known in single precision only.
         at_end = self.noise == ROUNDING and self.promised <= ROUNDING * max(1.0, abs(value))
         if before is not None and at_end and not self.gap < before[-1]:
@@ -117,8 +119,10 @@ class Point:
             self.H = models.better(self)
         return True
 
-    def _gap(self, models: Models, odds: float) -> float:
-        return self.penalty.gap(self.theta, self.loss, self.gradient, lambda free: self.model(models)[:, free], odds)
+    def _gap(self, models: Models, odds: float, *, proof: bool) -> float:
+        reach = models.reach if proof else None
+        at = (self.theta, self.loss, self.gradient)
+        return self.penalty.gap(*at, lambda free: self.model(models)[:, free], odds, reach)
 
     def model(self, models: Models) -> Array:
         """The matrix of the model, made if there is none."""

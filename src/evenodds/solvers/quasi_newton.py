@@ -23,11 +23,13 @@ from . import Metric, Status
 
 _ARMIJO = 1e-4
 _POLISH = 1e-6  # the decrement from which steps with the last exact Hessian are as good as Newton's
-_NOTHING_LEFT = 1e-24  # the next step cannot show in an evaluation
+_NOTHING_LEFT = 1e-24  # of the loss, and no more than that: the next step cannot show in an evaluation
+_LEAST_BEND = 1e-290  # below, squares of a change of the gradient have lost their digits
 _LEAST_MEMORY, _MOST_MEMORY = 20, 100  # pairs; each costs as much as four reads of theta
 _EPS = float(np.finfo(np.float64).eps)
 _NEAR_NOISE = 100.0  # times what rounding makes of a decrement, at which one that hardly falls has come to it
 _STILL = 5  # iterations without a tenfold fall
+_HOPELESS = 100  # of Newton's method
 _FAR = 1e-2  # the decrement, in units of J, above which Newton's steps are often too short
 _ROUNDING = 1e-12  # of the loss: below it, sums over many rows may differ by rounding alone
 
@@ -96,7 +98,8 @@ class State:
         self.factor = 1.0
         if self.pairs:
             _, turn, curvature = self.pairs[-1]
-            self.factor = curvature / float(turn @ self.metric.solve(turn))
+            bend = float(turn @ self.metric.solve(turn))
+            self.factor = curvature / bend if bend > _LEAST_BEND else 1.0
         q = self.factor * self.metric.solve(q)
         for (change, turn, curvature), a in zip(self.pairs, reversed(weights), strict=True):
             q += (a - float(turn @ q) / curvature) * change
@@ -118,12 +121,14 @@ class State:
             self.slow, self.milestone = 0, self.decrement
 
     def is_noise(self, size: float) -> bool:
-        """Whether the decrement has come to what rounding makes of it, and falls no more.
+        """Whether the decrement has come to what rounding makes of it, or of steps, and falls no more.
 
         The gradient is a mean over rows of residuals, whose squares are about J in the mean, times columns of unit
         size: its rounding errors are about eps sqrt(J) in each entry. One draw of such errors tells their decrement.
         """
         size = max(abs(self.value), size)
+        if self.exact and self.slow >= _HOPELESS:  # what Newton's steps cannot, in so many, is beyond their digits
+            return True
         if self.slow < _STILL or self.decrement > _EPS * size:
             return False
         errors = _EPS * math.sqrt(size) * np.random.default_rng(0).choice([-1.0, 1.0], self.theta.size)
@@ -193,11 +198,12 @@ def minimize(
             return state
         if hessian is None and confirm is not None and state.gap <= target:
             confirm(state)
-        if hessian is None:
-            ended = state.is_noise(size)
-        else:
+        noise = state.is_noise(size)
+        ended = noise
+        if hessian is not None and not noise:
             ended, polished = _polish_from(polish, state, polished, target, max(abs(state.value), size))
-        if _is_over(state, ended, hessian is not None, target, still_moves) or state.iteration == max_iter:
+        moves = None if noise else still_moves
+        if _is_over(state, ended, hessian is not None, target, moves) or state.iteration == max_iter:
             return state  # its status may have become CONVERGED above
         found = _next(evaluate, state, max(abs(state.value), size), best_length)
         if found is None:
@@ -210,9 +216,14 @@ def minimize(
     return state
 
 
-def _is_over(state: State, ended: bool, newton: bool, target: float, still_moves: Callable[[State], bool]) -> bool:
-    """Whether the loop has come to its end; sets the status where that is the target, or rounding."""
-    if not (state.gap <= target or ended) or still_moves(state):
+def _is_over(
+    state: State, ended: bool, newton: bool, target: float, still_moves: Callable[[State], bool] | None
+) -> bool:
+    """Whether the loop has come to its end; sets the status where that is the target, or rounding.
+
+    still_moves : None where a step that moves scores is one of rounding errors
+    """
+    if not (state.gap <= target or ended) or (still_moves is not None and still_moves(state)):
         return False
     state.status = Status.CONVERGED if state.gap <= target else Status.STALLED
     if newton or state.status is Status.STALLED:
@@ -304,7 +315,8 @@ def _polish(evaluate: Evaluate, state: State, target: float) -> bool:
     """
     ratio = 1.0
     for _ in range(6):
-        if state.decrement <= target and ratio * state.decrement < _NOTHING_LEFT:
+        nothing = _NOTHING_LEFT * min(1.0, state.value)
+        if state.decrement <= target and ratio * state.decrement <= nothing:
             _last_step(state)
             return True
         theta = state.theta + state.step
@@ -315,6 +327,6 @@ def _polish(evaluate: Evaluate, state: State, target: float) -> bool:
         decrement = -0.5 * float(step @ gradient)
         ratio = decrement / state.decrement
         if not ratio < 0.1:
-            return state.decrement < min(target, _NOTHING_LEFT)
+            return state.decrement <= min(target, nothing)
         state.theta, state.value, state.gradient, state.step, state.decrement = theta, value, gradient, step, decrement
     return False

@@ -219,7 +219,7 @@ def dual_gap(theta: A, g: A, first: A, H: A, l1: A, l2: A, lower: A, upper: A, l
     k = theta.size
     is_free = l1[0] == 0.0 and l2[0] == 0.0 and lower[0] < theta[0] < upper[0] and first[0] > 0.0
     step = g[0] / first[0] if is_free else 0.0
-    base = 0.5 * step * g[0]
+    base = 0.5 * (1.0 + abs(step)) * step * g[0] if abs(step) <= 1.0 else np.inf  # see `freed_gap`
     needed = 1.0
     within = 1.0
     for j in range(k):

@@ -89,7 +89,7 @@ class _Fit:
 def _in_numpy(loss: MeanLoss, penalty: Penalty, theta: Array, target: float, max_iter: int) -> Point:
     """The gap at theta, and the optimum from there if that is not it."""
     point = Point(penalty, theta)
-    models = Models(hessian_of(loss), every=True)
+    models = Models(hessian_of(loss), every=True, reach=loss.reach)
     minimize_all(loss.at, [point], models, target=target, max_iter=max_iter, compiled=False)
     return point
 

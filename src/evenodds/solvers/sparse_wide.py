@@ -144,7 +144,7 @@ def minimize_sparse(
         point.loss, point.gradient, point.value = F, gradient, F + penalty.value(point.theta)
         z = columns.scores(point.theta)
         hessian = functools.partial(columns.hessian, point.theta, moments)
-        point.gap = penalty.gap(point.theta, point.loss, gradient, hessian, columns.mean_odds(z))
+        point.gap = penalty.gap(point.theta, point.loss, gradient, hessian, columns.mean_odds(z), loss.reach)
         point.rounds += 1
         if promised <= _ROUNDING * max(1.0, abs(point.value)) and not point.gap < before[-1]:
             point.theta, point.value, point.loss, point.gap = before  # what is left is rounding

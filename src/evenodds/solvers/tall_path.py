@@ -66,7 +66,7 @@ def _in_turn(
     points: list[Point] = []
     for penalty in penalties:
         point = Point(penalty, theta)
-        models = Models(hessian_of(loss), every=True)
+        models = Models(hessian_of(loss), every=True, reach=loss.reach)
         minimize_all(loss.at, [point], models, target=target, max_iter=max_iter, compiled=False)
         points.append(point)
         theta = point.theta
@@ -138,7 +138,7 @@ def _together(
     minimize_all(
         evaluate,
         points,
-        Models(reference.make, better=hessian_of(loss)),
+        Models(reference.make, better=hessian_of(loss), reach=loss.reach),
         target=target,
         max_iter=max_iter,
         compiled=loss.compiled,

@@ -23,7 +23,7 @@ from ..data import Array
 from . import Status
 from .columns import Columns
 from .mean_loss import MeanLoss
-from .penalty import Penalty
+from .penalty import Penalty, freed_gap
 from .proximal_newton import ROUNDING, Point, credible
 from .quadratic import minimize_quadratic
 
@@ -153,11 +153,12 @@ class WorkingSet:
             W = rows.h[:, None] * A
             slope, H = rows.r @ A, A.T @ W
             v, free, step = penalty.on(bare).freed(theta[bare], slope, lambda some: H[:, some])
-            dual, near, base = dual - W[:, free] @ step, theta.copy(), max(0.5 * float(step @ slope[free]), 0.0)
+            reach = float(np.abs(A[:, free] @ step).max(initial=0.0))
+            dual, near, base = dual - W[:, free] @ step, theta.copy(), freed_gap(step, slope[free], reach)
             near[bare[free]] -= step
         gradient = dual @ self.D
         gradient[bare] = -v
-        gap = base + penalty.gap_at(-gradient, theta, rows.loss, rows.odds)
+        gap = penalty.gap_at(-gradient, theta, rows.loss, rows.odds, base)
         return At(theta, rows.loss + penalty.value(theta), rows, dual, near, gradient, base, gap)
 
     def step(self, penalty: Penalty, theta: Array, target: float, max_iter: int, after: Penalty | None = None) -> Point:
@@ -283,7 +284,7 @@ class WorkingSet:
         numbers = np.concatenate([self.numbers, outside])
         gradient = np.concatenate([at.gradient, products])
         theta, full = point.theta[numbers], penalty.on(numbers)
-        point.gap = at.base + full.gap_at(-gradient, theta, point.loss, at.rows.odds)
+        point.gap = full.gap_at(-gradient, theta, point.loss, at.rows.odds, at.base)
         return outside[full.violation(theta, gradient)[self.numbers.size :] > 0]
 
 
