@@ -511,7 +511,6 @@ BAD = {
     "no columns": (X0[:, :0], Y0, None),
     "weights": (X0, Y0, np.ones(3)),
     "negative weight": (X0, Y0, -np.ones(7)),
-    "weightless class": (X0, Y0, 1.0 - Y0),
 }
 
 
@@ -525,6 +524,11 @@ def test_what_is_wrong_is_said_as_a_fit_says_it(name):
     said = str(fitted.value).replace("LogisticRegression", "find_separation")
     first = re.split(r"[.:] ", str(found.value))[0]
     assert first in said
+
+
+def test_a_class_without_weight_is_an_error():
+    with pytest.raises(EvenOddsError, match="All rows of class 1 have weight 0: two classes are needed"):
+        find_separation(X0, Y0, 1.0 - Y0)
 
 
 def test_more_than_two_classes_are_an_error():
