@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import DataConversionWarning
 
-from evenodds import EvenOddsError, LogisticRegression, find_separation, load, path, save
+from evenodds import EvenOddsError, LogisticRegression, LogisticRegressionCV, find_separation, load, path, save
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 2))
@@ -173,6 +173,14 @@ def test_as_many_classes_as_there_are_distinct_labels(labels, holder, tmp_path):
     assert load(tmp_path / "model.json").predict(X).tolist() == fit.predict(X).tolist()
     again = model().partial_fit(X, y, classes=fit.classes_.tolist())
     assert again.classes_.tolist() == fit.classes_.tolist()
+
+
+def test_cross_validation_of_labels_that_are_objects():
+    y = [["a", "a\0"][k] for k in NUMBERS]
+    plain = LogisticRegressionCV([0.1, 1.0], cv=3).fit(X, NUMBERS)
+    found = LogisticRegressionCV([0.1, 1.0], cv=3).fit(X, y)
+    np.testing.assert_array_equal(found.scores_, plain.scores_)
+    assert found.classes_.tolist() == ["a", "a\0"]
 
 
 def test_labels_that_are_equal_are_one():

@@ -242,7 +242,7 @@ class LogisticRegressionCV(LogisticRegression):
         try:
             splitter = check_cv(self.cv, codes, classifier=True)
             if isinstance(splitter, StratifiedKFold) and splitter.n_splits > fewest:
-                rare = rows.classes[counts.argmin()].item()
+                rare = rows.classes.tolist()[counts.argmin()]
                 raise ValueError(f"{splitter.n_splits} folds, and the rarest class, {rare!r}, has {fewest} of the rows")
             folds = list(splitter.split(rows.X, codes, groups))
         except (ValueError, TypeError) as error:
@@ -252,7 +252,7 @@ class LogisticRegressionCV(LogisticRegression):
         for number, (train, _) in enumerate(folds, 1):
             missing = np.setdiff1d(np.arange(n_classes), codes[train])
             if missing.size:
-                lost = rows.classes[missing[0]].item()
+                lost = rows.classes.tolist()[missing[0]]
                 raise EvenOddsError(f"The training rows of fold {number} lack class {lost!r}: use stratified folds.")
         return folds
 

@@ -205,7 +205,8 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             is taken less a value of each.
         y : array-like of shape (n_samples,)
             Labels with two different values or more: numbers, strings or booleans, in a list, an array or a column of
-            pandas, polars or Arrow.
+            pandas, polars or Arrow. Rows belong together by their place; an index of pandas that has those of X in
+            another order is an error.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the rows, not negative. A row of weight 2 is two rows, one of weight 0 none. A class whose rows
             all have weight 0 gets what it tends to as its weights do: probability 0 by an intercept of -infinity, and

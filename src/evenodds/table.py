@@ -64,6 +64,8 @@ def require_same_order(**given: Any) -> None:
 
 
 def _index(values: Any) -> Any:
+    if values is None or type(values) is np.ndarray:
+        return None
     pandas = nw.dependencies.is_pandas_dataframe(values) or nw.dependencies.is_pandas_series(values)
     return values.index if pandas else None
 

@@ -119,19 +119,20 @@ def as_data(
         X = (X.tocsr() if sp.issparse(X) else X)[kept]
         codes, weight = codes[kept], weight[kept]
         offset = None if offset is None else offset[kept]
-    present = np.ones(n_classes, dtype=np.bool_)
-    if not every:
+    present = None
+    if kept is not None and not every:
         present = np.bincount(codes, minlength=n_classes) > 0
         codes = (np.cumsum(present) - 1).astype(codes.dtype)[codes]
         offset = offset if offset is None or offset.ndim == 1 else offset[:, present]
     X, center = held(X, intercept) if sp.issparse(X) else (X, None)
-    return Memory(X, codes, weight, offset, n_jobs=n_jobs, present=present, center=center, kept=kept)
+    own: dict[str, Any] = {"n_jobs": n_jobs, "n_classes": n_classes, "present": present}
+    return Memory(X, codes, weight, offset, center=center, kept=kept, **own)
 
 
 def nonzero_weights(data: Data) -> Array:
     """The weights of the classes, from which fits start; one without rows is taken for half a row."""
     weights = data.class_weights
-    return np.asarray(np.where(weights > 0, weights, 0.5 * weights.sum() / data.n_rows))
+    return weights if weights.all() else np.asarray(np.where(weights > 0, weights, 0.5 * weights.sum() / data.n_rows))
 
 
 def require_finite(data: Data) -> None:

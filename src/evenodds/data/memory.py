@@ -56,7 +56,7 @@ class Memory:
         self.center = np.zeros(self.n_columns) if center is None else center
         self.size = int(X.nnz) if self.sparse else self.n_rows * self.n_columns
         self.present = np.ones(n_classes, dtype=np.bool_) if present is None else present
-        self.class_weights = _class_weights(codes, weight, int(self.present.sum()))
+        self.class_weights = _class_weights(codes, weight, n_classes if present is None else int(present.sum()))
         self._bounds = _sparse_bounds(X) if self.sparse else _dense_bounds(self.n_rows, self.n_columns)
         self.n_jobs = n_jobs
         n_blocks = len(self._bounds) - 1
