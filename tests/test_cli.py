@@ -433,6 +433,25 @@ def test_fit_of_three_labels(run, options, C):
     assert "Cherbourg: " in out
 
 
+@pytest.mark.parametrize(("options", "C"), [((), np.inf), (("--C", "1"), 1.0)])
+def test_another_baseline_of_three_labels(run, options, C):
+    PORTS.to_csv("ports.csv", index=False)
+    asked = (*PORT, *options, "--baseline", "Queenstown")
+    found = facts(run, "ports.csv", *asked)
+    result = infer(reference(y=PORTS["port"], C=C), PORTS[FEATURES], PORTS["port"], baseline="Queenstown")
+    assert found["listed"] == ["Cherbourg", "Southampton"]
+    for name in ("coef", "se", "conf_int"):
+        assert_allclose(found[name], getattr(result, name), rtol=1e-7)
+    assert_allclose(np.array(found["odds_ratio"])[[0, 2]], result.odds_ratio, rtol=1e-7)
+    out = run("fit", "ports.csv", *asked)[1]
+    assert out.startswith("Log odds of each port against Queenstown")
+    status, out, err = run("fit", "ports.csv", *PORT, "--baseline", "Paris")
+    assert (status, out) == (1, "")
+    assert "'Cherbourg', 'Queenstown', 'Southampton', got 'Paris'" in " ".join(err.split())
+    status, _, err = run("fit", "ports.csv", *PORT, "--C", "1", "--l1-ratio", "1", "--baseline", "Cherbourg")
+    assert (status, "tables with standard errors" in " ".join(err.split())) == (1, True)
+
+
 @pytest.mark.parametrize("options", [(), ("--C", "1")])
 def test_three_labels_without_an_optimum_have_coefficients_only(run, options):
     PORTS.to_csv("ports.csv", index=False)

@@ -636,7 +636,8 @@ def test_empty_cells_of_a_table_are_infinite_and_the_others_exact():
     assert result.certificate is None
     assert "infinite (-): separated" in str(result)
     profile = result.profile()
-    assert_array_equal(np.isnan(profile["lower"]), ~finite.ravel())
+    assert_array_equal(np.isneginf(profile["lower"]), ~finite.ravel())
+    assert np.isfinite(profile["upper"]).all()
     # The group with an empty cell is one of two classes, as if the third did not exist.
     group, two = X[:, 1] == 0, y != 1
     binary = fitted(X[group & two][:, :1], y[group & two], count[group & two])
@@ -645,9 +646,15 @@ def test_empty_cells_of_a_table_are_infinite_and_the_others_exact():
     with pytest.raises(EvenOddsError, match="has no standard error"):
         result.test("x0 = 0")
     assert result.test("x1[1] = x0[2]").df == 1
-    for ask in (result.predict, result.margins):
-        with pytest.raises(EvenOddsError, match="separated"):
-            ask(X)
+    found = result.predict(X)
+    shares = counts / counts.sum(axis=1)[:, None]
+    place = np.where(X.any(axis=1), X @ [1, 2], 0).astype(int)
+    assert_allclose(found[[f"probability_{c}" for c in range(3)]], shares[place], atol=1e-10)
+    spread = np.sqrt(shares * (1 - shares) / counts.sum(axis=1)[:, None])
+    assert_allclose(found[[f"se_{c}" for c in range(3)]], np.where(shares > 0, spread, np.nan)[place], rtol=1e-8)
+    effects = result.margins(X, groups={"group": ["x0", "x1"]})
+    assert_allclose(effects["effect"].to_numpy().reshape(3, 2), (shares[1:] - shares[0]).T, atol=1e-10)
+    assert_allclose(effects["se"].to_numpy().reshape(3, 2), np.sqrt(spread[1:] ** 2 + spread[0] ** 2).T, rtol=1e-8)
 
 
 @pytest.mark.parametrize("asked", [{}, {"cov": "HC1"}, {"cov": "HC3"}, {"cov": "cluster"}], ids=str)

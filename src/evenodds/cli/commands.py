@@ -111,6 +111,11 @@ def _strength(context: click.Context, parameter: click.Parameter, value: float) 
     help="Of the penalty: 0 is a ridge, 1 a lasso, which leaves columns out; between them, the elastic net.",
 )
 @click.option("--standardize", is_flag=True, help="Take the penalty in standard deviations of each column.")
+@click.option(
+    "--baseline",
+    metavar="LABEL",
+    help="Of more than two labels the one that the others are seen from; by default the first, or with --C none.",
+)
 @click.option("--firth", is_flag=True, help="Firth's penalty: finite, and little biased in small samples.")
 @click.option(
     "--solver",
@@ -136,6 +141,7 @@ def fit(
     C: float,
     l1_ratio: float,
     standardize: bool,
+    baseline: str | None,
     firth: bool,
     solver: str,
     model_path: Path | None,
@@ -163,7 +169,7 @@ def fit(
         y = labels(table[target], data, target)
         rows_weight = None if weight is None else numbers(table.select([weight]), data, _WEIGHT)[weight].to_numpy()
     model = LogisticRegression(C, l1_ratio, standardize=standardize, firth=firth, solver=solver)
-    result = fit_aloud(model, X, y, rows_weight)
+    result = fit_aloud(model, X, y, rows_weight, baseline)
     with progress("Scoring the training data"):
         facts = all_facts(model, result, X, y, rows_weight)
     if as_json:

@@ -7,21 +7,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import EvenOddsError, Inference, LogisticRegression, infer
+from ..advice import listed_labels
 from ..export import plain, said
 from .terminal import progress, say
 
 _MOST_INFERRED = 1000  # slopes, of which a covariance still fits onto any machine
 
 
-def fit_aloud(model: LogisticRegression, X: Any, y: Any, weight: Any) -> Inference | None:
-    """Fit, ask for standard errors, and say the warnings without the line of code that they come from."""
+def fit_aloud(model: LogisticRegression, X: Any, y: Any, weight: Any, baseline: str | None = None) -> Inference | None:
+    """Fit, ask for standard errors, and say the warnings without the line of code that they come from.
+
+    baseline : the label, as text, of the class that the coefficients of others are against
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")  # what is meant for programmers
         warnings.simplefilter("always", UserWarning)
         try:
             with progress("Fitting"):
                 model.fit(X, y, weight)
-            result = _inference(model, X, y, weight)
+            result = _inference(model, X, y, weight, None if baseline is None else _class_of(model, baseline))
         except ValueError as error:  # from scikit-learn's checks too
             raise EvenOddsError(str(error)) from error
     for warning in caught:
@@ -29,13 +33,26 @@ def fit_aloud(model: LogisticRegression, X: Any, y: Any, weight: Any) -> Inferen
     return result
 
 
-def _inference(model: LogisticRegression, X: Any, y: Any, weight: Any) -> Inference | None:
+def _class_of(model: LogisticRegression, text: str) -> Any:
+    """The label that is written so."""
+    labels = model.classes_.tolist()
+    found = [label for label in labels if str(label) == text]
+    if not found:
+        raise EvenOddsError(
+            f"--baseline is one of the labels {listed_labels(list(map(str, labels)), 50)}, got {text!r}."
+        )
+    return found[0]
+
+
+def _inference(model: LogisticRegression, X: Any, y: Any, weight: Any, baseline: Any) -> Inference | None:
     """Standard errors, where there are any."""
-    if without_errors(model):
+    if without := without_errors(model):
+        if baseline is not None:
+            raise EvenOddsError(f"--baseline is for tables with standard errors. {without}")
         return None
     try:
         with progress("Computing standard errors"):
-            return infer(model, X, y, weight)
+            return infer(model, X, y, weight, baseline=baseline)
     except EvenOddsError as error:
         warnings.warn(f"There are no standard errors. {error}", UserWarning, stacklevel=2)
         return None
@@ -61,6 +78,8 @@ def all_facts(
 ) -> dict[str, Any]:
     """All that fit tells, by the names of the attributes, as JSON can hold it."""
     coef = np.column_stack([model.intercept_, model.coef_])
+    if len(coef) > 1 and result is not None and result.baseline is not None:
+        coef = coef - coef[result.classes.index(result.baseline)]
     with np.errstate(over="ignore"):
         odds_ratio = np.exp(coef[0] if len(coef) == 1 else coef)
     attributes = ("classes_", "coef_", "intercept_", "n_iter_", "n_features_in_", "feature_names_in_", "aliased_")

@@ -30,8 +30,9 @@ def show_fit(
     first = int(len(labels) > 2 and np.isinf(model.C))  # the first class with coefficients
     if len(labels) == 2:
         console.print(f"Log odds of {name} = {labels[1]} against {labels[0]}")
-    elif first:
-        console.print(f"Log odds of each {name} against {labels[0]}")
+    elif first or (result is not None and result.baseline is not None):
+        baseline = labels[0] if result is None else printable(result.baseline)
+        console.print(f"Log odds of each {name} against {baseline}")
     else:
         console.print(f"Scores of {name}: the log odds of two labels are the difference of their scores")
     if result is None:

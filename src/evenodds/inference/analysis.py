@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from ..advice import listed_labels
 from ..data import Data, require_finite
 from ..exceptions import EvenOddsError, within_range
 from ..labels import combine_weights, encode_labels
@@ -44,6 +45,7 @@ def infer(
     level: float = 0.95,
     weights: str = "frequency",
     post_selection: str | None = None,
+    baseline: Any = None,
 ) -> Inference:
     """Standard errors, tests and intervals of a fitted model, from the rows that it was fitted on.
 
@@ -72,6 +74,10 @@ def infer(
     post_selection : {"split"}, optional
         For a fit with an L1 penalty, which chose its columns: "split" fits them anew, without a penalty, on these rows,
         which have to be others than those of the fit (Cox, Biometrika 62, 1975, on splitting data).
+    baseline : label, optional
+        Of more than two classes the one that the coefficients of all others are against: by default the first, or with
+        a ridge none. Nothing is fitted anew: coefficients, covariance, tests, intervals and names are those of the same
+        model, seen from this class; probabilities, and so predictions and margins, do not change.
 
     Returns
     -------
@@ -104,11 +110,12 @@ def infer(
     model = fit
     require_same_order(X=X, groups=groups)
     _check_arguments(model, cov, groups, level, weights, post_selection)
+    asked = {"cov": cov, "groups": groups, "level": level, "weights": weights, "baseline": _label(model, baseline)}
     if post_selection == "split":
-        return _split(model, X, y, sample_weight, offset, cov=cov, groups=groups, level=level, weights=weights)
+        return _split(model, X, y, sample_weight, offset, **asked)
     with within_range():
         data, total, strength = _rows(model, X, y, sample_weight, offset, weights)
-        problem = pose(model, data, strength)
+        problem = pose(model, data, strength, asked["baseline"])
         clusters = None if groups is None else _clusters(groups, _n_rows(X), data)
         evidence = gather(problem)
         if not np.isfinite(evidence.log_likelihood + evidence.score.sum()):
@@ -119,7 +126,7 @@ def infer(
             result = record(model, problem, evidence, Asked(cov, clusters, float(level), weights), limit)
         except HigherMaximum as higher:
             better = _refitted(model, problem, higher, X, y, sample_weight, offset)
-            return infer(better, X, y, sample_weight, offset, cov=cov, groups=groups, level=level, weights=weights)
+            return infer(better, X, y, sample_weight, offset, **asked)
     _warn_of_distance(result)
     return result
 
@@ -174,6 +181,22 @@ def _check_arguments(model: Any, cov: Any, groups: Any, level: Any, weights: Any
         raise EvenOddsError(f"level is a number between 0 and 1, such as 0.95, got {level!r}.")
     if weights not in ("frequency", "sampling", "precision"):
         raise EvenOddsError(f"weights is 'frequency', 'sampling' or 'precision', got {weights!r}.")
+
+
+def _label(model: LogisticRegression, baseline: Any) -> Any:
+    """The class of this label; None for None."""
+    if baseline is None:
+        return None
+    labels = model.classes_.tolist()
+    found = [label for label in labels if isinstance(baseline, str) == isinstance(label, str) and baseline == label]
+    if not found:
+        raise EvenOddsError(f"baseline={baseline!r} is none of the labels, which are {listed_labels(labels, 50)}.")
+    if len(labels) == 2 and found[0] != labels[0]:
+        raise EvenOddsError(
+            f"Of two classes the baseline is the first, {labels[0]!r}: seen from {baseline!r} all signs turn, and "
+            "nothing else. To have it so, fit labels that sort in the other order."
+        )
+    return found[0]
 
 
 def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset: Any, **asked: Any) -> Inference:

@@ -8,11 +8,11 @@ from scipy.special import expit, ndtri
 
 from ..data import Array
 from ..exceptions import EvenOddsError
-from ..labels import combine_weights, encode_labels, require_two, row_numbers
+from ..labels import combine_weights, encode_labels, require_two
 from ..model import LogisticRegression
 from ..table import require_same_order
 from .hypotheses import TestResult, chi_squared
-from .prediction import chosen, require_finite_coef
+from .prediction import log_odds
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -21,13 +21,10 @@ if TYPE_CHECKING:
 def _scored(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any) -> tuple[Array, Array, Array]:
     """Log odds, class codes and weights of rows."""
     require_two(result.model.classes_, "Calibration of log odds, and the test of Hosmer and Lemeshow,")
-    require_finite_coef(result)
     require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
-    z = result.model.decision_function(chosen(result, X))
+    z = log_odds(result, X, offset)
     _, codes = encode_labels(y, z.size, result.model.classes_)
     weight = combine_weights(sample_weight, None, codes, result.model.classes_)
-    if offset is not None:
-        z = z + row_numbers(offset, "offset", z.size)
     return z, codes.astype(np.float64), np.ones(z.size) if weight is None else weight
 
 
@@ -42,7 +39,7 @@ def hosmer_lemeshow(result: "Inference", X: Any, y: Any, n_groups: int, sample_w
     used = total > 0
     total, observed, expected = total[used], observed[used], expected[used]
     if used.sum() < 3:
-        raise EvenOddsError("The predicted probabilities have fewer than three different groups: nothing to test.")
+        raise EvenOddsError("There are fewer than three different predicted probabilities: nothing to test.")
     with np.errstate(divide="ignore", invalid="ignore"):
         parts = (observed - expected) ** 2 / (expected * (1 - expected / total))
     df = int(used.sum()) - (2 if _are_those_of_the_fit(result, z, y01, weight) else 0)
@@ -50,12 +47,28 @@ def hosmer_lemeshow(result: "Inference", X: Any, y: Any, n_groups: int, sample_w
 
 
 def _groups(p: Array, weight: Array, n_groups: int) -> Any:
-    """Groups of equal weight by probability; each ends with the value at which its share of the whole is reached."""
-    order = np.argsort(p, kind="stable")
-    reached = np.cumsum(weight[order])
+    """Groups of equal weight by probability; each ends with the value at which its share of the whole is reached.
+
+    A value that takes several shares makes one group of them, as in Stata and R. Where fewer than three would be left
+    the shares are those of what is left after each group, or each value is a group if there are so few.
+    """
+    values, place = np.unique(p[weight > 0], return_inverse=True)
+    reached = np.cumsum(np.bincount(place, weights=weight[weight > 0]), dtype=np.float64)
     shares = reached[-1] * np.arange(1, n_groups) / n_groups
-    ends = p[order][np.searchsorted(reached, shares * (1 - 1e-12))]
-    return np.searchsorted(np.unique(ends), p, side="left")
+    last = np.unique(np.searchsorted(reached, shares * (1 - 1e-12)))
+    if last.size + (last[-1] < values.size - 1) < 3:
+        last = _by_what_is_left(reached, n_groups)
+    return np.searchsorted(values[last], p, side="left")
+
+
+def _by_what_is_left(reached: Array, n_groups: int) -> Any:
+    """The last value of each group but one, each taking its share of what the groups before it have left."""
+    last: list[int] = []
+    for left in range(min(n_groups, reached.size), 1, -1):
+        before, next_ = (reached[last[-1]], last[-1] + 1) if last else (0.0, 0)
+        end = int(np.searchsorted(reached, before + (reached[-1] - before) / left * (1 - 1e-12)))
+        last.append(min(max(end, next_), reached.size - left))  # so that each group after it has a value
+    return np.array(last, dtype=np.intp)
 
 
 def _are_those_of_the_fit(result: "Inference", z: Array, y01: Array, weight: Array) -> bool:
@@ -70,6 +83,11 @@ def recalibrate(result: "Inference", X: Any, y: Any, sample_weight: Any, offset:
     from .analysis import infer  # which makes the records that call this
 
     z, codes, weight = _scored(result, X, y, sample_weight, offset)
+    if np.isinf(z).any():
+        raise EvenOddsError(
+            f"The classes are separated, so that the log odds of row {int(np.isinf(z).argmax())} (counted from 0) are "
+            "infinite, and no intercept or slope is fitted to them. Fit with LogisticRegression(firth=True)."
+        )
     column = z[:, None]
     # The slope's fit also has an intercept, and the intercept's no column of its own: a constant one.
     slope = LogisticRegression().fit(column, codes, weight)

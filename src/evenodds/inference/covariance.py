@@ -109,7 +109,7 @@ def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Ar
 def _of_clusters(problem: Problem, inverse: Inverse, groups: NDArray[np.intp]) -> Array:
     """The same of clusters. Blocks in order, as the groups are known by the numbers of the rows."""
     count, start = int(groups.max()) + 1, 0
-    classes = len(problem.listed)
+    classes = problem.n_free
     total = np.zeros((count, classes, problem.theta.size // classes))
     for rows in tiles_of(problem, problem.data.blocks()):
         mine = groups[start : start + len(rows.y)]

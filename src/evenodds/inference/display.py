@@ -1,7 +1,5 @@
 """Tables of a record: as a frame, as text, as HTML. All three are functions of the same record."""
 
-import html as markup
-import importlib.util
 import itertools
 import math
 import re
@@ -9,25 +7,16 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape as _safe
 from typing import TYPE_CHECKING, Any
-
-import narwhals as nw
-
-from ..exceptions import EvenOddsError
-from ..table import is_frame
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from .record import Inference
 
-_BACKENDS: dict[str, Any] = {
-    "pandas": nw.Implementation.PANDAS,
-    "polars": nw.Implementation.POLARS,
-    "pyarrow": nw.Implementation.PYARROW,
-}
 _WIDTH = 100  # of text that goes into a file or a pipe
 _LEAST_NAME = 12
 _Z, _SE, _RATIO = 2, 1, 6  # columns of a table
@@ -45,30 +34,6 @@ _WEIGHTS = {
     "sampling": "sampling, a row of weight s stands for s of the population and is one observation",
     "precision": "precision, rescaled to a mean of 1",
 }
-
-
-# Frames
-
-
-def frame(columns: Mapping[str, Any], backend: str | None) -> Any:
-    """Columns as a frame of the backend, by default the first one that is installed."""
-    name = backend or next(name for name in _BACKENDS if importlib.util.find_spec(name) is not None)
-    if name not in _BACKENDS:
-        raise EvenOddsError(f"backend is one of {', '.join(map(repr, _BACKENDS))}, got {backend!r}.")
-    if importlib.util.find_spec(name) is None:
-        raise EvenOddsError(f"{name} is not installed: pip install {name}, or choose another backend.")
-    return nw.from_dict(dict(columns), backend=_BACKENDS[name]).to_native()
-
-
-def frame_like(X: Any, columns: Mapping[str, Any], *, rows: bool = False) -> Any:
-    """Columns as a frame of the kind that was given; with `rows`, one row for each of its own, under the same index."""
-    if not is_frame(X):
-        return frame(columns, None)
-    given = nw.from_native(X, eager_only=True)
-    name = given.implementation.value
-    native = frame(columns, name if name in _BACKENDS else None)
-    index = nw.maybe_get_index(given) if rows else None
-    return native if index is None else native.set_axis(index)  # only pandas has one
 
 
 # What a table says
@@ -432,7 +397,3 @@ def _hidden(cell: str, most: int) -> str:
     """Room for the missing decimals, which is neither copied nor read aloud."""
     missing = (".000000000000000" if "." not in cell else "0" * most)[: most - len(_decimals(cell))]
     return f'<span style="visibility: hidden">{missing}</span>' if missing else ""
-
-
-def _safe(words: str) -> str:
-    return markup.escape(words)

@@ -14,6 +14,7 @@ from scipy.special import chdtrc
 from ..data import Array, Block
 from ..exceptions import EvenOddsError
 from ..softmax import dense_design
+from .certain import signs_of
 from .problem import Problem
 from .profile import constrained_maximum, maxima, require_lower
 
@@ -58,7 +59,11 @@ def wald(result: "Inference", restrictions: str) -> TestResult:
     """Wald's test of linear restrictions, given as text."""
     problem = result.problem
     R, q = _parse(restrictions, problem, result.baseline if problem.several else None)
-    for j in np.flatnonzero(R.any(axis=0) & ~np.isfinite(result.se.ravel())):
+    unknown = ~np.isfinite(result.se.ravel()) & R.any(axis=0)
+    if result.limit is not None and result.whole.to_raw[unknown].any(axis=1).all():
+        # Sums of infinite coefficients may have a limit.
+        unknown &= R[signs_of(result, R @ result.whole.to_raw) != 0].any(axis=0)
+    for j in np.flatnonzero(unknown):
         name = problem.keys[j]
         raise EvenOddsError(f"{name!r} has no standard error, so it cannot be tested: {result.notes.get(name, '')}.")
     R, q = _independent(_less_their_means(R, problem), q, restrictions)

@@ -16,7 +16,9 @@ import scipy.sparse as sp
 from ..data import Array, require_finite
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
-from .prediction import chosen, require_finite_coef
+from .certain import limit_scores
+from .limit import NEVER
+from .prediction import chosen, dense_tiles, read, shifts
 from .rows import FittedRows, tiles_of
 
 if TYPE_CHECKING:
@@ -25,12 +27,13 @@ if TYPE_CHECKING:
 
 def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any) -> dict[str, Array]:
     """The columns of the table, NaN in rows of weight zero."""
-    require_finite_coef(result)
     model, problem = result.model, result.problem
+    if result.limit is not None:
+        offset = _with_certainty(result, X, offset)
     X = chosen(result, X)
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     model._guarded(require_finite, data)
-    factor = problem.objective.total_weight / float(data.class_weights.sum())  # precision weights are rescaled
+    factor = result.whole.objective.total_weight / float(data.class_weights.sum())  # precision weights are rescaled
     with one_blas_thread:
         parts = [_measures(result, rows, factor) for rows in tiles_of(problem, data.blocks())]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -44,6 +47,20 @@ def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: A
         return columns
     kept = np.fromiter((data.original_row(k) for k in range(data.n_rows)), dtype=np.intp, count=data.n_rows)
     return {name: _spread(values, kept, n_rows) for name, values in columns.items()}
+
+
+def _with_certainty(result: "Inference", X: Any, offset: Any) -> Array:
+    """The offsets that make rows as certain as they are in the limit of separated classes; others as they are."""
+    shift, start, parts = shifts(result, offset, X), 0, []
+    theta = result.problem.theta.reshape(result.problem.n_free, -1)
+    for tile in dense_tiles(read(result, X)):
+        rows = shift[start : start + len(tile)]
+        start += len(tile)
+        D, Z = limit_scores(result, tile, rows)
+        far = NEVER + 2 * np.abs(D @ theta.T).max(initial=0.0) + 2 * np.abs(rows).max(initial=0.0)
+        parts.append(rows - far * np.isneginf(Z))
+    moved = np.concatenate(parts)
+    return moved if result.problem.several else np.asarray(moved[:, 1] - moved[:, 0])
 
 
 def _spread(values: Array, kept: Any, n_rows: int) -> Array:
@@ -64,7 +81,7 @@ def _measures(result: "Inference", rows: FittedRows, factor: float) -> dict[str,
     loss = weight * rows.loss
     deviance = sign * np.sqrt(2 * loss)
     change = problem.to_raw @ (inverse.full @ _dense(rows.outer(rows.weighted(enlarged))).T)
-    change[~problem.to_raw.any(axis=1)] = np.nan
+    change[~np.isfinite(result.se.ravel())] = np.nan
     return {
         "leverage": weight * np.einsum("iab,iba->i", rows.W, Q),
         "pearson": sign * np.sqrt(weight * np.expm1(np.minimum(rows.loss, 709.0))),  # e^loss is 1 / p

@@ -20,28 +20,27 @@ from ..coordinates import Coordinates, choose_coordinates
 from ..data import Array, Data
 from ..data.memory import Memory
 from ..objective import Objective
-from ..separation import ManySides, TwoSides, separation_of
+from ..separation import Recession, separation_of, sides_of
 from ..softmax import SoftmaxObjective
 from ..solvers import regimes
 from .evidence import Evidence, gather
 from .problem import Problem, raw_map
 from .profile import constrained_maximum
 
-_NEVER = 1000.0  # taken off a score, it leaves a probability of exactly 0
+NEVER = 1000.0  # taken off a score, it leaves a probability of exactly 0
 
 
 @dataclass(frozen=True)
 class Limit:
     """Where the finite coefficients are estimated.
 
-    infinite : (m k,) inf or -inf, NaN where the sign is not determined, 0 for finite coefficients
-    complete : whether no rows are left, and so no finite coefficient
+    recession : what separates the classes; `infinite` of the coefficients: inf or -inf, NaN where the sign is not
+        determined, 0 for finite ones (m k,)
     rows : the numbers, in the problem's data, of the rows that are left
     problem, evidence : on those rows
     """
 
-    infinite: Array
-    complete: bool
+    recession: Recession
     rows: NDArray[np.intp]
     problem: Problem
     evidence: Evidence
@@ -51,45 +50,56 @@ def limit_of(problem: Problem) -> Limit | None:
     """The limit, or None if the classes overlap."""
     if isinstance(problem.objective, SoftmaxObjective):
         return _limit_of_classes(problem, problem.objective)
-    found = separation_of(TwoSides(problem.data, problem.objective.coordinates))
+    found = separation_of(sides_of(problem.objective, problem.objective.coordinates, bounded=False))
     if found.kind == "overlap":
         return None
     rows = np.flatnonzero(~found.separated)
     part = problem.data.sample(problem.data.n_rows, 0).take(rows)
     if found.kind == "complete" or not np.any(part.X.nnz if hasattr(part.X, "nnz") else part.X.size):
-        return _complete(problem, found.infinite, rows)
+        return _complete(problem, found, rows)
     data = problem.data
     rest = Memory(part.X, part.y, part.weight, part.offset, n_jobs=data.n_jobs, center=data.center)
     optimum = _optimum(problem, rest)
-    return Limit(found.infinite, False, rows, optimum, gather(optimum))
+    return Limit(found, rows, optimum, gather(optimum))
 
 
 def _limit_of_classes(problem: Problem, objective: SoftmaxObjective) -> Limit | None:
     """The limit of more than two classes: an offset takes from each row the classes that it is certainly not of."""
-    sides = ManySides(objective.data, objective.coordinates, baseline=objective.baseline)
-    found = separation_of(sides, problem.to_raw)
+    found = separation_of(sides_of(objective, objective.coordinates, bounded=False), problem.to_raw)
     if found.kind == "overlap":
         return None
     data, n_classes = problem.data, problem.data.class_weights.size
-    apart = found.separated.reshape(data.n_rows, n_classes - 1)  # by row and class other than its own
-    rows = np.flatnonzero(~apart.all(axis=1))
+    rows = np.flatnonzero(~found.separated.reshape(data.n_rows, n_classes - 1).all(axis=1))
     if rows.size == 0:
-        return _complete(problem, found.infinite, rows)
-    part, apart = data.sample(data.n_rows, 0).take(rows), apart[rows]
-    others = np.arange(n_classes - 1) + (np.arange(n_classes - 1) >= part.y[:, None])
-    offset = np.zeros((rows.size, n_classes)) if part.offset is None else part.offset.copy()
-    each, pair = np.nonzero(apart)
-    offset[each, others[each, pair]] -= _NEVER
-    rest = Memory(part.X, part.y, part.weight, offset, n_jobs=data.n_jobs, n_classes=n_classes, center=data.center)
-    left = SoftmaxObjective(rest, objective.coordinates, objective.ridge, objective.baseline)
-    q, gauge = problem.theta.size, found.null
-    start = replace(problem, data=rest, objective=left, theta=np.zeros(q), gauge=gauge, n_coef=q - gauge.shape[1])
+        return _complete(problem, found, rows)
+    start = without(problem, found.separated, found.null)
     found_at = constrained_maximum(start)
     optimum = start.at(found_at.theta + found_at.inverse.full @ found_at.score)
-    return Limit(found.infinite, False, rows, optimum, gather(optimum))
+    return Limit(found, rows, optimum, gather(optimum))
 
 
-def _complete(problem: Problem, infinite: Array, rows: NDArray[np.intp]) -> Limit:
+def without(problem: Problem, separated: NDArray[np.bool_], gauge: Array) -> Problem:
+    """The problem without what is certain: some rows, or of more than two classes rows and a class other than theirs.
+
+    gauge : the changes of theta that are zero on all that is left
+    """
+    data, old = problem.data, problem.objective
+    every, n_classes = data.sample(data.n_rows, 0), data.class_weights.size
+    apart = separated.reshape(data.n_rows, n_classes - 1)
+    rows = np.flatnonzero(~apart.all(axis=1))
+    part, apart = every.take(rows), apart[rows]
+    offset = part.offset
+    if isinstance(old, SoftmaxObjective):
+        others = np.arange(n_classes - 1) + (np.arange(n_classes - 1) >= part.y[:, None])
+        offset = np.zeros((rows.size, n_classes)) if offset is None else offset.copy()
+        each, pair = np.nonzero(apart)
+        offset[each, others[each, pair]] -= NEVER
+    rest = Memory(part.X, part.y, part.weight, offset, n_jobs=data.n_jobs, n_classes=n_classes, center=data.center)
+    q, left = problem.theta.size, replace(old, data=rest)
+    return replace(problem, data=rest, objective=left, theta=np.zeros(q), gauge=gauge, n_coef=q - gauge.shape[1])
+
+
+def _complete(problem: Problem, found: Recession, rows: NDArray[np.intp]) -> Limit:
     """All rows are certain: the same problem with no coefficient."""
     old, names = problem.objective.coordinates, problem.keys
     coordinates = Coordinates(old.center, old.scale, np.empty(0, dtype=np.intp), False)
@@ -103,7 +113,7 @@ def _complete(problem: Problem, infinite: Array, rows: NDArray[np.intp]) -> Limi
         n_coef=0,
     )
     evidence = Evidence(0.0, np.zeros(0), np.zeros((0, 0)), 0.0, np.full(2, np.nan) if problem.several else np.zeros(2))
-    return Limit(infinite, True, rows, nothing, evidence)
+    return Limit(found, rows, nothing, evidence)
 
 
 def _optimum(problem: Problem, data: Data) -> Problem:

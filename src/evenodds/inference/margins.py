@@ -1,111 +1,197 @@
-"""Average marginal effects, with standard errors by the delta method.
+"""Average marginal effects and elasticities: what is asked, over which rows, and the table.
 
-With p the probabilities and w_c the slopes of class c, dp_c/dx_j = sum_k p_c (1{c=k} - p_k) w_kj. Two classes are the
-case with w_0 = 0. All derivatives are by theta, in whose coordinates columns far from zero do not cancel.
+Standard errors are by the delta method: V is the covariance of theta and g the derivative of an effect, then g' V g.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri, softmax
+from scipy.special import ndtr, ndtri
 
+from ..advice import listed
 from ..data import Array, Block, Sums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..labels import row_numbers
 from ..objective import over_tiles
 from ..table import require_same_order
-from .prediction import read, require_finite_coef, scores, shifts, tiles
+from .certain import warn_of_open
+from .effects import Columns, Effects
+from .prediction import columns_of, dense_tiles, read, shifts
 
 if TYPE_CHECKING:
     from .record import Inference
 
+_KINDS = ("dydx", "eyex", "dyex", "eydx")
+
 
 def margins(
-    result: "Inference", X: Any, discrete: bool, sample_weight: ArrayLike | None, offset: ArrayLike | None
+    result: "Inference",
+    X: Any,
+    *,
+    at: Any,
+    kind: str,
+    groups: Any,
+    discrete: bool,
+    sample_weight: ArrayLike | None,
+    offset: ArrayLike | None,
 ) -> dict[str, Any]:
     """The columns of the table."""
-    require_finite_coef(result)
+    if kind not in _KINDS:
+        raise EvenOddsError(f"kind is one of {', '.join(map(repr, _KINDS))}, got {kind!r}.")
+    times = kind[2:] == "ex"
+    if times and groups:
+        raise EvenOddsError(
+            f"kind={kind!r} is of a relative change in a column, which the levels of a factor do not have: with groups "
+            'take "dydx" or "eydx".'
+        )
     require_same_order(X=X, sample_weight=sample_weight, offset=offset)
     array = read(result, X)
-    n, p = array.shape
+    n = array.shape[0]
     weight = np.ones(n) if sample_weight is None else row_numbers(sample_weight, "sample_weight", n)
     if (weight < 0).any() or not weight.any():
         raise EvenOddsError("sample_weight has to be 0 or more, and not 0 in all rows.")
-    shift = shifts(result, offset, array)
-    effects = _Effects(result, _binary_columns(result) if discrete else np.zeros(p, dtype=bool))
+    counted, shift = np.flatnonzero(weight), shifts(result, offset, array)
+    if counted.size < n:
+        array, weight, shift = array[counted], weight[counted], shift[counted]
+    cleared = {int(j): np.array([j]) for j in np.flatnonzero(_binary_columns(result) * (discrete and not times))}
+    cleared.update(_levels(result, array, groups))
+    array, weight, shift, fixed = _rows(result, array, weight, shift, at)
+    effects = Effects(result, kind[:2] == "ey", times, cleared, fixed)
     start = 0
-    with one_blas_thread:
-        for D in tiles(result, array):
-            rows = slice(start, start + len(D))
-            start += len(D)
-            effects.add(D, scores(result, D) + shift[rows], weight[rows])
+    with one_blas_thread, np.errstate(invalid="ignore", divide="ignore"):
+        for tile in dense_tiles(array):
+            rows = slice(start, start + len(tile))
+            start += len(tile)
+            effects.add(tile, shift[rows], weight[rows])
     return _table(result, effects.effect / weight.sum(), effects.jacobian / weight.sum())
 
 
-@dataclass
-class _Effects:
-    """Sums over rows, a tile after another.
+def _number_of(result: "Inference", name: Any, what: str) -> int:
+    """The number of a column."""
+    names = columns_of(result)
+    if name not in names:
+        raise EvenOddsError(f"{what} has {name!r}, which is none of the columns of the model: {listed(names, 20)}.")
+    return names.index(name)
 
-    effect : (K, p) by class and column; jacobian : (K, p, m, k) its derivative by theta
-    """
 
-    result: "Inference"
-    switch: Any
-    effect: Array = field(init=False)
-    jacobian: Array = field(init=False)
+# Factors
 
-    def __post_init__(self) -> None:
-        K, m, k = len(self.result.classes), len(self.result.listed), self.result.problem.theta.size
-        self.effect = np.zeros((K, self.switch.size))
-        self.jacobian = np.zeros((K, self.switch.size, m, k // m))
-        coordinates = self.result.problem.objective.coordinates
-        self.first, self.columns = int(coordinates.intercept), coordinates.columns
-        self.center, self.scale = coordinates.center[self.columns], coordinates.scale[self.columns]
-        theta = self.result.problem.theta.reshape(m, -1)
-        self.slopes = np.pad(theta[:, self.first :] / self.scale, ((K - m, 0), (0, 0)))  # a baseline's are 0
 
-    def add(self, D: Array, Z: Array, weight: Array) -> None:
-        """Add the effects of some rows, and their derivatives."""
-        places = np.flatnonzero(~self.switch[self.columns])
-        self._add_slopes(D, softmax(Z, axis=1), weight, places)
-        for t in np.flatnonzero(self.switch[self.columns]):
-            self._add_change(D, Z, weight, int(t))
+def _levels(result: "Inference", X: Any, groups: Any) -> dict[int, Columns]:
+    """For each column that is a level of a factor, all columns of the factor."""
+    if groups is None:
+        return {}
+    if not isinstance(groups, Mapping) or any(
+        isinstance(of, str) or not isinstance(of, Sequence) or not of for of in groups.values()
+    ):
+        raise EvenOddsError(
+            'groups is a mapping of factors to lists of their columns, such as {"level": ["level_2", "level_3"]}, '
+            f"got {groups!r}."
+        )
+    found: dict[int, Columns] = {}
+    for factor, names in groups.items():
+        columns = np.array([_number_of(result, name, f"groups[{factor!r}]") for name in names])
+        twice = [name for k, name in enumerate(names) if name in names[:k] or int(columns[k]) in found]
+        if twice:
+            raise EvenOddsError(f"groups names the column {twice[0]!r} twice: a column is a level of one factor.")
+        _require_levels(result, X, factor, columns)
+        found.update({int(j): columns for j in columns})
+    return found
 
-    def _add_slopes(self, D: Array, P: Array, weight: Array, places: Any) -> None:
-        """dp/dx of the columns at some places of theta."""
-        K, m = P.shape[1], self.jacobian.shape[2]
-        W = -P[:, :, None] * P[:, None, :]
-        np.einsum("icc->ic", W)[:] += P
-        mean = np.einsum("i,ick->ck", weight, W)
-        slopes, columns = self.slopes[:, places], self.columns[places]
-        self.effect[:, columns] += mean @ slopes
-        for a, c in enumerate(range(K - m, K)):
-            self.jacobian[:, columns, a, self.first + places] += mean[:, c, None] / self.scale[places]
-            # dW_ck / dz_c' of the rows: W_cc' (1{c=k} - p_k) - p_c W_kc'
-            turn = -P[:, :, None] * W[:, None, :, c] - W[:, :, c, None] * P[:, None, :]
-            np.einsum("icc->ic", turn)[:] += W[:, :, c]
-            by_theta = np.tensordot(turn * weight[:, None, None], D, axes=(0, 0))
-            self.jacobian[:, columns, a] += np.einsum("kj,ckt->cjt", slopes, by_theta)
 
-    def _add_change(self, D: Array, Z: Array, weight: Array, t: int) -> None:
-        """Probabilities at 1 less those at 0 of one column, whatever it is in the rows."""
-        column, place = self.columns[t], self.first + t
-        off = Z - np.outer(D[:, place] * self.scale[t] + self.center[t], self.slopes[:, t])
-        for value in (1.0, 0.0):
-            sign = 2 * value - 1
-            P = softmax(off + value * self.slopes[:, t], axis=1)
-            E = D.copy()
-            E[:, place] = (value - self.center[t]) / self.scale[t]
-            self.effect[:, column] += sign * (weight @ P)
-            m = self.jacobian.shape[2]
-            turn = -P[:, :, None] * P[:, None, -m:]
-            K = P.shape[1]
-            turn[:, np.arange(K - m, K), np.arange(m)] += P[:, -m:]
-            self.jacobian[:, column] += sign * np.tensordot(turn * weight[:, None, None], E, axes=(0, 0))
+def _require_levels(result: "Inference", X: Any, factor: Any, columns: Columns) -> None:
+    """Columns are 0 or 1, one of them at the most 1 in a row, and no other column is made from them."""
+    names = columns_of(result)
+    D = X[:, columns]
+    D = D.toarray() if sp.issparse(D) else np.asarray(D)
+    wrong = (D != 0) & (D != 1)
+    if wrong.any():
+        name = names[columns[int(wrong.any(axis=0).argmax())]]
+        raise EvenOddsError(
+            f"The column {name!r} of groups[{factor!r}] holds other values than 0 and 1, so that it is not a level of "
+            "a factor: group the columns of zeros and ones that the factor was coded by."
+        )
+    if (D.sum(axis=1) > 1).any():
+        row = int((D.sum(axis=1) > 1).argmax())
+        raise EvenOddsError(
+            f"Two columns of groups[{factor!r}] are 1 in the same row, first in row {row} (counted from 0): levels of "
+            "a factor exclude each other."
+        )
+    others = np.setdiff1d(np.arange(X.shape[1]), columns)
+    for level in range(columns.size):
+        on = D[:, level] != 0
+        made = _product(X[np.flatnonzero(on)], X[np.flatnonzero(~on)], others) if on.any() else None
+        if made is not None:
+            name, by = names[made[0]], names[made[1]]
+            raise EvenOddsError(
+                f"The column {name!r} is {names[columns[level]]!r} times {by!r}, an interaction, which would have to "
+                f"change with groups[{factor!r}]; margins knows columns, and not what they are made from. Fit without "
+                "it, or take the effect at values from differences of predict."
+            )
+
+
+def _product(on: Any, off: Any, others: Columns) -> tuple[int, int] | None:
+    """A column that is 0 where a level is off, and where it is on equal to another one, which is not so; and that."""
+    on, off = (part[:, others] for part in (on, off))
+    on, off = (part.toarray() if sp.issparse(part) else np.asarray(part) for part in (on, off))
+    only = ~off.any(axis=0) & on.any(axis=0)
+    for j in np.flatnonzero(only):
+        same = np.flatnonzero((on == on[:, [j]]).all(axis=0) & ~only)
+        if same.size:
+            return int(others[j]), int(others[same[0]])
+    return None
+
+
+# Rows
+
+
+def _rows(
+    result: "Inference", X: Any, weight: Array, shift: Array, at: Any
+) -> tuple[Any, Array, Array, dict[int, float]]:
+    """The rows that effects are averaged over, their weights and offsets, and values that columns have in all."""
+    middles: dict[str, Callable[[Array, Array], float]] = {"mean": _mean, "median": _median}
+    if isinstance(at, str) and at in middles:
+        middle = middles[at]
+        one = np.array([[middle(column, weight) for column in _columns(X)]])
+        shift = np.array([[middle(column, weight) for column in shift.T]])
+        return one, np.ones(1), shift, {}
+    if isinstance(at, Mapping):
+        fixed = {_number_of(result, name, "at"): _value(name, value) for name, value in at.items()}
+        return X, weight, shift, fixed
+    if at != "overall":
+        raise EvenOddsError(
+            f'at is "overall", "mean", "median" or a mapping of columns to values, such as {{"age": 40}}, got {at!r}.'
+        )
+    return X, weight, shift, {}
+
+
+def _value(name: Any, value: Any) -> float:
+    if not isinstance(value, float | int | np.number | np.bool_) or not np.isfinite(value):
+        raise EvenOddsError(f"at[{name!r}] is a number, got {value!r}.")
+    return float(value)
+
+
+def _columns(X: Any) -> Iterator[Array]:
+    X = X.tocsc() if sp.issparse(X) else X
+    for j in range(X.shape[1]):
+        column = X[:, [j]].toarray() if sp.issparse(X) else np.asarray(X[:, j])
+        yield column.ravel().astype(np.float64)
+
+
+def _mean(values: Array, weight: Array) -> float:
+    return float(np.average(values, weights=weight))
+
+
+def _median(values: Array, weight: Array) -> float:
+    """The value with half of the weight on each side, as of rows that are repeated."""
+    order = np.argsort(values)
+    reached = np.cumsum(weight[order])
+    low, high = (np.searchsorted(reached, 0.5 * reached[-1], side=side) for side in ("left", "right"))
+    return float(0.5 * (values[order[low]] + values[order[min(high, order.size - 1)]]))
 
 
 def _binary_columns(result: "Inference") -> Any:
@@ -121,14 +207,26 @@ def _binary_columns(result: "Inference") -> Any:
     return (others == 0) & (zeros > 0) & (ones > 0)
 
 
+# The table
+
+
 def _table(result: "Inference", effect: Array, jacobian: Array) -> dict[str, Any]:
-    first = int(bool(result.model.fit_intercept))
-    names, classes = result.names[first:], result.classes
+    first, K = int(bool(result.model.fit_intercept)), len(result.classes)
+    names, classes = columns_of(result), result.classes
     jacobian = jacobian.reshape(*effect.shape, -1)
-    se = np.sqrt(np.einsum("cjt,tu,cju->cj", jacobian, result.theta_covariance, jacobian, optimize=True))
-    known = result.se.reshape(-1, len(result.names))[0, first:]
-    se[:, ~(np.isfinite(known) & (known > 0))] = np.nan  # 0: a constant column beside a ridge
-    if len(classes) == 2:
+    with np.errstate(invalid="ignore"):
+        se = np.sqrt(np.einsum("cjt,tu,cju->cj", jacobian, result.theta_covariance, jacobian, optimize=True))
+    # Aliased columns have no effect of their own; nor has a constant column beside a ridge, whose error is 0.
+    of_class = result.whole.to_raw.reshape(len(result.listed), len(result.names), -1)[0, first:]
+    constant = result.se.reshape(-1, len(result.names))[0, first:] == 0
+    se[:, ~of_class.any(axis=1) | constant] = np.nan
+    effect, se = (np.where(np.isfinite(effect), values, np.nan) for values in (effect, se))
+    warn_of_open(
+        [name for name, column in zip(names, effect.T, strict=True) if np.isnan(column).any()],
+        "column",
+        "has no marginal effect: in the limit it is infinite, or depends on how far each coefficient has grown",
+    )
+    if K == 2:
         effect, se, labels = effect[1], se[1], {"term": list(names)}
     else:
         every = [(label, name) for label in classes for name in names]

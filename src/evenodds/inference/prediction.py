@@ -11,44 +11,46 @@ import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
-from scipy.special import expit, ndtri
+from scipy.special import expit, logit, ndtri
 
 from ..advice import listed
-from ..data import Array, Block, as_data, require_finite
+from ..data import Array, as_data, require_finite
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..labels import row_offsets
-from ..softmax import dense_design
 from ..table import is_frame, require_same_order
+from .certain import functionals_of, limit_scores, warn_of_open
+from .intervals import ends_of, most_of
 
 if TYPE_CHECKING:
     from .record import Inference
 
 _TILE_ENTRIES = 1 << 18
+_OPEN = "has no probability: in the limit it is 0 or 1 or between, depending on how far each coefficient has grown"
 
 
 def predict(result: "Inference", X: Any, offset: ArrayLike | None) -> dict[str, Array]:
     """The columns probability, se, lower, upper; of more than two classes four for each."""
     require_same_order(X=X, offset=offset)
-    require_finite_coef(result)
     shift = shifts(result, offset, X)
     quantile = float(ndtri(0.5 + result.level / 2))
     parts, start = [], 0
     with one_blas_thread:
-        for D in tiles(result, read(result, X)):
-            Z = scores(result, D)
-            Z += shift[start : start + len(Z)]
-            start += len(Z)
-            parts.append(_log_odds(Z, variances(result, D)))
-    z, se = (np.concatenate(values) for values in zip(*parts, strict=True))
+        for tile in dense_tiles(read(result, X)):
+            rows = slice(start, start + len(tile))
+            start += len(tile)
+            D, Z = limit_scores(result, tile, shift[rows])
+            z, se = _log_odds(Z, variances(result, D))
+            ends = np.stack([z - quantile * se, z + quantile * se], axis=2)
+            if result.limit is not None:
+                _set_ends(result, tile, shift[rows], z, ends)
+            parts.append((z, se, ends))
+    z, se, ends = (np.concatenate(values) for values in zip(*parts, strict=True))
     p = expit(z)
     slope = p * expit(-z)
-    table = {
-        "probability": p,
-        "se": slope * np.where(slope > 0, se, 0.0),
-        "lower": expit(z - quantile * se),
-        "upper": expit(z + quantile * se),
-    }
+    se = np.where(np.isfinite(z), slope * np.where(slope > 0, se, 0.0), np.nan)
+    table = {"probability": p, "se": se, "lower": expit(ends[..., 0]), "upper": expit(ends[..., 1])}
+    warn_of_open(np.flatnonzero(np.isnan(p).any(axis=1)).tolist(), "row", _OPEN)
     if len(result.classes) == 2:
         return {name: values[:, 0] for name, values in table.items()}
     each = [(c, label, name) for c, label in enumerate(result.classes) for name in table]
@@ -62,7 +64,7 @@ def _log_odds(Z: Array, V: Array) -> tuple[Array, Array]:
     for j, c in enumerate(shown):
         others = np.delete(Z, c, axis=1)
         top = others.max(axis=1, keepdims=True)
-        share = np.exp(others - top)
+        share = np.exp(others - np.where(np.isfinite(top), top, 0.0))
         total = share.sum(axis=1, keepdims=True)
         odds[:, j] = Z[:, c] - (top + np.log(total))[:, 0]
         slope = np.insert(-share / total, c, 1.0, axis=1)[:, -V.shape[1] :]
@@ -70,19 +72,44 @@ def _log_odds(Z: Array, V: Array) -> tuple[Array, Array]:
     return odds, se
 
 
-def require_finite_coef(result: "Inference") -> None:
-    """An error where the classes are separated."""
-    if not np.isfinite(result.coef).all():
-        cure = "with a ridge, for example C=1" if result.problem.several else "with LogisticRegression(firth=True)"
-        raise EvenOddsError(
-            "The classes are separated, so that the estimate is infinite and probabilities have no intervals or "
-            f"effects. Fit {cure}."
-        )
+def _set_ends(result: "Inference", X: Array, shift: Array, z: Array, ends: Array) -> None:
+    """The ends of log odds that are infinite or have no limit; of more than two classes, of a probability of 0."""
+    known: dict[bytes, Any] = {}
+    for i, j in np.argwhere(~np.isfinite(z)):
+        ends[i, j] = np.where(np.isinf(z[i, j]) & (np.sign(z[i, j]) == [-1, 1]), z[i, j], np.nan)
+        if result.weights == "sampling":
+            continue
+        if result.problem.several:
+            key = X[i].tobytes() + shift[i].tobytes() + bytes([j])
+            if z[i, j] < 0:
+                if key not in known:
+                    known[key] = logit(most_of(result, X[i], shift[i], int(j)))
+                ends[i, j, 1] = known[key]
+            continue
+        ((first, second),) = functionals_of(result.whole, X[i : i + 1])
+        key = (second - first).tobytes()
+        if key not in known:
+            known[key] = ends_of(result, second - first, float(z[i, j]))
+        ends[i, j] = np.array(known[key]) + (shift[i, 1] - shift[i, 0])
+
+
+def log_odds(result: "Inference", X: Any, offset: ArrayLike | None) -> Array:
+    """Of the second of two classes (n,), infinite where a row is certain; an error where a row has none."""
+    shift, start, parts = shifts(result, offset, X), 0, []
+    with one_blas_thread:
+        for tile in dense_tiles(read(result, X)):
+            Z = limit_scores(result, tile, shift[start : start + len(tile)])[1]
+            start += len(tile)
+            parts.append(Z[:, 1] - Z[:, 0])
+    z = np.concatenate(parts)
+    if np.isnan(z).any():
+        raise EvenOddsError(f"The classes are separated: row {int(np.isnan(z).argmax())} (counted from 0) {_OPEN}.")
+    return z
 
 
 def read(result: "Inference", X: Any) -> Any:
     """X checked against the model's columns, and finite. A frame may have others beside them."""
-    names = _columns_of(result)
+    names = columns_of(result)
     by_name = is_frame(X) and hasattr(result.model, "feature_names_in_")
     X = chosen(result, X)
     if not by_name and len(getattr(X, "shape", ())) == 2 and X.shape[1] != len(names):
@@ -95,7 +122,8 @@ def read(result: "Inference", X: Any) -> Any:
     return array
 
 
-def _columns_of(result: "Inference") -> Sequence[str]:
+def columns_of(result: "Inference") -> Sequence[str]:
+    """The names of the columns."""
     return result.names[int(bool(result.model.fit_intercept)) :]
 
 
@@ -103,7 +131,7 @@ def chosen(result: "Inference", X: Any) -> Any:
     """The columns of the model, if X is a frame that has them all and others beside them; else X as it is."""
     if not is_frame(X):
         return X
-    names = _columns_of(result)
+    names = columns_of(result)
     try:
         columns = nw.from_native(X, eager_only=True)
         return columns.select(names).to_native() if set(names) < set(columns.columns) else X
@@ -120,25 +148,17 @@ def shifts(result: "Inference", offset: ArrayLike | None, X: Any) -> Array:
     return values if values.ndim == 2 else np.column_stack([np.zeros(n), values])
 
 
-def tiles(result: "Inference", X: Any) -> Iterator[Array]:
-    """Some rows after others, dense, as the design of one class in the coordinates of the fit."""
-    coordinates = result.problem.objective.coordinates
+def dense_tiles(X: Any) -> Iterator[Array]:
+    """Some rows after others, dense."""
     rows = max(1, _TILE_ENTRIES // X.shape[1])
     for k in range(0, X.shape[0], rows):
         tile = X[k : k + rows]
-        tile = tile.toarray() if sp.issparse(tile) else np.asarray(tile)
-        yield dense_design(coordinates, Block(tile, np.zeros(len(tile), dtype=np.uint8)))
-
-
-def scores(result: "Inference", D: Array) -> Array:
-    """The scores of all classes (n, K), that of a baseline 0, without offsets."""
-    theta = result.problem.theta.reshape(len(result.listed), -1)
-    return np.pad(D @ theta.T, ((0, 0), (len(result.classes) - len(theta), 0)))
+        yield tile.toarray() if sp.issparse(tile) else np.asarray(tile)
 
 
 def variances(result: "Inference", D: Array) -> Array:
-    """The covariance of the scores of the classes that are listed (n, m, m)."""
-    m, k = len(result.listed), D.shape[1]
+    """The covariance of the scores of the classes that theta is of (n, m, m)."""
+    m, k = result.problem.n_free, D.shape[1]
     V = result.theta_covariance.reshape(m, k, m, k)
     found = np.empty((len(D), m, m))
     for a in range(m):

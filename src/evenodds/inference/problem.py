@@ -4,6 +4,7 @@ Sums over rows are taken in the objective's coordinates, where they keep their d
 coefficients of the raw columns by the linear map `to_raw`.
 
 Classes are an axis: of two classes one has coefficients, of more than two `listed` have them, one class after another.
+Which class the others are seen from is a matter of `to_raw` alone: theta and its covariance do not know.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ class Problem:
     """The rows, the objective that was minimised on them, and where.
 
     names : (k,) "(intercept)", if there is one, and all columns
-    listed : (m,) the classes that have coefficients: of two the second, without a penalty all but the first, else all
+    listed : (m,) the classes that have coefficients: of two the second, of more all but the baseline, or all
     theta : (q,) in the objective's coordinates
     to_raw : (m k, q) coefficients = to_raw @ theta; rows of aliased columns are 0
     gauge : (q, g) orthonormal directions of theta that change no probability, so that the likelihood has no curvature
@@ -54,6 +55,11 @@ class Problem:
     def several(self) -> bool:
         """Whether there are more than two classes."""
         return len(self.listed) > 1
+
+    @property
+    def n_free(self) -> int:
+        """How many classes theta is of, one after another; `listed` are as many or, from a baseline, one less."""
+        return self.objective.n_free if isinstance(self.objective, SoftmaxObjective) else len(self.listed)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -106,10 +112,11 @@ class Problem:
         return np.asarray(self.to_raw[self.keys.index(name)])
 
 
-def pose(model: LogisticRegression, data: Data, strength: float) -> Problem:
+def pose(model: LogisticRegression, data: Data, strength: float, baseline: Any = None) -> Problem:
     """The problem of a fitted model, on the rows that it was fitted on.
 
     strength : the penalty's lam, 1 / (C S) with the weights of the fit
+    baseline : the label that coefficients are against; None: that of the fit
     """
     sample = data.sample(max(_ENOUGH_ROWS, 16 * data.n_columns), 0)
     chosen = choose_coordinates(
@@ -122,7 +129,7 @@ def pose(model: LogisticRegression, data: Data, strength: float) -> Problem:
     coordinates = replace(chosen, columns=_solved_columns(model))
     objective = objective_of(model, data, coordinates, strength)
     theta = objective.from_coef(model.intercept_, model.coef_)
-    problem = posed(objective, theta, names_of(model), tuple(model.classes_.tolist()))
+    problem = posed(objective, theta, names_of(model), model.classes_.tolist(), baseline)
     keys = problem.keys
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
@@ -130,18 +137,26 @@ def pose(model: LogisticRegression, data: Data, strength: float) -> Problem:
     return problem
 
 
-def posed(objective: Objective | SoftmaxObjective, theta: Array, names: tuple[str, ...], classes: Any) -> Problem:
+def posed(
+    objective: Objective | SoftmaxObjective, theta: Array, names: tuple[str, ...], classes: list[Any], baseline: Any
+) -> Problem:
     """The problem of an objective and a place."""
     coordinates, data = objective.coordinates, objective.data
     one = raw_map(coordinates)
     if not isinstance(objective, SoftmaxObjective):
         nothing = np.zeros((theta.size, 0))
-        return Problem(data, objective, theta, names, classes[1:], one, nothing, theta.size, digest(data))
+        return Problem(data, objective, theta, names, (classes[1],), one, nothing, theta.size, digest(data))
     m, k = objective.n_free, one.shape[1]
     same = np.asarray(np.kron(np.full((m, 1), m**-0.5), np.eye(k)), dtype=np.float64)  # added to all classes
     gauge = same[:, :0] if objective.baseline else same
-    listed = classes[int(objective.baseline) :]
-    to_raw = np.asarray(np.kron(np.eye(m), one), dtype=np.float64)
+    of_classes = np.eye(len(classes), m, int(objective.baseline) * -1)  # theta's class of each class; a baseline's is 0
+    if baseline is None and objective.baseline:
+        baseline = classes[0]
+    listed = tuple(label for label in classes if baseline is None or label != baseline)
+    if len(listed) < len(classes):
+        place = classes.index(baseline)
+        of_classes = np.delete(of_classes, place, axis=0) - of_classes[place]
+    to_raw = np.asarray(np.kron(of_classes, one), dtype=np.float64)
     return Problem(data, objective, theta, names, listed, to_raw, gauge, k * (len(classes) - 1), digest(data))
 
 

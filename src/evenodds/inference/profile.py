@@ -12,7 +12,6 @@ rejected, and a restricted maximum above the free one is a `HigherMaximum`, from
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import chdtri
@@ -22,9 +21,6 @@ from ..data import Array
 from ..exceptions import EvenOddsError
 from .covariance import Inverse
 from .problem import Problem
-
-if TYPE_CHECKING:
-    from .record import Inference
 
 _STEPS = 100
 _SCORING = 2000  # where the information is far from the Hessian, steps are many and small
@@ -274,32 +270,3 @@ def _along(problem: Problem, fixed: Array, values: Array, point: Point) -> Point
     if not problem.firth:
         return constrained_maximum(problem, fixed, values, point)
     return peaks(problem, fixed, values, point, search=False)[0]
-
-
-def intervals(result: "Inference", terms: Sequence[str] | None) -> dict[str, Any]:
-    """The table term, lower, upper."""
-    problem = result.problem
-    wanted = problem.keys if terms is None else [terms] if isinstance(terms, str) else list(terms)
-    places = [j for name in wanted for j in places_of(problem, name)]
-    if problem.penalised:
-        raise EvenOddsError("A ridge fit has no likelihood to profile: fit with C=inf, or with firth=True.")
-    if result.weights == "sampling":
-        raise EvenOddsError("With sampling weights there is no likelihood to profile: use conf_int.")
-    ends = np.full((len(places), 2), np.nan)
-    if problem.theta.size:
-        tops = maxima(problem)
-        for k, j in enumerate(places):
-            if np.isfinite(result.se.flat[j]):
-                ends[k] = interval(problem, problem.to_raw[j], result.level, tops)
-    return {**problem.labels(places), "lower": ends[:, 0], "upper": ends[:, 1]}
-
-
-def places_of(problem: Problem, name: str) -> list[int]:
-    """The numbers of the coefficients that a name stands for: name[class], or the name in all classes."""
-    problem.require_one_meaning(name)
-    k = len(problem.names)
-    if name in problem.keys:
-        return [problem.keys.index(name)]
-    if name in problem.names:
-        return [a * k + problem.names.index(name) for a in range(len(problem.listed))]
-    raise EvenOddsError(f"There is no coefficient {name!r} in the model: {', '.join(map(repr, problem.keys))}.")

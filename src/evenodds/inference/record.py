@@ -1,33 +1,28 @@
 """`Inference`: what a fit says about the coefficients, as one frozen record; tables and pictures are made from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ..data import Array
 from ..exceptions import within_range
-from ..model import LogisticRegression
-from . import calibration, display, hypotheses, influence, margins, prediction, profile
-from .certificate import Certificate
-from .covariance import Inverse
+from . import calibration, display, frames, hypotheses, influence, intervals, margins, prediction
+from .estimates import Estimates
 from .hypotheses import TestResult
-from .problem import Problem
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Inference:
+class Inference(Estimates):
     """Coefficients with their standard errors, tests and intervals, and what the fit says as a whole.
 
     Arrays are in the order of `names`. A statistic that does not exist is NaN, and `notes` says why.
 
     Of more than two classes, m of which have coefficients (`listed`), they have one more axis, the class, in front:
     shapes (m, k) and (m, k, 2), and `covariance` (m k, m k), one class after another, as in `to_frame`. Without a
-    penalty the first class is the baseline, and a coefficient the change in the log odds of its class against it. With
-    a ridge all classes are listed, and the coefficients of a column sum to 0 over them (as do their errors: the
-    covariance is singular).
+    penalty the first class is the baseline, or the one that `infer` was given, and a coefficient the change in the log
+    odds of its class against it. With a ridge and no baseline given all classes are listed, and the coefficients of a
+    column sum to 0 over them (as do their errors: the covariance is singular).
 
     Attributes
     ----------
@@ -73,86 +68,11 @@ class Inference:
         Coefficients of which a statistic does not exist, and why; of more than two classes by ``"name[class]"``.
     remarks : tuple of str
         What has to be known to read the table right.
-    model, problem, whole, inverse, theta_covariance
-        What the methods need: the fitted model, the rows from which finite coefficients are estimated, all rows, the
-        inverse of the curvature and the covariance in the coordinates of `problem`.
+    limit, model, problem, whole, inverse, theta_covariance
+        What the methods need: the limit of a separated fit (else None), the fitted model, the rows from which finite
+        coefficients are estimated, all rows, the inverse of the curvature and the covariance in the coordinates of
+        `problem`.
     """
-
-    names: tuple[str, ...]
-    coef: Array
-    se: Array
-    z: Array
-    p_value: Array
-    conf_int: Array
-    covariance: Array
-    level: float
-    cov: str
-    weights: str
-    classes: tuple[Any, ...]
-    listed: tuple[Any, ...]
-    n_obs: float
-    n_coef: int
-    log_likelihood: float
-    null_log_likelihood: float
-    penalized_log_likelihood: float | None
-    pseudo_r2: dict[str, float]
-    likelihood_ratio: TestResult
-    certificate: Certificate | None
-    notes: dict[str, str]
-    remarks: tuple[str, ...]
-    model: LogisticRegression
-    problem: Problem
-    whole: Problem
-    inverse: Inverse
-    theta_covariance: Array
-
-    def __post_init__(self) -> None:
-        for values in (self.coef, self.se, self.z, self.p_value, self.conf_int, self.covariance):
-            values.flags.writeable = False
-
-    @property
-    def baseline(self) -> Any:
-        """The class that log odds are against; None where classes are symmetric (more than two, with a ridge)."""
-        return self.classes[0] if len(self.listed) < len(self.classes) else None
-
-    @property
-    def odds_ratio(self) -> Array:
-        """exp(coef), in the shape of `coef`: the factor on the odds for one unit, against the baseline.
-
-        Of more than two classes also called relative risk ratios. Without a baseline: the factor on the probability
-        beside the geometric mean of those of all classes.
-        """
-        return _exp(self.coef)
-
-    @property
-    def odds_ratio_conf_int(self) -> Array:
-        """Intervals of `odds_ratio`, in the shape of `conf_int`."""
-        return _exp(self.conf_int)
-
-    @property
-    def deviance(self) -> float:
-        """-2 log_likelihood."""
-        return -2 * self.log_likelihood
-
-    @property
-    def null_deviance(self) -> float:
-        """-2 null_log_likelihood."""
-        return -2 * self.null_log_likelihood
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion, deviance + 2 n_coef."""
-        return self.deviance + 2 * self.n_coef if self.has_likelihood else np.nan
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion, deviance + log(n_obs) n_coef."""
-        return self.deviance + np.log(self.n_obs) * self.n_coef if self.has_likelihood else np.nan
-
-    @property
-    def has_likelihood(self) -> bool:
-        """Whether `log_likelihood` is one: not with sampling weights, and not the maximum with a penalty."""
-        return self.weights != "sampling" and not self.problem.penalised
 
     def to_frame(self, backend: str | None = None) -> Any:
         """The table as a frame: term, coef, se, z, p_value, lower, upper; of more than two classes, class first.
@@ -176,7 +96,7 @@ class Inference:
             "lower": self.conf_int[..., 0].ravel(),
             "upper": self.conf_int[..., 1].ravel(),
         }
-        return display.frame(columns, backend)
+        return frames.frame(columns, backend)
 
     @within_range()
     def predict(self, X: Any, offset: ArrayLike | None = None) -> Any:
@@ -184,6 +104,11 @@ class Inference:
 
         The interval is of the log odds (of a class against all others), where errors are close to normal, mapped to
         probability; `se` is that of the probability by the delta method.
+
+        Where separated classes leave no doubt about a row its probability is 0 or 1 without a standard error, and the
+        interval one-sided, by profile likelihood (which takes a search for each different row); of more than two
+        classes the end for a 1 is NaN. What depends on how far each of several coefficients has grown is NaN, and a
+        SeparationWarning tells the rows.
 
         Parameters
         ----------
@@ -197,13 +122,16 @@ class Inference:
             probability, se, lower, upper; one row a row of `X`. Of more than two classes probability_<class>,
             se_<class>, lower_<class>, upper_<class> for each.
         """
-        return display.frame_like(X, prediction.predict(self, X, offset), rows=True)
+        return frames.frame_like(X, prediction.predict(self, X, offset), rows=True)
 
     @within_range()
     def margins(
         self,
         X: Any,
         *,
+        at: Any = "overall",
+        kind: str = "dydx",
+        groups: Mapping[str, Sequence[str]] | None = None,
         discrete: bool = True,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -212,16 +140,27 @@ class Inference:
 
         Of more than two classes, that in the probability of each; these sum to 0 over the classes.
 
-        For a column of zeros and ones the probability at 1 less that at 0, the column's other values left as they are;
-        for the others dp/dx. Standard errors by the delta method.
+        For a column of zeros and ones the probability at 1 less that at 0, the other columns left as they are; for
+        the levels of a factor that at the level less that at its baseline; for the others dp/dx. Standard errors by the
+        delta method. What separated classes make infinite is NaN, and a SeparationWarning tells the columns.
 
         Parameters
         ----------
         X : array, frame or sparse matrix of shape (n_samples, n_features)
             The columns of this result; a frame may have others beside them.
             The rows to average over.
+        at : {"overall", "mean", "median"} or mapping, default="overall"
+            Where: averaged over the rows; at one row, of the means or medians of all columns and offsets; or averaged
+            over the rows with some columns held, such as ``{"age": 40}``.
+        kind : {"dydx", "eyex", "dyex", "eydx"}, default="dydx"
+            d is a change and e a relative one: dp/dx, d log p / d log x (elasticity), dp / d log x, d log p / dx.
+            With respect to log x columns of zeros and ones have slopes too, times their values.
+        groups : mapping of str to list of str, optional
+            Factors, each by its columns of zeros and ones, without the baseline: ``{"level": ["level_2", "level_3"]}``.
+            One of them is set to 1 and the others to 0, against 0 in all. Columns that are products with these
+            (interactions) are refused, as they would have to change along.
         discrete : bool, default=True
-            False takes dp/dx of columns of zeros and ones as well.
+            False takes slopes of columns of zeros and ones as well, but for `groups`.
         sample_weight, offset : array-like of shape (n_samples,), optional
             As in the fit.
 
@@ -230,8 +169,16 @@ class Inference:
         frame
             term, effect, se, z, p_value, lower, upper; one row a column. Of more than two classes, class first: one row
             a class and column.
+
+        Raises
+        ------
+        EvenOddsError
+            If a column is unknown, or those of a factor are not its levels.
         """
-        return display.frame_like(X, margins.margins(self, X, discrete, sample_weight, offset))
+        table = margins.margins(
+            self, X, at=at, kind=kind, groups=groups, discrete=discrete, sample_weight=sample_weight, offset=offset
+        )
+        return frames.frame_like(X, table)
 
     @within_range()
     def test(self, restrictions: str) -> TestResult:
@@ -282,6 +229,9 @@ class Inference:
     def profile(self, terms: Sequence[str] | None = None) -> Any:
         """Profile-likelihood intervals: the values that the likelihood-ratio test at `level` does not reject.
 
+        Where classes are separated an infinite coefficient has one finite end, and one whose sign is not determined
+        none: no value is rejected. NaN for aliased columns.
+
         Parameters
         ----------
         terms : sequence of str, optional
@@ -292,7 +242,7 @@ class Inference:
         frame
             term, lower, upper; of more than two classes, class first.
         """
-        return display.frame(profile.intervals(self, terms), None)
+        return frames.frame(intervals.intervals(self, terms), None)
 
     @within_range()
     def influence(
@@ -311,9 +261,9 @@ class Inference:
             One row an observation: leverage, pearson, deviance, studentized, cooks_distance, and dfbeta_<term>, by how
             much the coefficient would fall if the row were left out, to first order. NaN for rows of weight zero.
             Of more than two classes dfbeta_<term>[<class>]; leverage is the trace of the row's block of the hat
-            matrix, and residuals have no sign.
+            matrix, and residuals have no sign. Of separated classes in the limit: rows that are certain move nothing.
         """
-        return display.frame_like(X, influence.influence(self, X, y, sample_weight, offset), rows=True)
+        return frames.frame_like(X, influence.influence(self, X, y, sample_weight, offset), rows=True)
 
     @within_range()
     def vif(self) -> Any:
@@ -328,7 +278,7 @@ class Inference:
         frame
             term, vif.
         """
-        return display.frame(influence.variance_inflation(self), None)
+        return frames.frame(influence.variance_inflation(self), None)
 
     @within_range()
     def hosmer_lemeshow(
@@ -349,7 +299,9 @@ class Inference:
         X, y, sample_weight, offset
             Rows: those of the fit (chi-squared with ``n_groups - 2`` degrees of freedom) or others (``n_groups``).
         n_groups : int, default=10
-            Groups of about equal size by predicted probability; rows of equal probability stay together.
+            Groups of about equal weight by predicted probability. Rows of equal probability stay together: a group ends
+            with the value at which its share of the whole is reached, and a value that takes several shares makes fewer
+            groups, as in Stata and R. Where fewer than three would be left each takes its share of what is left.
 
         Returns
         -------
@@ -377,7 +329,7 @@ class Inference:
         frame
             term ("intercept", "slope"), estimate, se, lower, upper.
         """
-        return display.frame_like(X, calibration.recalibrate(self, X, y, sample_weight, offset))
+        return frames.frame_like(X, calibration.recalibrate(self, X, y, sample_weight, offset))
 
     def __str__(self) -> str:
         return display.text(self)
@@ -390,8 +342,3 @@ class Inference:
 
     def _repr_html_(self) -> str:
         return display.html(self)
-
-
-def _exp(values: NDArray[np.float64]) -> Array:
-    with np.errstate(over="ignore"):
-        return np.asarray(np.exp(values))

@@ -54,7 +54,7 @@ def record(
     Firth's fit has its own tests and intervals, unless a robust covariance is asked for.
     """
     where, told = (problem, evidence) if limit is None else (limit.problem, limit.evidence)
-    infinite = np.zeros(len(problem.keys)) if limit is None else limit.infinite
+    infinite = np.zeros(len(problem.keys)) if limit is None else limit.recession.infinite
     inverse = Inverse(_curvature(where, told))
     by = Weighting(asked.weights, _n_obs(where, asked))
     if limit is not None and asked.clusters is not None:
@@ -97,6 +97,7 @@ def record(
         notes=notes,
         remarks=(*_remarks(model, problem, asked, limit), *_ends_not_found(problem, table)),
         model=copy.copy(model),  # another fit of it does not change the record
+        limit=limit,
         problem=where,
         whole=problem,
         inverse=inverse,
@@ -116,9 +117,13 @@ def _n_obs(problem: Problem, asked: Asked) -> float:
 
 
 def _coef(model: LogisticRegression, problem: Problem) -> Array:
-    """The coefficients of the classes that are listed, one class after another."""
+    """The coefficients of the classes that are listed, one class after another, less those of a baseline."""
     intercepts = model.intercept_[:, None][:, : int(bool(model.fit_intercept))]
-    return np.column_stack([intercepts, model.coef_])[-len(problem.listed) :].ravel()
+    table = np.column_stack([intercepts, model.coef_])
+    if not problem.several:
+        return table.ravel()
+    kept = np.isin(np.arange(len(table)), [model.classes_.tolist().index(label) for label in problem.listed])
+    return np.asarray((table[kept] - table[~kept].sum(axis=0)).ravel())
 
 
 def _raw_covariance(problem: Problem, V: Array, infinite: Array) -> tuple[Array, dict[str, str]]:
@@ -254,7 +259,8 @@ def _remarks(model: LogisticRegression, problem: Problem, asked: Asked, limit: L
         )
         finite = "Firth's fit is finite: LogisticRegression(firth=True)"
         finite = "A ridge is finite: C=1" if problem.several else finite
-        found.append(f"The classes are separated: {rest}. {finite}.")
+        one_sided = "" if asked.weights == "sampling" else " Infinite ones have one-sided intervals, by profile()."
+        found.append(f"The classes are separated: {rest}.{one_sided} {finite}.")
     if problem.firth and asked.cov == "model" and model.firth != "flac":
         but = " (of the intercept: Wald's)" if model.firth == "flic" else ""
         found.append(
@@ -308,11 +314,11 @@ def _of_clusters(count: int) -> str:
 
 def _of_classes(model: LogisticRegression, problem: Problem) -> list[str]:
     """Which parametrisation, and what a coefficient is in it."""
-    classes = model.classes_.tolist()
-    if len(problem.listed) < len(classes):
+    baseline = next((label for label in model.classes_.tolist() if label not in problem.listed), None)
+    if baseline is not None:
         return [
-            f"The baseline is {classes[0]}: a coefficient is the change, for one unit, in the log odds of its class "
-            f"against {classes[0]}. Log odds of two other classes change by the difference of their coefficients."
+            f"The baseline is {baseline}: a coefficient is the change, for one unit, in the log odds of its class "
+            f"against {baseline}. Log odds of two other classes change by the difference of their coefficients."
         ]
     return [
         "Symmetric, without a baseline: the coefficients of a column sum to 0 over the classes. Each is the change, "

@@ -21,7 +21,7 @@ from ..solvers.regimes import sample_rows
 from ..table import numbers_of, require_same_order
 from .question import OVERLAP, Question, Verdict
 from .recession import Recession, separation_of
-from .sides import ManySides, TwoSides
+from .sides import TwoSides, exactness, sides_of
 from .watch import Watch
 from .words import tell
 
@@ -143,14 +143,15 @@ def _count_entries(block: Block) -> Sums:
 
 __all__ = [
     "OVERLAP",
-    "ManySides",
     "Question",
     "Recession",
     "Separation",
     "TwoSides",
     "Verdict",
     "Watch",
+    "exactness",
     "find_separation",
     "separation_of",
+    "sides_of",
     "tell",
 ]

@@ -1,0 +1,201 @@
+"""Profile-likelihood intervals of coefficients, and of what has no limit where classes are separated.
+
+Let l be a function of theta that some separating direction moves (`certain`). Its profile likelihood is that of the
+rows which no direction with l d = 0 separates: these directions are free at any value of l, and make their rows
+certain. On what is left the likelihood has a maximum for each value of l. Where l has one sign that maximum rises to
+the supremum as l grows: the interval is one-sided, with the finite end where the likelihood has fallen too far. Where l
+has both signs all separated rows are certain at any value of it, so that none is rejected.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from scipy.optimize import brentq
+from scipy.special import chdtri
+
+from ..coordinates import Coordinates
+from ..data import Array, Block
+from ..data.memory import Memory
+from ..exceptions import EvenOddsError
+from ..separation import Recession, TwoSides, separation_of, sides_of
+from ..softmax import SoftmaxObjective
+from .limit import without
+from .problem import Problem
+from .profile import at, constrained_maximum, interval, maxima
+from .rows import FittedRows
+
+if TYPE_CHECKING:
+    from .record import Inference
+
+_STEPS = 200
+_FALL = 1e-9  # of l, to which an end is found
+_ROUNDING = 1e-10  # of products with directions
+_HEAVIEST = 14.0  # the logarithm of the weight of a row that asks for a probability
+_NEAR = 10.0  # times the fall of the end, within which the profile falls like an exponential
+
+
+def intervals(result: "Inference", terms: Sequence[str] | None) -> dict[str, Any]:
+    """The table term, lower, upper."""
+    problem = result.problem
+    wanted = problem.keys if terms is None else [terms] if isinstance(terms, str) else list(terms)
+    places = [j for name in wanted for j in places_of(problem, name)]
+    if problem.penalised:
+        raise EvenOddsError("A ridge fit has no likelihood to profile: fit with C=inf, or with firth=True.")
+    if result.weights == "sampling":
+        raise EvenOddsError("With sampling weights there is no likelihood to profile: use conf_int.")
+    ends, tops = np.full((len(places), 2), np.nan), maxima(problem) if problem.theta.size else []
+    for k, j in enumerate(places):
+        coef, row = float(result.coef.flat[j]), result.whole.to_raw[j]
+        if np.isfinite(result.se.flat[j]):
+            ends[k] = interval(problem, problem.to_raw[j], result.level, tops)
+        elif not np.isfinite(coef) and row.any():
+            ends[k] = ends_of(result, row, coef)
+    return {**problem.labels(places), "lower": ends[:, 0], "upper": ends[:, 1]}
+
+
+def places_of(problem: Problem, name: str) -> list[int]:
+    """The numbers of the coefficients that a name stands for: name[class], or the name in all classes."""
+    problem.require_one_meaning(name)
+    k = len(problem.names)
+    if name in problem.keys:
+        return [problem.keys.index(name)]
+    if name in problem.names:
+        return [a * k + problem.names.index(name) for a in range(len(problem.listed))]
+    raise EvenOddsError(f"There is no coefficient {name!r} in the model: {', '.join(map(repr, problem.keys))}.")
+
+
+def ends_of(result: "Inference", functional: Array, sign: float) -> tuple[float, float]:
+    """The interval of a function of theta that goes to inf, -inf or, if the sign is NaN, has no limit.
+
+    NaN where the sign was not looked for, or is that of another function: of an aliased column beside a coefficient.
+    """
+    left = _left(result, functional)
+    if np.isnan(sign):
+        return (-math.inf, math.inf) if left is None else (math.nan, math.nan)
+    if left is None:
+        return math.nan, math.nan
+    end = _finite_end(left, functional, float(np.sign(sign)), result.log_likelihood, result.level)
+    return (end, math.inf) if sign > 0 else (-math.inf, end)
+
+
+def _finite_end(problem: Problem, functional: Array, sign: float, supremum: float, level: float) -> float:
+    """Newton's method, kept in a bracket, for the value at which the profile is so far below the supremum."""
+    fall = float(chdtri(1, 1 - level)) / 2
+    size = float(np.abs(functional).max())
+    row = functional / size
+    point = at(problem, np.zeros(problem.theta.size)) or at(problem, problem.theta)
+    t = 0.0 if point is None else float(row @ point.theta)
+    near, far = -math.inf, math.inf  # in the direction of growth: too low, high enough
+    for _ in range(_STEPS):
+        point = constrained_maximum(problem, row[None, :], np.array([t]), point)
+        below = supremum - point.value
+        if abs(below - fall) < _FALL * max(1.0, fall):
+            break
+        near, far = (max(near, sign * t), far) if below > fall else (near, min(far, sign * t))
+        along = point.inverse.full @ row
+        slope = sign * float(along @ point.score) / float(row @ along)
+        if 0 < below < _NEAR * fall and slope > 0:
+            guess = sign * t + below * math.log(below / fall) / slope
+        else:
+            guess = sign * t + (below - fall) / slope if slope > 0 else math.inf
+        if not near < guess < far:
+            guess = 0.5 * (near + far) if math.isfinite(near + far) else sign * t + (1.0 if below > fall else -1.0)
+        t = sign * guess
+        if far - near < 1e-14 * max(abs(near), 1.0):
+            break
+    return t * size
+
+
+def most_of(result: "Inference", x: Array, shift: Array, c: int) -> float:
+    """The largest probability of a class that is not rejected, for a row that is certainly not of it in the limit.
+
+    Log p is concave in theta, so that it is largest, where the likelihood has fallen by so much, at the fit with one
+    more row, x of class c, of some weight.
+    """
+    fall = float(chdtri(1, 1 - result.level)) / 2
+    problem = _with_row(result.whole, x, shift, c)
+    block = problem.data.sample(problem.data.n_rows, 0)
+    rest = np.ones(block.n_rows) if block.weight is None else block.weight
+    theta, loss = problem.theta, math.inf
+
+    def beyond(log_weight: float) -> float:
+        nonlocal theta, loss
+        weight = np.append(rest[:-1], math.exp(log_weight))
+        weighted = _on(problem, replace(block, weight=weight)).at(theta)
+        point = constrained_maximum(weighted)
+        theta = point.theta
+        loss = float(FittedRows.of(weighted.at(theta), block.take(slice(-1, None))).loss[0])
+        return float(result.log_likelihood - point.value - weight[-1] * loss - fall)
+
+    far, step = 0.0, 1.0 if beyond(0.0) < 0 else -1.0
+    while (beyond(far + step) < 0) == (step > 0):
+        far += step
+        if far >= _HEAVIEST:
+            return 1.0
+    brentq(beyond, far, far + step, xtol=1e-11)
+    return math.exp(-loss)
+
+
+def _with_row(whole: Problem, x: Array, shift: Array, c: int) -> Problem:
+    """The problem with one more row, at the end, without what is certain with it."""
+    data, K = whole.data, whole.data.class_weights.size
+    block = data.sample(data.n_rows, 0)
+    one = x[None, :] - data.center
+    X = sp.vstack([block.X, sp.csr_array(one)], format="csr") if sp.issparse(block.X) else np.vstack([block.X, one])
+    weight = np.ones(block.n_rows) if block.weight is None else block.weight
+    offset = np.zeros((block.n_rows, K)) if block.offset is None else block.offset
+    y = np.append(block.y, block.y.dtype.type(c))
+    larger = _on(whole, Block(X, y, np.append(weight, 1.0), np.vstack([offset, shift])))
+    objective = larger.objective
+    if not isinstance(objective, SoftmaxObjective):
+        raise AssertionError("of two classes log odds are linear")
+    found = separation_of(sides_of(objective, objective.coordinates, bounded=False), whole.to_raw[:1])
+    if found.kind == "overlap":
+        return larger.at(np.zeros(whole.theta.size))
+    return without(larger, found.separated, found.null)
+
+
+def _on(problem: Problem, block: Block) -> Problem:
+    """The problem on other rows."""
+    data = Memory(
+        block.X,
+        block.y,
+        block.weight,
+        block.offset,
+        n_jobs=problem.data.n_jobs,
+        n_classes=problem.data.class_weights.size,
+        center=problem.data.center,
+    )
+    return replace(problem, data=data, objective=replace(problem.objective, data=data))
+
+
+def _left(result: "Inference", functional: Array) -> Problem | None:
+    """The rows that are not certain at a given value of the function; None if these are those that never are."""
+    whole, null = result.whole, _recession(result).null
+    held = scipy.linalg.null_space((functional @ null)[None, :])
+    if held.shape[1] == 0:
+        return whole
+    sides = sides_of(whole.objective, whole.objective.coordinates, bounded=False)
+    freely = sides.sample(sides.n_rows) @ null
+    moved = freely @ held
+    moved[np.abs(moved) <= _ROUNDING * np.linalg.norm(freely, axis=1, keepdims=True)] = 0.0
+    moved[~_recession(result).separated] = 0.0
+    d = held.shape[1]
+    home = Memory(moved, np.ones(len(moved), dtype=np.uint8))
+    found = separation_of(TwoSides(home, Coordinates(np.zeros(d), np.ones(d), np.arange(d), False)))
+    if found.kind == "overlap":
+        return whole
+    if (found.separated == _recession(result).separated).all():
+        return None
+    return without(whole, found.separated, null @ held @ found.null)
+
+
+def _recession(result: "Inference") -> Recession:
+    if result.limit is None:
+        raise AssertionError("only of separated classes is there something that has no limit")
+    return result.limit.recession
