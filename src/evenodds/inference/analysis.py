@@ -248,7 +248,7 @@ def _rows(
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     if not data.class_weights.all():
         missing = model.classes_.tolist()[int(np.argmin(data.class_weights))]
-        if data.n_rows == model.solution_.n_rows:
+        if data.n_rows == model.solution_.n_rows and data.n_rows < _n_rows(X):  # without those of weight 0
             raise EvenOddsError(
                 f"All rows of class {missing!r} have weight 0: its coefficients have no standard errors. Fit "
                 "the rows of the other classes."
