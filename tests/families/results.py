@@ -197,9 +197,7 @@ _WRONG = {
     "weight of 0": lambda p: replace(p, sample_weight=np.zeros(len(p.y))),
     "weights NaN": lambda p: replace(p, sample_weight=np.full(len(p.y), np.nan)),
     "weights too large": lambda p: replace(p, sample_weight=np.full(len(p.y), 1e308)),
-    "a class without weight": lambda p: replace(
-        p, sample_weight=(p.y != p.y.max()) * 1.0 if p.y.dtype.kind != "U" else (p.y != "label 0") * 1.0
-    ),
+    "labels of two kinds": lambda p: replace(p, y=np.array([1, "a"] * len(p.y), dtype=object)[: len(p.y)]),
     "offset NaN": lambda p: replace(
         p, offset=np.full(np.shape(np.zeros((len(p.y), 3))) if np.unique(p.y).size > 2 else len(p.y), np.nan)
     ),

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..advice import listed_labels
 from ..data import Data, require_finite
 from ..exceptions import EvenOddsError, within_range
-from ..labels import combine_weights, encode_labels
+from ..labels import combine_weights, encode_labels, row_numbers, row_offsets
 from ..model import LogisticRegression
 from ..penalised import is_composite, penalty_of, strength_of
 from ..softmax import log_probabilities
@@ -206,7 +206,8 @@ def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset
     if chosen.size == 0:
         raise EvenOddsError("The L1 penalty has chosen no column, so there is nothing to infer: fit with a larger C.")
     if data.n_rows == model.solution_.n_rows:
-        z = model.decision_function(X) + (0.0 if offset is None else np.asarray(offset, dtype=np.float64))
+        z = model.decision_function(X)
+        z += 0.0 if offset is None else row_offsets(offset, len(z), model.classes_.size)
         z = z if z.ndim == 2 else np.column_stack([np.zeros(len(z)), z])
         codes = encode_labels(y, len(z), model.classes_)[1]
         weight = combine_weights(sample_weight, model.class_weight, codes, model.classes_)
@@ -248,7 +249,8 @@ def _rows(
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     if not data.class_weights.all():
         missing = model.classes_.tolist()[int(np.argmin(data.class_weights))]
-        if data.n_rows == model.solution_.n_rows and data.n_rows < _n_rows(X):  # without those of weight 0
+        codes = encode_labels(y, _n_rows(X), model.classes_)[1]
+        if (codes == np.argmin(data.class_weights)).any():
             raise EvenOddsError(
                 f"All rows of class {missing!r} have weight 0: its coefficients have no standard errors. Fit "
                 "the rows of the other classes."
@@ -263,7 +265,7 @@ def _rows(
                 "Firth's penalty depends on the scale of the weights: for precision weights give the fit weights with "
                 f"a mean of 1 (these have {1 / factor:.6g})."
             )
-        weight = factor * (1.0 if sample_weight is None else np.asarray(sample_weight, dtype=np.float64))
+        weight = factor * (1.0 if sample_weight is None else row_numbers(sample_weight, "sample_weight", _n_rows(X)))
         data = model._read(X, y, weight, offset, classes=model.classes_, reset=False)
     return data, total, strength
 
