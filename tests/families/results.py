@@ -186,11 +186,11 @@ def draw_error(rng: np.random.Generator) -> Problem:
 
 
 _WRONG = {
-    "NaN in X": lambda p: replace(p, X=_with(p.X.astype(float), np.nan)),
-    "infinity in X": lambda p: replace(p, X=_with(p.X.astype(float), np.inf)),
+    "NaN in X": lambda p: replace(p, X=_with(p, np.nan)),
+    "infinity in X": lambda p: replace(p, X=_with(p, np.inf)),
     "one class": lambda p: replace(p, y=np.full(len(p.y), "cat")),
     "other classes, NaN in X": lambda p: replace(
-        p, X=_with(p.X.astype(float), np.nan), y=np.array(["cat", "dog"])[np.arange(len(p.y)) % 2]
+        p, X=_with(p, np.nan), y=np.array(["cat", "dog"])[np.arange(len(p.y)) % 2]
     ),
     "y too short": lambda p: replace(p, y=p.y[1:]),
     "negative weight": lambda p: replace(p, sample_weight=-np.ones(len(p.y))),
@@ -212,9 +212,10 @@ _WRONG = {
 }
 
 
-def _with(X, value):
-    X = X.copy()
-    X[-1, 0] = value
+def _with(problem, value):
+    """X with a value in a row that has weight: others are none."""
+    X = problem.X.astype(float)
+    X[-1 if problem.sample_weight is None else problem.sample_weight.argmax(), 0] = value
     return X
 
 

@@ -254,6 +254,8 @@ def _next(evaluate: Evaluate, state: State, size: float, best_length: BestLength
 
     J is not negative, so that no step gains more than its size: one that says so is shortened to what there is.
     """
+    if state.decrement == 0:
+        return None
     rounding = _ROUNDING * size
     far = state.exact and state.decrement > _FAR * abs(state.value)
     length = best_length(state.theta, state.step) if far and best_length is not None else 1.0
@@ -304,18 +306,18 @@ def _polish_from(evaluate: Evaluate, state: State, last: float, target: float, s
     before = state.decrement
     if before > _POLISH:
         return False, last
-    return _polish(evaluate, state, target) or (before <= _ROUNDING * size and not before < 0.5 * last), before
+    return _polish(evaluate, state, target, size) or (before <= _ROUNDING * size and not before < 0.5 * last), before
 
 
-def _polish(evaluate: Evaluate, state: State, target: float) -> bool:
+def _polish(evaluate: Evaluate, state: State, target: float, size: float) -> bool:
     """Steps with the Hessian at hand to machine precision: while each one brings the decrement down tenfold.
 
     Returns whether nothing is left. The last step is not evaluated: what it leaves is told by the ones before, the last
     of which has come to the target.
     """
     ratio = 1.0
+    nothing = _NOTHING_LEFT * min(1.0, size)
     for _ in range(6):
-        nothing = _NOTHING_LEFT * min(1.0, state.value)
         if state.decrement <= target and ratio * state.decrement <= nothing:
             _last_step(state)
             return True
