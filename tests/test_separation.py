@@ -743,3 +743,31 @@ def test_columns_that_separate_alone_are_told_beside_those_that_do_so_together()
         LogisticRegression().fit(np.vstack([X, np.zeros((2, 3))]), np.r_[y, 0, 1])
     message = str(told[0].message)
     assert "high values of column 0 belong to class 1 and never to class 0; also high values of column 1 and" in message
+
+
+@pytest.mark.parametrize("exponent", range(2, 15))
+def test_a_far_value_does_not_hide_a_column_that_separates(exponent):
+    """The classes overlap in the first column where the second is 0; rows where it is 100 are all of one class.
+
+    From 1e10 on the differences in the first column are next to rounding beside the far value: doubt is right too.
+    """
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X = np.column_stack([rng.normal(0, 12, 14), np.zeros(14)])
+        y = np.ones(14, dtype=int)
+        y[np.argsort(X[:, 0])[6]] = 0
+        at = rng.choice(np.flatnonzero(y), 3, replace=False)
+        X[at[:2], 1], y[at[:2]] = 100.0, 0
+        X[at[2], 0] = 10.0**exponent
+        with pytest.warns(SeparationWarning):
+            status = LogisticRegression().fit(X, y).solution_.status
+        try:
+            found = find_separation(X, y)
+        except EvenOddsError:
+            assert exponent > 9
+            assert status in (Status.SEPARATED, Status.STALLED)
+            continue
+        assert status is Status.SEPARATED
+        assert found.kind == "quasi-complete"
+        assert found.infinite == {"x1": -np.inf}
+        assert sorted(found.rows) == sorted(at[:2])

@@ -21,7 +21,7 @@ from .sides import Sides, exactness
 _ROWS = 40  # a coefficient, of the sample on which the proof is tried first
 LEAST = 1e-290  # a multiplier that is certainly not 0
 BELOW = 0.9  # a fitted value that is certainly below 1
-PIVOT = 0.03  # of products in single precision, well above what they round, and above a trace of a ridge
+ROUGH = 1e-4  # an eigenvalue well above what products in single precision round, and above a trace of a ridge
 
 _MOST_WORK = 1e11  # multiplications for the proof on all rows
 _NEAR = 0.2  # the move of a score from which derivatives are what they were, but for a factor below 1.5
@@ -49,7 +49,7 @@ def balanced(sides: Sides, bounds: Array, multipliers: Multipliers) -> bool:
 def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: AddUp) -> bool:
     """Whether the multipliers of some rows, corrected, balance these."""
     single = sides.coordinates.columns.size >= _SINGLE
-    dtype, least_pivot = (np.float32, PIVOT) if single else (np.float64, pivot_of(sides.coordinates))
+    dtype, certain = (np.float32, ROUGH) if single else (np.float64, _certain(sides.coordinates))
 
     def over_rows(function: Callable[[Block], Sums]) -> Sums:
         return add_up(lambda block: sides.over_tiles(block, function))
@@ -58,7 +58,7 @@ def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: Add
     size = np.sqrt(products.diagonal())
     if not min(least) > LEAST or not (size > 0).all() or not np.isfinite(size).all():
         return False
-    step = _correction(gradient / size, products / np.outer(size, size), bounds, least_pivot)
+    step = _correction(gradient / size, products / np.outer(size, size), bounds, certain)
     if step is None:
         return False
     step /= size
@@ -69,22 +69,21 @@ def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: Add
     return bool(max(most) < BELOW)
 
 
-def _correction(gradient: Array, products: Array, bounds: Array, least_pivot: float) -> Array | None:
+def _correction(gradient: Array, products: Array, bounds: Array, certain: float) -> Array | None:
     """What to regress 1 on the rows by, where columns that press against their bounds are left out.
 
     None if rounding may hide that it is not unique, or a column that was left out needs its balance.
+
+    certain : an eigenvalue of the products, whose diagonal is 1, that is not rounding
     """
     pressed = bounds * gradient < 0
     kept = np.flatnonzero(~pressed)
     among = products[np.ix_(kept, kept)]
-    try:
-        pivots = np.diag(np.linalg.cholesky(among))
-    except np.linalg.LinAlgError:
-        return None
-    if not pivots.min(initial=1.0) > least_pivot:
+    factor = Cholesky(among)
+    if not factor.least() > certain:
         return None
     step = np.zeros(gradient.size)
-    step[kept] = np.linalg.solve(among, gradient[kept])
+    step[kept] = factor.solve(gradient[kept])
     left = gradient[pressed] - products[np.ix_(pressed, kept)] @ step[kept]
     return None if (bounds[pressed] * left > 0).any() else step
 
@@ -95,12 +94,12 @@ def balanced_by_newton(objective: Any, state: State) -> bool:
     Of a fit without a penalty and bounds. Where the step moves no score much, the numbers are certainly positive.
     """
     metric, at = state.metric, state.exact_at
-    if at is None or not isinstance(metric, Cholesky) or not metric.pivot > pivot_of(objective.coordinates):
+    if at is None or not isinstance(metric, Cholesky) or not metric.least() > _certain(objective.coordinates):
         return False
     moves = (objective.largest_move(step) for step in (state.step, state.theta - at))
     return all(move < _NEAR for move in moves) and objective.least_multiplier(state.theta) > LEAST
 
 
-def pivot_of(coordinates: Coordinates) -> float:
-    """What a column has to have of its own beside the others, to be told from rounding."""
-    return float(10 * np.sqrt(exactness(coordinates)))
+def _certain(coordinates: Coordinates) -> float:
+    """An eigenvalue of products of rows of size 1 that is not rounding: it moves no correction by more than 1%."""
+    return 100 * exactness(coordinates)

@@ -215,9 +215,9 @@ def _solved(cost: Array, matrix: Any, bounds: Array) -> tuple[Array, Array]:
     """
     from scipy.optimize import linprog
 
-    zeros = np.zeros(matrix.shape[0])
+    zeros, most = np.zeros(matrix.shape[0]), {"maxiter": 100 + 10 * sum(matrix.shape)}  # it may turn in circles
     for method in ("highs", "highs-ipm"):
-        answer = linprog(cost, A_ub=matrix, b_ub=zeros, bounds=bounds, method=method)
+        answer = linprog(cost, A_ub=matrix, b_ub=zeros, bounds=bounds, method=method, options=most)
         if answer.status == 0:
             return np.asarray(answer.x), -np.asarray(answer.ineqlin.marginals)
     return np.zeros_like(cost), zeros
@@ -275,11 +275,13 @@ def _proves_balance(rows: Array, weight: Array, exact: float) -> bool:
     if not weight.min() > 1e-290:
         return False
     root = np.sqrt(weight)
-    Q, R = scipy.linalg.qr(rows * root[:, None], mode="economic", check_finite=False)
-    diagonal = np.abs(np.diag(R))
-    if len(diagonal) < rows.shape[1] or not diagonal.min() > 10 * np.sqrt(exact) * np.linalg.norm(root):
+    if len(rows) < rows.shape[1]:
         return False
-    return bool((Q @ (Q.T @ root) < 0.9 * root).all())
+    Q, R = scipy.linalg.qr(rows * root[:, None], mode="economic", check_finite=False)
+    if not (Q @ (Q.T @ root) < 0.9 * root).all():
+        return False
+    least = scipy.linalg.svdvals(R, check_finite=False)[-1]  # the diagonal of R can hide it
+    return bool(least > 10 * np.sqrt(exact) * np.linalg.norm(root))
 
 
 def _newton_step(rows: Array, wrong: Array, right: Array) -> Array:

@@ -20,7 +20,7 @@ from ..softmax import SoftmaxObjective
 from ..solvers.metrics import Cholesky
 from ..solvers.penalty import Penalty
 from ..solvers.quasi_newton import State
-from .balance import BELOW, LEAST, PIVOT, balanced, balanced_by_newton
+from .balance import BELOW, LEAST, ROUGH, balanced, balanced_by_newton
 from .recession import Recession, separation_of
 from .sides import Sides, TwoSides, sides_of
 
@@ -119,7 +119,7 @@ class Question:
         What balances the sample's rows is then sigmoid's derivative less Newton's step: s q (1 - p x delta).
         """
         objective = self.objective
-        if isinstance(objective, SoftmaxObjective) or not self._of_all or metric.pivot < PIVOT:
+        if isinstance(objective, SoftmaxObjective) or not self._of_all or metric.least() < ROUGH:
             return False
         rows = SignedRows.of(self.sample, self.free)
         multipliers = expit(-rows.margins(theta)) * (1.0 if rows.weight is None else rows.weight)

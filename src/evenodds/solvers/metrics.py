@@ -24,8 +24,6 @@ class Cholesky:
 
     What is not positive definite in floating point is made so by the least ridge, in steps of a hundred,
     on the scaled matrix. A matrix in single precision is factored in it, which takes half the time.
-
-    pivot : the least share of its own curvature, as a square root, that earlier entries leave to one; 0 with a ridge
     """
 
     def __init__(self, H: Array) -> None:
@@ -39,13 +37,24 @@ class Cholesky:
             H = H * self._size * self._size[:, None]
             largest = 1.0
         self._factor, failed = factor(H, lower=1)
-        self.pivot = 0.0 if failed else float((np.diag(self._factor) / np.sqrt(H.diagonal())).min(initial=1.0))
+        self._exact = None if failed else H
         ridge = 1e-6 if single else 1e-14
         while failed and ridge < 1e6:
             self._factor, failed = factor(H + ridge * largest * np.eye(len(H), dtype=H.dtype), lower=1)
             ridge *= 100
         if failed:  # not finite: any step will do, as the line search looks after it
             self._factor = np.eye(len(H), dtype=H.dtype)
+
+    def least(self) -> float:
+        """About the least eigenvalue, and hardly more, as a share of the largest entry of the diagonal; 0 with a ridge.
+
+        By the estimate of the inverse's largest sum of a row (Higham, ACM Trans. Math. Softw. 14, 1988).
+        """
+        if self._exact is None or not self._exact.size:
+            return 0.0 if self._exact is None else 1.0
+        size = np.abs(self._exact).sum(axis=0).max()
+        condition = scipy.linalg.lapack.spocon if self._single else scipy.linalg.lapack.dpocon
+        return float(condition(self._factor, size, uplo="L")[0] * size / self._exact.diagonal().max())
 
     def solve(self, g: Array) -> Array:
         """H^-1 g."""
