@@ -26,7 +26,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from evenodds import SGD, CollinearWarning, EvenOddsError, LogisticRegression, SeparationWarning, Status, scratch
+from evenodds import (
+    SGD,
+    CollinearWarning,
+    EvenOddsError,
+    LogisticRegression,
+    LogisticRegressionCV,
+    SeparationWarning,
+    Status,
+    scratch,
+)
 from oracle import newton, quiet
 
 HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
@@ -63,6 +72,15 @@ def numbers(model):
     + [LogisticRegression(C=1.0, solver="sgd"), LogisticRegression(firth=True), LogisticRegression(firth="flac")]
 )
 def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+LASSO = [LogisticRegression(C=1.0, l1_ratio=ratio) for ratio in (0.5, 1.0)]
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
+@parametrize_with_checks([*LASSO, LogisticRegression(firth="flic"), LogisticRegressionCV(Cs=5, cv=3)])
+def test_scikit_learn_checks_of_penalties_that_select(estimator, check):
     check(estimator)
 
 
