@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.datasets import load_breast_cancer
-from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
+from sklearn.metrics import accuracy_score, f1_score, get_scorer, log_loss, roc_auc_score
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
 
 from evenodds import EvenOddsError, LogisticRegression, LogisticRegressionCV, infer, load, path, save
@@ -47,8 +48,7 @@ def test_what_is_kept_is_the_fit_on_all_rows():
     assert model.score(X, Y) == again.score(X, Y)
     whole = path(X, Y, model.l1_ratio_, Cs=CS)
     np.testing.assert_allclose(model.path_.coefs, whole.coefs, rtol=1e-12)
-    with pytest.raises(EvenOddsError, match="all rows at once"):
-        model.partial_fit(X, Y)
+    assert not hasattr(model, "partial_fit")
 
 
 def test_the_rule_of_one_standard_error_takes_a_stronger_penalty():
@@ -112,13 +112,57 @@ def test_bad_settings(settings, words):
         LogisticRegressionCV(**{"Cs": CS, **settings}).fit(X, Y)
 
 
-def test_a_class_that_is_too_rare_for_the_folds():
-    y = np.zeros(N, int)
-    y[0] = 1
-    with pytest.raises(EvenOddsError, match="rarest class, 1, has 1 of the rows"):
-        LogisticRegressionCV(CS).fit(X, y)
-    with pytest.raises(EvenOddsError, match="fold 1 lack class 1"):
-        LogisticRegressionCV(CS, cv=KFold(3)).fit(X, y)
+@pytest.mark.parametrize("scoring", [None, "accuracy", "neg_brier_score"])
+def test_a_class_that_is_rarer_than_the_folds_is_warned_of_and_fitted(scoring):
+    y = np.where(np.arange(N) < 3, 2, Y)
+    with pytest.warns(UserWarning, match="least populated class in y has only 3 members"):
+        model = LogisticRegressionCV(CS, scoring=scoring).fit(X, y)
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert np.isfinite(model.scores_).all()
+
+
+def test_a_fold_whose_training_rows_lack_a_class_gives_it_probability_0():
+    y = np.repeat([0, 1, 2], N // 3)
+    model = LogisticRegressionCV(CS, cv=KFold(3)).fit(X, y)
+    np.testing.assert_allclose(model.scores_, np.log(np.finfo(float).eps))  # as log_loss of scikit-learn has it
+    assert (LogisticRegressionCV(CS, cv=KFold(3), scoring="accuracy").fit(X, y).scores_ == 0).all()
+    two = np.repeat([0, 1], [N - 50, 50])
+    for labels in (two, 1 - two):
+        model = LogisticRegressionCV(CS, cv=[(np.arange(N - 50), np.arange(N - 50, N))] * 2).fit(X, labels)
+        np.testing.assert_allclose(model.scores_, np.log(np.finfo(float).eps))
+
+
+def test_the_grid_is_the_one_that_is_given():
+    model = LogisticRegressionCV([3, 0.7, 1e-3]).fit(X, Y)
+    assert model.Cs_.tolist() == [[1e-3, 0.7, 3.0]]
+    assert model.C_ in (1e-3, 0.7, 3.0)
+    assert path(X, Y, Cs=[3]).Cs.tolist() == [3.0]
+
+
+def test_the_coefficients_of_each_fold_are_kept():
+    for y in (Y, np.arange(N) % 3):
+        model = LogisticRegressionCV(CS, (0.5, 1.0)).fit(X, y)
+        k = 1 if y is Y else 3
+        assert model.coefs_paths_.shape == (5, 2, len(CS), k, X.shape[1] + 1)
+        train, _ = list(StratifiedKFold(5).split(X, y))[3]
+        one = LogisticRegression(model.Cs_[1, 2], 1.0, tol=1e-7).fit(X[train], y[train])
+        np.testing.assert_allclose(model.coefs_paths_[3, 1, 2, :, :-1], one.coef_, atol=1e-4)
+        np.testing.assert_allclose(model.coefs_paths_[3, 1, 2, :, -1], one.intercept_, atol=1e-4)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_metadata_are_routed_to_scorer_and_splitter(asked):
+    weight = np.random.default_rng(3).uniform(0.1, 3, N)
+    plain = LogisticRegressionCV(CS, scoring="neg_brier_score").fit(X, Y, weight)
+    with config_context(enable_metadata_routing=True):
+        scorer = get_scorer("neg_brier_score").set_score_request(sample_weight=asked)
+        model = LogisticRegressionCV(CS, scoring=scorer).fit(X, Y, sample_weight=weight)
+        grouped = LogisticRegressionCV(CS, scoring=scorer, cv=GroupKFold(3)).fit(X, Y, groups=np.arange(N) % 7)
+    np.testing.assert_array_equal(model.coefs_paths_, plain.coefs_paths_)
+    assert np.allclose(model.scores_, plain.scores_, rtol=1e-12) == asked
+    assert grouped.scores_.shape[2] == 3
+    with pytest.raises(EvenOddsError, match="metadata routing"):
+        LogisticRegressionCV(CS).fit(X, Y, special=weight)
 
 
 def test_it_is_an_estimator_with_its_own_parameters():

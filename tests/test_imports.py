@@ -40,20 +40,10 @@ LAYERS = {
     },
     "absent": {"data", "exceptions", "fitting", "penalised", "per_column", "solvers"},
     "progress": {"advice", "data", "solvers"},
+    "classifier": {"data", "exceptions", "labels", "objective", "softmax", "table"},
     "model": {
-        *(
-            "absent",
-            "advice",
-            "coordinates",
-            "data",
-            "exceptions",
-            "fitting",
-            "labels",
-            "objective",
-            "parameters",
-            "penalised",
-        ),
-        *("penalised", "progress", "separation", "softmax", "solvers", "table"),
+        *("absent", "advice", "classifier", "coordinates", "data", "exceptions", "fitting", "labels", "parameters"),
+        *("penalised", "progress", "separation", "solvers", "table"),
     },
     "inference": {
         *("advice", "coordinates", "data", "exceptions", "firth", "fitting", "labels", "model"),
@@ -63,9 +53,10 @@ LAYERS = {
         *("absent", "coordinates", "data", "exceptions", "labels", "objective", "per_column", "progress", "separation"),
         *("solvers", "table"),
     },
+    "fold_scores": {"data", "exceptions", "model", "objective", "paths", "softmax"},
     "cross_validation": {
-        *("compiled", "data", "exceptions", "labels", "model", "objective"),
-        *("paths", "per_column", "progress", "softmax", "table"),
+        *("classifier", "compiled", "data", "exceptions", "fold_scores", "labels", "model"),
+        *("paths", "per_column", "progress", "table"),
     },
     "export": {"exceptions", "model", "parameters", "solvers"},
     "__init__": {"cross_validation", "exceptions", "export", "inference", "model", "paths", "separation", "solvers"},
@@ -175,4 +166,4 @@ def test_the_textbook_needs_numpy_alone():
     tree = ast.parse((HOUSE / "scratch.py").read_text(encoding="utf-8"))
     names = {a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     names |= {n.module.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
-    assert names <= {"numpy", "matplotlib", "typing"}
+    assert names <= {"__future__", "numpy", "matplotlib", "typing"}

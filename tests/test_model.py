@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import inspect
 import io
 import pickle
 import subprocess
@@ -26,7 +27,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from evenodds import SGD, CollinearWarning, EvenOddsError, LogisticRegression, SeparationWarning, Status, scratch
+import evenodds
+from evenodds import (
+    SGD,
+    CollinearWarning,
+    EvenOddsError,
+    LogisticRegression,
+    LogisticRegressionCV,
+    SeparationWarning,
+    Status,
+    scratch,
+)
 from oracle import newton, quiet
 
 HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
@@ -63,6 +74,15 @@ def numbers(model):
     + [LogisticRegression(C=1.0, solver="sgd"), LogisticRegression(firth=True), LogisticRegression(firth="flac")]
 )
 def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+LASSO = [LogisticRegression(C=1.0, l1_ratio=ratio) for ratio in (0.5, 1.0)]
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
+@parametrize_with_checks([*LASSO, LogisticRegression(firth="flic"), LogisticRegressionCV(Cs=5, cv=3)])
+def test_scikit_learn_checks_of_penalties_that_select(estimator, check):
     check(estimator)
 
 
@@ -901,3 +921,39 @@ def test_gradient_descent_that_goes_astray_says_so():
     with pytest.warns(ConvergenceWarning, match="The steps are too long: give SGD a smaller learning_rate"):
         LogisticRegression(solver=SGD(learning_rate=1e4, epochs=5)).fit(X0, Y0)
     LogisticRegression(solver=SGD(learning_rate=0.1, epochs=5)).fit(X0, Y0)
+
+
+def test_sparse_coefficients_predict_the_same(tmp_path):
+    model = LogisticRegression(C=0.05, l1_ratio=1.0, warm_start=True).fit(X0, Y0)
+    dense, expected = model.coef_, model.predict_proba(X0)
+    assert sp.issparse(model.sparsify().coef_)
+    np.testing.assert_array_equal(model.predict_proba(X0), expected)
+    np.testing.assert_array_equal(model.densify().coef_, dense)
+    np.testing.assert_allclose(model.sparsify().fit(X0, Y0).coef_, dense, atol=1e-6)
+
+
+@needs_callbacks
+def test_an_iteration_begins_with_the_model_before_it_and_the_last_task_is_empty():
+    class Seen:
+        begins, ends = [], []
+
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context, *, fitted_estimator=None):
+            self.begins += [fitted_estimator] * (context.task_name == "iteration")
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            self.ends += [fitted_estimator] * (context.task_name == "iteration")
+
+    model = LogisticRegression(C=1.0, solver="newton").set_callbacks(Seen()).fit(X0, Y0)
+    assert len(Seen.begins) == len(Seen.ends) == model.n_iter_[0] + 1
+    assert Seen.ends[-1] is None
+    for before, after in zip(Seen.ends, Seen.begins[1:], strict=False):
+        np.testing.assert_array_equal(before.coef_, after.coef_)
+
+
+@pytest.mark.parametrize("what", [LogisticRegression, LogisticRegressionCV, evenodds.infer, evenodds.path])
+def test_signatures_are_readable(what):
+    assert "numpy." not in str(inspect.signature(what))

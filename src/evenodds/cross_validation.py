@@ -4,39 +4,42 @@ All folds fit the same grid of C, the one of the path on all rows. A path costs 
 each fit starts from the one before, so the folds cost little more than as many fits.
 """
 
-import copy
-import inspect
-import warnings
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, delayed
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_expit
-from sklearn.metrics import get_scorer, get_scorer_names, roc_auc_score
-from sklearn.model_selection import StratifiedKFold, check_cv
+from numpy.typing import ArrayLike
+from sklearn import get_config
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.model_selection import check_cv
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
+from .classifier import Classifier
 from .compiled import COMPILED_ENTRIES
 from .data import Array
 from .data.memory import count_threads, one_blas_thread
 from .exceptions import EvenOddsError, within_range
+from .fold_scores import Rows, certain, choose, score
 from .labels import combine_weights, encode_labels, row_numbers, row_offsets
 from .model import LogisticRegression
-from .objective import linear_scores
 from .paths import Path, path
 from .per_column import bounds, check_l1_ratio, penalty_factors
 from .progress import FoldLines
-from .softmax import log_probabilities
 from .table import require_same_order
 
 _QUICK = ("neg_log_loss", "accuracy", "roc_auc")
 
 
-class LogisticRegressionCV(LogisticRegression):
+class LogisticRegressionCV(Classifier):
     """Logistic regression whose penalty is chosen by cross-validation.
+
+    The folds fit the values of C of the grid: C itself is kept, as in scikit-learn, and not C times the number of rows,
+    which glmnet keeps. So the penalty weighs a little more against the fewer rows of a fold than in the last fit.
 
     Parameters
     ----------
@@ -68,6 +71,8 @@ class LogisticRegressionCV(LogisticRegression):
         The grids, increasing. Where a path ended early, NaN.
     scores_ : ndarray of shape (n_l1_ratios, n_Cs, n_folds)
         Scores of the rows left out, weighted by `sample_weight`; NaN where there is none.
+    coefs_paths_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs, 1 or n_classes, n_features + fit_intercept)
+        The coefficients of each fold, as in scikit-learn: the intercept last, one row for two classes.
     path_ : Path
         The path on all rows with the mixture that was chosen.
     estimator_ : LogisticRegression
@@ -89,11 +94,9 @@ class LogisticRegressionCV(LogisticRegression):
     l1_ratio_: float
     Cs_: Array
     scores_: Array
+    coefs_paths_: Array
     path_: Path
     estimator_: LogisticRegression
-
-    # What the fits of this class are not asked for.
-    C, l1_ratio, firth, solver, warm_start = np.inf, 0.0, False, "auto", False
 
     def __init__(
         self,
@@ -141,6 +144,7 @@ class LogisticRegressionCV(LogisticRegression):
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
         groups: ArrayLike | None = None,
+        **metadata: Any,
     ) -> Self:
         """Choose the penalty, and fit all rows with it.
 
@@ -150,6 +154,9 @@ class LogisticRegressionCV(LogisticRegression):
             As for `LogisticRegression.fit`. Weights count in the scores as well.
         groups : array-like of shape (n_samples,), optional
             For splitters by group.
+        **metadata
+            What splitter and scorer ask for, with scikit-learn's metadata routing, which also tells whether a scorer
+            is given `sample_weight`.
 
         Returns
         -------
@@ -159,23 +166,29 @@ class LogisticRegressionCV(LogisticRegression):
         Raises
         ------
         EvenOddsError
-            If the data or a parameter is wrong, or a fold lacks a class.
+            If the data or a parameter is wrong, or the training rows of a fold have one class only.
+
+        Warns
+        -----
+        UserWarning
+            A class has fewer rows than there are folds, so that some folds lack it (from scikit-learn's splitter).
         """
         ratios = self._check()
         require_same_order(X=X, groups=groups)
         final = self._one()
         rows = self._rows(final, X, y, sample_weight, offset)
-        folds = self._folds(rows, groups)
+        to_splitter, to_scorer = self._routed(sample_weight, groups, metadata)
+        folds = self._folds(rows, to_splitter)
         whole = [self._path(X, y, ratio, self.Cs, sample_weight, offset, verbose=self.verbose) for ratio in ratios]
         jobs = [(a, k) for a in range(len(ratios)) for k in range(len(folds))]
         lines = FoldLines(len(folds), ratios) if self.verbose else None
 
         @within_range()
-        def job(a: int, k: int) -> Array:
-            scores = self._score_fold(rows, folds[k], ratios[a], whole[a].Cs)
+        def job(a: int, k: int) -> tuple[Array, Array]:
+            found = self._score_fold(rows, folds[k], whole[a], to_scorer)
             if lines is not None:
                 lines.after_fold(k + 1, ratios[a])
-            return scores
+            return found
 
         with one_blas_thread:
             parts = Parallel(n_jobs=self._folds_at_once(rows), prefer="threads")(delayed(job)(a, k) for a, k in jobs)
@@ -183,21 +196,18 @@ class LogisticRegressionCV(LogisticRegression):
         grids, scores = np.full((len(ratios), m), np.nan), np.full((len(ratios), m, len(folds)), np.nan)
         for a, one in enumerate(whole):
             grids[a, : one.Cs.size] = one.Cs
-        for (a, k), part in zip(jobs, parts, strict=True):
-            scores[a, : part.size, k] = part
+        coefs = np.full((len(folds), len(ratios), m, *parts[0][1].shape[1:]), np.nan)
+        for (a, k), (part, fits) in zip(jobs, parts, strict=True):
+            scores[a, : part.size, k], coefs[k, a, : part.size] = part, fits
         with within_range():
-            a, c = _choose(scores, self.rule)
+            a, c = choose(scores, self.rule)
         C, ratio = float(grids[a, c]), ratios[a]
         if lines is not None:
             lines.end(f"C={C:.5g} and l1_ratio={ratio:g} are chosen")
         final.set_params(C=C, l1_ratio=ratio).fit(X, y, sample_weight, offset)
-        found = {"C_": C, "l1_ratio_": ratio, "Cs_": grids, "scores_": scores, "path_": whole[a], "estimator_": final}
-        self._become(final, **found)
+        found = {"C_": C, "l1_ratio_": ratio, "Cs_": grids, "scores_": scores, "path_": whole[a]}
+        self._become(final, **found, coefs_paths_=coefs, estimator_=final)
         return self
-
-    def partial_fit(self, *args: Any, **kwargs: Any) -> Any:
-        """Not of this class: cross-validation needs all rows."""
-        raise EvenOddsError("Cross-validation needs all rows at once: use fit.")
 
     def _one(self) -> LogisticRegression:
         """The estimator of a single fit."""
@@ -216,7 +226,7 @@ class LogisticRegressionCV(LogisticRegression):
             raise EvenOddsError("l1_ratios is empty: give at least one number from 0 to 1.")
         return [check_l1_ratio(ratio) for ratio in ratios]
 
-    def _rows(self, final: LogisticRegression, X: Any, y: Any, weight: Any, offset: Any) -> "_Rows":
+    def _rows(self, final: LogisticRegression, X: Any, y: Any, weight: Any, offset: Any) -> Rows:
         """All that is given, checked and as arrays, which folds take rows of."""
         final._read(X, y, weight, offset)
         if final.classes_.size > 2 and self.scoring == "roc_auc":
@@ -224,7 +234,7 @@ class LogisticRegressionCV(LogisticRegression):
         array = final._array(X, reset=False)
         n, p = array.shape
         names = getattr(final, "feature_names_in_", None)
-        return _Rows(
+        return Rows(
             array,
             encode_labels(y, n, final.classes_)[1],
             None if weight is None else row_numbers(weight, "sample_weight", n),
@@ -234,29 +244,18 @@ class LogisticRegressionCV(LogisticRegression):
             *bounds(self.lower, self.upper, p, names),
         )
 
-    def _folds(self, rows: "_Rows", groups: Any) -> list[tuple[Any, Any]]:
-        """Train and test rows of each fold, each with all classes to learn from."""
-        codes, n_classes = rows.codes, rows.classes.size
-        counts = np.bincount(codes, minlength=n_classes)
-        fewest = int(counts.min())
+    def _folds(self, rows: Rows, metadata: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+        """Train and test rows of each fold."""
         try:
-            splitter = check_cv(self.cv, codes, classifier=True)
-            if isinstance(splitter, StratifiedKFold) and splitter.n_splits > fewest:
-                rare = rows.classes.tolist()[counts.argmin()]
-                raise ValueError(f"{splitter.n_splits} folds, and the rarest class, {rare!r}, has {fewest} of the rows")
-            folds = list(splitter.split(rows.X, codes, groups))
+            splitter = check_cv(self.cv, rows.codes, classifier=True)
+            folds = list(splitter.split(rows.X, rows.codes, **metadata))
         except (ValueError, TypeError) as error:
             raise EvenOddsError(f"cv does not fit the data: {str(error).rstrip('.')}.") from None
         if len(folds) < 2:
             raise EvenOddsError("cv has to have two folds or more.")
-        for number, (train, _) in enumerate(folds, 1):
-            missing = np.setdiff1d(np.arange(n_classes), codes[train])
-            if missing.size:
-                lost = rows.classes.tolist()[missing[0]]
-                raise EvenOddsError(f"The training rows of fold {number} lack class {lost!r}: use stratified folds.")
         return folds
 
-    def _folds_at_once(self, rows: "_Rows") -> int | None:
+    def _folds_at_once(self, rows: Rows) -> int | None:
         """Of large data one fold has all cores to itself, as each fold is a copy of most rows."""
         entries = rows.X.nnz if sp.issparse(rows.X) else rows.X.size
         return count_threads(self.n_jobs) if entries < COMPILED_ENTRIES else self.n_jobs
@@ -277,124 +276,53 @@ class LogisticRegressionCV(LogisticRegression):
         settings |= {"n_C": int(Cs)} if is_count else {"Cs": Cs}
         return path(X, y, ratio, sample_weight=weight, offset=offset, **(settings | other))
 
-    def _score_fold(self, rows: "_Rows", fold: tuple[Any, Any], ratio: float, Cs: Array) -> Array:
-        """The score of each C on the rows that a fold leaves out."""
-        train, test = rows.take(fold[0]), rows.take(fold[1])
-        weight = combine_weights(train.weight, self.class_weight, train.codes, rows.classes)
-        other = {"penalty_factor": rows.factor, "lower": rows.lower, "upper": rows.upper, "class_weight": None}
-        fits = self._path(train.X, train.codes, ratio, Cs, weight, train.offset, **other)
-        return _score(self.scoring, fits, test)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Rows and what belongs to columns, as arrays."""
-
-    X: Any
-    codes: NDArray[Any]
-    weight: Array | None
-    offset: Array | None
-    classes: NDArray[Any]
-    factor: Array | None
-    lower: Array | None
-    upper: Array | None
-
-    def take(self, k: Any) -> "_Rows":
-        """Some of the rows."""
-        weight, offset = (None if values is None else values[k] for values in (self.weight, self.offset))
-        return replace(self, X=self.X[k], codes=self.codes[k], weight=weight, offset=offset)
-
-
-def _score(scoring: Any, fits: Path, test: _Rows) -> Array:
-    """The score of each fit of a path on some rows, larger is better; NaN where it does not exist."""
-    if test.weight is not None:
-        test = test.take(np.flatnonzero(test.weight))  # a row of weight 0 is none
-    if test.codes.size == 0:
-        return np.full(fits.Cs.size, np.nan)
-    if test.classes.size > 2:
-        return _score_classes(scoring, fits, test)
-    Z = linear_scores(test.X, fits.intercepts, fits.coefs.T)
-    Z += 0.0 if test.offset is None else test.offset[:, None]
-    weight = np.ones(len(Z)) if test.weight is None else test.weight
-    if scoring in (None, "neg_log_loss"):
-        return np.asarray(np.average(log_expit(np.where(test.codes[:, None] > 0, Z, -Z)), axis=0, weights=weight))
-    if scoring == "accuracy":
-        return np.asarray(np.average((Z > 0) == (test.codes[:, None] > 0), axis=0, weights=weight))
-    if scoring == "roc_auc":
-        if np.unique(test.codes).size < 2:
-            return np.full(Z.shape[1], np.nan)
-        return np.array([roc_auc_score(test.codes, z, sample_weight=test.weight) for z in Z.T])
-    return _by_scorer(scoring, fits, test)
-
-
-def _score_classes(scoring: Any, fits: Path, test: _Rows) -> Array:
-    """The same for more than two classes."""
-    lacks = np.unique(test.codes).size < test.classes.size
-    if lacks and isinstance(scoring, str) and scoring.startswith("roc_auc"):
-        return np.full(fits.Cs.size, np.nan)
-    if scoring not in (None, "neg_log_loss", "accuracy"):
-        return _by_scorer(scoring, fits, test)
-    scores = []
-    for intercept, coef in zip(fits.intercepts, fits.coefs, strict=True):
-        Z = linear_scores(test.X, intercept, coef.T)
-        Z += 0.0 if test.offset is None else test.offset
-        if scoring == "accuracy":
-            values = Z.argmax(axis=1) == test.codes
+    def _score_fold(
+        self, rows: Rows, fold: tuple[Any, Any], whole: Path, metadata: Mapping[str, Any]
+    ) -> tuple[Array, Array]:
+        """The score of each C on the rows that a fold leaves out, and the coefficients, the intercept last."""
+        train, test = rows.training(fold[0]), rows.take(fold[1])
+        left = np.unique(rows.codes[fold[0]])
+        if left.size == 1 and self.fit_intercept:
+            fits = certain(whole, int(left[0]))
         else:
-            values = log_probabilities(Z)[np.arange(len(Z)), test.codes]
-        scores.append(float(np.average(values, weights=test.weight)))
-    return np.array(scores)
+            weight = combine_weights(train.weight, self.class_weight, train.codes, rows.classes)
+            other = {"penalty_factor": rows.factor, "lower": rows.lower, "upper": rows.upper, "class_weight": None}
+            fits = self._path(train.X, train.codes, whole.l1_ratio, whole.Cs, weight, train.offset, **other)
+        shape = (fits.Cs.size, -1, rows.X.shape[1])
+        columns = [fits.coefs.reshape(shape), fits.intercepts.reshape(*shape[:2], 1)]
+        if "sample_weight" not in metadata:
+            test = replace(test, weight=None)
+        more = {name: value for name, value in metadata.items() if name != "sample_weight"}
+        more = {name: _of_rows(value, fold[1], rows.codes.size) for name, value in more.items()}
+        return score(self.scoring, fits, test, more), np.concatenate(columns[: 1 + bool(self.fit_intercept)], axis=2)
 
+    def get_metadata_routing(self) -> Any:
+        """What of the arguments of `fit` goes to the splitter and to the scorer.
 
-def _by_scorer(scoring: Any, fits: Path, test: _Rows) -> Array:
-    """By one of scikit-learn's scorers, or a function (model, X, y) -> number. They do not know offsets."""
-    scorer = _told(get_scorer(scoring) if isinstance(scoring, str) else scoring, test.classes)
-    labels = test.classes[test.codes]
-    weight = {} if test.weight is None else {"sample_weight": test.weight}
-    scores = []
-    for intercept, coef in zip(fits.intercepts, fits.coefs, strict=True):
-        model = LogisticRegression()
-        model.classes_, model.n_features_in_ = test.classes, coef.shape[-1]
-        model.coef_, model.intercept_ = np.atleast_2d(coef), np.atleast_1d(intercept)
-        try:
-            scores.append(float(scorer(model, test.X, labels, **weight)))
-        except (ValueError, TypeError) as error:
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+        """
+        scorer = get_scorer(self.scoring or "neg_log_loss")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router.add(splitter=check_cv(self.cv), method_mapping=MethodMapping().add(caller="fit", callee="split"))
+        return router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
+
+    def _routed(self, weight: Any, groups: Any, more: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What is for the splitter and what for the scorer."""
+        given = {"sample_weight": weight, "groups": groups, **more}
+        given = {name: value for name, value in given.items() if value is not None}
+        if get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", **given)
+            return dict(routed.splitter.split), dict(routed.scorer.score)
+        if more:
             raise EvenOddsError(
-                f"scoring={scoring!r} has no score for these data, {labels.size} rows of a fold: {error}"
-            ) from error
-    return np.array(scores)
+                f"fit takes {', '.join(more)} with metadata routing only: "
+                "call sklearn.set_config(enable_metadata_routing=True)."
+            )
+        return {"groups": groups}, {} if weight is None else {"sample_weight": weight}
 
 
-def _told(scorer: Any, classes: NDArray[Any]) -> Any:
-    """A scorer, told what it would guess from the labels that it sees: the classes, and which one is positive.
-
-    A fold may lack a class, which counts in a score of probabilities all the same; and where no label is 1, the second
-    class is the positive one, as in the coefficients.
-    """
-    known = getattr(scorer, "_kwargs", None)
-    if known is None:
-        return scorer  # a function of the user's
-    takes, more = inspect.signature(scorer._score_func).parameters, {}
-    if "labels" in takes and "labels" not in known and scorer._response_method != "predict":
-        more["labels"] = classes
-    of_two = classes.size == 2 and known.get("average", "binary") == "binary"
-    if of_two and "pos_label" in takes and known.get("pos_label", takes["pos_label"].default) not in classes.tolist():
-        more["pos_label"] = classes[1]
-    told = copy.copy(scorer)
-    told._kwargs = {**known, **more}
-    return told
-
-
-def _choose(scores: Array, rule: str) -> tuple[int, int]:
-    """The mixture and the C, by position."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of means of nothing, where a path ended early
-        mean = np.nanmean(scores, axis=2)
-        error = np.nanstd(scores, axis=2, ddof=1) / np.sqrt((~np.isnan(scores)).sum(axis=2))
-        error = np.nan_to_num(error)  # of a single fold there is none
-    if np.isnan(mean).all():
-        raise EvenOddsError(
-            "No score exists in any fold: for AUC, each fold needs all classes among the rows left out."
-        )
-    a, c = divmod(int(np.nanargmax(mean)), mean.shape[1])
-    return a, int(np.argmax(mean[a] >= mean[a, c] - error[a, c])) if rule == "1se" else c
+def _of_rows(value: Any, k: Any, n_rows: int) -> Any:
+    """Some rows of what has one value a row, and anything else as it is."""
+    return np.asarray(value)[k] if np.ndim(value) and len(value) == n_rows else value

@@ -183,7 +183,7 @@ def _record(model: LogisticRegression) -> dict[str, Any]:
     names = getattr(model, "feature_names_in_", None)
     solution, kind = getattr(model, "solution_", None), model.classes_.dtype
     binary = model.classes_.size == 2
-    coef = (model.coef_[0] if binary else model.coef_.T).tolist()
+    coef = (model._coef[0] if binary else model._coef.T).tolist()
     return {
         "format": FORMAT,
         "version": VERSION,

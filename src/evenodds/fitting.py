@@ -96,7 +96,7 @@ def _fit_smooth(model: Any, objective: Any, sample: Block, last: Coefs | None, r
     question = Question.of(objective, sample)
     watch = None if question is None else Watch(question)
     if isinstance(config, SGD):
-        report = reporter("sgd", config.epochs, objective.to_coef)
+        report = reporter("sgd", config.epochs + 1, objective.to_coef)
         start, _ = _better(objective, np.zeros(objective.n_coef), last)  # the textbook's
         solution = sgd(objective, start, config, np.random.default_rng(seed(model.random_state)), report=report)
     else:

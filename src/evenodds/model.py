@@ -1,41 +1,33 @@
 """The estimator: check what is given, find its home, fit, and set the attributes. No mathematics here."""
 
+from __future__ import annotations
+
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_expit
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import absent, advice, fitting, progress
+from .classifier import Classifier
 from .coordinates import Moments
 from .data import Array, Data, as_data, require_finite
 from .data.memory import one_blas_thread
-from .exceptions import EvenOddsError, NonFiniteError, require_range, within_range
-from .labels import accuracy, combine_weights, encode_labels, plain_labels, require_two, row_offsets
-from .objective import bounded_scores, linear_scores
+from .exceptions import EvenOddsError, require_range, within_range
+from .labels import combine_weights, encode_labels, plain_labels, require_two, row_offsets
 from .parameters import WithoutFirth, check_parameters, seed
 from .penalised import strength_of
 from .separation import tell
-from .softmax import log_probabilities
 from .solvers import Report, Solution, Status
 from .solvers.sgd import SGD, one_epoch
 from .table import (
-    is_frame,
-    numbered_columns,
-    numeric_array,
-    numeric_rows,
-    require_same_columns,
     require_same_order,
-    require_some,
 )
 
 
 # scikit-learn has no types, so mypy sees bases of type Any and says so.
-class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[misc]
     """Logistic regression for two classes or more, solved to a certified optimum.
 
     Minimises the mean log loss plus ``||w||^2 / (2 C S)``, S the total weight of the rows; the
@@ -234,20 +226,19 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         return self
 
     def _fit(self, new: Self, data: Data, X: Any, y: Any) -> None:
-        def reporter(solver: str, most: int, to_coefs: fitting.ToCoefs | None) -> Report | None:
-            def attributes(theta: Array) -> dict[str, Any]:
-                return {} if to_coefs is None else dict(zip(("intercept_", "coef_"), to_coefs(theta), strict=True))
+        callbacks = progress.Callbacks(self, new, X, y)
 
+        def reporter(solver: str, most: int, to_coefs: fitting.ToCoefs | None) -> Report | None:
             lines = progress.to_stderr(solver, data.n_rows, data.n_columns) if self.verbose else None
-            return progress.both(lines, progress.to_callbacks(self, new, X, y, most, attributes))
+            return progress.both(lines, callbacks.report(most, to_coefs))
 
         shape = (1 if new._binary else new.classes_.size, data.n_columns)
         warm = self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape
-        last = (self.intercept_, self.coef_) if warm else None
+        last = (self.intercept_, self._coef) if warm else None
         names = getattr(new, "feature_names_in_", None)
         found = absent.fit(self, data, names=names, last=last, reporter=reporter)
         new._keep(found, new.classes_[data.present].tolist())
-        progress.end_callbacks(self, new, X, y)
+        callbacks.end()
         self._become(new)
 
     @WithoutFirth
@@ -289,7 +280,7 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             objective = fitting.objective_of(self, data, coordinates, strength)
             if not first and not np.isfinite(self.intercept_).all():
                 raise EvenOddsError("A class had no row with a weight in the last fit and has probability 0: fit anew.")
-            theta = np.zeros(objective.n_coef) if first else objective.from_coef(self.intercept_, self.coef_)
+            theta = np.zeros(objective.n_coef) if first else objective.from_coef(self.intercept_, self._coef)
             config = self.solver if isinstance(self.solver, SGD) else SGD()
             rng = np.random.default_rng([seed(self.random_state), new._seen.calls])
             theta = one_epoch(objective, theta, config, rng)
@@ -301,135 +292,10 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
         self._become(new)
         return self
 
-    def decision_function(self, X: Any) -> Array:
-        """Scores: the log odds of ``classes_[1]``, 0 at even odds; of more classes one score each.
-
-        Parameters
-        ----------
-        X : array, frame or sparse matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-        """
-        check_is_fitted(self)
-        array = self._array(X, reset=False)
-        coef, intercept = (self.coef_[0], self.intercept_[0]) if self._binary else (self.coef_.T, self.intercept_)
-        scores = linear_scores(array, intercept, coef)
-        if not np.isfinite(scores).all():
-            self._guarded(require_finite, as_data(array, np.zeros(array.shape[0], np.uint8)))
-            scores = bounded_scores(array, intercept, coef, scores)
-        return scores
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The more likely class of each row.
-
-        Parameters
-        ----------
-        X : array, frame or sparse matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        scores = self.decision_function(X)
-        best = (scores > 0).astype(np.intp) if self._binary else scores.argmax(axis=1)
-        return np.asarray(self.classes_[best])
-
-    def predict_proba(self, X: Any) -> Array:
-        """The probability of each class.
-
-        Parameters
-        ----------
-        X : array, frame or sparse matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``.
-        """
-        scores = self.decision_function(X)
-        if not self._binary:
-            return np.asarray(np.exp(log_probabilities(scores)))
-        return np.stack([expit(-scores), expit(scores)], axis=1)
-
-    def predict_log_proba(self, X: Any) -> Array:
-        """The logarithm of the probability of each class, exact where the probability is not.
-
-        Parameters
-        ----------
-        X : array, frame or sparse matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        scores = self.decision_function(X)
-        if not self._binary:
-            return log_probabilities(scores)
-        return np.stack([log_expit(-scores), log_expit(scores)], axis=1)
-
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """The share of rows that are predicted right (accuracy).
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            Rows, their labels and weights, as for `fit`.
-
-        Returns
-        -------
-        float
-        """
-        require_same_order(X=X, y=y, sample_weight=sample_weight)
-        return accuracy(y, self.predict(X), sample_weight)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.classifier_tags.multi_class = not self.firth
         return tags
-
-    @property
-    def _binary(self) -> bool:
-        return bool(self.classes_.size == 2)
-
-    def _blank(self) -> Self:
-        """The same parameters, and nothing learnt: a fit works on this, so that one that fails changes nothing."""
-        new = object.__new__(type(self))
-        new.__dict__ = {name: value for name, value in vars(self).items() if not _is_learnt(name)}
-        return new
-
-    def _become(self, fitted: "LogisticRegression", **more: Any) -> None:
-        """Take over all that another model has learnt, and more, in the place of what this one has: at once."""
-        learnt = {name: value for name, value in vars(fitted).items() if _is_learnt(name)}
-        self.__dict__ = vars(self._blank()) | learnt | more
-
-    def _array(self, X: Any, *, reset: bool) -> Any:
-        """X as a checked 2-d array or CSR matrix. Whether it is finite shows in the first read."""
-        if _is_plain(X) and reset:  # spares a small fit a third of its time
-            self.n_features_in_ = X.shape[1]
-            return X
-        try:
-            if not is_frame(X):
-                X = numeric_rows(X)
-                checks = {"dtype": "numeric", "ensure_all_finite": False, "accept_sparse": "csr"}
-                return validate_data(self, X, reset=reset, **checks)
-            array = numeric_array(X)
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            names = numbered_columns(X)
-            if reset:
-                self._columns_in_ = names
-            else:
-                require_same_columns(getattr(self, "_columns_in_", None), names)
-        except EvenOddsError:
-            raise
-        except (ValueError, TypeError) as error:
-            has_rows = hasattr(X, "shape") or isinstance(X, list | tuple)
-            what = f"X is a {type(X).__name__}: give an array, a frame or a sparse matrix, one row an observation."
-            raise EvenOddsError(str(error) if has_rows else what) from None
-        require_some(array)
-        return array
 
     def _read(
         self,
@@ -478,24 +344,3 @@ class LogisticRegression(progress.CallbackSupport, ClassifierMixin, BaseEstimato
             advice.warn_of_growing_losses(fit.solution, self.classes_.size)
         if fit.solution.status in (Status.MAX_ITER, Status.STALLED) and not fit.verdict.doubt:
             advice.warn_of_distance(fit.solution, self.tol, self.max_iter, self.firth)
-
-    def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call, and put the column's name into the error if X turns out not to be finite."""
-        try:
-            return function(*args)
-        except NonFiniteError as error:
-            raise NonFiniteError(error.row, error.column, error.value, self._name(error.column)) from None
-
-    def _name(self, column: int) -> Any:
-        names = getattr(self, "feature_names_in_", None)
-        return int(column) if names is None else str(names[column])
-
-
-def _is_learnt(name: str) -> bool:
-    """Whether an attribute is what a fit has found: as scikit-learn has it, its name ends with an underscore."""
-    return name.endswith("_") or name == "_seen"
-
-
-def _is_plain(X: Any) -> bool:
-    """Whether X needs none of scikit-learn's checks: a 2-d array of floats, with rows and columns."""
-    return type(X) is np.ndarray and X.ndim == 2 and X.dtype in (np.float64, np.float32) and X.size > 0

@@ -1,5 +1,7 @@
 """The whole path of a lasso or an elastic net: fits for a range of strengths, each certified by its duality gap."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -205,8 +207,9 @@ def path(
     try:
         with one_blas_thread, within_range():
             loss, start, null = problem.null(tol)
-            grid = _given(Cs, problem) if Cs is not None else problem.grid(loss, start, n_C, min_ratio)
-            stop = None if Cs is not None else _stop(null)
+            given = None if Cs is None else _given(Cs)
+            grid = problem.grid(loss, start, n_C, min_ratio) if given is None else 1 / (given * problem.S)
+            stop = _stop(null) if given is None else None
             stop = stop if lines is None else lines.telling(stop, 1 / (grid * problem.S), null)
             points = problem.solve(loss, grid, start, tol * null, stop, lines)
             coefs, intercepts = problem.raw(loss.coordinates, points)
@@ -214,7 +217,7 @@ def path(
             intercepts, coefs = completed(data.present, intercepts, coefs, low, high)
             question = Question.of(loss.objective, loss.sample, problem.of_one_class(loss.coordinates, 1.0))
             verdict = OVERLAP if question is None else question.verdict(points[-1].theta)
-            Cs = 1 / (grid[: len(points)] * problem.S)
+            grid = 1 / (grid * problem.S) if given is None else given
     except NonFiniteError as error:
         name = None if names is None else names[error.column]
         raise NonFiniteError(error.row, error.column, error.value, name) from None
@@ -222,7 +225,7 @@ def path(
     if lines is not None:
         lines.end(f"{len(points)} fits, {loss.objective.passes} reads of the data")
     return Path(
-        Cs=Cs,
+        Cs=grid[: len(points)],
         coefs=coefs,
         intercepts=intercepts,
         deviance_ratio=np.array([1 - point.loss / null for point in points]),
@@ -402,8 +405,8 @@ def _stop(null: float) -> Stop:
     return stop
 
 
-def _given(Cs: ArrayLike, problem: _Problem) -> Array:
-    """Strengths for values of C, falling."""
+def _given(Cs: ArrayLike) -> Array:
+    """Values of C, checked, rising."""
     try:
         values = np.sort(np.atleast_1d(np.asarray(Cs, dtype=np.float64)))
     except (TypeError, ValueError) as error:
@@ -413,7 +416,7 @@ def _given(Cs: ArrayLike, problem: _Problem) -> Array:
     wrong = ~((values >= LEAST_C) & (values < np.inf))
     if wrong.any():
         raise EvenOddsError(f"Each C is a positive, finite number ({LEAST_C:g} or more), got {values[wrong][0]!r}.")
-    return np.asarray(1 / (values * problem.S))
+    return values
 
 
 def _check_grid(n_C: Any, min_ratio: Any, tol: Any) -> None:

@@ -125,32 +125,57 @@ class FoldLines(Lines):
         return f"folds done: {parts} ({self._done} of {self._all})"
 
 
-def to_callbacks(
-    estimator: Any, new: Any, X: Any, y: Any, most: int, attributes: Callable[[Array], dict[str, Any]]
-) -> Report | None:
-    """A report that runs scikit-learn's callbacks, one task an iteration; None if there are none to run.
+class Callbacks:
+    """scikit-learn's callbacks of one fit: a task for all of it, and in it one for each iteration, as in scikit-learn.
 
-    new : the model in the making, which tasks are told of
-    most : iterations at the most
-    attributes : theta -> the fitted attributes as if the fit ended there
+    The task of an iteration begins with the coefficients before it and ends with those after it. Whether there is
+    another iteration is known when the fit has ended: the last task is empty.
     """
-    if not (hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")):
-        return None
-    root = estimator._init_callback_context(max_subtasks=most)
-    root.call_on_fit_task_begin(estimator=new, X=X, y=y)
 
-    def report(iteration: int, loss: float, error: float, theta: Array) -> bool:
-        task = root.subcontext(task_name="iteration")
-        task.call_on_fit_task_begin(estimator=new, X=X, y=y)
-        return bool(task.call_on_fit_task_end(estimator=new, X=X, y=y, reconstruction_attributes=attributes(theta)))
+    def __init__(self, estimator: Any, new: Any, X: Any, y: Any) -> None:
+        """
+        new : the model in the making, which tasks are told of
+        """
+        self._estimator, self._told = estimator, {"estimator": new, "X": X, "y": y}
+        self._task: Any = None
+        self._iteration = 0
 
-    return report
+    def report(self, most: int, to_coefs: Callable[[Array], tuple[Array, Array]] | None) -> Report | None:
+        """A report that runs the callbacks; None if there are none to run.
 
+        most : iterations at the most
+        to_coefs : theta -> intercepts and coefficients as if the fit ended there, where that can be said
+        """
+        estimator = self._estimator
+        if not (hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")):
+            return None
+        root = estimator._init_callback_context(max_subtasks=most)
+        root.call_on_fit_task_begin(**self._told)
 
-def end_callbacks(estimator: Any, new: Any, X: Any, y: Any) -> None:
-    """Tell the callbacks that the fit has ended."""
-    if hasattr(estimator, "_callback_fit_ctx"):
-        estimator._callback_fit_ctx.call_on_fit_task_end(estimator=new, X=X, y=y)
+        def report(iteration: int, loss: float, error: float, theta: Array) -> bool:
+            given = dict(self._told)
+            if to_coefs is not None:  # made only for callbacks that ask for them
+                given["reconstruction_attributes"] = lambda: dict(
+                    zip(("intercept_", "coef_"), to_coefs(theta), strict=True)
+                )
+            if self._task is not None:
+                if iteration == self._iteration:  # another metric goes on from here
+                    return False
+                if self._task.call_on_fit_task_end(**given):
+                    self._task = None
+                    return True
+            self._iteration = iteration
+            self._task = root.subcontext(task_name="iteration").call_on_fit_task_begin(**given)
+            return False
+
+        return report
+
+    def end(self) -> None:
+        """Tell the callbacks that the fit has ended."""
+        if self._task is not None:
+            self._task.call_on_fit_task_end(estimator=self._told["estimator"])
+        if hasattr(self._estimator, "_callback_fit_ctx"):
+            self._estimator._callback_fit_ctx.call_on_fit_task_end(**self._told)
 
 
 def both(first: Report | None, second: Report | None) -> Report | None:

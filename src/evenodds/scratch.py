@@ -9,6 +9,8 @@ A score of 0 means even odds. The rows with even odds form a straight line (in n
 the decision boundary. Learning means to find the w and b that make the classes we have seen most probable.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -1,5 +1,7 @@
 """`infer`: check what is asked, read the rows once at the fitted coefficients, and make the record."""
 
+from __future__ import annotations
+
 import copy
 import warnings
 from collections.abc import Iterable
@@ -202,7 +204,7 @@ def _label(model: LogisticRegression, baseline: Any) -> Any:
 def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset: Any, **asked: Any) -> Inference:
     """Maximum likelihood of the columns that an L1 penalty has chosen, on rows that it has not seen."""
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
-    chosen = np.flatnonzero(model.coef_.any(axis=0))
+    chosen = np.flatnonzero(model._coef.any(axis=0))
     if chosen.size == 0:
         raise EvenOddsError("The L1 penalty has chosen no column, so there is nothing to infer: fit with a larger C.")
     if data.n_rows == model.solution_.n_rows:
@@ -212,7 +214,7 @@ def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset
         codes = encode_labels(y, len(z), model.classes_)[1]
         weight = combine_weights(sample_weight, model.class_weight, codes, model.classes_)
         losses = -log_probabilities(z)[np.arange(len(z)), codes]
-        loss = float(np.average(losses, weights=weight)) + penalty_of(model, data, model.coef_)
+        loss = float(np.average(losses, weights=weight)) + penalty_of(model, data, model._coef)
         if abs(loss - model.solution_.loss) <= _SAME_LOSS * (1 + abs(loss)) + model.solution_.gap:
             raise EvenOddsError("These look like the rows that chose the columns: split the data before the fit.")
     names = names_of(model)

@@ -1,5 +1,7 @@
 """What a record holds, and what follows from it: a table of coefficients, and the fit as a whole."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Tables as frames of the package that the user has, or has given."""
 
+from __future__ import annotations
+
 import importlib.util
 from collections.abc import Mapping
 from typing import Any

@@ -7,6 +7,8 @@ the supremum as l grows: the interval is one-sided, with the finite end where th
 has both signs all separated rows are certain at any value of it, so that none is rejected.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,7 +41,7 @@ _HEAVIEST = 14.0  # the logarithm of the weight of a row that asks for a probabi
 _NEAR = 10.0  # times the fall of the end, within which the profile falls like an exponential
 
 
-def intervals(result: "Inference", terms: Sequence[str] | None) -> dict[str, Any]:
+def intervals(result: Inference, terms: Sequence[str] | None) -> dict[str, Any]:
     """The table term, lower, upper."""
     problem = result.problem
     wanted = problem.keys if terms is None else [terms] if isinstance(terms, str) else list(terms)
@@ -69,7 +71,7 @@ def places_of(problem: Problem, name: str) -> list[int]:
     raise EvenOddsError(f"There is no coefficient {name!r} in the model: {', '.join(map(repr, problem.keys))}.")
 
 
-def ends_of(result: "Inference", functional: Array, sign: float) -> tuple[float, float]:
+def ends_of(result: Inference, functional: Array, sign: float) -> tuple[float, float]:
     """The interval of a function of theta that goes to inf, -inf or, if the sign is NaN, has no limit.
 
     NaN where the sign was not looked for, or is that of another function: of an aliased column beside a coefficient.
@@ -111,7 +113,7 @@ def _finite_end(problem: Problem, functional: Array, sign: float, supremum: floa
     return t * size
 
 
-def most_of(result: "Inference", x: Array, shift: Array, c: int) -> float:
+def most_of(result: Inference, x: Array, shift: Array, c: int) -> float:
     """The largest probability of a class that is not rejected, for a row that is certainly not of it in the limit.
 
     Log p is concave in theta, so that it is largest, where the likelihood has fallen by so much, at the fit with one
@@ -174,7 +176,7 @@ def _on(problem: Problem, block: Block) -> Problem:
     return replace(problem, data=data, objective=replace(problem.objective, data=data))
 
 
-def _left(result: "Inference", functional: Array) -> Problem | None:
+def _left(result: Inference, functional: Array) -> Problem | None:
     """The rows that are not certain at a given value of the function; None if these are those that never are."""
     whole, null = result.whole, _recession(result).null
     held = scipy.linalg.null_space((functional @ null)[None, :])
@@ -195,7 +197,7 @@ def _left(result: "Inference", functional: Array) -> Problem | None:
     return without(whole, found.separated, null @ held @ found.null)
 
 
-def _recession(result: "Inference") -> Recession:
+def _recession(result: Inference) -> Recession:
     if result.limit is None:
         raise AssertionError("only of separated classes is there something that has no limit")
     return result.limit.recession

@@ -128,7 +128,7 @@ def pose(model: LogisticRegression, data: Data, strength: float, baseline: Any =
     )
     coordinates = replace(chosen, columns=_solved_columns(model))
     objective = objective_of(model, data, coordinates, strength)
-    theta = objective.from_coef(model.intercept_, model.coef_)
+    theta = objective.from_coef(model.intercept_, model._coef)
     problem = posed(objective, theta, names_of(model), model.classes_.tolist(), baseline)
     keys = problem.keys
     if len(set(keys)) < len(keys):

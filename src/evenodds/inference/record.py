@@ -1,5 +1,7 @@
 """`Inference`: what a fit says about the coefficients, as one frozen record; tables and pictures are made from it."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -205,7 +207,7 @@ class Inference(Estimates):
         return hypotheses.wald(self, restrictions)
 
     @within_range()
-    def compare(self, smaller: "Inference") -> TestResult:
+    def compare(self, smaller: Inference) -> TestResult:
         """The likelihood-ratio test of a smaller model nested in this one.
 
         Parameters

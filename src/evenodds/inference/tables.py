@@ -119,7 +119,7 @@ def _n_obs(problem: Problem, asked: Asked) -> float:
 def _coef(model: LogisticRegression, problem: Problem) -> Array:
     """The coefficients of the classes that are listed, one class after another, less those of a baseline."""
     intercepts = model.intercept_[:, None][:, : int(bool(model.fit_intercept))]
-    table = np.column_stack([intercepts, model.coef_])
+    table = np.column_stack([intercepts, model._coef])
     if not problem.several:
         return table.ravel()
     kept = np.isin(np.arange(len(table)), [model.classes_.tolist().index(label) for label in problem.listed])

@@ -1,5 +1,7 @@
 """Pictures of data, of what a classifier makes of them, and of how it was trained."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from itertools import cycle, islice
 from typing import Any

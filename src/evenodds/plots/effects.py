@@ -1,10 +1,13 @@
 """Pictures of coefficients and effects, with their intervals."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
@@ -31,7 +34,7 @@ class Forest:
     notes: Sequence[str | None]
 
     @classmethod
-    def of(cls, result: Inference, first: int) -> "Forest":
+    def of(cls, result: Inference, first: int) -> Forest:
         """The coefficients from number `first` on; of more than two classes those of each as name[class]."""
         k, keys = len(result.names), result.problem.keys
         chosen = [j for j in range(result.coef.size) if j % k >= first]
@@ -41,7 +44,7 @@ class Forest:
             [names[j] for j in chosen], result.coef.ravel()[chosen], result.conf_int.reshape(-1, 2)[chosen], notes
         )
 
-    def take(self, order: Any) -> "Forest":
+    def take(self, order: Any) -> Forest:
         """The lines in another order."""
         names, notes = ([column[j] for j in order] for column in (self.names, self.notes))
         return Forest(names, self.values[order], self.ends[order], notes)
@@ -202,7 +205,7 @@ def _estimates(model: Any) -> Forest:
         raise EvenOddsError(
             f"{type(model).__name__} has no coef_: pass a fitted linear model (of a pipeline, its last step)."
         )
-    table = np.atleast_2d(model.coef_)
+    table = np.atleast_2d(model.coef_.toarray() if sp.issparse(model.coef_) else model.coef_)
     if len(table) != 1:
         raise EvenOddsError(f"coefficients draws a model with two classes; this coef_ has shape {table.shape}.")
     coef = table[0]

@@ -1,5 +1,7 @@
 """Pictures of how single rows, and bins of rows, fit."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -5,6 +5,8 @@ end through `Question`, and while it runs through `Watch`. Without a penalty the
 direction d has s_i x_i d >= 0 on all rows and > 0 on some, s = 2y - 1 (Albert and Anderson, Biometrika 71, 1984).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

@@ -7,6 +7,8 @@
 `solver="auto"` compares what the first two cost (see `choose`).
 """
 
+from __future__ import annotations
+
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +26,10 @@ class Status(enum.Enum):
     SEPARATED = "stopped: the classes are separated, so that no finite optimum exists"
     STOPPED = "stopped by a callback"
     EPOCHS = "ran the epochs that were asked for"
+
+    def __reduce__(self) -> tuple[type[Status], tuple[str]]:
+        # As `__reduce_ex__` does, for loaders that ask for this one only (skops, and with it MLflow).
+        return Status, (self.value,)
 
     def __str__(self) -> str:
         return self.name.lower().replace("_", " ")

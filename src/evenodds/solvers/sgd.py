@@ -54,6 +54,8 @@ def sgd(
     """Run the epochs of `config`. `history` has the loss after each epoch."""
     history: list[float] = []
     status = Status.EPOCHS
+    if report is not None:
+        report(0, objective.value_grad(theta)[0], np.nan, theta)
     for epoch in range(1, config.epochs + 1):
         theta = one_epoch(objective, theta, config, rng)
         objective.passes += 1
