@@ -71,7 +71,8 @@ def numbers(model):
 @pytest.mark.filterwarnings("ignore::evenodds.SeparationWarning", "ignore::evenodds.CollinearWarning")
 @parametrize_with_checks(
     [LogisticRegression(C=C, solver=solver) for solver in ("auto", "newton", "quasi-newton") for C in (np.inf, 1.0)]
-    + [LogisticRegression(C=1.0, solver="sgd"), LogisticRegression(firth=True), LogisticRegression(firth="flac")]
+    + [LogisticRegression(C=1.0, solver="sgd"), *(LogisticRegression(firth=how) for how in (True, "flic", "flac"))]
+    + [LogisticRegression(C=1.0, lower=-5, upper=5), LogisticRegression(C=1.0, standardize=True)]
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
@@ -81,7 +82,7 @@ LASSO = [LogisticRegression(C=1.0, l1_ratio=ratio) for ratio in (0.5, 1.0)]
 
 
 @pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
-@parametrize_with_checks([*LASSO, LogisticRegression(firth="flic"), LogisticRegressionCV(Cs=5, cv=3)])
+@parametrize_with_checks([*LASSO, LogisticRegressionCV(Cs=5, cv=3)])
 def test_scikit_learn_checks_of_penalties_that_select(estimator, check):
     check(estimator)
 
