@@ -449,15 +449,23 @@ def test_wrong_calls_get_one_sentence(served):
         ("[]", 400, ""),
         (call("own"), 404, "no such call"),
         (call("__init__"), 404, "no such call"),
-        (call("begin", data="nothing"), 400, "no set of points"),
-        (call("begin", lr=-1.0), 400, "learning rate"),
         (call("begin", nonsense=1), 400, "nonsense"),
-        (call("trace", epoch=9, batch=0), 400, ""),
+        (call("more"), 400, ""),
     ):
         found, data = request(served, body=body)
         assert found == status, body
         assert words in json.loads(data)["error"]
     assert request(served, path="/other", body=call("hello"))[0] == 404
+    request(served, body=call("begin", epochs=2, ms=1000))
+    for body, words in (
+        (call("begin", data="nothing"), "no set of points"),
+        (call("begin", lr=-1.0), "learning rate"),
+        (call("trace", epoch=9, batch=0), "not learnt yet"),
+        (call("csv", text="a"), "line with names"),
+    ):
+        status, data = request(served, body=body)
+        assert status == 200
+        assert words in unpack(data)["refused"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from .engine import Session
+from .points import Refused
 
 WEB = Path(__file__).parent / "web"
 TYPES = {".html": "text/html", ".mjs": "text/javascript", ".css": "text/css"}
@@ -139,7 +140,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             page, method, arguments = str(asked["page"]), asked["method"], dict(asked["arguments"])
             if method not in METHODS:
                 return self._refuse(404, "There is no such call.")
-            reply = self.server.call(page, method, arguments)
+            try:
+                reply = self.server.call(page, method, arguments)
+            except Refused as refused:  # an answer like any other: the page shows it
+                reply = {"refused": str(refused)}
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, MemoryError) as error:
             return self._refuse(400, str(error) or type(error).__name__)
         self._send(200, pack(reply), "application/octet-stream")

@@ -27,6 +27,8 @@ class App {
   sent = false; // Python has them
   turns = 0;
   timers = {};
+  say = (text) => ($("say").textContent = text);
+  problem = (error) => showAlarm(this, error.message);
 
   async open() {
     const { call, live } = await connect();
@@ -50,9 +52,7 @@ class App {
       const link = Object.assign(document.createElement("a"), { href: `#chapter=${id}`, title });
       const name = Object.assign(document.createElement("span"), { textContent: title, className: "name" });
       link.append(`${Object.keys(CHAPTERS).indexOf(id) + 1} `, name);
-      const item = document.createElement("li");
-      item.append(link);
-      $("chapters").append(item);
+      $("chapters").appendChild(document.createElement("li")).append(link);
     }
     for (const [key, name] of [...Object.entries(this.hello.data), ["own", "your own points"]]) $("data").add(new Option(name, key));
     mistakeSwitches(this);
@@ -83,10 +83,10 @@ class App {
 
   key(event) {
     if (event.target.closest("input, select, textarea, summary, button, a, .nudge") || event.ctrlKey || event.metaKey || event.altKey) return;
-    const does = { " ": () => $("play").click(), ArrowRight: () => $("step").click(), ArrowLeft: () => $("back").click(), Home: () => $("again").click() }[event.key];
-    if (!does || $("transport").hidden || event.target.closest("#code, .scroll")) return;
+    const id = { " ": "play", ArrowRight: "step", ArrowLeft: "back", Home: "again" }[event.key];
+    if (!id || $("transport").hidden || event.target.closest("#code, .scroll")) return;
     event.preventDefault();
-    does();
+    $(id).click();
   }
 
   // Change settings and learn with them.
@@ -117,6 +117,7 @@ class App {
   }
 
   fromAddress() {
+    this.written = location.hash;
     const { id, settings, points, at } = read(this.hello);
     if (points) this.rows = fromText(points);
     this.sent = false;
@@ -259,10 +260,6 @@ class App {
     return this.run.need(this.at);
   }
 
-  problem(error) {
-    showAlarm(this, error.message);
-  }
-
   // When nothing moves for a moment: the values beside the code, and what a screen reader hears.
   settle() {
     clearTimeout(this.timers.settle);
@@ -303,7 +300,8 @@ class App {
     if (!this.run) return;
     this.views();
     clearTimeout(this.timers.address);
-    this.timers.address = setTimeout(() => (this.written = write(this)), 300);
+    // Not if someone has gone on: the address is theirs, until it is read.
+    this.timers.address = setTimeout(() => location.hash === this.written && (this.written = write(this)), 300);
     const view = this.shownView;
     try {
       if (view === "values") await drawValues(this, this.chapter);

@@ -74,6 +74,7 @@ export async function drawHand(app) {
   $("hand").textContent = `The ringed point, normalised: z = ${w1} · ${short(p1)} + ${w2} · ${short(p2)} + ${b} = ${short(got.z)}, `
     + `p = ${got.p.toFixed(3)}. Right: ${Math.round(got.accuracy * y.length)} of ${y.length} points.`;
   app.say("Click a point to follow it.");
+  $("plane").setAttribute("aria-label", `${y.length} points of two classes and a line by hand. ${$("hand").textContent}`);
 }
 
 // The chapter "measure": what was found and missed, in the training and in new rows.

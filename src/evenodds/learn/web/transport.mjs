@@ -46,7 +46,9 @@ function live(token) {
       const { error } = await reply.json().catch(() => ({ error: `the server answered ${reply.status}` }));
       throw new Error(error);
     }
-    return unpack(await reply.arrayBuffer());
+    const answer = unpack(await reply.arrayBuffer());
+    if (answer.refused) throw new Error(answer.refused);
+    return answer;
   }
   // One call after the other: what belongs to an old run is answered before a new one begins.
   const call = (method, args = {}) => {
