@@ -3,6 +3,7 @@
 It shows a batch operation by operation, or finds the first number that is not finite.
 """
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ Array = NDArray[Any]
 
 
 class _Found(Exception):
-    """The place was found: there is no need to run on."""
+    """What was looked for is found: there is no need to run on."""
 
 
 def trace(session: "Session", epoch: int, batch: int) -> dict[str, Any]:
@@ -43,6 +44,8 @@ def trace(session: "Session", epoch: int, batch: int) -> dict[str, Any]:
     with np.errstate(all="ignore"):
         try:
             next(module.epochs(session.X, session.y, **session.settings), None)
+        except _Found:
+            pass
         except (ValueError, ArithmeticError) as error:
             events.append((0, 0, 0, 0, f"scratch refuses: {error}", None))
     lines = session.text.split("\n")
@@ -83,6 +86,8 @@ def xray(text: str, batch: int | None = None, start: dict[str, Any] | None = Non
     def next_batch() -> None:
         nonlocal now
         now += 1
+        if batch is not None and now > batch:
+            raise _Found
 
     def probe(value: Any, place: source.Place) -> Any:
         if batch is None or now == batch or (now < 0 and batch == 0):
@@ -108,7 +113,7 @@ def look(session: "Session", epoch: int) -> dict[str, Any] | None:
         now += 1
 
     def probe(value: Any, place: source.Place) -> Any:
-        if isinstance(value, (float, np.ndarray)) and not np.all(np.isfinite(value)):
+        if not _finite(value):
             bad = np.asarray(value)[~np.isfinite(value)]
             hit.update(line=place[0], expression=source.expression(session.text, place), place=list(place))
             hit.update(value=str(bad.flat[0]), count=int(bad.size), of=int(np.size(value)))
@@ -127,6 +132,12 @@ def look(session: "Session", epoch: int) -> dict[str, Any] | None:
         except (_Found, ValueError, ArithmeticError):
             pass
     return hit or None
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return not isinstance(value, np.ndarray) or value.dtype.kind not in "fc" or bool(np.isfinite(value).all())
 
 
 def short(value: Any) -> str:

@@ -126,10 +126,7 @@ class App {
   }
 
   chapterIs(id, at) {
-    this.chapter = id;
-    this.revealed = false;
-    this.far = false;
-    this.point = null;
+    Object.assign(this, { chapter: id, revealed: false, far: false, point: null, versus: false });
     this.player.unit = $("unit").value = "epoch";
     document.title = `${CHAPTERS[id].title} · evenodds: see it learn`;
     for (const article of document.querySelectorAll("article")) article.hidden = article.id !== id;
@@ -138,10 +135,8 @@ class App {
     const next = ids[(k + 1) % ids.length];
     $("next").href = `#chapter=${next}`;
     $("next").textContent = k + 1 < ids.length ? `Next: ${CHAPTERS[next].title} →` : "Back to the first chapter →";
-    for (const told of document.querySelectorAll(".told")) told.hidden = true;
-    for (const radio of document.querySelectorAll(".ask input")) radio.checked = false;
+    for (const each of document.querySelectorAll(".told, .ask input")) Object.assign(each, each.matches("p") ? { hidden: true } : { checked: false });
     this.plane.guess = null;
-    this.versus = false;
     $("versus").textContent = "";
     this.controls();
     return this.learn(at);
@@ -207,9 +202,13 @@ class App {
     this.follow = at === null;
     this.at = at === null ? this.run.have - 1 : Math.max(0, Math.min(at, this.run.have - 1));
     this.views();
-    const plain = this.hello.source.split("\n").map((text, i) => [" ", i + 1, text]);
-    this.code.show(first.diff.length ? first.diff : plain, first.functions);
-    this.code.open(CHAPTERS[this.chapter].open);
+    const text = `${this.chapter} ${settings.keys}`; // two hundred lines are not built again at each move
+    if (this.shownText !== text) {
+      const plain = () => this.hello.source.split("\n").map((line, k) => [" ", k + 1, line]);
+      this.code.show(first.diff.length ? first.diff : plain(), first.functions);
+      this.code.open(CHAPTERS[this.chapter].open);
+    } else this.code.clear();
+    this.shownText = text;
     if (this.chapter === "boundary" && at !== null) {
       const [x0, y0, x1, y1] = first.box;
       this.plane.guess = [[x0 + 0.2 * (x1 - x0), (y0 + y1) / 2], [x0 + 0.8 * (x1 - x0), (y0 + y1) / 2]];
@@ -226,7 +225,7 @@ class App {
     const { run } = this;
     try {
       while (!run.done) {
-        const part = await this.call("more", { ms: 25 });
+        const part = await this.call("more", { ms: 15 });
         if (turn !== this.turns) return;
         run.join(part);
         if (at > this.at && !this.player.playing && !this.follow) this.at = Math.min(at, run.have - 1);
@@ -268,10 +267,11 @@ class App {
       if (this.player.playing || this.shownView !== "run" || this.player.unit !== "epoch") return;
       $("live").textContent = $("say").textContent;
       try {
-        const got = await this.call("trace", { epoch: Math.min(at, run.have - 1), batch: run.batches - 1 });
+        const batch = run.batches > 20 ? 0 : run.batches - 1; // to come to the last takes as long as the epoch
+        const got = await this.call("trace", { epoch: Math.min(at, run.have - 1), batch });
         if (run !== this.run || at !== this.at || this.player.playing || this.player.unit !== "epoch") return;
         this.code.values(got.events);
-        $("where-in").textContent = `Values of epoch ${(got.epoch ?? at) + 1}, its last batch.`;
+        $("where-in").textContent = `Values of epoch ${(got.epoch ?? at) + 1}, batch ${got.batch + 1} of ${got.batches}.`;
         if (this.found) this.code.mark(this.found.place, "bad");
       } catch (error) {
         this.problem(error);

@@ -24,8 +24,7 @@ function marks(low, high, log) {
     return all;
   }
   const raw = (high - low) / 4, unit = 10 ** Math.floor(Math.log10(raw));
-  const step = unit * [1, 2, 5, 10].find((k) => k * unit >= raw);
-  const all = [];
+  const step = unit * [1, 2, 5, 10].find((k) => k * unit >= raw), all = [];
   for (let v = Math.ceil(low / step) * step; v <= high + step / 1e6; v += step) all.push(Math.abs(v) < step / 1e6 ? 0 : v);
   return all;
 }

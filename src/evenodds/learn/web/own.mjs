@@ -77,8 +77,8 @@ export function edit(app) {
   });
 
   function remove(found) {
-    const rest = app.rows.filter((_, i) => i !== found);
-    if (new Set(rest.map((row) => row[2])).size < 2) return ($("own-say").textContent = "Each class keeps at least one point.");
+    const rest = app.rows.filter((_, i) => i !== found), classes = new Set(rest.map((row) => row[2]));
+    if (classes.size < 2) return ($("own-say").textContent = "Each class keeps at least one point.");
     app.rows = rest;
     changed();
   }

@@ -1,6 +1,7 @@
 // The plane of the two features: shaded probability, points, boundary; points and lines set by hand.
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const known = new Map(); // colours, until the scheme changes
+const css = (name) => known.get(name) ?? (known.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim()), css(name));
 const rgb = (name) => css(name).match(/\w\w/g).map((two) => parseInt(two, 16));
 export const colour = css;
 
@@ -61,6 +62,7 @@ export class Plane {
   }
 
   theme() {
+    known.clear();
     const low = rgb("--blue-area"), mid = rgb("--even"), high = rgb("--orange-area"), none = rgb("--none");
     this.ramp = Array.from({ length: 256 }, (_, i) => {
       if (i === 255) return none;

@@ -5,10 +5,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Player {
   constructor(app) {
-    this.app = app;
-    this.playing = false;
-    this.unit = "epoch";
-    this.op = 0;
+    Object.assign(this, { app, playing: false, unit: "epoch", op: 0 });
     $("play").onclick = () => (this.playing ? this.pause() : this.play());
     $("step").onclick = () => this.step(1);
     $("back").onclick = () => this.step(-1);
