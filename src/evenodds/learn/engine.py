@@ -126,8 +126,11 @@ class Session:
         self.steps = self.module.epochs(self.X, self.y, **self.settings)
         self._make_grid()
         rows = source.diff(self.text) if keys else []
+        first = self.more(ms)
+        if not len(self.W):
+            raise Refused(self.stopped)
         return {
-            **self.more(ms),
+            **first,
             "X": self.raw[:, :2],
             "y": self.y,
             "box": self.box,

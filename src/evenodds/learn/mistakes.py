@@ -94,7 +94,7 @@ MISTAKES = (
                 "p = sigmoid(z)\n        yield w.copy(), b, float(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))",
             ),
         ),
-        "The loss curve has holes: each is an epoch in which one row's p was exactly 0 or 1.",
+        "The line moves, but there is no loss curve: in each epoch some row's p is exactly 0 or 1.",
         "loss",
         ".0f",
         "nan",

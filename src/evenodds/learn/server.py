@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from .engine import Session
-from .points import Refused
 
 WEB = Path(__file__).parent / "web"
 TYPES = {".html": "text/html", ".mjs": "text/javascript", ".css": "text/css"}
@@ -142,9 +141,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self._refuse(404, "There is no such call.")
             try:
                 reply = self.server.call(page, method, arguments)
-            except Refused as refused:  # an answer like any other: the page shows it
+            except ValueError as refused:  # of the page's wishes or by scratch.py itself: an answer like any other
                 reply = {"refused": str(refused)}
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError, MemoryError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             return self._refuse(400, str(error) or type(error).__name__)
         self._send(200, pack(reply), "application/octet-stream")
 

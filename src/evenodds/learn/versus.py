@@ -39,11 +39,10 @@ def compare(X: Array, y: Array, C: float) -> dict[str, Any]:
     descent = _descent(X, y)
     optimum = 0.0 if separated else float(solution.loss)
     curves: list[dict[str, Any]] = [
-        {"name": f"gradient descent, lr = {lr:g}", "gap": losses - optimum, "seconds": spent}
-        for lr, losses, _, spent in descent
+        {"name": f"descent, lr = {lr:g}", "gap": losses - optimum, "seconds": spent} for lr, losses, _, spent in descent
     ]
     newton = np.asarray(solution.history, dtype=float) - optimum
-    curves.append({"name": "LogisticRegression (Newton)", "gap": newton, "seconds": seconds})
+    curves.append({"name": "Newton", "gap": newton, "seconds": seconds})
     return {
         "separated": separated,
         "optimum": optimum,

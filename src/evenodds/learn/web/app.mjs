@@ -166,6 +166,7 @@ class App {
     };
     await steps[this.chapter]?.();
     told.hidden = false;
+    if (innerWidth < 700) $("lab").scrollIntoView();
     if (this.shownView !== "run") return this.draw();
     if (this.chapter !== "own") this.player.play();
   }
@@ -259,13 +260,12 @@ class App {
     return this.run.need(this.at);
   }
 
-  // When nothing moves for a moment: the values beside the code, and what a screen reader hears.
+  // When nothing moves for a moment: the values beside the code.
   settle() {
     clearTimeout(this.timers.settle);
     this.timers.settle = setTimeout(async () => {
       const { run, at } = this;
       if (this.player.playing || this.shownView !== "run" || this.player.unit !== "epoch") return;
-      $("live").textContent = $("say").textContent;
       try {
         const batch = run.batches > 20 ? 0 : run.batches - 1; // to come to the last takes as long as the epoch
         const got = await this.call("trace", { epoch: Math.min(at, run.have - 1), batch });
@@ -303,6 +303,9 @@ class App {
     // Not if someone has gone on: the address is theirs, until it is read.
     this.timers.address = setTimeout(() => location.hash === this.written && (this.written = write(this)), 300);
     const view = this.shownView;
+    clearTimeout(this.timers.live); // what a screen reader hears: once, when nothing has moved for a second
+    const hear = () => this.player.playing || ($("live").textContent = $(view === "values" ? "c-curve" : "say").textContent);
+    this.timers.live = setTimeout(hear, 1000);
     try {
       if (view === "values") await drawValues(this, this.chapter);
       else if (view === "hand") await drawHand(this);
@@ -328,15 +331,16 @@ class App {
 
   drawRun() {
     const { run, at, trace } = this, picture = trace ? { shade: trace.shade, line: trace.lines } : (run.pictures.get(at) ?? {});
+    const { shade, line } = this.plane.guess && !this.revealed ? {} : picture; // not before it was guessed
     const straight = run.settings.features === "straight";
-    this.plane.draw({ X: run.X, y: run.y, box: run.box, shade: picture.shade, line: straight ? picture.line : null, rows: trace?.rows });
+    this.plane.draw({ X: run.X, y: run.y, box: run.box, shade, line: straight ? line : null, rows: trace?.rows });
     // What comes is drawn faintly, but not before it was guessed.
     const ghost = { y: run.loss, faint: true, n: this.revealed || this.follow || this.settings.keys.length ? run.have : 0 };
     curve($("curve"), {
       curves: [ghost, { y: run.loss, n: at + 1 }], dot: { x: at, ys: [run.loss[at]] }, bottom: 0,
       level: { at: Math.LN2, name: "knowing nothing: 0.693" }, xname: "epoch",
     });
-    $("c-curve").textContent = "loss of each epoch";
+    $("c-curve").textContent = `loss of each epoch${run.loss.some(Number.isFinite) ? "" : ": not one is finite"}`;
     this.surface.draw(run.w, run.n, at);
     const { bowl } = this.surface;
     const sample = bowl && bowl.rows < run.y.length ? ` (${bowl.rows} rows)` : "";

@@ -87,13 +87,14 @@ export class Plane {
     Object.assign(this, { box, width, height, X, y });
     g.clearRect(0, 0, width, height);
     if (shade) this.shades(g, shade);
+    label(g, `x1: ${short(box[0])} to ${short(box[2])}`, width - 7, height - 7, "right");
+    label(g, `x2: ${short(box[1])} to ${short(box[3])}`, 7, 16);
     this.points(g);
     if (rows?.length && rows.length < y.length) this.rings(g, rows);
     if (line) this.line(g, line);
     else if (shade) this.contour(g, shade);
     if (this.guess) this.guessed(g);
     if (this.cross) this.crossed(g);
-    this.axes(g);
   }
 
   shades(g, shade) {
@@ -214,12 +215,6 @@ export class Plane {
     const [u, v] = this.px(...this.cross);
     this.stroke(g, [u - 10, v], [u + 10, v]);
     this.stroke(g, [u, v - 10], [u, v + 10]);
-  }
-
-  axes(g) {
-    const [x0, y0, x1, y1] = this.box;
-    label(g, `x1: ${short(x0)} to ${short(x1)}`, this.width - 7, this.height - 7, "right");
-    label(g, `x2: ${short(y0)} to ${short(y1)}`, 7, 16);
   }
 
   nearest(u, v, within = 14) {
