@@ -389,9 +389,11 @@ def test_own_points_by_mouse_and_keyboard(visit):
     plane.scroll_into_view_if_needed()
     plane.click(position={"x": 30, "y": 200})
     page.wait_for_function(f"{count} === 7")
+    learnt(page)
     u, v = page.evaluate("evenodds.plane.px(...evenodds.rows[6])")
     plane.dblclick(position={"x": u, "y": v})
     page.wait_for_function(f"{count} === 6")
+    learnt(page)
     plane.focus()
     for _ in range(4):
         page.keyboard.press("ArrowUp")

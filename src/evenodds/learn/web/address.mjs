@@ -17,7 +17,9 @@ export function read(hello) {
     if (hash.has(key) && Number.isFinite(value)) settings[key] = Math.min(high, Math.max(low, key === "lr" ? value : Math.round(value)));
   }
   settings.keys = (hash.get("mistakes") ?? "").split(",").filter((key) => hello.mistakes.some((each) => each.key === key));
-  return { id, settings, points: hash.get("points"), at: Math.max(0, (Number(hash.get("at")) || 1) - 1) };
+  // A chapter begins at its first epoch, for what comes is to be guessed; own points at what was learnt of them.
+  const at = id === "own" && !hash.has("at") ? null : Math.max(0, (Number(hash.get("at")) || 1) - 1);
+  return { id, settings, points: hash.get("points"), at };
 }
 
 // Return the new address; the browser allows some hundred changes a minute, so ask seldom.

@@ -61,7 +61,7 @@ class App {
     $("seed").onchange = () => this.set({ seed: Math.max(0, Math.min(99999, Math.round(Number($("seed").value) || 0))) });
     for (const [id, { to }] of Object.entries(SLIDERS)) $(id).oninput = () => this.set({ [id]: to($(id).value) });
     for (const id of ["z", "p", "w1", "w2", "b0", "threshold", "C"]) {
-      $(id).oninput = () => this.draw((this.far = false));
+      $(id).oninput = () => this.draw(Object.assign(this, { far: false, revealed: true, versus: true }));
     }
     $("far").onclick = () => this.draw((this.far = true));
     $("clear").onclick = () => {
@@ -189,8 +189,8 @@ class App {
   async begin(turn, at) {
     const { settings } = this;
     if (settings.data === "own" && !this.sent && (this.live || this.rows.length !== start().length)) {
+      this.sent = true; // before they are, for they may change meanwhile
       await this.call("set_points", { rows: this.rows });
-      this.sent = true;
     }
     const first = await this.call("begin", settings);
     if (turn !== this.turns) return;

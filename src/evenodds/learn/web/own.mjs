@@ -38,6 +38,11 @@ export function edit(app) {
   };
   const editing = () => app.settings.data === "own" && app.chapter === "own";
   const changed = () => app.learn((app.sent = false) || null);
+  // Of the points as they are now: the picture may be of those before.
+  const nearest = (u, v, within = 14) => {
+    const far = app.rows.map(([x, y]) => Math.hypot(plane.px(x, y)[0] - u, plane.px(x, y)[1] - v)), least = Math.min(...far);
+    return least < within ? far.indexOf(least) : -1;
+  };
   const hue = () => Number($("hue").value);
 
   canvas.addEventListener("pointerdown", (event) => {
@@ -49,7 +54,7 @@ export function edit(app) {
       app.point = plane.at(u, v);
       return app.draw();
     } else if (editing()) {
-      const found = plane.nearest(u, v);
+      const found = nearest(u, v);
       if (found >= 0) held = { point: found };
       else {
         app.rows.push([...plane.at(u, v), hue()]);
@@ -72,7 +77,7 @@ export function edit(app) {
   });
   for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (held = null));
   canvas.addEventListener("dblclick", (event) => {
-    const found = editing() ? plane.nearest(...spot(event)) : -1;
+    const found = editing() ? nearest(...spot(event)) : -1;
     if (found >= 0) remove(found);
   });
 
@@ -92,7 +97,7 @@ export function edit(app) {
   canvas.addEventListener("keydown", (event) => {
     if (!editing()) return;
     plane.cross ??= [(plane.box[0] + plane.box[2]) / 2, (plane.box[1] + plane.box[3]) / 2];
-    const near = () => plane.nearest(...plane.px(...plane.cross), 40);
+    const near = () => nearest(...plane.px(...plane.cross), 40);
     if (MOVES[event.key]) {
       plane.cross = moved(plane.cross, event.key);
       if (taken >= 0) {

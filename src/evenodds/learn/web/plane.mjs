@@ -216,13 +216,4 @@ export class Plane {
     this.stroke(g, [u - 10, v], [u + 10, v]);
     this.stroke(g, [u, v - 10], [u, v + 10]);
   }
-
-  nearest(u, v, within = 14) {
-    let best = -1, least = within;
-    for (let i = 0; i < this.y.length; i++) {
-      const [a, b] = this.px(this.X[2 * i], this.X[2 * i + 1]), d = Math.hypot(a - u, b - v);
-      if (d < least) [best, least] = [i, d];
-    }
-    return best;
-  }
 }
