@@ -111,6 +111,16 @@ def test_each_chapter_is_accessible_and_fits(visit, width, scheme):
         assert [(chapter, each["id"], [node["html"][:90] for node in each["nodes"]]) for each in found] == []
 
 
+@pytest.mark.parametrize(("chapter", "wanted"), [("measure", "#measured table"), ("engine", "#versus table")])
+def test_tables_are_accessible_on_a_phone(visit, chapter, wanted):
+    Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe
+    page = visit(f"chapter={chapter}", width=360, color_scheme="dark")
+    page.click(f"#{chapter} .see")
+    page.wait_for_selector(wanted, timeout=60_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert [each["id"] for each in Axe().run(page).response["violations"]] == []
+
+
 def test_a_mistake_and_its_lesson_are_accessible_on_a_phone(visit):
     Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe
     page = visit("chapter=descent&mistakes=exp&data=thousandths&normalise=0&lr=0.01", width=360)

@@ -37,7 +37,7 @@ def wishes() -> list[dict[str, Any]]:
         *({**shorter, "data": name} for name in ("clouds", "blobs", "circles", "xor")),
         *({**shorter, "data": name, "features": "spline"} for name in ("moons", "circles", "xor")),
         *({"data": "thousandths", "normalise": n, "lr": 0.01} for n in (False, True)),
-        *({"bs": bs, "lr": 0.1, "epochs": 60} for bs in (1, 3, 10, 30, 100)),
+        *({"bs": bs, "lr": 0.5, "epochs": 60} for bs in (1, 3, 10, 30, 100)),
         *({"data": "rare", "features": features} for features in ("straight", "spline")),
         *({"data": "clouds"}, {**shorter, "data": "own"}),
         *({"lr": 0.01, "epochs": 1000, **each.settings, "keys": [each.key]} for each in MISTAKES),

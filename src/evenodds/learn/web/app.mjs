@@ -217,7 +217,7 @@ class App {
     lesson(this);
     showAlarm(this);
     await this.run.need(this.at);
-    this.draw();
+    await this.draw();
     document.body.dataset.ready = this.chapter;
     this.stream(turn, at);
   }

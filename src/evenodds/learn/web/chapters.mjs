@@ -14,7 +14,7 @@ export const CHAPTERS = {
   descent: { title: "Gradient descent", view: "run", open: "gradients", settings: { ...base, epochs: 100 } },
   boundary: { title: "The decision boundary", view: "run", open: "plot_decision_boundary", settings: { ...base, epochs: 100 } },
   normalise: { title: "Normalising", view: "run", open: "normalize", settings: { ...base, data: "thousandths", normalise: false, lr: 0.01 } },
-  batches: { title: "Mini-batches", view: "run", open: "epochs", settings: { ...base, bs: 1, lr: 0.1, epochs: 60 } },
+  batches: { title: "Mini-batches", view: "run", open: "epochs", settings: { ...base, bs: 1, lr: 0.5, epochs: 60 } },
   measure: { title: "Predicting and measuring", view: "run", open: "predict", settings: { ...base, data: "rare" } },
   engine: { title: "From scratch to the engine", view: "versus", open: "epochs", settings: base },
   own: { title: "Your own data", view: "run", open: "epochs", settings: { ...base, data: "own", epochs: 100 } },
@@ -81,7 +81,7 @@ export async function drawHand(app) {
 export async function drawMeasure(app) {
   const got = await app.call("measure", { threshold: Number($("threshold").value) }), { threshold } = got;
   document.querySelector("output[for=threshold]").textContent = threshold.toFixed(2);
-  const columns = [got.train, got.new].filter(Boolean), heads = ["", "training", "new rows"].slice(0, columns.length + 1);
+  const columns = [got.train, got.new].filter(Boolean), heads = ["rows of", "training", "new data"].slice(0, columns.length + 1);
   const row = (name, of) => [name, ...columns.map(of)];
   const share = (a, b) => (b ? `${a} of ${b}` : "none");
   $("measured").replaceChildren(table([
@@ -118,5 +118,5 @@ export async function drawVersus(app) {
   const words = got.separated
     ? "The classes are separated: the smallest loss is 0, at infinity. A ridge and Firth's penalty have finite answers."
     : `The engine read the data ${got.passes} times and proves that its loss is within ${got.gap.toExponential(0)} of the smallest.`;
-  $("versus").replaceChildren(cell("p", words), table([["", "bias", "w1", "w2"], ...rows], "Coefficients"));
+  $("versus").replaceChildren(cell("p", words), table([["fit", "bias", "w1", "w2"], ...rows], "Coefficients"));
 }
