@@ -109,7 +109,7 @@ export async function drawVersus(app) {
     const most = Math.max(...got.curves.map((c) => c.seconds));
     const timed = got.curves.map(({ gap, seconds }) => ({ x: gap.map((_, i) => (1000 * seconds * i) / (gap.length - 1)), y: clip(gap) }));
     curve($("bowl"), { curves: timed, log: true, bottom: 1e-16, xs: [0, 1000 * most], xname: "milliseconds" });
-    $("c-bowl").textContent = "the same by time, on this machine";
+    $("c-bowl").textContent = `the same by time, on ${app.live ? "this machine" : "the machine that recorded it"}`;
   }
   for (const id of ["curve", "bowl"]) $(id).setAttribute("aria-label", `Curves: ${$(`c-${id}`).textContent}`);
   const rows = got.table.map(({ name, coefficients, endless }) => [
