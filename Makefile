@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-kernels fuzz bench lint clean
+.PHONY: demo test test-kernels fuzz bench site lint clean
 
 demo: .venv/.demo
 	$(BIN)/evenodds demo --out out
@@ -31,8 +31,12 @@ bench: .venv/.bench
 	-$(MAKE) .venv-peers/.installed
 	$(BIN)/python -m benchmarks
 
+# The interactive textbook with recorded runs, for any static host.
+site: .venv/.demo
+	$(BIN)/python -m evenodds.learn.tapes site/learn
+
 clean:
-	rm -rf .venv .venv-peers out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers out dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.created:

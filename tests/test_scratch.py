@@ -369,6 +369,6 @@ def test_it_is_short_and_in_the_order_of_the_textbook():
     source = Path(scratch.__file__).read_text(encoding="utf-8")
     assert len(source.splitlines()) < 200
     public = [name for name, value in vars(scratch).items() if inspect.isfunction(value) and not name.startswith("_")]
-    order = ["sigmoid", "loss", "gradients", "normalize", "train", "predict", "accuracy"]
+    order = ["sigmoid", "loss", "gradients", "normalize", "epochs", "train", "predict", "accuracy"]
     assert public == [*order, "plot_decision_boundary"]
     assert all(len(inspect.getsource(getattr(scratch, name)).splitlines()) < 45 for name in public)

@@ -11,6 +11,7 @@ the decision boundary. Learning means to find the w and b that make the classes 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -77,27 +78,20 @@ def normalize(X: ArrayLike, reference: ArrayLike | None = None) -> Matrix:
     return normalized
 
 
-def train(
-    X: ArrayLike, y: ArrayLike, bs: int = 100, epochs: int = 1000, lr: float = 0.01, seed: int = 0
-) -> tuple[Vector, float, Vector]:
-    """Learn by mini-batch gradient descent: return the weights (n,), the bias and the losses (epochs,).
+def epochs(
+    X: ArrayLike, y: ArrayLike, bs: int = 100, lr: float = 0.01, seed: int = 0
+) -> Iterator[tuple[Vector, float, float]]:
+    """Learn by mini-batch gradient descent, for ever: after each epoch, give the weights (n,), bias and loss.
 
     An epoch shows every row once, in a new random order (the same for the same seed), in batches of bs rows.
     After each batch the parameters take one step downhill, of length lr times the slope. They start at 0,
     which is as good as any start: the loss is convex, a bowl with a single bottom.
-
-    If a line separates the classes there is no bottom: longer weights always fit better, so they grow for
-    as long as we train. The loss goes to 0, but the weights do not converge.
     """
-    X = _matrix(X)
+    X, y = _rows(X, y, bs)
     m, n = X.shape
-    y = _labels(y, m)
-    if bs < 1:
-        raise ValueError(f"bs is the number of rows in a batch, at least 1, not {bs}")
     rng = np.random.default_rng(seed)
     w, b = np.zeros(n), 0.0
-    losses = np.empty(epochs)
-    for epoch in range(epochs):
+    while True:
         order = rng.permutation(m)
         for start in range(0, m, bs):
             batch = order[start : start + bs]
@@ -106,7 +100,25 @@ def train(
             w -= lr * dw
             b -= lr * db
         z = X @ w + b  # -log sigmoid(z) = log(e^0 + e^-z) stays finite where sigmoid(z) rounds to 0 or 1
-        losses[epoch] = np.mean(np.logaddexp(0.0, np.where(y == 1, -z, z)))
+        yield w.copy(), b, float(np.mean(np.logaddexp(0.0, np.where(y == 1, -z, z))))
+
+
+_learn = epochs  # in train, whose promise is older, `epochs` is their number
+
+
+def train(
+    X: ArrayLike, y: ArrayLike, bs: int = 100, epochs: int = 1000, lr: float = 0.01, seed: int = 0
+) -> tuple[Vector, float, Vector]:
+    """Learn for a number of epochs: return the weights (n,), the bias and the losses (epochs,).
+
+    If a line separates the classes there is no bottom: longer weights always fit better, so they grow for
+    as long as we train. The loss goes to 0, but the weights do not converge.
+    """
+    X, y = _rows(X, y, bs)
+    w, b, losses = np.zeros(X.shape[1]), 0.0, np.empty(epochs)
+    learning = _learn(X, y, bs, lr, seed)
+    for epoch in range(epochs):
+        w, b, losses[epoch] = next(learning)
     return w, b, losses
 
 
@@ -130,11 +142,12 @@ def plot_decision_boundary(X: ArrayLike, y: ArrayLike, w: ArrayLike, b: float, a
     The line is w . x + b = 0. Solving this for x2 divides by w2, which can be 0. Instead we start from the
     point of the line that is nearest to the origin, -b w / |w|^2, and go at right angles to w.
     """
-    import matplotlib.pyplot as plt
-
     X, w = _matrix(X), _vector(w, 2)
     y = _labels(y, len(X))
-    ax = plt.subplots()[1] if ax is None else ax
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        ax = plt.subplots()[1]
     ax.scatter(*X[y == 0].T, marker="o", color="#0072B2", label="class 0")
     ax.scatter(*X[y == 1].T, marker="^", color="#D55E00", label="class 1")
     # Fixing the limits now keeps the view on the rows, wherever the line is.
@@ -164,6 +177,14 @@ def _vector(values: ArrayLike, m: int) -> Vector:
     if max(values.shape, default=0) != m or values.size != m or m == 0:
         raise ValueError(f"expected {m} numbers, shape ({m},), but the shape is {values.shape}")
     return values.reshape(m)
+
+
+def _rows(X: ArrayLike, y: ArrayLike, bs: int) -> tuple[Matrix, Vector]:
+    X = _matrix(X)
+    y = _labels(y, len(X))
+    if bs < 1:
+        raise ValueError(f"bs is the number of rows in a batch, at least 1, not {bs}")
+    return X, y
 
 
 def _labels(y: ArrayLike, m: int) -> Vector:

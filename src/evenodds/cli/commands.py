@@ -74,6 +74,29 @@ def demo(out: Path) -> None:
     run(out, stdout_console())
 
 
+@cli.command()
+@click.argument("chapter", required=False, default="sigmoid", help="Where to begin; see below.")
+@click.option("--no-browser", is_flag=True, help="Only say the address.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, metavar="NUMBER", help="The port; a free one if not given."
+)
+def learn(chapter: str, no_browser: bool, port: int) -> None:
+    """See it learn: the interactive textbook, in the browser.
+
+    The page shows the code of scratch.py while it runs, with its values; nothing leaves this computer. Chapters:
+    sigmoid, hypothesis, loss, descent, boundary, normalise, batches, measure, engine, own.
+
+    \b
+    evenodds learn
+    evenodds learn descent
+    """
+    from ..learn import CHAPTERS, run
+
+    if chapter not in CHAPTERS:
+        raise click.UsageError(f"There is no chapter {chapter!r}. There are {', '.join(CHAPTERS)}.")
+    run(chapter, port, not no_browser, lambda text: click.echo(text, err=True))
+
+
 def _share(context: click.Context, parameter: click.Parameter, value: float) -> float:
     if not 0 <= value <= 1:  # NaN too
         raise click.BadParameter(f"{value:g} is not a number from 0 to 1.")
