@@ -116,9 +116,8 @@ def train(
     """
     X, y = _rows(X, y, bs)
     w, b, losses = np.zeros(X.shape[1]), 0.0, np.empty(epochs)
-    learning = _learn(X, y, bs, lr, seed)
-    for epoch in range(epochs):
-        w, b, losses[epoch] = next(learning)
+    for epoch, learnt in zip(range(epochs), _learn(X, y, bs, lr, seed), strict=False):
+        w, b, losses[epoch] = learnt
     return w, b, losses
 
 
@@ -181,10 +180,9 @@ def _vector(values: ArrayLike, m: int) -> Vector:
 
 def _rows(X: ArrayLike, y: ArrayLike, bs: int) -> tuple[Matrix, Vector]:
     X = _matrix(X)
-    y = _labels(y, len(X))
     if bs < 1:
         raise ValueError(f"bs is the number of rows in a batch, at least 1, not {bs}")
-    return X, y
+    return X, _labels(y, len(X))
 
 
 def _labels(y: ArrayLike, m: int) -> Vector:
