@@ -465,10 +465,17 @@ def test_classes_that_are_too_rare():
     y = Y0.copy()
     y[y == 2] = 1
     y[0] = 2
-    with pytest.raises(EvenOddsError, match="rarest class, 2, has 1 of the rows"):
-        LogisticRegressionCV([0.1, 1.0]).fit(X0, y)
-    with pytest.raises(EvenOddsError, match="fold 1 lack class 2"):
-        LogisticRegressionCV([0.1, 1.0], cv=KFold(3)).fit(X0, y)
+    with pytest.warns(UserWarning, match="least populated class in y has only 1 members"):
+        rare = LogisticRegressionCV([0.1, 1.0]).fit(X0, y)
+    folds = LogisticRegressionCV([0.1, 1.0], cv=KFold(3)).fit(X0, y)  # the first learns without class 2
+    for model in (rare, folds):
+        assert np.isfinite(model.scores_).all()
+        assert model.estimator_.classes_.tolist() == [0, 1, 2]
+    train, test = next(KFold(3).split(X0))
+    two = LogisticRegression(C=1.0, l1_ratio=1.0).fit(X0[train], y[train])
+    own = two.predict_log_proba(X0[test][1:])[np.arange(len(test) - 1), y[test][1:]]
+    least = np.log(np.finfo(float).eps)  # as scikit-learn counts a probability of 0
+    assert folds.scores_[0, 1, 0] == pytest.approx((own.sum() + least) / len(test), rel=1e-3)
     with pytest.raises(EvenOddsError, match="roc_auc_ovr"):
         LogisticRegressionCV([0.1, 1.0], scoring="roc_auc").fit(X0, Y0)
 

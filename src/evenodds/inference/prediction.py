@@ -4,7 +4,9 @@ Two classes have the scores 0 and z, so that they need no formula of their own. 
 others, z_c - log sum_{k != c} e^z_k, have the derivative 1 by z_c and minus the share of k among the others by z_k.
 """
 
-from collections.abc import Iterator, Sequence
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -83,14 +85,24 @@ def _set_ends(result: "Inference", X: Array, shift: Array, z: Array, ends: Array
             key = X[i].tobytes() + shift[i].tobytes() + bytes([j])
             if z[i, j] < 0:
                 if key not in known:
-                    known[key] = logit(most_of(result, X[i], shift[i], int(j)))
+                    most = functools.partial(most_of, result, X[i], shift[i], int(j))
+                    known[key] = logit(_followed(most, math.nan))
                 ends[i, j, 1] = known[key]
             continue
         ((first, second),) = functionals_of(result.whole, X[i : i + 1])
         key = (second - first).tobytes()
         if key not in known:
-            known[key] = ends_of(result, second - first, float(z[i, j]))
+            ask = functools.partial(ends_of, result, second - first, float(z[i, j]))
+            known[key] = _followed(ask, (math.nan, math.nan))
         ends[i, j] = np.array(known[key]) + (shift[i, 1] - shift[i, 0])
+
+
+def _followed(ask: Callable[[], Any], otherwise: Any) -> Any:
+    """An answer, or another where the likelihood cannot be followed to it: one row must not take the others along."""
+    try:
+        return ask()
+    except EvenOddsError:
+        return otherwise
 
 
 def log_odds(result: "Inference", X: Any, offset: ArrayLike | None) -> Array:

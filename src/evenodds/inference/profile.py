@@ -26,7 +26,7 @@ _STEPS = 100
 _SCORING = 2000  # where the information is far from the Hessian, steps are many and small
 _FALL = 1e-9  # of l, to which the end of an interval is found
 _STRETCH = 2.0  # the longest step, in standard errors
-_SHORTEST = 1e-6  # of the way onto constraints
+_PARTS = 200  # of the way onto constraints
 _PEAK = 1e-6  # standard errors to which a maximum of Firth's likelihood is found on large data
 _BRANCH = 1e-6  # of l, by which one branch of a profile is above another
 _BRANCHES = 10  # of a profile, of several maxima, that are followed one after another
@@ -73,7 +73,7 @@ def constrained_maximum(
     if point is None:
         raise EvenOddsError("The likelihood is not finite at the fitted coefficients.")
     here, share = fixed @ point.theta, 1.0
-    while share > _SHORTEST:
+    for _ in range(_PARTS):
         goal = values if share == 1 else here + share * (values - here)
         moved = _climb(problem, fixed, goal, point)
         if moved is None:

@@ -79,11 +79,12 @@ def _correction(gradient: Array, products: Array, bounds: Array, certain: float)
     pressed = bounds * gradient < 0
     kept = np.flatnonzero(~pressed)
     among = products[np.ix_(kept, kept)]
-    factor = Cholesky(among)
-    if not factor.least() > certain:
-        return None
     step = np.zeros(gradient.size)
-    step[kept] = factor.solve(gradient[kept])
+    if kept.size:
+        factor = Cholesky(among)
+        if not factor.least() > certain:
+            return None
+        step[kept] = factor.solve(gradient[kept])
     left = gradient[pressed] - products[np.ix_(pressed, kept)] @ step[kept]
     return None if (bounds[pressed] * left > 0).any() else step
 

@@ -50,8 +50,8 @@ class Cholesky:
 
         By the estimate of the inverse's largest sum of a row (Higham, ACM Trans. Math. Softw. 14, 1988).
         """
-        if self._exact is None or not self._exact.size:
-            return 0.0 if self._exact is None else 1.0
+        if self._exact is None:
+            return 0.0
         size = np.abs(self._exact).sum(axis=0).max()
         condition = scipy.linalg.lapack.spocon if self._single else scipy.linalg.lapack.dpocon
         return float(condition(self._factor, size, uplo="L")[0] * size / self._exact.diagonal().max())
