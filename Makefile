@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-kernels fuzz bench site lint clean
+.PHONY: demo test test-kernels test-sklearn fuzz bench site lint clean
 
 demo: .venv/.demo
 	$(BIN)/evenodds demo --out out
@@ -15,6 +15,17 @@ test-kernels: .venv/.test
 	for kernel in Haswell Prescott; do \
 		OPENBLAS_CORETYPE=$$kernel $(BIN)/pytest -q -n auto tests/test_cases.py tests/test_penalty.py tests/test_firth.py || exit 1; \
 	done
+
+# scikit-learn's own tests of logistic regression, and of what takes a classifier, with our classes in the place of its own.
+SKLEARN_TESTS ?= linear_model.tests.test_logistic \
+	$(addprefix ensemble.tests.test_,bagging voting stacking weight_boosting common) \
+	$(addprefix tests.test_,calibration multiclass multioutput) \
+	$(addprefix feature_selection.tests.test_,rfe from_model) \
+	$(addprefix inspection.tests.test_,permutation_importance partial_dependence) \
+	inspection._plot.tests.test_boundary_decision_display \
+	$(addprefix model_selection.tests.test_,search validation classification_threshold)
+test-sklearn: .venv/.test
+	$(BIN)/python -m pytest -c sklearn_suite/pytest.ini -n auto $(addprefix sklearn.,$(SKLEARN_TESTS))
 
 # Fresh members of the families of tests/families for so many minutes.
 MINUTES ?= 30
