@@ -1,6 +1,7 @@
 """The tests that cannot pass with the classes of evenodds, and why.
 
-A key is ``module::function``, or ``module::function[a|b]`` where only parameters that contain a or b are meant.
+A key is ``module::function``, or ``module::function[a|b]`` where only tests are meant whose name contains a or b;
+``[[a]`` is those whose first parameter begins with a.
 """
 
 _MESSAGE = "The warning is ours: it says how far the coefficients are from the optimum, in standard errors."
@@ -51,7 +52,7 @@ EXPECTED = {
     "test_logistic::test_LogisticRegressionCV_on_folds": (
         "The paths of folds end at a duality gap of their own, not at `tol`: they agree to four digits, not five."
     ),
-    "test_logistic::test_logistic_regression_callback_support[0]": (
+    "test_logistic::test_logistic_regression_callback_support[[0]": (
         "No iteration is made, and none is told: that of L-BFGS in SciPy is."
     ),
     "test_logistic::test_logistic_regression_callback_fitted_estimator": (
