@@ -12,7 +12,6 @@ _SEPARATED = "The data are separated, and without a penalty no optimum exists: t
 _PRIVATE = "A private method of scikit-learn's class."
 _DOUBLE = "Coefficients are float64 for any X: sums are, and the certificate holds for all of their digits."
 _START = "A fit starts from the log odds of the classes, not from 0."
-_SCORE = "`score` is accuracy, of any class of ours, whatever `scoring` chose by."
 _COUNTS = "All points of a path are fitted together, so that no count belongs to one; `n_iter_` is of the last fit."
 _CALLBACKS = "Callbacks go with every solver."
 
@@ -41,12 +40,9 @@ EXPECTED = {
     "test_logistic::test_logisticregressioncv_warns_with_use_legacy_attributes": _LATER,
     "test_logistic::test_logisticregression_warns_with_n_jobs": "n_jobs has an effect.",
     "test_logistic::test_logistic_regression_callback_support_warning": _CALLBACKS,
-    "test_logistic::test_logistic_cv_mock_scorer": _SCORE,
-    "test_logistic::test_lr_cv_scores_differ_when_sample_weight_is_requested": _SCORE,
     "test_logistic::test_logistic_cv_multinomial_score[neg_log_loss]": (
         "It compares with scikit-learn's own fit to six digits, which that does not reach."
     ),
-    "test_logistic::test_passing_params_without_enabling_metadata_routing": "The message is ours.",
     "test_logistic::test_n_iter": _COUNTS,
     "test_logistic::test_LogisticRegressionCV_elasticnet_attribute_shapes": _COUNTS,
     "test_logistic::test_LogisticRegressionCV_on_folds": (

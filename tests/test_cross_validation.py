@@ -201,3 +201,27 @@ def test_a_long_grid_has_the_scores_of_its_halves(ratio):
     for k in (0, 1):
         half = LogisticRegressionCV(grid[k::2], ratio).fit(X, Y, WEIGHT)
         np.testing.assert_allclose(whole.scores_[:, k::2], half.scores_, atol=1e-4)
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "neg_log_loss", "f1", "accuracy", None])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_score_is_by_what_chose(scoring, weighted):
+    X, y = load_breast_cancer(return_X_y=True)
+    labels = np.array(["no", "yes"])[y]
+    weight = np.random.default_rng(0).integers(1, 4, y.size) if weighted else None
+    model = LogisticRegressionCV([0.01, 1.0], cv=3, scoring=scoring, standardize=True).fit(X, labels)
+    p, guess = model.predict_proba(X)[:, 1], model.predict(X) == "yes"
+    more = {"sample_weight": weight}
+    expected = {
+        "roc_auc": lambda: roc_auc_score(y, p, **more),
+        "neg_log_loss": lambda: -log_loss(y, p, **more),
+        "f1": lambda: f1_score(y, guess, **more),
+    }.get(scoring, lambda: accuracy_score(y, guess, **more))
+    assert model.score(X, labels, weight) == pytest.approx(expected(), rel=1e-12)
+
+
+def test_score_takes_metadata_by_routing_alone():
+    X, y = load_breast_cancer(return_X_y=True)
+    model = LogisticRegressionCV([0.01, 1.0], cv=3, standardize=True).fit(X, y)
+    with pytest.raises(EvenOddsError, match="score takes extra with metadata routing only"):
+        model.score(X, y, extra=1)

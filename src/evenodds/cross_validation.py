@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,15 +17,15 @@ from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 
 from .classifier import Classifier
 from .compiled import COMPILED_ENTRIES
 from .data import Array
 from .data.memory import count_threads, one_blas_thread
 from .exceptions import EvenOddsError, within_range
-from .fold_scores import Rows, certain, choose, score
-from .labels import combine_weights, encode_labels, row_numbers, row_offsets
+from .fold_scores import Rows, certain, choose, score, score_of
+from .labels import combine_weights, encode_labels, plain_labels, row_numbers, row_offsets
 from .model import LogisticRegression
 from .paths import Path, path
 from .per_column import bounds, check_l1_ratio, penalty_factors
@@ -60,8 +60,9 @@ class LogisticRegressionCV(Classifier):
     min_ratio : float, default=1e-3
         The last strength of the penalty of the grid over the first.
     fit_intercept, standardize, class_weight, penalty_factor, lower, upper, tol, max_iter, n_jobs, random_state, verbose
-        As for `LogisticRegression`. `n_jobs` is the number of folds at a time; None is all cores for small data, and
-        one fold after another, each with all cores, for large.
+        As for `LogisticRegression`; `tol` and `max_iter` are of the fit on all rows, and paths end by the default `tol`
+        of `path`. `n_jobs` is the number of folds at a time; None is all cores for small data, and one fold after
+        another, each with all cores, for large.
 
     Attributes
     ----------
@@ -90,6 +91,7 @@ class LogisticRegressionCV(Classifier):
     (True, (1, 30, 5))
     """
 
+    __metadata_request__score: ClassVar = {"sample_weight": UNUSED}  # it is the scorer's
     C_: float
     l1_ratio_: float
     Cs_: Array
@@ -209,6 +211,31 @@ class LogisticRegressionCV(Classifier):
         self._become(final, **found, coefs_paths_=coefs, estimator_=final)
         return self
 
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **metadata: Any) -> float:
+        """The score by `scoring`; accuracy if that is None.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            Rows, their labels and weights, as for `fit`.
+        **metadata
+            What the scorer asks for, with scikit-learn's metadata routing.
+
+        Returns
+        -------
+        float
+        """
+        if self.scoring is None:
+            self._require_routing("score", metadata)
+            return super().score(X, y, sample_weight)
+        given = metadata if sample_weight is None else {"sample_weight": sample_weight, **metadata}
+        if get_config()["enable_metadata_routing"]:
+            given = dict(process_routing(self, "score", **given).scorer.score)
+        else:
+            self._require_routing("score", metadata)
+        require_same_order(X=X, y=y, sample_weight=sample_weight)
+        return score_of(self, self.scoring, X, plain_labels(y), given)
+
     def _one(self) -> LogisticRegression:
         """The estimator of a single fit."""
         shared = LogisticRegression().get_params(deep=False).keys() & self.get_params(deep=False).keys()
@@ -297,7 +324,7 @@ class LogisticRegressionCV(Classifier):
         return score(self.scoring, fits, test, more), np.concatenate(columns[: 1 + bool(self.fit_intercept)], axis=2)
 
     def get_metadata_routing(self) -> Any:
-        """What of the arguments of `fit` goes to the splitter and to the scorer.
+        """What of the arguments of `fit` and `score` goes to the splitter and to the scorer.
 
         Returns
         -------
@@ -306,7 +333,16 @@ class LogisticRegressionCV(Classifier):
         scorer = get_scorer(self.scoring or "neg_log_loss")
         router = MetadataRouter(owner=self).add_self_request(self)
         router.add(splitter=check_cv(self.cv), method_mapping=MethodMapping().add(caller="fit", callee="split"))
-        return router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
+        to_score = MethodMapping().add(caller="fit", callee="score").add(caller="score", callee="score")
+        return router.add(scorer=scorer, method_mapping=to_score)
+
+    @staticmethod
+    def _require_routing(method: str, metadata: Mapping[str, Any]) -> None:
+        if metadata:
+            raise EvenOddsError(
+                f"{method} takes {', '.join(metadata)} with metadata routing only, which is only supported if "
+                "enable_metadata_routing=True: call sklearn.set_config(enable_metadata_routing=True)."
+            )
 
     def _routed(self, weight: Any, groups: Any, more: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """What is for the splitter and what for the scorer."""
@@ -315,11 +351,7 @@ class LogisticRegressionCV(Classifier):
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "fit", **given)
             return dict(routed.splitter.split), dict(routed.scorer.score)
-        if more:
-            raise EvenOddsError(
-                f"fit takes {', '.join(more)} with metadata routing only: "
-                "call sklearn.set_config(enable_metadata_routing=True)."
-            )
+        self._require_routing("fit", more)
         return {"groups": groups}, {} if weight is None else {"sample_weight": weight}
 
 

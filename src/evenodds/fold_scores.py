@@ -111,21 +111,24 @@ def _finite(logs: Array) -> Array:
 
 def _by_scorer(scoring: Any, fits: Path, test: Rows, more: Mapping[str, Any]) -> Array:
     """By one of scikit-learn's scorers, or a function (model, X, y) -> number. They do not know offsets."""
-    scorer = _told(get_scorer(scoring) if isinstance(scoring, str) else scoring, test.classes)
     labels = test.classes[test.codes]
-    weight = {} if test.weight is None else {"sample_weight": test.weight}
+    metadata = more if test.weight is None else {"sample_weight": test.weight, **more}
     scores = []
     for intercept, coef in zip(fits.intercepts, fits.coefs, strict=True):
         model = LogisticRegression()
         model.classes_, model.n_features_in_ = test.classes, coef.shape[-1]
         model.coef_, model.intercept_ = np.atleast_2d(coef), np.atleast_1d(intercept)
-        try:
-            scores.append(float(scorer(model, test.X, labels, **weight, **more)))
-        except (ValueError, TypeError) as error:
-            raise EvenOddsError(
-                f"scoring={scoring!r} has no score for these data, {labels.size} rows of a fold: {error}"
-            ) from error
+        scores.append(score_of(model, scoring, test.X, labels, metadata))
     return np.array(scores)
+
+
+def score_of(model: Any, scoring: Any, X: Any, labels: Any, metadata: Mapping[str, Any]) -> float:
+    """What a scorer says of a fitted model and some rows."""
+    scorer = _told(get_scorer(scoring) if isinstance(scoring, str) else scoring, model.classes_)
+    try:
+        return float(scorer(model, X, labels, **metadata))
+    except (ValueError, TypeError) as error:
+        raise EvenOddsError(f"scoring={scoring!r} has no score for these {len(labels)} rows: {error}") from error
 
 
 def _told(scorer: Any, classes: NDArray[Any]) -> Any:
