@@ -85,5 +85,5 @@ def test_a_positive_class_that_was_asked_for_stays():
 def test_what_is_no_scorer_is_told():
     with pytest.raises(EvenOddsError, match="scoring is a name, a function"):
         LogisticRegressionCV([1.0], scoring=3).fit(X, TWO)
-    with pytest.raises(EvenOddsError, match=r"scoring='f1' has no score for these data.*multiclass"):
+    with pytest.raises(EvenOddsError, match=r"scoring='f1' has no score for these 12 rows: .*multiclass"):
         LogisticRegressionCV([1.0], scoring="f1").fit(X, THREE)
