@@ -536,7 +536,7 @@ def test_the_command_says_what_is_wrong():
         code = f"from evenodds.cli import main; main(['learn', '--no-browser', '--port', '{port}'])"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert f"port {port} cannot be used: another program has it" in done.stderr
+    assert done.stderr.startswith(f"Error: port {port} cannot be used: another program has it")
     code = "from evenodds.cli import main; main(['learn', 'nothing'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2

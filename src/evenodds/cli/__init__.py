@@ -18,6 +18,11 @@ def main(args: Sequence[str] | None = None) -> None:
         The arguments; those of the process by default.
     """
     try:
+        words = sys.argv[1:] if args is None else list(args)
+        if words[:1] == ["learn"]:
+            from .lesson import learn
+
+            learn(words[1:], prog_name="evenodds learn")
         from .commands import run  # here, as what it loads takes a second, in which Ctrl-C may come
 
         run(args)

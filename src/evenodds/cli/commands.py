@@ -15,11 +15,11 @@ from ..export import load, save
 from ..files import features, format_of, labels, numbers, read_table, require_columns, write_csv, write_table
 from . import end_of_interrupt
 from .facts import all_facts, fit_aloud
+from .lesson import HELP, learn
 from .report import show_fit
 from .terminal import progress, say, stdout_console
 
 _WEIGHT = "The weights of rows are numbers."
-_HELP = {"text_paragraph_linebreaks": "\n\n", "padding_helptext_first_line": (0, 0, 1, 0), "style_helptext": ""}
 
 
 def run(args: Sequence[str] | None = None) -> None:
@@ -45,13 +45,16 @@ class _Commands(click.RichGroup):
             end_of_interrupt()
 
 
-@click.group(cls=_Commands, context_settings={"rich_help_config": _HELP})
+@click.group(cls=_Commands, context_settings={"rich_help_config": HELP})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """Logistic regression, done completely.
 
     Tables are CSV (.csv, .csv.gz), Parquet (.parquet) or Arrow (.arrow, .feather) files.
     """
+
+
+cli.add_command(learn)
 
 
 @cli.command()
@@ -72,29 +75,6 @@ def demo(out: Path) -> None:
 
     click.echo("Training on three tables and drawing, for some seconds ...", err=True)
     run(out, stdout_console())
-
-
-@cli.command()
-@click.argument("chapter", required=False, default="sigmoid", help="Where to begin; see below.")
-@click.option("--no-browser", is_flag=True, help="Only say the address.")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, metavar="NUMBER", help="The port; a free one if not given."
-)
-def learn(chapter: str, no_browser: bool, port: int) -> None:
-    """See it learn: the interactive textbook, in the browser.
-
-    The page shows the code of scratch.py while it runs, with its values; nothing leaves this computer. Chapters:
-    sigmoid, hypothesis, loss, descent, boundary, normalise, batches, measure, engine, own.
-
-    \b
-    evenodds learn
-    evenodds learn descent
-    """
-    from ..learn import CHAPTERS, run
-
-    if chapter not in CHAPTERS:
-        raise click.UsageError(f"There is no chapter {chapter!r}. There are {', '.join(CHAPTERS)}.")
-    run(chapter, port, not no_browser, lambda text: click.echo(text, err=True))
 
 
 def _share(context: click.Context, parameter: click.Parameter, value: float) -> float:
