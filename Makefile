@@ -1,4 +1,5 @@
-# Every target does its own set-up in .venv; a machine needs only Python 3.11+ and make.
+# Every target does its own set-up in .venv; a machine needs only Python 3.11+ and make (a C compiler is used
+# if there is one).
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -48,6 +49,7 @@ site: .venv/.demo
 
 clean:
 	rm -rf .venv .venv-peers out dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -f src/evenodds/kernels/_kernels.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.created:
@@ -55,11 +57,15 @@ clean:
 	$(PYTHON) -m venv .venv
 	touch $@
 
-.venv/.demo: .venv/.created pyproject.toml constraints.txt
+# What the installed package is built of; Python files are read where they lie.
+BUILT_OF := .venv/.created pyproject.toml constraints.txt build_kernels.py $(wildcard src/evenodds/kernels/*.[ch] \
+	src/evenodds/kernels/*.inc)
+
+.venv/.demo: $(BUILT_OF)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
-.venv/.%: .venv/.created pyproject.toml constraints.txt
+.venv/.%: $(BUILT_OF)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$*]'
 	touch $@
 

@@ -131,7 +131,8 @@ def firthmodels(backend: str) -> Solver:
         return np.append(model.intercept_, model.coef_), None
 
     tols = tuple(10.0**-k for k in range(-3, 9))  # of the sum of the rows' scores
-    return Solver(f"firthmodels {backend}", "firthmodels", fit, tols, only_firth=True)
+    package = "numba" if backend == "numba" else "firthmodels"  # which firthmodels itself does not ask for
+    return Solver(f"firthmodels {backend}", package, fit, tols, only_firth=True)
 
 
 def with_constant(X: Any) -> Any:

@@ -13,13 +13,12 @@ HOUSE = Path(evenodds.__file__).parent
 LAYERS = {
     "exceptions": set(),
     "kernels": set(),
-    "class_kernels": {"kernels"},
     "scratch": set(),
     "data": {"exceptions"},
-    "compiled": {"data", "kernels"},
-    "coordinates": {"compiled", "data", "exceptions"},
+    "compiled": set(),
+    "coordinates": {"compiled", "data", "exceptions", "kernels"},
     "objective": {"compiled", "coordinates", "data", "exceptions", "kernels"},
-    "softmax": {"class_kernels", "compiled", "coordinates", "data", "exceptions"},
+    "softmax": {"compiled", "coordinates", "data", "exceptions", "kernels"},
     "solvers": {"compiled", "coordinates", "data", "exceptions", "kernels", "objective", "softmax"},
     "per_column": {"data", "exceptions"},
     "advice": {"exceptions", "solvers"},
@@ -118,7 +117,6 @@ def run(code):
 
 
 HEAVY = (
-    "numba",
     "matplotlib",
     "pandas",
     "polars",
@@ -126,8 +124,6 @@ HEAVY = (
     "statsmodels",
     "rich",
     "click",
-    "evenodds.kernels",
-    "evenodds.class_kernels",
 )
 LOADED = f"; import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
 SMALL = "; evenodds.LogisticRegression(C=1).fit([[0.], [1.], [2.], [3.]], [0, 1, 0, 1])"
@@ -156,12 +152,14 @@ def test_the_package_itself_loads_nothing_and_has_all_its_names():
 
 
 def test_frames_are_optional():
-    block = "import sys; sys.modules.update(dict.fromkeys(['pandas', 'polars', 'pyarrow', 'numba', 'matplotlib'])); "
+    block = "import sys; sys.modules.update(dict.fromkeys(['pandas', 'polars', 'pyarrow', 'matplotlib'])); "
     assert run(block + "import evenodds" + SMALL + "; print('fitted')").strip() == "fitted"
 
 
 def test_the_textbook_needs_numpy_alone():
-    code = "import sys, evenodds.scratch as s; print(sorted(n for n in vars(s) if n in ('sklearn', 'scipy', 'numba')))"
+    code = (
+        "import sys, evenodds.scratch as s; print(sorted(n for n in vars(s) if n in ('sklearn', 'scipy', 'evenodds')))"
+    )
     assert run(code).strip() == "[]"
     tree = ast.parse((HOUSE / "scratch.py").read_text(encoding="utf-8"))
     names = {a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}

@@ -1,24 +1,21 @@
-"""The compiled loops themselves, against numbers of 50 digits: scores of any size, odd shapes, all types."""
+"""The compiled loops against plain NumPy and numbers of 50 digits: scores of any size, odd shapes, all types."""
 
+import ctypes
 import itertools
 
 import mpmath
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.special import logsumexp, softmax
 
-from evenodds import class_kernels, kernels
-from evenodds.compiled import moment_sums
-from evenodds.data import Block
-from evenodds.objective import compiled_sums, curvature_sums
+from evenodds.kernels import descent, library
+from evenodds.kernels.rows import dense_sums, moment_sums, sparse_curvature, sparse_sums
+from evenodds.kernels.softmax import softmax_sums
 
 EPS = np.finfo(float).eps
 TINY = float(np.finfo(float).smallest_normal)
-UPPER = 708.0  # beyond it e^-a is a subnormal number, and the kernels stop counting
 
 
 def exact(z, y, weight=None):
@@ -35,53 +32,49 @@ def exact(z, y, weight=None):
 
 
 def one_row(z, label, weight=None):
-    """The kernel's loss and residual of a single row, with the score as it is given."""
-    r = np.empty(1)
+    """The loss and residual of a single row whose score is an offset."""
     s = None if weight is None else np.array([weight])
-    return kernels.residuals(np.array([float(z)]), np.array([label], np.uint8), s, 1, r), r[0]
+    y = np.array([label], np.uint8)
+    return dense_sums(np.zeros((1, 1)), y, s, np.array([float(z)]), 0.0, np.zeros(1), np.zeros(1))[:2]
 
 
 def sums(order, X, y, weight, offset, center, coef, intercept, extra=0):
-    """Loss, residual sum and gradient of a dense block whose leading dimension is `extra` more than it has to be."""
+    """Loss, residual sum and gradient of a dense block whose rows (or columns) are `extra` entries further apart."""
     m, p = X.shape
-    inner, outer = (p, m) if order == "C" else (m, p)
-    ld = inner + extra
-    flat = np.full(outer * ld, np.nan, X.dtype)  # what lies between the rows must not be read
-    np.lib.stride_tricks.as_strided(flat, (outer, inner), (ld * X.itemsize, X.itemsize))[:] = X if order == "C" else X.T
-    flat.flags.writeable = False
-    gradient = np.zeros(p)
-    kernel = kernels.rows_c if order == "C" else kernels.rows_f
-    loss, total = kernel(flat, ld, m, y, weight, offset, center, coef, intercept, gradient)
-    return loss, total, gradient
+    room = np.full((m, p + extra) if order == "C" else (p, m + extra), np.nan, X.dtype)  # what lies between is not read
+    room = room[:, :p] if order == "C" else room[:, :m].T
+    room[:] = X
+    room.flags.writeable = False
+    return dense_sums(room, y, weight, offset, intercept, coef, center)
 
 
-# The exponential
+# The exponential and the logarithm
 
 
-@given(st.floats(0, UPPER))
-def test_the_exponential_is_within_two_units_of_the_last_place(a):
-    with mpmath.workdps(50):
-        truth = mpmath.exp(-mpmath.mpf(a))
-        assert abs(kernels.exp_minus(a) - truth) <= 2 * np.spacing(float(truth))
-
-
-def test_the_exponential_at_the_seams_of_its_reduction():
+def test_residuals_at_the_seams_of_the_exponential():
     """Where the exponent steps, the argument of the series is at its largest: half of log 2."""
-    worst = 0.0
     with mpmath.workdps(50):
-        seams = [float((k + 0.5) * mpmath.log(2)) for k in range(1021)]
-        for a in [x for s in seams for x in (np.nextafter(s, 0), s, np.nextafter(s, 1e3))] + [0.0, -0.0, 5e-324, UPPER]:
-            truth = mpmath.exp(-mpmath.mpf(a))
-            worst = max(worst, float(abs(kernels.exp_minus(a) - truth) / np.spacing(float(truth))))
-    assert worst <= 2
+        seams = [float((k + 0.5) * mpmath.log(2)) for k in range(0, 1021, 7)]
+        for a in [x for s in seams for x in (np.nextafter(s, 0), s, np.nextafter(s, 1e3))] + [0.0, -0.0, 5e-324, 708.0]:
+            t = mpmath.exp(-mpmath.mpf(a))
+            loss, r = one_row(a, 1)
+            assert abs(-r - t / (1 + t)) <= 4 * np.spacing(float(t / (1 + t)))
+            assert abs(loss - mpmath.log1p(t)) <= 4 * np.spacing(float(mpmath.log1p(t)))
 
 
-def test_the_exponential_never_rises():
-    a = np.sort(np.concatenate([np.linspace(0, 5, 20_000), np.linspace(0, UPPER, 20_000)]))
-    e = np.array([kernels.exp_minus(x) for x in a])
-    assert (np.diff(e) <= 2 * EPS * e[:-1]).all()
-    assert e[0] == 1.0
-    assert (e > 0).all()
+def test_what_is_less_than_the_smallest_normal_number_is_exact_to_its_spacing():
+    for a in (708.5, 710.0, 720.0, 740.0, 745.1, 746.0, 800.0):
+        with mpmath.workdps(50):
+            t = float(mpmath.exp(-mpmath.mpf(a)))
+        for weight in (None, 1.0):
+            assert_allclose(one_row(a, 1, weight), (t, -t), rtol=1e-15, atol=1e-323)
+
+
+def test_losses_never_rise_with_the_margin():
+    z = np.sort(np.concatenate([np.linspace(0, 5, 500), np.linspace(0, 750, 500)]))
+    losses = np.array([one_row(x, 1)[0] for x in z])
+    assert (np.diff(losses) <= 2 * EPS * losses[:-1]).all()
+    assert losses[0] == np.log(2)
 
 
 # Scores of any size
@@ -145,9 +138,9 @@ def test_nan_in_one_row_of_many_is_not_lost(order, others, at):
     for weight in (None, np.ones(100)):
         loss, total, gradient = sums(order, X, y, weight, None, np.zeros(3), np.array([1.0, 0.5, 0.25]), 0.0)
         assert np.isnan([loss, total, *gradient]).all()
-        block = Block(sp.csr_array(np.nan_to_num(X, nan=7.0)), y, weight)
-        block.X.data[block.X.data == 7.0] = np.nan
-        loss, total, gradient = compiled_sums(block, 0.0, np.array([1.0, 0.5, 0.25]), np.zeros(3))
+        S = sp.csr_array(np.nan_to_num(X, nan=7.0))
+        S.data[S.data == 7.0] = np.nan
+        loss, total, gradient = sparse_sums(S, y, weight, None, 0.0, np.array([1.0, 0.5, 0.25]))
         assert np.isnan([loss, total]).all()
         assert np.isnan(gradient[1])
 
@@ -187,7 +180,7 @@ def test_a_tiny_loss_keeps_its_digits(level, order, dtype):
     truth, total = mpmath.fsum(losses), mpmath.fsum(rs)
     by_column = mpmath.fsum(r * mpmath.mpf(float(x)) for r, x in zip(rs, X[:, 1], strict=True))
     if order == "CSR":
-        loss, found, gradient = compiled_sums(Block(sp.csr_array(X), y), 0.0, coef, np.zeros(p))
+        loss, found, gradient = sparse_sums(sp.csr_array(X), y, None, None, 0.0, coef)
     else:
         loss, found, gradient = sums(order, X, y, None, None, np.zeros(p), coef, 0.0)
     # A score of 690 is itself rounded to 1e-13, which is the relative error of e^-690. Here it is exact, as coef is 1.
@@ -235,32 +228,66 @@ def test_all_orders_agree_with_long_double_sums(p, dtype):
             cases = [("C", 0), ("C", 5), ("F", 0), ("F", 3)]
             found = [sums(order, X, y, weight, offset, center, coef, intercept, extra) for order, extra in cases]
             if not centred:
-                found.append(compiled_sums(Block(sp.csr_array(X), y, weight, offset), intercept, coef, center))
+                found.append(sparse_sums(sp.csr_array(X), y, weight, offset, intercept, coef))
             for value, total, gradient in found:
                 assert abs(value - loss) <= size
                 assert abs(total - r.sum()) <= size
                 np.testing.assert_allclose(gradient, (r @ D).astype(float), rtol=0, atol=size)
 
 
-def test_a_gradient_is_added_to_what_is_there():
+def test_no_rows_and_no_columns():
+    y = np.zeros(0, np.uint8)
+    for order in ("C", "F"):
+        loss, total, gradient = dense_sums(np.zeros((0, 2), order=order), y, None, None, 1.0, np.ones(2), np.zeros(2))
+        assert (loss, total, *gradient) == (0, 0, 0, 0)
+        loss, total, gradient = dense_sums(np.zeros((3, 0), order=order), np.ones(3), None, None, 0.0, y, y)
+        assert loss == pytest.approx(3 * np.log(2))
+        assert (total, gradient.size) == (-1.5, 0)
+    loss, total, gradient = sparse_sums(sp.csr_array((0, 2)), y, None, None, 1.0, np.ones(2))
+    assert (loss, total, *gradient) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("p", [40, 200, 513, 1030])
+def test_long_rows(p):
+    rng = np.random.default_rng(p)
+    for m in (1, 8, 9, 31, 70):
+        X, y = rng.normal(size=(m, p)), rng.integers(0, 2, m).astype(np.uint8)
+        coef, center = rng.normal(size=p) / np.sqrt(p), rng.normal(size=p)
+        D = X - center
+        z = D @ coef
+        r = 1 / (1 + np.exp(-z)) - y
+        for order in ("C", "F"):
+            loss, total, gradient = sums(order, X, y, None, None, center, coef, 0.0, extra=3)
+            assert loss == pytest.approx(np.logaddexp(0, np.where(y, -z, z)).sum(), rel=1e-12)
+            assert total == pytest.approx(r.sum(), abs=1e-12)
+            assert_allclose(gradient, r @ D, rtol=0, atol=1e-11)
+
+
+def test_what_a_loop_cannot_read_is_refused_or_put_right():
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(70, 3)), rng.integers(0, 2, 70).astype(np.uint8)
-    alone = sums("C", X, y, None, None, np.zeros(3), np.ones(3), 0.5)[2]
-    for kernel, flat, ld in ((kernels.rows_c, X.ravel(), 3), (kernels.rows_f, X.T.ravel(), 70)):
-        gradient = np.array([10.0, -20.0, 0.0])
-        kernel(flat, ld, 70, y, None, None, np.zeros(3), np.ones(3), 0.5, gradient)
-        np.testing.assert_allclose(gradient, alone + np.array([10, -20, 0]), rtol=1e-13)
-
-
-def test_no_rows_give_zero():
-    empty, y = np.zeros(0), np.zeros(0, np.uint8)
-    for kernel in (kernels.rows_c, kernels.rows_f):
-        gradient = np.zeros(2)
-        assert kernel(empty, 2, 0, y, None, None, np.zeros(2), np.ones(2), 1.0, gradient) == (0, 0)
-        assert (gradient == 0).all()
-    loss, total, gradient = compiled_sums(Block(sp.csr_array((0, 2)), y), 1.0, np.ones(2), np.zeros(2))
-    assert (loss, total) == (0, 0)
-    assert (gradient == 0).all()
+    X, y, coef = rng.normal(size=(20, 4)), rng.integers(0, 2, 20).astype(np.uint8), rng.normal(size=4)
+    zero = np.zeros(4)
+    truth = dense_sums(X, y, None, np.arange(20.0), 0.0, coef, zero)
+    spread, labels = np.repeat(np.arange(20.0), 2)[::2], y.astype(np.int64)  # strides and types that are put right
+    for found in (
+        dense_sums(X, y, None, spread, 0.0, coef, zero),
+        dense_sums(X, labels, None, np.arange(20), 0.0, coef[::-1].copy()[::-1], zero),
+    ):
+        for a, b in zip(found, truth, strict=True):
+            np.testing.assert_array_equal(a, b)
+    for wrong in (X.astype(np.float16), X.astype(int), X[:, ::2], X[:, ::-1], X.astype(">f8")):
+        k = wrong.shape[1]
+        with pytest.raises(ValueError, match="cannot read"):
+            dense_sums(wrong, y, None, None, 0.0, coef[:k], zero[:k])
+    for rows in ((y[:19], None, None), (y, np.ones(19), None), (y, None, np.ones(21))):
+        with pytest.raises(ValueError, match="was given"):
+            dense_sums(X, *rows, 0.0, coef, zero)
+    with pytest.raises(ValueError, match="was given 3"):
+        dense_sums(X, y, None, None, 0.0, coef[:3], zero)
+    with pytest.raises(ValueError, match="cannot write"):
+        descent.descend(np.eye(4), zero, (zero, zero, zero, zero), np.zeros(8)[::2], 1e-8, 5)
+    with pytest.raises(ValueError, match="codes from"):
+        softmax_sums(X, np.full(20, 3), None, None, False, zero, np.zeros((3, 4)), np.zeros(3))
 
 
 def test_a_column_far_from_zero_is_centred_before_it_is_multiplied():
@@ -303,27 +330,15 @@ def test_sparse_sums_and_curvature_agree_with_dense_ones(given, index, dtype):
         s = weight if given else np.ones(m)
         h = s * t / (1 + t) ** 2
         r = s * (np.where(z >= 0, 1, t) / (1 + t) - y)
-        block = Block(X, y, weight, offset)
-        *first_order, total, first, second = curvature_sums(block, intercept, coef, np.zeros(p))
+        *first_order, total, first, second = sparse_curvature(X, y, weight, offset, intercept, coef)
         assert total == pytest.approx(float(h.sum()), rel=1e-13)
         np.testing.assert_allclose(first, (h @ D).astype(float), rtol=1e-12, atol=1e-13)
         np.testing.assert_allclose(second, (h @ D**2).astype(float), rtol=1e-12, atol=1e-15)
-        for found, expected in zip(first_order, compiled_sums(block, intercept, coef, np.zeros(p)), strict=True):
+        for found, expected in zip(first_order, sparse_sums(X, y, weight, offset, intercept, coef), strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
         _, total, gradient = first_order
         assert total == pytest.approx(float(r.sum()), rel=1e-12, abs=1e-13)
         np.testing.assert_allclose(gradient, (r @ D).astype(float), rtol=1e-12, atol=1e-13)
-
-
-def test_dense_curvature_sums_agree_with_the_sparse_ones():
-    rng = np.random.default_rng(4)
-    X = sparse_table(200, 7, rng)
-    y = rng.integers(0, 2, 200).astype(np.uint8)
-    weight, offset, coef = rng.uniform(0.1, 5, 200), rng.normal(size=200), rng.normal(size=7)
-    sparse = curvature_sums(Block(X, y, weight, offset), 0.2, coef, np.zeros(7))
-    dense = curvature_sums(Block(X.toarray(), y, weight, offset), 0.2, coef, np.zeros(7))
-    for a, b in zip(sparse, dense, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
 def test_curvature_at_extreme_scores():
@@ -332,37 +347,9 @@ def test_curvature_at_extreme_scores():
         with mpmath.workdps(50):
             t = mpmath.exp(-abs(mpmath.mpf(z)))
             truth = float(t / (1 + t) ** 2)
-        block = Block(X, np.ones(1, np.uint8), None, np.array([z]))
-        *_, total, first, second = curvature_sums(block, 0.0, np.zeros(1), np.zeros(1))
+        *_, total, first, second = sparse_curvature(X, np.ones(1, np.uint8), None, np.array([z]), 0.0, np.zeros(1))
         assert total == first[0] == second[0] == pytest.approx(truth, rel=1e-14, abs=1e-320)
-    block = Block(X, np.ones(1, np.uint8), None, np.array([np.nan]))
-    assert np.isnan(curvature_sums(block, 0.0, np.zeros(1), np.zeros(1))[3])
-
-
-def test_rows_that_start_anywhere_in_the_entries_of_a_sparse_table():
-    rng = np.random.default_rng(5)
-    X = sparse_table(150, 6, rng)
-    y = rng.integers(0, 2, 150).astype(np.uint8)
-    coef = rng.normal(size=6)
-    for a, b in ((0, 0), (0, 150), (1, 1), (1, 77), (80, 81), (64, 150), (149, 150)):
-        part = sp.csr_array(X[a:b])
-        truth = compiled_sums(Block(part, y[a:b]), 0.1, coef, np.zeros(6))
-        low, high = X.indptr[a], X.indptr[b]
-        data, indices = X.data[low:high], X.indices[low:high].view(np.uint32)
-        pairs = np.stack([coef, np.zeros(6)], axis=1)
-        loss, total = kernels.rows_csr(
-            data, indices, X.indptr[a : b + 1].astype(np.int64), y[a:b], None, None, pairs, 0.1
-        )
-        assert (loss, total) == truth[:2]
-        np.testing.assert_array_equal(pairs[:, 1], truth[2])
-        np.testing.assert_array_equal(pairs[:, 0], coef)
-        table = np.zeros((6, 4))
-        table[:, 0] = coef
-        indptr = X.indptr[a : b + 1].astype(np.int64)
-        loss, residual, total = kernels.curvature_csr(data, indices, indptr, y[a:b], None, None, table, 0.1)
-        expected = curvature_sums(Block(part, y[a:b]), 0.1, coef, np.zeros(6))
-        assert (loss, residual, total) == (expected[0], expected[1], expected[3])
-        np.testing.assert_array_equal(table.T, [coef, expected[2], *expected[4:]])
+    assert np.isnan(sparse_curvature(X, np.ones(1, np.uint8), None, np.array([np.nan]), 0.0, np.zeros(1))[3])
 
 
 def test_entries_in_any_order_given_twice_or_zero_add_up():
@@ -371,8 +358,8 @@ def test_entries_in_any_order_given_twice_or_zero_add_up():
     data = np.array([2.0, 0.4, 0.6, 0.0, 0.5, -3.0])
     X = sp.csr_array((data, np.array([2, 0, 0, 1, 2, 1], np.int32), np.array([0, 4, 4, 6], np.int32)), shape=(3, 3))
     y, coef = np.array([1, 0, 1], np.uint8), rng.normal(size=3)
-    found = compiled_sums(Block(X, y), 0.1, coef, np.zeros(3))
-    truth = compiled_sums(Block(D, y), 0.1, coef, np.zeros(3))
+    found = sparse_sums(X, y, None, None, 0.1, coef)
+    truth = dense_sums(D, y, None, None, 0.1, coef, np.zeros(3))
     for a, b in zip(found, truth, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-14)
 
@@ -385,7 +372,7 @@ def test_moments_are_those_of_numpy(order, dtype, weighted):
     X = np.asarray(rng.normal(1e3, 2, (501, 5)), dtype=dtype, order=order)
     weight = rng.uniform(0.1, 3, 501) if weighted else None
     center, unit = X[0].astype(float), np.array([1.0, 2, 0.5, 1e-3, 1e3])
-    total, first, second = moment_sums(Block(X, np.zeros(501, np.uint8), weight), center, unit)
+    total, first, second = moment_sums(X, weight, center, unit)
     w, d = np.ones(501) if weight is None else weight, (X - center) / unit
     assert total == pytest.approx(w.sum(), rel=1e-13)
     np.testing.assert_allclose(first, w @ d, rtol=1e-12)
@@ -419,23 +406,8 @@ def test_the_softmax_of_a_block_is_that_of_plain_numpy(order, dtype, m, classes,
     s = np.ones(m) if weight is None else weight
     expected_loss = s @ (logsumexp(Z, axis=1) - Z[np.arange(m), y])
     R = s[:, None] * (softmax(Z, axis=1) - np.eye(classes)[y])
-    by_intercept, by_coef = np.zeros(free), np.zeros((free, p))
-    flat, ld = (X.ravel(), p) if order == "C" else (X.T.ravel(), m)
-    flat.flags.writeable = False
-    loss, odds = class_kernels.softmax_rows(
-        flat,
-        ld,
-        order == "C",
-        m,
-        y,
-        weight,
-        offset,
-        bool(baseline),
-        center,
-        coef.astype(dtype),
-        intercept,
-        by_intercept,
-        by_coef,
+    loss, odds, by_intercept, by_coef = softmax_sums(
+        X, y, weight, offset, bool(baseline), center, coef, intercept, dtype
     )
     accuracy = 1e-13 if dtype == np.float64 else 2e-6
     assert loss == pytest.approx(expected_loss, rel=accuracy)
@@ -445,21 +417,148 @@ def test_the_softmax_of_a_block_is_that_of_plain_numpy(order, dtype, m, classes,
     assert_allclose(by_coef, R[:, baseline:].T @ (X - center), rtol=0, atol=10 * accuracy * m)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def one_softmax(scores, label):
+    """The loss, the odds and the residuals of one row of three classes, whose scores are offsets."""
+    X, y, zero = np.zeros((1, 1)), np.array([label], np.uint8), np.zeros(3)
+    offset = np.array([scores], float)
+    return softmax_sums(X, y, None, offset, False, np.zeros(1), np.zeros((3, 1)), zero)[:3]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_score_that_is_not_finite_shows_in_the_softmax(bad):
     for column in range(3):
-        Z = np.zeros((3, 1))
-        Z[column, 0] = bad
-        if bad == -np.inf:  # a class that is impossible: no loss if it is another's row
-            Z[column, 0] = -1e300
-            loss, odds = class_kernels.softmax_residuals(Z, 1, np.array([(column + 1) % 3], np.uint8), None, False)
-            assert odds == 1.0
-            assert loss == pytest.approx(np.log(2))
-        else:
-            assert not np.isfinite(class_kernels.softmax_residuals(Z, 1, np.array([0], np.uint8), None, False)[0])
+        assert not np.isfinite(one_softmax(np.where(np.arange(3) == column, bad, 0.0), 0)[0])
 
 
 def test_scores_far_apart_do_not_overflow_the_softmax():
-    Z = np.array([[1e6], [0.0], [-1e6]])
-    assert class_kernels.softmax_residuals(Z, 1, np.array([2], np.uint8), None, False)[0] == 2e6
-    assert_allclose(Z, [[1.0], [0.0], [-1.0]], rtol=0, atol=1e-300)
+    loss, odds, residuals = one_softmax([1e6, 0.0, -1e6], 2)
+    assert loss == 2e6
+    assert np.isfinite(odds)
+    assert_allclose(residuals, [1.0, 0.0, -1.0], rtol=0, atol=1e-300)
+    for column in range(3):  # a class that is impossible: no loss if it is another's row
+        loss, odds, _ = one_softmax(np.where(np.arange(3) == column, -1e300, 0.0), (column + 1) % 3)
+        assert odds == 1.0
+        assert loss == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("gap", [1.0, 30.0, 100.0, 700.0])
+def test_a_tiny_softmax_loss_keeps_its_digits(gap):
+    loss, odds, _ = one_softmax([0.0, gap, -gap], 1)
+    with mpmath.workdps(50):
+        others = mpmath.exp(-mpmath.mpf(gap)) + mpmath.exp(-2 * mpmath.mpf(gap))
+        assert abs(loss - mpmath.log1p(others)) <= 8 * EPS * others
+        assert abs(odds - others) <= 8 * EPS * others
+
+
+# The elastic net
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("n", [1, 5, 8, 67])
+def test_products_with_columns_are_those_of_numpy(n, order, dtype):
+    rng = np.random.default_rng(n)
+    X, R = np.asarray(rng.normal(size=(n, 11)).astype(dtype), order=order), rng.normal(size=(3, n))
+    assert_allclose(descent.all_products(X, R), R @ X, rtol=1e-12, atol=1e-13)
+    some = np.array([7, 0, 7, 10])
+    assert_allclose(descent.some_products(X, some, R[0]), R[0] @ X[:, some], rtol=1e-12, atol=1e-13)
+    with pytest.raises(ValueError, match="of 11"):
+        descent.some_products(X, np.array([11]), R[0])
+
+
+@pytest.mark.parametrize("points", [1, 3, 8, 13])
+@pytest.mark.parametrize("given", [False, True])
+def test_rows_at_many_points_are_rows_at_each(points, given):
+    rng = np.random.default_rng(points)
+    m = 37
+    Z, y = 10 * rng.normal(size=(m, points)), rng.integers(0, 2, m).astype(np.uint8)
+    weight, offset = (rng.uniform(0.1, 2, m), rng.normal(size=m)) if given else (None, None)
+    s, shift = (np.ones(m), np.zeros(m)) if weight is None else (weight, offset)
+    sign = np.where(y, 1.0, -1.0)
+    V = sign[:, None] * (Z + shift[:, None])
+    losses, odds, found = np.zeros(points), np.zeros(points), Z.copy()
+    descent.many_rows(found, y, weight, offset, losses, odds)
+    assert_allclose(losses, s @ np.logaddexp(0, -V), rtol=1e-13)
+    assert_allclose(odds, s @ np.exp(-V), rtol=1e-13)
+    assert_allclose(found, -(s * sign)[:, None] / (1 + np.exp(V)), rtol=1e-13)
+    loss, against, r, h = descent.row_sums(Z[:, 0] + shift, sign, s)
+    assert_allclose([loss, against], [losses[0], odds[0]], rtol=1e-13)
+    assert_allclose(r, found[:, 0], rtol=1e-13)
+    assert_allclose(h, s / (2 + np.exp(V[:, 0]) + np.exp(-V[:, 0])), rtol=1e-13)
+
+
+def test_columns_beyond_their_bounds():
+    rng = np.random.default_rng(0)
+    a, products, lengths = rng.normal(size=3), rng.normal(size=(3, 1100)), rng.random(1100)
+    limit, skip = np.full(1100, 1.5), rng.random(1100) < 0.2
+    truth = np.flatnonzero((np.abs(a @ products) + 0.3 * lengths > limit) & ~skip)
+    np.testing.assert_array_equal(descent.beyond_bounds(a, products, 0.3, lengths, limit, skip), truth)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_coordinate_descent_comes_to_the_least_of_its_quadratic(dtype):
+    rng = np.random.default_rng(1)
+    k = 9
+    B = rng.normal(size=(30, k))
+    H = np.zeros((12, 12), dtype)
+    H[:k, :k] = B.T @ B
+    c = 20 * rng.normal(size=k)
+    bounds = (rng.uniform(0, 10, k), rng.uniform(0, 1, k), np.full(k, -0.5), np.full(k, 1.0))
+    x, q = np.zeros(k), c.copy()
+    assert descent.descend(H, q, bounds, x, 1e-30, 500)
+    slope = H[:k, :k].astype(float) @ x + c
+    assert_allclose(q, slope, atol=1e-10)
+    slope += bounds[1] * x
+    inside = (x > -0.5) & (x < 1.0)
+    assert (np.abs(slope[inside & (x == 0)]) <= bounds[0][inside & (x == 0)] + 1e-9).all()
+    moving = inside & (x != 0)
+    assert_allclose(slope[moving], -bounds[0][moving] * np.sign(x[moving]), atol=1e-6)
+
+
+# The same bits
+
+
+def all_sums(level, monkeypatch):
+    """The bytes of all kinds of sums at a level of vector instructions, over odd shapes."""
+    loops = library.load()[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(library, "load", lambda: (loops, level))
+        library.function.cache_clear()
+        found = [np.asarray(x).tobytes() for shape in SHAPES for sums in some_sums(*shape) for x in sums]
+    library.function.cache_clear()
+    return found
+
+
+SHAPES = list(itertools.product((1, 9, 300), (1, 8, 21, 70)))
+
+
+def some_sums(m, p):
+    rng = np.random.default_rng(m * p)
+    X, y = rng.normal(size=(m, p)), rng.integers(0, 3, m)
+    rows = (y > 1, rng.random(m), 30 * rng.normal(size=m))
+    coef, center = rng.normal(size=p), rng.normal(size=p)
+    classes = (coef * np.arange(1, 4)[:, None], np.arange(3.0))
+    for form in [form for Y in (X, X.astype(np.float32)) for form in (Y, np.asfortranarray(Y))]:
+        yield dense_sums(form, *rows, 0.3, coef, center)
+        yield dense_sums(form, rows[0], None, None, 0.3, coef, center)
+        yield moment_sums(form, rows[1], center, 1 + coef**2)
+        yield softmax_sums(form, y, rows[1], None, False, center, *classes)
+        yield softmax_sums(form, y, None, None, False, center, *classes, np.float32)
+        yield (descent.all_products(form, rows[1][None]), descent.some_products(form, np.array([p - 1]), rows[1]))
+    yield sparse_curvature(sp.csr_array(X * (X > 0)), *rows, 0.3, coef)
+    yield descent.row_sums(rows[2], np.where(y > 1, 1.0, -1.0), rows[1])
+
+
+def test_every_level_of_vector_instructions_gives_the_same_bits(monkeypatch):
+    lowest = all_sums(2, monkeypatch)
+    for level in range(3, library.load()[1] + 1):
+        assert all_sums(level, monkeypatch) == lowest
+
+
+def test_a_library_that_does_not_load_says_what_to_do(tmp_path):
+    broken = tmp_path / library.PATH.name
+    broken.write_text("not a library")
+    for path in (broken, tmp_path / "none.so"):
+        with pytest.raises(ImportError, match=r"cannot be loaded.*Install evenodds anew"):
+            library.open_library(path)
+    assert isinstance(library.open_library(library.PATH), ctypes.CDLL)

@@ -723,49 +723,6 @@ def run(code, **env):
     return result.stdout
 
 
-def test_small_fits_of_all_solvers_do_not_load_the_compiler():
-    code = """
-import sys
-import numpy as np, scipy.sparse as sp
-from evenodds import LogisticRegression, SGD
-rng = np.random.default_rng(0)
-X = rng.normal(size=(500, 8)); y = (X[:, 0] + rng.normal(size=500) > 0).astype(int)
-for form in (X, X.astype("f4"), np.asfortranarray(X), sp.csr_array(X), sp.csc_array(X)):
-    for solver in ("auto", "newton", "quasi-newton", SGD(epochs=2)):
-        for C in (1.0, np.inf):
-            LogisticRegression(C=C, solver=solver).fit(form, y).predict_proba(form)
-LogisticRegression(C=1).partial_fit(X, y)
-print([name for name in sys.modules if name.split(".")[0] in ("numba", "llvmlite")])
-"""
-    assert run(code).strip() == "[]"
-
-
-def test_kernels_work_where_no_folder_can_be_written():
-    """As in a read-only container: numba finds no place for its cache, and compiles for this process alone."""
-    code = """
-import numba.core.caching as caching
-def refuse(self, *args, **kwargs):
-    raise OSError("read-only file system")
-for name in dir(caching):
-    locator = getattr(caching, name)
-    if isinstance(locator, type) and hasattr(locator, "ensure_cache_path"):
-        locator.ensure_cache_path = refuse
-import evenodds.objective
-evenodds.objective.COMPILED_ENTRIES = 1
-import numpy as np
-from evenodds import LogisticRegression
-rng = np.random.default_rng(0)
-X = rng.normal(size=(200, 2)); y = (X[:, 0] + rng.normal(size=200) > 0).astype(int)
-a = LogisticRegression(C=1.0, solver="quasi-newton", tol=1e-10, n_jobs=1).fit(X, y)
-from evenodds import kernels
-print(type(kernels.rows_c._cache).__name__)
-evenodds.objective.COMPILED_ENTRIES = 1 << 30
-b = LogisticRegression(C=1.0, solver="quasi-newton", tol=1e-10).fit(X, y)
-np.testing.assert_allclose(a.coef_, b.coef_, rtol=1e-9)
-"""
-    assert run(code).strip() == "NullCache"
-
-
 def test_a_fork_after_a_threaded_fit_does_not_hang():
     code = """
 import os, warnings, numpy as np

@@ -19,9 +19,10 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .compiled import COMPILED_ENTRIES, moment_sums
+from .compiled import COMPILED_ENTRIES
 from .data import Array, Block, Data, Sums, require_finite
 from .exceptions import EvenOddsError
+from .kernels.rows import moment_sums
 
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
 _LEAST = 1e-303  # a deviation below it is none: the coefficient could not be represented
@@ -300,7 +301,7 @@ def _exact_moments(data: Data, center: Array, unit: Array, intercept: bool) -> t
             X = block.X @ sp.diags_array(1 / unit)
             return weight.sum(), weight @ X, weight @ X.multiply(X)
         if data.size >= COMPILED_ENTRIES:
-            return moment_sums(block, center, unit)
+            return moment_sums(block.X, block.weight, center, unit)
         first, second = np.zeros_like(center), np.zeros_like(center)
         tile = max(64, _TILE_ENTRIES // center.size)  # so that the deviations stay in the cache
         for k in range(0, block.n_rows, tile):

@@ -18,10 +18,11 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
 
-from .compiled import COMPILED_ENTRIES, csr_parts, flat
+from .compiled import COMPILED_ENTRIES
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
 from .data.memory import Memory, add_up
+from .kernels.rows import dense_sums, sparse_curvature, sparse_sums
 
 _LOADED_ENTRIES = 1 << 17
 _TILE_ENTRIES = 1 << 18
@@ -354,33 +355,15 @@ def _hessian_sum(rows: SignedRows, theta: Array, dtype: Any) -> Array:
 
 def compiled_sums(block: Block, intercept: float, coef: Array, center: Array) -> Sums:
     """Loss, residual sum and gradient by the (centred) coefficients: one read of the block, compiled."""
-    from . import kernels
-
-    X = block.X
-    rest = (block.y, block.weight, block.offset)
-    if sp.issparse(X):
-        pairs = np.stack([coef, np.zeros_like(coef)], axis=1)
-        loss, total = kernels.rows_csr(*csr_parts(X), *rest, pairs, intercept)
-        return loss, total, pairs[:, 1].copy()
-    gradient = np.zeros(coef.size)
-    c_order = X.strides[1] == X.itemsize
-    kernel = kernels.rows_c if c_order else kernels.rows_f
-    entries, ld = flat(X if c_order else X.T)
-    loss, total = kernel(entries, ld, X.shape[0], *rest, center, coef, intercept, gradient)
-    return loss, total, gradient
+    rows = (block.X, block.y, block.weight, block.offset, intercept, coef)
+    return sparse_sums(*rows) if sp.issparse(block.X) else dense_sums(*rows, center)
 
 
 def curvature_sums(block: Block, intercept: float, coef: Array, center: Array) -> Sums:
     """Of one read: what `compiled_sums` gives, and sum(h), sum(h x) and sum(h x^2) of the (centred) columns,
     h = s p (1 - p)."""
     if sp.issparse(block.X):
-        from . import kernels
-
-        table = np.zeros((coef.size, 4))
-        table[:, 0] = coef
-        rest = (block.y, block.weight, block.offset)
-        loss, residual, total = kernels.curvature_csr(*csr_parts(block.X), *rest, table, intercept)
-        return loss, residual, table[:, 1].copy(), total, table[:, 2].copy(), table[:, 3].copy()
+        return sparse_curvature(block.X, block.y, block.weight, block.offset, intercept, coef)
     X = block.X - center
     z = X @ coef + intercept
     h = curvature(block, z)

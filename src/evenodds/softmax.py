@@ -21,10 +21,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .compiled import COMPILED_ENTRIES, flat
+from .compiled import COMPILED_ENTRIES
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
 from .data.memory import Memory, add_up
+from .kernels.softmax import softmax_sums
 
 _TILE_WORK = 1_000_000  # rows * columns * classes of a tile
 
@@ -290,28 +291,17 @@ class Scores:
 
     def compiled_first_order(self, block: Block, dtype: Any) -> Sums:
         """The same of dense rows, compiled; products in the precision `dtype`."""
-        from . import class_kernels
-
-        X = block.X
-        by_rows = X.strides[1] == X.itemsize
-        entries, ld = flat(X if by_rows else X.T)
-        total, gradient = np.zeros(len(self.intercept)), np.zeros(self.coef.shape)
-        loss, odds = class_kernels.softmax_rows(
-            entries,
-            ld,
-            by_rows,
-            X.shape[0],
+        return softmax_sums(
+            block.X,
             block.y,
             block.weight,
             block.offset,
             self.baseline,
             self.coordinates.center,
-            self.coef.astype(dtype),
+            self.coef,
             self.intercept,
-            total,
-            gradient,
+            dtype,
         )
-        return loss, odds, total, gradient
 
     def squares(self, block: Block) -> Sums:
         """The diagonal of the Hessian, (F, k)."""

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
+from ..exceptions import EvenOddsError
 from . import Array, Block, Sums
 
 _BLOCK_ENTRIES = 1 << 20  # 8 MB of float64: small beside X, long beside the cost of a call
@@ -49,6 +50,7 @@ class Memory:
         self.sparse = bool(sp.issparse(X))
         if self.sparse:
             X = sp.csr_array(X)
+            _require_sparse(X)
             if X.data.dtype not in (np.float32, np.float64):
                 X = X.astype(np.float64)
         self._X, self._y, self._weight, self._offset = X, codes, weight, offset
@@ -116,6 +118,16 @@ class Memory:
         weight = None if self._weight is None else self._weight[start:stop]
         offset = None if self._offset is None else self._offset[start:stop]
         return Block(X if self.sparse else _readable(X), self._y[start:stop], weight, offset)
+
+
+def _require_sparse(X: Any) -> None:
+    """An error if an entry of a CSR array lies outside it: the loops go where the indices say."""
+    try:
+        X.check_format(full_check=True)
+    except ValueError as error:
+        raise EvenOddsError(
+            f"The sparse X of shape {X.shape} is broken: {error}. Build it anew, for example by tocoo().tocsr()."
+        ) from error
 
 
 def _class_weights(codes: NDArray[np.integer[Any]], weight: Array | None, n_classes: int) -> Array:

@@ -8,12 +8,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..compiled import COMPILED_ENTRIES, moment_sums
-from ..compiled import flat as flat_view
+from ..compiled import COMPILED_ENTRIES
 from ..coordinates import Coordinates, about_mean
-from ..data import Array, Block, require_finite
+from ..data import Array, require_finite
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
+from ..kernels.descent import all_products, beyond_bounds, some_products
+from ..kernels.rows import moment_sums
 from .mean_loss import MeanLoss
 
 Numbers = NDArray[np.intp]
@@ -125,9 +126,7 @@ class Columns:
         """The columns whose combination of known products, and `rest` times their length, can be over the limit."""
         known = self._kept_products[: a.size]
         if self._compiled:
-            from .descent import beyond_bounds
-
-            return np.asarray(beyond_bounds(a, known, rest, self._lengths, limit, skip))
+            return beyond_bounds(a, known, rest, self._lengths, limit, skip)
         return np.flatnonzero((np.abs(a @ known) + rest * self._lengths > limit) & ~skip)
 
     def gram(self, D: Array) -> Array:
@@ -140,19 +139,10 @@ class Columns:
         X = self._X
         if sp.issparse(X) or not self._compiled or numbers.size < 2:
             return self.take(numbers).T @ r
-        from .descent import some_products
-
         slopes = numbers >= self._first
         which = numbers[slopes] - self._first
-        flat, ld, by_rows = _flat(X)
-
-        def part(some: Numbers) -> Array:
-            out = np.empty(some.size)
-            some_products(flat, ld, by_rows, X.shape[0], some, r, out)
-            return out
-
         pieces = np.array_split(which, 1 + which.size * X.shape[0] // _PIECE)
-        sums = np.concatenate([part(which)] if len(pieces) == 1 else list(self._home.map(part, pieces)))
+        sums = np.concatenate(list(self._home.map(lambda some: some_products(X, some, r), pieces)))
         found = np.full(numbers.size, r.sum())
         found[slopes] = (sums - self._center[which] * r.sum()) / self._scale[which]
         return found
@@ -161,12 +151,7 @@ class Columns:
         """The products of columns, here the rows of X, with the rows of R: (m, k)."""
         if sp.issparse(X) or not self._compiled:
             return np.asarray(X @ R.T).T
-        from .descent import all_products
-
-        out = np.empty((len(R), len(X)))
-        flat, ld, by_rows = _flat(X.T)
-        all_products(flat, ld, by_rows, X.shape[1], R, out)
-        return out
+        return all_products(X.T, R)
 
     def _measure(self, data: Memory) -> Array:
         """The lengths of the columns, in the geometry of the weights, rounded up: (k,)."""
@@ -188,12 +173,6 @@ class Columns:
         return np.asarray(np.concatenate(self._home.reduce(lambda block: ([function(block.X)],))[0]))
 
 
-def _flat(X: Array) -> tuple[Array, int, bool]:
-    """A dense matrix as one flat array, its leading dimension, and whether it is in C order."""
-    by_rows = X.strides[1] == X.itemsize
-    return (*flat_view(X if by_rows else X.T), by_rows)
-
-
 _moments: WeakKeyDictionary[Memory, tuple[Array, Array]] = WeakKeyDictionary()
 
 
@@ -210,7 +189,7 @@ def column_moments(data: Memory) -> tuple[Array, Array]:
         # About the heaviest row, which is no more than sqrt(n) standard deviations from the mean: n eps is lost.
         about = X[heaviest].astype(np.float64)
         if compiled:
-            _, first, second = moment_sums(Block(X, rows.y, share), about, np.ones_like(about))
+            _, first, second = moment_sums(X, share, about, np.ones_like(about))
         else:
             D = X - about
             first, second = share @ D, share @ np.square(D)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums, require_finite
+from ..kernels.descent import many_rows
 from ..objective import Objective, SignedRows, linear_scores
 
-_TILE_ROWS = 512  # at most 1000, see `many_rows`
+_TILE_ROWS = 512
 _HESSIAN_ROWS = 2048
 _FEW = 4  # points up to which the kernels for one point are faster
 
@@ -152,8 +153,6 @@ def _plain(rows: SignedRows, thetas: Array) -> Sums:
 
 def _tiles(block: Block, coordinates: Coordinates, thetas: Array, dtype: Any) -> Sums:
     """The same by compiled kernels and matrix products, a tile of rows at a time."""
-    from .descent import many_rows
-
     first = int(coordinates.intercept)
     sparse = sp.issparse(block.X)
     slopes = np.ascontiguousarray(thetas[:, first:].T, dtype=np.float64 if sparse else dtype)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Array
+from ..kernels.descent import descend
 from .metrics import Cholesky
 from .penalty import Penalty
 
@@ -36,10 +37,9 @@ def minimize_quadratic(
     """
     settled = False
     if x.size >= (_COMPILED if compiled else _ALWAYS_COMPILED):
-        from .descent import descend
-
         x = x.copy()
-        settled = descend(H, H @ x + c, penalty.l1, penalty.l2, penalty.lower, penalty.upper, x, accuracy, _SWEEPS)
+        bounds = (penalty.l1, penalty.l2, penalty.lower, penalty.upper)
+        settled = descend(np.ascontiguousarray(H), H @ x + c, bounds, x, accuracy, _SWEEPS)
     if settled or x.size > _MOST_FACTORED:
         return x
     with np.errstate(over="ignore", invalid="ignore"):  # where H is next to nothing a step may leave the numbers

@@ -1,8 +1,8 @@
 """A long path on small data: compiled, as calls of NumPy would cost more than their sums.
 
-`small_newton` runs along the path without the GIL, so that threads can work on one path each. Its duality gaps are
-those of `Penalty.gap` if the intercept is all that is free of penalty and bounds; otherwise they are taken again here.
-What has not come to its target goes through the NumPy way.
+`kernels.small_path` runs along the path without the GIL, so that threads can work on one path each. Its duality gaps
+are those of `Penalty.gap` if the intercept is all that is free of penalty and bounds; otherwise they are taken again
+here. What has not come to its target goes through the NumPy way.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..data import Array
+from ..kernels.small_path import SmallPath
 from . import Status
 from .elastic_net import hessian_of
 from .mean_loss import MeanLoss
@@ -44,27 +45,19 @@ def small_path(
 
     stop : whether the path ends with the last of some points
     """
-    from .small_newton import path_fits
-
     rows = loss.objective.rows
-    D = np.ascontiguousarray((rows.D.toarray() if sp.issparse(rows.D) else rows.D).T)
-    k, n = D.shape
-    weight = np.full(n, 1 / loss.total_weight) if rows.weight is None else rows.weight / loss.total_weight
-    offset = np.zeros(n) if rows.offset is None else rows.offset
+    D = rows.D.toarray() if sp.issparse(rows.D) else rows.D
+    weight = np.full(len(D), 1 / loss.total_weight) if rows.weight is None else rows.weight / loss.total_weight
     l1, l2 = (np.array([getattr(penalty, name) for penalty in penalties]) for name in ("l1", "l2"))
     one = penalties[0]
-    H, thetas = np.zeros((k, k)), np.empty((len(penalties) + 2, k))
-    thetas[:2] = one.nearest(theta)
-    losses, gaps = np.full((2, len(penalties)), np.inf)
     further = _further(np.where(np.isinf(l1), 0.0, l1).max(axis=1) + l2.max(axis=1))
+    path = SmallPath(D, weight, rows.offset, (l1, l2, one.lower, one.upper), further, one.nearest(theta))
+    thetas, losses, gaps = path.thetas, path.losses, path.gaps
     proven = ((l1[:, 1:] > 0) | (l2[:, 1:] > 0)).all()
     fits: list[Optimum] = []
     for begin in range(0, len(penalties), _AT_ONCE):
         end = min(begin + _AT_ONCE, len(penalties))
-        loss.objective.passes += path_fits(
-            *(D, weight, offset, l1, l2, one.lower, one.upper, further),
-            *(begin, end, _AIM * target, target, max_iter, H, thetas, losses, gaps),
-        )
+        loss.objective.passes += path.fit(begin, end, aim=_AIM * target, target=target, rounds=max_iter)
         for m in range(begin, end):
             if proven and gaps[m] <= target:
                 fits.append(_Fit(thetas[m + 2], float(losses[m]), float(gaps[m])))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..data import Array
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
+from ..kernels.descent import descend_sparse
 from . import Status
 from .mean_loss import MeanLoss
 from .penalty import Penalty
@@ -47,7 +48,6 @@ class SparseColumns:
         X = sp.csc_array(self.block.X)
         X = X if X.shape[1] == loss.coordinates.columns.size else X[:, loss.coordinates.columns]
         self._csc = X
-        self._parts = (X.data, X.indices.view(np.uint32 if X.indices.dtype == np.int32 else np.uint64), X.indptr)
         self._unit = 1 / loss.coordinates.scale[loss.coordinates.columns]
         weight = np.ones(X.shape[0]) if self.block.weight is None else self.block.weight
         self._share = weight / loss.total_weight
@@ -102,8 +102,6 @@ class SparseColumns:
         self, penalty: Penalty, theta: Array, gradient: Array, z: Array, moments: tuple[float, Array, Array]
     ) -> tuple[Array, Array]:
         """The end of a step, and the change of each row's score on the way."""
-        from .descent import descend_sparse
-
         total, means, curvature = moments
         slopes = slice(self.first, None)
         x, g = theta[slopes].copy(), gradient[slopes]
@@ -113,7 +111,7 @@ class SparseColumns:
         shift = -float(gradient[0]) / total if self.first else 0.0
         bounds = (penalty.l1[slopes], penalty.l2[slopes], penalty.lower[slopes], penalty.upper[slopes])
         shift = descend_sparse(
-            *self._parts, self._unit, columns, rows, means, shift, g, curvature, *bounds, x, _ACCURACY, _SWEEPS
+            self._csc, self._unit, columns, rows, means, shift, g, curvature, bounds, x, _ACCURACY, _SWEEPS
         )
         end = np.concatenate([[theta[0] + shift], x]) if self.first else x
         return end, rows[:, 1] + shift

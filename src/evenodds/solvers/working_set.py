@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Array
+from ..kernels.descent import descend, row_sums
 from . import Status
 from .columns import Columns
 from .mean_loss import MeanLoss
@@ -130,10 +131,7 @@ class WorkingSet:
         if self.columns.offset is not None:
             v += self.columns.offset
         if self.compiled:
-            from .descent import row_terms
-
-            r, h = np.empty_like(v), np.empty_like(v)
-            loss, odds = row_terms(v, self._sign, self._share, r, h)
+            loss, odds, r, h = row_sums(v, self._sign, self._share)
             return Rows(v, loss, r, h, odds)
         scores, weight = v, self._share
         v = self._sign * scores
@@ -257,10 +255,8 @@ class WorkingSet:
         """Where the model with the penalty is least."""
         x, c, k = at.near.copy(), self._factor, self.numbers.size
         if self.compiled:
-            from .descent import descend
-
             bounds = (penalty.l1 / c, penalty.l2 / c, penalty.lower, penalty.upper)
-            if descend(self._H, at.gradient / c, *bounds, x, _ACCURACY, _SWEEPS):
+            if descend(self._H, at.gradient / c, bounds, x, _ACCURACY, _SWEEPS):
                 return x
         H = c * self._H[:k, :k].astype(np.float64)
         return minimize_quadratic(H, at.gradient - H @ at.near, penalty, penalty.nearest(x), compiled=False)

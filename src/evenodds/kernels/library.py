@@ -1,0 +1,81 @@
+"""The compiled loops as ctypes sees them: one shared library, loaded when it is first asked for.
+
+ctypes gives up the GIL while a function runs, so that the threads of a home work at once. A function is known by its
+name and what it is for; the level of vector instructions is the best that the machine has, and changes no bit of a
+result.
+"""
+
+import ctypes
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ENDINGS = {"win32": ".dll", "darwin": ".dylib"}
+PATH = Path(__file__).with_name("_kernels" + _ENDINGS.get(sys.platform, ".so"))
+
+_TYPES = {"p": ctypes.c_void_p, "n": ctypes.c_ssize_t, "i": ctypes.c_int, "d": ctypes.c_double}
+# The result of each function, then its arguments: pointers, sizes, ints and doubles.
+_SIGNATURES = {
+    "rows_c": (None, "pnnipppppdppipp"),
+    "rows_f": (None, "pnnipppppdpp"),
+    "rows_csr": (None, "pppnppppdp"),
+    "curvature_csr": (None, "pppnppppdp"),
+    "moments_c": ("d", "pnnipppppp"),
+    "moments_f": ("d", "pnnipppppp"),
+    "softmax_rows": (None, "pnnniiipppppppppp"),
+    "descend": ("i", "pnippppppdip"),
+    "descend_sparse": ("d", "ppppppnppdpppppppdi"),
+    "some_products": (None, "pninpnpp"),
+    "all_products": (None, "pninnpnp"),
+    "beyond_bounds": ("n", "ppnnndpppp"),
+    "row_sums": (None, "pppnppp"),
+    "many_rows": (None, "pnnppppp"),
+    "path_fits": ("n", "pnipppppppiiddipppppp"),
+}
+
+
+def open_library(path: Path) -> ctypes.CDLL:
+    """The shared library at `path`; an ImportError that says what to do if it cannot be loaded."""
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise ImportError(
+            f"The compiled loops of evenodds, {path.name}, cannot be loaded ({error}). Install evenodds anew: "
+            "'pip install --force-reinstall --no-deps evenodds', in a checkout 'pip install --editable .'."
+        ) from error
+
+
+@functools.cache
+def load() -> tuple[ctypes.CDLL, int]:
+    """The library, and the best level of vector instructions that the machine has."""
+    library = open_library(PATH)
+    return library, library.machine_level()
+
+
+@functools.cache
+def function(name: str, kind: str = "") -> Callable[..., Any]:
+    """A loop, for a kind of entries: "d" or "s", of sparse rows with the bits of their indices after it."""
+    library, level = load()
+    found = getattr(library, f"{name}_{kind}{level}")
+    result, arguments = _SIGNATURES[name]
+    found.restype = None if result is None else _TYPES[result]
+    found.argtypes = [_TYPES[one] for one in arguments]
+    return found  # type: ignore[no-any-return]
+
+
+def pointer(array: NDArray[Any] | None) -> int | None:
+    """Where an array begins, which the caller has to keep; None for none."""
+    return None if array is None else int(array.__array_interface__["data"][0])
+
+
+def vector(a: Any, size: int, dtype: Any = np.float64) -> NDArray[Any]:
+    """An array as the loops read it: in one piece, aligned and of this type. An error if it has not `size` numbers."""
+    found: NDArray[Any] = np.require(a, dtype, ["C", "A"])
+    if found.size != size:
+        raise ValueError(f"A loop over {size:,} numbers was given {found.size:,}.")
+    return found

@@ -1,0 +1,107 @@
+"""Loss, gradient and Hessian of one block of rows in one read of X, and the moments of its columns.
+
+A dense block is read where it lies, C or F ordered, in rows or columns of any distance; a sparse one is CSR. Scores are
+taken from `x - center`, as centring the sums afterwards would cancel badly when a mean is far larger than the spread.
+Everything is serial; threads belong to the caller.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .library import function, pointer, vector
+
+Array = NDArray[np.float64]
+Sums = tuple[Any, ...]
+
+_TILE = 1 << 10  # entries of a tile of rows, which fits the nearest cache, within 8 to 64 rows
+KINDS = {np.dtype(np.float64): "d", np.dtype(np.float32): "s"}
+
+
+def dense_sums(
+    X: Any, y: Any, weight: Array | None, offset: Array | None, intercept: float, coef: Array, center: Array
+) -> Sums:
+    """Loss, residual sum and gradient (p,) by the centred coefficients, summed over dense rows (m, p)."""
+    by_rows, kind, ld = layout(X)
+    m, p = X.shape
+    rows = _rows(m, y, weight, offset)
+    coef, center = vector(coef, p), vector(center, p)
+    gradient, out = np.zeros(p), np.empty(2)
+    numbers = (*map(pointer, (*rows, center, coef)), intercept, pointer(gradient))
+    if by_rows:
+        size, q = tile_rows(p), padded(p)
+        work = np.empty((size + 3) * q + 8)
+        function("rows_c", kind)(pointer(X), ld, m, p, *numbers, None, size, pointer(work), pointer(out))
+    else:
+        function("rows_f", kind)(pointer(X), ld, m, p, *numbers, pointer(out))
+    return out[0], out[1], gradient
+
+
+def sparse_sums(X: Any, y: Any, weight: Array | None, offset: Array | None, intercept: float, coef: Array) -> Sums:
+    """The same of CSR rows."""
+    table = np.stack([coef, np.zeros_like(coef)], axis=1)
+    out = _csr("rows_csr", X, _rows(X.shape[0], y, weight, offset), table, intercept)
+    return out[0], out[1], table[:, 1].copy()
+
+
+def sparse_curvature(X: Any, y: Any, weight: Array | None, offset: Array | None, intercept: float, coef: Array) -> Sums:
+    """What `sparse_sums` gives, and sum(h), sum(h x) and sum(h x^2) of the columns, h = s p (1 - p)."""
+    table = np.zeros((coef.size, 4))
+    table[:, 0] = coef
+    out = _csr("curvature_csr", X, _rows(X.shape[0], y, weight, offset), table, intercept)
+    return out[0], out[1], table[:, 1].copy(), out[2], table[:, 2].copy(), table[:, 3].copy()
+
+
+def moment_sums(X: Any, weight: Array | None, center: Array, unit: Array) -> Sums:
+    """The weight of dense rows, and the weighted sums of d and d^2, d = (x - center) / unit: one read of them."""
+    by_rows, kind, ld = layout(X)
+    m, p = X.shape
+    weight = None if weight is None else vector(weight, m)
+    center, inverse = vector(center, p), 1 / vector(unit, p)
+    first, second, work = np.zeros(p), np.zeros(p), np.empty(2 * p)
+    loop = function("moments_c" if by_rows else "moments_f", kind)
+    numbers = map(pointer, (weight, center, inverse, work, first, second))
+    return loop(pointer(X), ld, m, p, *numbers), first, second
+
+
+def layout(X: Any) -> tuple[bool, str, int]:
+    """Whether a dense matrix is in C order, the kind of its entries, and from one row (or column) to the next."""
+    by_rows = X.strides[1] == X.itemsize or (X.shape[1] <= 1 and X.strides[0] != X.itemsize)
+    step = X.strides[0] if by_rows else X.strides[1]
+    near = X.strides[1] if by_rows else X.strides[0]
+    outer, inner = X.shape if by_rows else X.shape[::-1]
+    if X.dtype not in KINDS or X.ndim != 2 or (near != X.itemsize and inner > 1) or step % X.itemsize:
+        raise ValueError(f"A loop cannot read an array of {X.dtype}, shape {X.shape} and strides {X.strides}.")
+    return by_rows, KINDS[X.dtype], step // X.itemsize if outer > 1 else inner
+
+
+def padded(p: int) -> int:
+    """The entries of a row in a tile: a multiple of eight."""
+    return (p + 7) // 8 * 8
+
+
+def tile_rows(p: int) -> int:
+    """The rows of a tile: a multiple of eight."""
+    return min(max(_TILE // padded(max(p, 1)) // 8 * 8, 8), 64)
+
+
+def _rows(m: int, y: Any, weight: Array | None, offset: Array | None) -> tuple[Any, ...]:
+    y = y if y.dtype == np.uint8 else y > 0
+    return (
+        vector(y, m, np.uint8),
+        None if weight is None else vector(weight, m),
+        None if offset is None else vector(offset, m),
+    )
+
+
+def _csr(name: str, X: Any, rows: tuple[Any, ...], table: Array, intercept: float) -> Array:
+    m = X.shape[0]
+    indptr = vector(X.indptr, m + 1, np.int64)
+    size = int(indptr[-1])
+    data, indices = vector(X.data[:size], size, X.dtype), X.indices[:size]
+    indices = vector(indices, size, indices.dtype)
+    out = np.empty(3)
+    loop = function(name, f"{KINDS[X.dtype]}{8 * indices.itemsize}")
+    loop(*map(pointer, (data, indices, indptr)), m, *map(pointer, (*rows, table)), intercept, pointer(out))
+    return out
