@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-kernels test-sklearn fuzz bench site lint clean
+.PHONY: demo test test-kernels test-sklearn sanitize wheels fuzz bench site lint clean
 
 demo: .venv/.demo
 	$(BIN)/evenodds demo --out out
@@ -28,6 +28,28 @@ SKLEARN_TESTS ?= linear_model.tests.test_logistic \
 test-sklearn: .venv/.test
 	$(BIN)/python -m pytest -c sklearn_suite/pytest.ini -n auto $(addprefix sklearn.,$(SKLEARN_TESTS))
 
+# The loops in C with every address and every operation looked at.
+sanitize: .venv/.test
+	rm -rf build/sanitized
+	CC="cc -g -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
+		$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/sanitized .
+	$(BIN)/python -m zipfile -e build/sanitized/*.whl build/sanitized
+	PYTHONPATH=build/sanitized LD_PRELOAD=$$(cc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
+		$(BIN)/pytest -q -p no:cacheprovider tests/test_kernels.py
+
+# Wheels for all platforms, by Zig; that of this machine is installed and tested in an environment of its own.
+PLATFORMS := manylinux_2_17_x86_64 manylinux_2_17_aarch64 musllinux_1_2_x86_64 musllinux_1_2_aarch64 \
+	macosx_11_0_x86_64 macosx_11_0_arm64 win_amd64 win_arm64
+wheels: .venv/.created
+	rm -rf dist .venv-wheel
+	for platform in $(PLATFORMS); do \
+		EVENODDS_PLATFORM=$$platform $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist . || exit 1; \
+	done
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist/host .
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install --quiet --constraint constraints.txt "$$(ls dist/host/*.whl)[test]"
+	.venv-wheel/bin/pytest -q -p no:cacheprovider tests/test_kernels.py tests/test_cases.py
+
 # Fresh members of the families of tests/families for so many minutes.
 MINUTES ?= 30
 fuzz: .venv/.test
@@ -48,7 +70,7 @@ site: .venv/.demo
 	$(BIN)/python -m evenodds.learn.tapes site/learn
 
 clean:
-	rm -rf .venv .venv-peers out dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-wheel out build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -f src/evenodds/kernels/_kernels.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,11 +1,11 @@
 """Compile the loops of evenodds into one shared library: what hatchling calls to build a wheel or an editable install.
 
-The C compiler of the system does it, or the one of the package `ziglang` where there is none. Run as a program, it
-compiles the library of a checkout where it lies: `python build_kernels.py`.
+The C compiler of the system does it, or the one of the package `ziglang` where there is none. EVENODDS_PLATFORM, one of
+`PLATFORMS`, asks for a wheel for another platform, which Zig compiles. Run as a program, it compiles the library of a
+checkout where it lies: `python build_kernels.py`.
 """
 
 import os
-import platform
 import shlex
 import shutil
 import subprocess
@@ -21,8 +21,18 @@ FOLDER = "src/evenodds/kernels"
 FLAGS = ["-O3", "-std=gnu11", "-shared", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off"]
 FLAGS += ["-fno-math-errno", "-fno-trapping-math"]
 ZIG = "ziglang>=0.13"
-# Zig would take the processor that it runs on.
-BASELINE = {"x86_64": "x86_64", "amd64": "x86_64"}
+# The end of a wheel's name, and what Zig calls the platform.
+PLATFORMS = {
+    "manylinux_2_17_x86_64": "x86_64-linux-gnu.2.17",
+    "manylinux_2_17_aarch64": "aarch64-linux-gnu.2.17",
+    "musllinux_1_2_x86_64": "x86_64-linux-musl",
+    "musllinux_1_2_aarch64": "aarch64-linux-musl",
+    "macosx_11_0_x86_64": "x86_64-macos.11.0",
+    "macosx_11_0_arm64": "aarch64-macos.11.0",
+    "win_amd64": "x86_64-windows-gnu",
+    "win_arm64": "aarch64-windows-gnu",
+}
+ENDINGS = {"win": ".dll", "macosx": ".dylib"}
 
 
 def system_compiler() -> list[str] | None:
@@ -41,26 +51,30 @@ def _works(compiler: str) -> bool:
     return subprocess.run(check, input=source, text=True, capture_output=True).returncode == 0
 
 
-def library_name() -> str:
-    """The file name of the shared library on this system."""
-    return "_kernels" + {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+def host() -> str:
+    """This platform, as in a wheel's name."""
+    return sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 
-def compile_kernels(root: Path) -> Path:
-    """Compile the library of a checkout at `root`; the old one is in its place until the new one is whole."""
-    compiler = system_compiler()
-    if compiler is None:
-        cpu = BASELINE.get(platform.machine().lower(), "baseline")
-        compiler = [sys.executable, "-m", "ziglang", "cc", f"-mcpu={cpu}"]
-    folder = root / FOLDER
-    target, new = folder / library_name(), folder / f"{os.getpid()}{library_name()}"
-    math = [] if sys.platform == "win32" else ["-lm"]
+def zig(platform: str) -> list[str]:
+    """Zig's compiler for a platform. It would take the processor that it runs on: any of the kind is to do."""
+    target = ["-target", PLATFORMS[platform]] if platform in PLATFORMS else []
+    cpu = "x86_64" if platform.endswith(("x86_64", "amd64")) else "baseline"
+    return [sys.executable, "-m", "ziglang", "cc", *target, f"-mcpu={cpu}"]
+
+
+def compile_kernels(root: Path, folder: Path, platform: str) -> Path:
+    """Compile the library of a checkout at `root` into a folder; the old one is there until the new one is whole."""
+    compiler = (None if platform in PLATFORMS else system_compiler()) or zig(platform)
+    name = "_kernels" + ENDINGS.get(platform.split("_")[0].removesuffix("32"), ".so")
+    folder.mkdir(parents=True, exist_ok=True)
+    new = folder / f"new{os.getpid()}{name}"
+    math = [] if platform.startswith("win") else ["-lm"]
     try:
-        subprocess.run([*compiler, *FLAGS, str(folder / "kernels.c"), "-o", str(new), *math], check=True)
-        new.replace(target)
+        subprocess.run([*compiler, *FLAGS, str(root / FOLDER / "kernels.c"), "-o", str(new), *math], check=True)
+        return new.replace(folder / name)
     finally:
         new.unlink(missing_ok=True)
-    return target
 
 
 class Kernels(BuildHookInterface[Any]):
@@ -68,15 +82,20 @@ class Kernels(BuildHookInterface[Any]):
 
     def dependencies(self) -> list[str]:
         """What a build needs beside hatchling: a compiler."""
-        return [] if system_compiler() else [ZIG]
+        return [ZIG] if os.environ.get("EVENODDS_PLATFORM") or not system_compiler() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and make the wheel one for this platform and every Python."""
-        target = compile_kernels(Path(self.root))
+        root, platform = Path(self.root), os.environ.get("EVENODDS_PLATFORM") or host()
         build_data["pure_python"] = False
-        build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
-        build_data["artifacts"].append(f"{FOLDER}/{target.name}")
+        build_data["tag"] = f"py3-none-{platform}"
+        if version == "editable":  # it is read where it lies
+            compile_kernels(root, root / FOLDER, platform)
+        else:
+            library = compile_kernels(root, root / "build" / platform, platform)
+            build_data["force_include"][str(library)] = f"evenodds/kernels/{library.name}"
 
 
 if __name__ == "__main__":
-    print(compile_kernels(Path(__file__).resolve().parent))
+    here = Path(__file__).resolve().parent
+    print(compile_kernels(here, here / FOLDER, host()))

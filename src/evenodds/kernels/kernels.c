@@ -14,10 +14,8 @@
 #endif
 
 #define LEVEL 2
-#define SIDE 2
 #include "level.inc"
 #undef LEVEL
-#undef SIDE
 
 #ifdef __x86_64__
 #include <cpuid.h>
@@ -29,10 +27,8 @@
 #pragma GCC target("arch=x86-64-v3")
 #endif
 #define LEVEL 3
-#define SIDE 2
 #include "level.inc"
 #undef LEVEL
-#undef SIDE
 #ifdef __clang__
 #pragma clang attribute pop
 #pragma clang attribute push(__attribute__((target("avx,avx2,bmi,bmi2,fma,avx512f,avx512dq,avx512bw,avx512cd,avx512vl"), \
@@ -43,10 +39,8 @@
 #pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
 #endif
 #define LEVEL 4
-#define SIDE 8
 #include "level.inc"
 #undef LEVEL
-#undef SIDE
 #ifdef __clang__
 #pragma clang attribute pop
 #else

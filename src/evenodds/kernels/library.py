@@ -21,7 +21,7 @@ PATH = Path(__file__).with_name("_kernels" + _ENDINGS.get(sys.platform, ".so"))
 _TYPES = {"p": ctypes.c_void_p, "n": ctypes.c_ssize_t, "i": ctypes.c_int, "d": ctypes.c_double}
 # The result of each function, then its arguments: pointers, sizes, ints and doubles.
 _SIGNATURES = {
-    "rows_c": (None, "pnnipppppdppipp"),
+    "rows_c": (None, "pnnipppppdpipp"),
     "rows_f": (None, "pnnipppppdpp"),
     "rows_csr": (None, "pppnppppdp"),
     "curvature_csr": (None, "pppnppppdp"),

@@ -1,4 +1,4 @@
-"""Loss, gradient and Hessian of one block of rows in one read of X, and the moments of its columns.
+"""Loss and gradient of one block of rows in one read of X, and the moments of its columns.
 
 A dense block is read where it lies, C or F ordered, in rows or columns of any distance; a sparse one is CSR. Scores are
 taken from `x - center`, as centring the sums afterwards would cancel badly when a mean is far larger than the spread.
@@ -32,7 +32,7 @@ def dense_sums(
     if by_rows:
         size, q = tile_rows(p), padded(p)
         work = np.empty((size + 3) * q + 8)
-        function("rows_c", kind)(pointer(X), ld, m, p, *numbers, None, size, pointer(work), pointer(out))
+        function("rows_c", kind)(pointer(X), ld, m, p, *numbers, size, pointer(work), pointer(out))
     else:
         function("rows_f", kind)(pointer(X), ld, m, p, *numbers, pointer(out))
     return out[0], out[1], gradient
