@@ -193,7 +193,6 @@ def test_a_fold_whose_start_is_at_rest_but_for_rounding():
 
 @pytest.mark.parametrize("ratio", [1.0, 0.0])
 def test_a_long_grid_has_the_scores_of_its_halves(ratio):
-    """Paths of 50 fits and more are compiled, shorter ones are not."""
     grid = np.geomspace(0.01, 10, 52)
     whole = LogisticRegressionCV(grid, ratio).fit(X, Y, WEIGHT)
     again = LogisticRegressionCV(grid, ratio, n_jobs=1).fit(X, Y, WEIGHT)

@@ -53,7 +53,7 @@ ONE_BY_ONE = {
     "a few rows": (rows_of(60, 4), {}),
     "given Cs": (rows_of(60, 4), {"Cs": [1.0, 0.1, 0.2]}),
     "a ridge": (rows_of(60, 4), {"l1_ratio": 0.0}),
-    "compiled": (rows_of(60, 4), {"n_C": 60, "l1_ratio": 0.5}),
+    "many": (rows_of(60, 4), {"n_C": 60, "l1_ratio": 0.5}),
     "columns": (rows_of(60, 1100), {}),
     "sparse columns": (sparse_rows(), {}),
     "classes": (rows_of(90, 4, 3), {}),

@@ -19,7 +19,6 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .compiled import COMPILED_ENTRIES
 from .data import Array, Block, Data, Sums, require_finite
 from .exceptions import EvenOddsError
 from .kernels.rows import moment_sums
@@ -27,7 +26,6 @@ from .kernels.rows import moment_sums
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
 _LEAST = 1e-303  # a deviation below it is none: the coefficient could not be represented
 _ENOUGH_ROWS = 1024  # for a centre and a scale
-_TILE_ENTRIES = 1 << 15
 _NEAR = 30.0  # means up to so many deviations from 0 cost a sum no more than two digits
 _MOST_COLUMNS = 3000  # beyond which only constant columns are looked for: the factorisation would cost too much
 
@@ -296,20 +294,11 @@ def _exact_moments(data: Data, center: Array, unit: Array, intercept: bool) -> t
     """Mean and standard deviation over all rows, about a centre and in a unit that are already close."""
 
     def sums(block: Block) -> Sums:
-        weight = np.ones(block.n_rows) if block.weight is None else block.weight
         if sp.issparse(block.X):
+            weight = np.ones(block.n_rows) if block.weight is None else block.weight
             X = block.X @ sp.diags_array(1 / unit)
             return weight.sum(), weight @ X, weight @ X.multiply(X)
-        if data.size >= COMPILED_ENTRIES:
-            return moment_sums(block.X, block.weight, center, unit)
-        first, second = np.zeros_like(center), np.zeros_like(center)
-        tile = max(64, _TILE_ENTRIES // center.size)  # so that the deviations stay in the cache
-        for k in range(0, block.n_rows, tile):
-            deviation = block.X[k : k + tile] - center
-            deviation /= unit
-            first += weight[k : k + tile] @ deviation
-            second += weight[k : k + tile] @ np.square(deviation, out=deviation)
-        return weight.sum(), first, second
+        return moment_sums(block.X, block.weight, center, unit)
 
     total, first, second = data.reduce(sums)
     shift = first / total if intercept else np.zeros_like(center)

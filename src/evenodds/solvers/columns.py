@@ -8,7 +8,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..compiled import COMPILED_ENTRIES
 from ..coordinates import Coordinates, about_mean
 from ..data import Array, require_finite
 from ..data.memory import Memory
@@ -56,7 +55,6 @@ class Columns:
         self.full = 0
         self._kept = 0
         self._combine: Array = np.empty((0, self.n_rows))
-        self._compiled = loss.compiled
         self._many = _MANY_BY_ROWS if not sp.issparse(X) and X.strides[1] == X.itemsize else _MANY
         self._lengths = self._measure(loss.data)
         if not np.isfinite(self._lengths).all():
@@ -125,9 +123,7 @@ class Columns:
     def _over(self, a: Array, rest: float, limit: Array, skip: Bools) -> Numbers:
         """The columns whose combination of known products, and `rest` times their length, can be over the limit."""
         known = self._kept_products[: a.size]
-        if self._compiled:
-            return beyond_bounds(a, known, rest, self._lengths, limit, skip)
-        return np.flatnonzero((np.abs(a @ known) + rest * self._lengths > limit) & ~skip)
+        return beyond_bounds(a, known, rest, self._lengths, limit, skip)
 
     def gram(self, D: Array) -> Array:
         """D'D, by the threads of the home."""
@@ -137,7 +133,7 @@ class Columns:
     def _some(self, numbers: Numbers, r: Array) -> Array:
         """The products of some columns with r."""
         X = self._X
-        if sp.issparse(X) or not self._compiled or numbers.size < 2:
+        if sp.issparse(X) or numbers.size < 2:
             return self.take(numbers).T @ r
         slopes = numbers >= self._first
         which = numbers[slopes] - self._first
@@ -149,7 +145,7 @@ class Columns:
 
     def _times(self, X: Any, R: Array) -> Array:
         """The products of columns, here the rows of X, with the rows of R: (m, k)."""
-        if sp.issparse(X) or not self._compiled:
+        if sp.issparse(X):
             return np.asarray(X @ R.T).T
         return all_products(X.T, R)
 
@@ -183,16 +179,11 @@ def column_moments(data: Memory) -> tuple[Array, Array]:
     rows = next(iter(data.blocks()))
     share = np.full(rows.n_rows, 1 / rows.n_rows) if rows.weight is None else rows.weight / rows.weight.sum()
     heaviest = int(np.argmax(share))
-    compiled = rows.X.size >= COMPILED_ENTRIES
 
     def moments(X: Array) -> Array:
         # About the heaviest row, which is no more than sqrt(n) standard deviations from the mean: n eps is lost.
         about = X[heaviest].astype(np.float64)
-        if compiled:
-            _, first, second = moment_sums(X, share, about, np.ones_like(about))
-        else:
-            D = X - about
-            first, second = share @ D, share @ np.square(D)
+        _, first, second = moment_sums(X, share, about, np.ones_like(about))
         return np.stack([about + first, np.maximum(second - first**2, 0.0)], axis=1)
 
     home = Memory(rows.X.T, np.zeros(data.n_columns, np.uint8), n_jobs=data.n_jobs)

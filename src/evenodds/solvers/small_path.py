@@ -1,4 +1,4 @@
-"""A long path on small data: compiled, as calls of NumPy would cost more than their sums.
+"""A path on small data in one call of a loop, as calls of NumPy would cost more than their sums.
 
 `kernels.small_path` runs along the path without the GIL, so that threads can work on one path each. Its duality gaps
 are those of `Penalty.gap` if the intercept is all that is free of penalty and bounds; otherwise they are taken again
@@ -19,17 +19,16 @@ from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import Models, Optimum, Point, minimize_all
 
-_FITS = 50  # fits from which it pays to load compiled code: about half a second, a few once a machine to compile it
 _MOST_COEF = 300  # beyond which the products of NumPy make up for its calls
 _ENTRIES = 1 << 20
 _AT_ONCE = 20  # fits between two questions whether the path ends
-_AIM = 0.01  # of the target: the last step goes well beyond it anyway
+_AIM = 1e-4  # of the target: the last step goes well beyond it anyway
 
 
 def is_small(loss: MeanLoss, n_fits: int) -> bool:
-    """Whether compiled code serves a path best: the work of many fits, each of little work."""
+    """Whether there is a path, and each fit of so little work that calls of NumPy would be most of it."""
     k = loss.n_coef
-    return not loss.compiled and n_fits >= _FITS and 0 < k <= _MOST_COEF and loss.data.n_rows * k <= _ENTRIES
+    return not loss.compiled and n_fits > 1 and 0 < k <= _MOST_COEF and loss.data.n_rows * k <= _ENTRIES
 
 
 def small_path(
@@ -71,7 +70,7 @@ def small_path(
 
 @dataclass(frozen=True)
 class _Fit:
-    """An `Optimum` that was found by compiled code."""
+    """An `Optimum` that the loop found."""
 
     theta: Array
     loss: float

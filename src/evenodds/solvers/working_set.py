@@ -82,7 +82,6 @@ class WorkingSet:
 
     def __init__(self, loss: MeanLoss) -> None:
         self.columns = Columns(loss)
-        self.compiled = loss.compiled
         self.numbers = np.empty(0, np.intp)
         self.inside = np.zeros(loss.n_coef, bool)
         self.D = self._room = np.empty((self.columns.n_rows, 0), order="F")
@@ -130,17 +129,8 @@ class WorkingSet:
         v = self.D @ theta
         if self.columns.offset is not None:
             v += self.columns.offset
-        if self.compiled:
-            loss, odds, r, h = row_sums(v, self._sign, self._share)
-            return Rows(v, loss, r, h, odds)
-        scores, weight = v, self._share
-        v = self._sign * scores
-        t = np.exp(-np.abs(v))
-        loss = float(weight @ (np.log1p(t) - np.minimum(v, 0.0)))
-        wrong = np.where(v < 0, 1.0, t) / (1.0 + t)
-        with np.errstate(over="ignore", divide="ignore"):
-            odds = float(weight @ np.where(v < 0, 1.0 / t, t))
-        return Rows(scores, loss, -self._sign * weight * wrong, weight * t / (1.0 + t) ** 2, odds)
+        loss, odds, r, h = row_sums(v, self._sign, self._share)
+        return Rows(v, loss, r, h, odds)
 
     def at(self, penalty: Penalty, theta: Array, rows: Rows) -> At:
         """A point of the set with its gap."""
@@ -254,10 +244,9 @@ class WorkingSet:
     def least(self, penalty: Penalty, at: At) -> Array:
         """Where the model with the penalty is least."""
         x, c, k = at.near.copy(), self._factor, self.numbers.size
-        if self.compiled:
-            bounds = (penalty.l1 / c, penalty.l2 / c, penalty.lower, penalty.upper)
-            if descend(self._H, at.gradient / c, bounds, x, _ACCURACY, _SWEEPS):
-                return x
+        bounds = (penalty.l1 / c, penalty.l2 / c, penalty.lower, penalty.upper)
+        if descend(self._H, at.gradient / c, bounds, x, _ACCURACY, _SWEEPS):
+            return x
         H = c * self._H[:k, :k].astype(np.float64)
         return minimize_quadratic(H, at.gradient - H @ at.near, penalty, penalty.nearest(x), compiled=False)
 
