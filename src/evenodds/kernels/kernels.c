@@ -14,8 +14,10 @@
 #endif
 
 #define LEVEL 2
+#define LANES 2
 #include "level.inc"
 #undef LEVEL
+#undef LANES
 
 #ifdef __x86_64__
 #include <cpuid.h>
@@ -27,8 +29,10 @@
 #pragma GCC target("arch=x86-64-v3")
 #endif
 #define LEVEL 3
+#define LANES 4
 #include "level.inc"
 #undef LEVEL
+#undef LANES
 #ifdef __clang__
 #pragma clang attribute pop
 #pragma clang attribute push(__attribute__((target("avx,avx2,bmi,bmi2,fma,avx512f,avx512dq,avx512bw,avx512cd,avx512vl"), \
@@ -39,8 +43,10 @@
 #pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
 #endif
 #define LEVEL 4
+#define LANES 8
 #include "level.inc"
 #undef LEVEL
+#undef LANES
 #ifdef __clang__
 #pragma clang attribute pop
 #else

@@ -23,6 +23,7 @@ _TYPES = {"p": ctypes.c_void_p, "n": ctypes.c_ssize_t, "i": ctypes.c_int, "d": c
 _SIGNATURES = {
     "rows_c": (None, "pnnipppppdpipp"),
     "rows_f": (None, "pnnipppppdpp"),
+    "second_order": (None, "pnnnipppppdpppp"),
     "rows_csr": (None, "pppnppppdp"),
     "curvature_csr": (None, "pppnppppdp"),
     "moments_c": ("d", "pnnipppppp"),

@@ -15,7 +15,9 @@ from .library import function, pointer, vector
 Array = NDArray[np.float64]
 Sums = tuple[Any, ...]
 
-_TILE = 1 << 10  # entries of a tile of rows, which fits the nearest cache, within 8 to 64 rows
+_NEAR = 1 << 12  # entries that fit the nearest cache
+_TILE = 1 << 10  # entries of a tile of rows, within 8 to 64 rows
+_LONG_ROWS = 24  # of a tile, where not even eight fit the nearest cache
 KINDS = {np.dtype(np.float64): "d", np.dtype(np.float32): "s"}
 
 
@@ -29,9 +31,9 @@ def dense_sums(
     coef, center = vector(coef, p), vector(center, p)
     gradient, out = np.zeros(p), np.empty(2)
     numbers = (*map(pointer, (*rows, center, coef)), intercept, pointer(gradient))
-    if by_rows:
-        size, q = tile_rows(p), padded(p)
-        work = np.empty((size + 3) * q + 8)
+    if by_rows and p:
+        size = tile_rows(p)
+        work = np.empty(3 * padded(p) + 8)
         function("rows_c", kind)(pointer(X), ld, m, p, *numbers, size, pointer(work), pointer(out))
     else:
         function("rows_f", kind)(pointer(X), ld, m, p, *numbers, pointer(out))
@@ -77,13 +79,13 @@ def layout(X: Any) -> tuple[bool, str, int]:
 
 
 def padded(p: int) -> int:
-    """The entries of a row in a tile: a multiple of eight."""
+    """The entries of a row in groups: a multiple of eight."""
     return (p + 7) // 8 * 8
 
 
 def tile_rows(p: int) -> int:
     """The rows of a tile: a multiple of eight."""
-    return min(max(_TILE // padded(max(p, 1)) // 8 * 8, 8), 64)
+    return _LONG_ROWS if 8 * p > _NEAR else min(max(_TILE // padded(p) // 8 * 8, 8), 64)
 
 
 def _rows(m: int, y: Any, weight: Array | None, offset: Array | None) -> tuple[Any, ...]:
