@@ -430,10 +430,7 @@ def test_the_same_numbers_come_from_every_format(form, tmp_path):
     np.testing.assert_allclose(model.predict_proba(X)[:, 1].sum(), y.sum(), rtol=1e-10)
 
 
-@pytest.mark.parametrize("kernel", [False, True], ids=["NumPy", "compiled"])
-def test_booleans(monkeypatch, kernel):
-    if kernel:
-        monkeypatch.setattr("evenodds.objective.COMPILED_ENTRIES", 1)
+def test_booleans():
     y = FORMATS["y"].astype(int)
     for X in (INTEGERS > 1, sp.csr_array(INTEGERS > 1), pd.DataFrame(INTEGERS > 1, columns=NAMES)):
         a = LogisticRegression(C=1).fit(X, y)
@@ -518,11 +515,9 @@ def broken(value, row=7, column=2):
 @pytest.mark.parametrize("C", [np.inf, 1.0])
 @pytest.mark.parametrize("solver", [*SOLVERS, "sgd"])
 @pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity"), (-np.inf, "infinity")])
-@pytest.mark.parametrize("home", ["dense", "float32", "F", "CSR", "pandas", "polars", "Arrow", "compiled"])
-def test_an_x_that_is_not_finite(home, value, word, solver, C, monkeypatch):
+@pytest.mark.parametrize("home", ["dense", "float32", "F", "CSR", "pandas", "polars", "Arrow"])
+def test_an_x_that_is_not_finite(home, value, word, solver, C):
     X = broken(value)
-    if home == "compiled":
-        monkeypatch.setattr("evenodds.objective.COMPILED_ENTRIES", 1)
     make = {
         "float32": lambda: X.astype(np.float32),
         "F": lambda: np.asfortranarray(X),

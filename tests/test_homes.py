@@ -88,13 +88,6 @@ MEMORY = {
 }
 
 
-@pytest.fixture(params=["NumPy", "compiled"])
-def kernels(request, monkeypatch):
-    if request.param == "compiled":
-        monkeypatch.setattr("evenodds.objective.COMPILED_ENTRIES", 1)
-
-
-@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("home", MEMORY)
 def test_rows_in_memory(home, solver):
@@ -118,7 +111,6 @@ BLOCKS = {
 }
 
 
-@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize(
     ("kind", "cuts"),  # blocks of single rows are slow to make
@@ -203,7 +195,7 @@ def odd_views(m, p):
 
 @pytest.mark.parametrize("p", range(1, 10))
 @pytest.mark.parametrize("m", [1, 2, 3, 4, 63, 64, 65, 130, 255, 257, 514])
-def test_kernels_and_plain_numpy_give_the_same_sums_on_odd_shapes(m, p, monkeypatch):
+def test_kernels_and_plain_numpy_give_the_same_sums_on_odd_shapes(m, p):
     from evenodds.coordinates import Coordinates
     from evenodds.objective import Objective
 
@@ -222,24 +214,20 @@ def test_kernels_and_plain_numpy_give_the_same_sums_on_odd_shapes(m, p, monkeypa
             loss = s @ np.logaddexp(0, np.where(y == 1, -z, z)) / s.sum()
             r = s * (1 / (1 + np.exp(-z)) - y) / s.sum()
             gradient = np.array([r.sum(), *(r @ ((base - center) / scale))])
-            for entries in (1, 1 << 30):
-                monkeypatch.setattr("evenodds.objective.COMPILED_ENTRIES", entries)
-                objective = Objective(as_data(X, y, weight, offset), coordinates, np.zeros(p))
-                assert objective.compiled == (entries == 1)
-                value, g, _ = objective.value_grad(theta)
-                assert value == pytest.approx(loss, rel=1e-13), name
-                np.testing.assert_allclose(g, gradient, rtol=1e-12, atol=1e-14, err_msg=name)
-                value, g, H = objective.value_grad_hess(theta)
-                assert value == pytest.approx(loss, rel=1e-13), name
-                np.testing.assert_allclose(g, gradient, rtol=1e-12, atol=1e-14, err_msg=name)
-                D = np.column_stack([np.ones(m), (base - center) / scale])
-                h = s * np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))) ** 2 / s.sum()
-                np.testing.assert_allclose(H, D.T @ (h[:, None] * D), rtol=1e-12, atol=1e-14, err_msg=name)
+            objective = Objective(as_data(X, y, weight, offset), coordinates, np.zeros(p))
+            value, g, _ = objective.value_grad(theta)
+            assert value == pytest.approx(loss, rel=1e-13), name
+            np.testing.assert_allclose(g, gradient, rtol=1e-12, atol=1e-14, err_msg=name)
+            value, g, H = objective.value_grad_hess(theta)
+            assert value == pytest.approx(loss, rel=1e-13), name
+            np.testing.assert_allclose(g, gradient, rtol=1e-12, atol=1e-14, err_msg=name)
+            D = np.column_stack([np.ones(m), (base - center) / scale])
+            h = s * np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))) ** 2 / s.sum()
+            np.testing.assert_allclose(H, D.T @ (h[:, None] * D), rtol=1e-12, atol=1e-14, err_msg=name)
 
 
 @pytest.mark.parametrize("m", [13, 65, 257])
-def test_a_float32_view_is_read_where_it_lies(m, monkeypatch):
-    monkeypatch.setattr("evenodds.objective.COMPILED_ENTRIES", 1)
+def test_a_float32_view_is_read_where_it_lies(m):
     rng = np.random.default_rng(m)
     base = rng.integers(-4, 5, (m, 3)).astype(np.float32)
     y = (rng.random(m) < 0.5).astype(np.uint8)
@@ -305,8 +293,7 @@ def test_large_data(home, solver, C, kind, big):
     assert solution.passes <= (25 if solver == "newton" else 12)
 
 
-def test_passes_are_the_reads_of_the_data(monkeypatch):
-    monkeypatch.setattr("evenodds.objective.COMPILED_ENTRIES", 1)
+def test_passes_are_the_reads_of_the_data():
     X, y = large(30_000, 4)
     for solver, standardize in itertools.product(SOLVERS, (False, True)):
         data = Blocks(X, y, cuts=(10_000, 10_001))

@@ -539,7 +539,6 @@ def test_blocks_and_tiles_do_not_matter(kind, make, monkeypatch):
     known = {"cov": kind, "groups": groups if kind == "cluster" else None}
     model = LogisticRegression(n_jobs=2).fit(X, y, weight, offset)
     one = infer(model, X, y, weight, offset, **known)
-    monkeypatch.setattr("evenodds.objective.COMPILED_ENTRIES", 1)
     monkeypatch.setattr("evenodds.objective._TILE_ENTRIES", 1)
     monkeypatch.setattr("evenodds.data.memory._BLOCK_ENTRIES", 700)
     two = infer(model, make(X), y, weight, offset, **known)

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from scipy.special import logsumexp, softmax
 
 from evenodds.kernels import descent, library
-from evenodds.kernels.rows import dense_sums, moment_sums, sparse_curvature, sparse_sums
+from evenodds.kernels.rows import dense_sums, moment_sums, second_order_sums, sparse_curvature, sparse_sums
 from evenodds.kernels.softmax import softmax_sums
 
 EPS = np.finfo(float).eps
@@ -233,6 +233,27 @@ def test_all_orders_agree_with_long_double_sums(p, dtype):
                 assert abs(value - loss) <= size
                 assert abs(total - r.sum()) <= size
                 np.testing.assert_allclose(gradient, (r @ D).astype(float), rtol=0, atol=size)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("m", "p"), [(0, 2), (1, 1), (7, 3), (64, 7), (65, 8), (130, 63), (130, 64), (97, 90)])
+def test_a_hessian_is_that_of_plain_numpy(m, p, dtype, order):
+    rng = np.random.default_rng(m + p)
+    X = np.asarray(rng.normal(size=(m, p)), dtype, order=order)
+    y, center, inverse = rng.integers(0, 2, m).astype(np.uint8), rng.normal(size=p), rng.uniform(0.5, 2, p)
+    inverse[0] = 0  # a column that is left out
+    for first, given in itertools.product((0, 1), (False, True)):
+        theta = rng.normal(size=first + p) / p
+        weight, offset = (rng.uniform(0, 2, m), rng.normal(size=m)) if given else (None, None)
+        D = np.column_stack([np.ones((m, first)), (X - center) * inverse])
+        z = D @ theta + (offset if given else 0)
+        s, q = weight if given else np.ones(m), 1 / (1 + np.exp(-z))
+        loss, gradient, hessian = second_order_sums(X, y, weight, offset, theta, center, inverse)
+        assert loss == pytest.approx(s @ np.logaddexp(0, np.where(y == 1, -z, z)), rel=1e-13)
+        assert_allclose(gradient, D.T @ (s * (q - y)), rtol=1e-11, atol=1e-12)
+        assert_allclose(hessian, D.T @ ((s * q * (1 - q))[:, None] * D), rtol=1e-11, atol=1e-12)
+        assert_allclose(hessian, hessian.T, rtol=0, atol=0)
 
 
 def test_no_rows_and_no_columns():
@@ -529,7 +550,7 @@ def all_sums(level, monkeypatch):
     return found
 
 
-SHAPES = list(itertools.product((1, 9, 300), (1, 8, 21, 70)))
+SHAPES = list(itertools.product((1, 9, 300), (1, 5, 8, 21, 70)))
 
 
 def some_sums(m, p):
@@ -541,6 +562,7 @@ def some_sums(m, p):
     for form in [form for Y in (X, X.astype(np.float32)) for form in (Y, np.asfortranarray(Y))]:
         yield dense_sums(form, *rows, 0.3, coef, center)
         yield dense_sums(form, rows[0], None, None, 0.3, coef, center)
+        yield second_order_sums(form, *rows, np.r_[0.3, coef], center, np.arange(1.0, p + 1))
         yield moment_sums(form, rows[1], center, 1 + coef**2)
         yield softmax_sums(form, y, rows[1], None, False, center, *classes)
         yield softmax_sums(form, y, None, None, False, center, *classes, np.float32)

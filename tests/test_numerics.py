@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, Status, infer
 from evenodds.coordinates import Coordinates
 from evenodds.data import as_data
-from evenodds.objective import COMPILED_ENTRIES, Objective
+from evenodds.objective import Objective
 from families import Problem
 from families.limits import distance
 from oracle import newton, quiet
@@ -56,7 +56,6 @@ def small():
 @pytest.fixture(scope="module")
 def big():
     X, y = draw(COMPILED)
-    assert X.size > COMPILED_ENTRIES
     return X, y
 
 
@@ -270,10 +269,7 @@ def test_a_penalty_on_raw_columns_of_any_size(n):
 
 
 @pytest.mark.parametrize("C", [np.inf, 1.0])
-@pytest.mark.parametrize("compiled", [False, True])
-def test_a_column_of_plus_and_minus_1e300(C, compiled, monkeypatch):
-    if compiled:
-        monkeypatch.setattr("evenodds.objective.COMPILED_ENTRIES", 1)
+def test_a_column_of_plus_and_minus_1e300(C):
     X, y = draw(300, 3)
     X = np.sign(X)
     model = fit(X * [1, 1e300, 1], y, C=C, standardize=True)
@@ -308,12 +304,9 @@ def test_a_column_as_large_as_numbers_go(size, C):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("size", [1e4, 1e6])
-def test_scores_beyond_a_thousand(size, compiled, solver, monkeypatch):
+def test_scores_beyond_a_thousand(size, solver):
     """Some rows are far out, on the right side: they are certain, and the others decide the fit."""
-    if compiled:
-        monkeypatch.setattr("evenodds.objective.COMPILED_ENTRIES", 1)
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 3))
     y = (X[:, 0] + rng.normal(size=300) > 0).astype(int)
@@ -405,11 +398,8 @@ def test_more_columns_than_rows(n, p, form, solver):
 
 
 @pytest.mark.parametrize("index", [np.int32, np.int64])
-@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("solver", ["auto", *SOLVERS])
-def test_empty_rows_and_columns_of_a_sparse_table(solver, compiled, index, monkeypatch):
-    if compiled:
-        monkeypatch.setattr("evenodds.objective.COMPILED_ENTRIES", 1)
+def test_empty_rows_and_columns_of_a_sparse_table(solver, index):
     rng = np.random.default_rng(0)
     D = rng.normal(size=(200, 8)) * (rng.random((200, 8)) < 0.3)
     D[[0, 1, 50, 198, 199]] = 0
@@ -440,11 +430,8 @@ def test_a_sparse_table_without_any_entry():
 
 
 @pytest.mark.parametrize("C", [np.inf, 1.0])
-@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("standardize", [False, True])
-def test_entries_given_twice_out_of_order_or_as_zero_are_what_they_add_up_to(standardize, compiled, C, monkeypatch):
-    if compiled:
-        monkeypatch.setattr("evenodds.objective.COMPILED_ENTRIES", 1)
+def test_entries_given_twice_out_of_order_or_as_zero_are_what_they_add_up_to(standardize, C):
     rng = np.random.default_rng(0)
     some = rng.random((150, 4)) < 0.3
     D = rng.normal(size=(150, 4)) * (some & (rng.random((150, 4)) < 0.8))
@@ -667,7 +654,6 @@ def slope(theta, *args):
 
 
 @pytest.mark.parametrize("form", ["dense", "float32 F", "CSR"])
-@pytest.mark.parametrize("compiled", [False, True])
 @given(
     seed=st.integers(0, 10_000),
     m=st.integers(1, 90),
@@ -676,7 +662,7 @@ def slope(theta, *args):
     extras=st.booleans(),
     log_size=st.floats(-3, 2),
 )
-def test_gradient_and_hessian_are_the_derivatives_of_the_loss(form, compiled, seed, m, p, intercept, extras, log_size):
+def test_gradient_and_hessian_are_the_derivatives_of_the_loss(form, seed, m, p, intercept, extras, log_size):
     rng, X, y, weight, offset = table(seed, m, p, extras, sparse=form == "CSR")
     X = X.astype(np.float32).astype(float) if form == "float32 F" else X
     columns = np.flatnonzero(rng.random(p) < 0.8) if p > 1 else np.arange(p)
@@ -685,10 +671,7 @@ def test_gradient_and_hessian_are_the_derivatives_of_the_loss(form, compiled, se
     coordinates = Coordinates(center, 10.0 ** rng.uniform(-2, 2, p), columns, intercept)
     ridge = rng.uniform(0, 1, columns.size)
     home = {"dense": np.array, "float32 F": lambda X: np.asfortranarray(X, dtype=np.float32), "CSR": sp.csr_array}
-    objective = Objective(
-        as_data(home[form](X), y, weight, offset, n_jobs=1), coordinates, ridge, 1 if compiled else None
-    )
-    assert objective.compiled == compiled or form == "CSR"  # a sparse table may be empty
+    objective = Objective(as_data(home[form](X), y, weight, offset, n_jobs=1), coordinates, ridge)
     unit = np.abs((X - center) / coordinates.scale).max() + 1
     theta = rng.normal(size=objective.n_coef) * 10**log_size / unit
     args = (X, y, weight, offset, coordinates, ridge)
@@ -716,27 +699,26 @@ def test_the_loss_is_right_where_scores_are_huge(seed, log_size):
     rng, X, y, weight, _ = table(seed, 20, 3, True)
     coordinates = Coordinates(np.zeros(3), np.ones(3), np.arange(3), True)
     theta = rng.normal(size=4) * 10**log_size
-    for least in (1, None):
-        objective = Objective(as_data(X, y, weight, n_jobs=1), coordinates, np.zeros(3), least)
-        value, gradient, _ = objective.value_grad(theta)
-        with mpmath.workdps(400):
-            loss = mpmath.mpf(0)
-            slope = [mpmath.mpf(0)] * 4
-            for i in range(20):
-                row = [mpmath.mpf(1), *map(mpmath.mpf, X[i])]
-                z = sum(a * mpmath.mpf(b) for a, b in zip(row, theta, strict=True))
-                s = mpmath.mpf(weight[i])
-                t = mpmath.exp(-abs(z))
-                loss += s * (mpmath.log1p(t) + max(-z if y[i] else z, 0))
-                r = s * ((1 if z >= 0 else t) / (1 + t) - int(y[i]))
-                slope = [a + r * x for a, x in zip(slope, row, strict=True)]
-            total = mpmath.fsum(map(mpmath.mpf, weight))
-            assert abs(value - loss / total) <= 1e-12 * abs(loss / total)
-            far = max(abs(a / total - b) for a, b in zip(slope, gradient, strict=True))
-        # A score near 0 that is left over from huge ones has no digits: then its row may count as either.
-        scores = np.abs(X @ theta[1:] + theta[0])
-        if scores.min() > 1e-3 * scores.max():
-            assert far <= 1e-11 * np.abs(X).max() * max(1.0, min(scores.max(), 1e3))
+    objective = Objective(as_data(X, y, weight, n_jobs=1), coordinates, np.zeros(3))
+    value, gradient, _ = objective.value_grad(theta)
+    with mpmath.workdps(400):
+        loss = mpmath.mpf(0)
+        slope = [mpmath.mpf(0)] * 4
+        for i in range(20):
+            row = [mpmath.mpf(1), *map(mpmath.mpf, X[i])]
+            z = sum(a * mpmath.mpf(b) for a, b in zip(row, theta, strict=True))
+            s = mpmath.mpf(weight[i])
+            t = mpmath.exp(-abs(z))
+            loss += s * (mpmath.log1p(t) + max(-z if y[i] else z, 0))
+            r = s * ((1 if z >= 0 else t) / (1 + t) - int(y[i]))
+            slope = [a + r * x for a, x in zip(slope, row, strict=True)]
+        total = mpmath.fsum(map(mpmath.mpf, weight))
+        assert abs(value - loss / total) <= 1e-12 * abs(loss / total)
+        far = max(abs(a / total - b) for a, b in zip(slope, gradient, strict=True))
+    # A score near 0 that is left over from huge ones has no digits: then its row may count as either.
+    scores = np.abs(X @ theta[1:] + theta[0])
+    if scores.min() > 1e-3 * scores.max():
+        assert far <= 1e-11 * np.abs(X).max() * max(1.0, min(scores.max(), 1e3))
 
 
 # What a change of the data does to the answer

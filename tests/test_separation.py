@@ -749,7 +749,7 @@ def test_columns_that_separate_alone_are_told_beside_those_that_do_so_together()
 def test_a_far_value_does_not_hide_a_column_that_separates(exponent):
     """The classes overlap in the first column where the second is 0; rows where it is 100 are all of one class.
 
-    From 1e10 on the differences in the first column are next to rounding beside the far value: doubt is right too.
+    From 1e9 on the differences in the first column are next to rounding beside the far value: doubt is right too.
     """
     for seed in range(4):
         rng = np.random.default_rng(seed)
@@ -764,7 +764,7 @@ def test_a_far_value_does_not_hide_a_column_that_separates(exponent):
         try:
             found = find_separation(X, y)
         except EvenOddsError:
-            assert exponent > 9
+            assert exponent > 8
             assert status in (Status.SEPARATED, Status.STALLED)
             continue
         assert status is Status.SEPARATED

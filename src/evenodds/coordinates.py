@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from .data import Array, Block, Data, Sums, require_finite
 from .exceptions import EvenOddsError
-from .kernels.rows import moment_sums
+from .kernels.rows import AT_ONCE, moment_sums, second_order_sums
 
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
 _LEAST = 1e-303  # a deviation below it is none: the coefficient could not be represented
@@ -49,6 +49,24 @@ class Coordinates:
         if self.columns.size == self.center.size:
             return []
         return [int(column) for column in np.setdiff1d(np.arange(self.center.size), self.columns)]
+
+    @functools.cached_property
+    def inverse(self) -> Array:
+        """(p,) 1 / scale of the columns that are solved for, 0 of the others."""
+        found = np.zeros(self.scale.size)
+        found[self.columns] = 1 / self.scale[self.columns]
+        return found
+
+    @functools.cached_property
+    def places(self) -> NDArray[np.intp]:
+        """(k,) where the entries of theta stand among those of an intercept, if there is one, and of all columns."""
+        first = int(self.intercept)
+        return np.concatenate([np.arange(first), self.columns + first])
+
+    def square(self, matrix: Array) -> Array:
+        """The rows and columns for theta of a matrix for an intercept, if there is one, and all columns."""
+        every = self.columns.size == self.scale.size
+        return matrix if every else matrix[np.ix_(self.places, self.places)]
 
     @functools.cached_property
     def near(self) -> bool:
@@ -235,18 +253,21 @@ def _moments(block: Block, intercept: bool) -> tuple[Array, Array]:
     Deviations are taken from the first row, so that a constant column gives exactly 0.
     """
     X = block.X
-    weight = np.ones(block.n_rows) if block.weight is None else block.weight
-    weight = weight / weight.sum()
-    if sp.issparse(X):
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            return _sparse_moments(X, weight, intercept)
-    first = X[0].astype(np.float64) if intercept else np.zeros(X.shape[1])
+    weight = np.full(block.n_rows, 1 / block.n_rows) if block.weight is None else block.weight / block.weight.sum()
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        deviation = X - first
-        mean, variance = _centred(deviation, weight, intercept)
+        if sp.issparse(X):
+            return _sparse_moments(X, weight, intercept)
+        first, one = X[0].astype(np.float64) if intercept else np.zeros(X.shape[1]), np.ones(X.shape[1])
+        _, mean, variance = moment_sums(X, weight, first, one)
+        if intercept:  # once more about the mean, as it can be far from the first row
+            first = first + mean
+            _, mean, variance = moment_sums(X, weight, first, one)
+            variance -= np.square(mean)
         if (variance > 1e-280).all() and (variance < 1e280).all():
-            return first + mean, np.sqrt(variance)
+            return first, np.sqrt(variance)
         # Squares overflow or vanish, or a column is constant: once more in units of the largest deviation.
+        first = X[0].astype(np.float64) if intercept else first
+        deviation = X - first
         unit = _largest(deviation)
         mean, variance = _centred(deviation / unit, weight, intercept)
         return first + mean * unit, unit * np.sqrt(variance)
@@ -314,10 +335,13 @@ def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> N
     are tested on all rows: each is predicted from the independent ones, row by row, and the residuals
     are factored in turn. A combination that holds on all rows is the one found on the sample.
     """
+    gram = _gram(sample, coordinates)
+    if gram is not None and _is_well_conditioned(gram):
+        return np.empty(0, dtype=np.intp)
     D = _with_intercept(coordinates.design(sample), coordinates.intercept)
     if sample.weight is not None:
         D *= np.sqrt(sample.weight / sample.weight.mean())[:, None]
-    if _is_well_conditioned(D):
+    if gram is None and D.shape[0] >= D.shape[1] and _is_well_conditioned(D.T @ D):
         return np.empty(0, dtype=np.intp)
     R = scipy.linalg.qr(D, mode="r", check_finite=False)[0][: D.shape[1]]
     size = np.sqrt(np.square(R).sum(axis=0))
@@ -345,11 +369,18 @@ def _with_intercept(D: Any, intercept: bool) -> Array:
     return np.column_stack([np.ones(D.shape[0]), D]) if intercept else D
 
 
-def _is_well_conditioned(D: Array) -> bool:
+def _gram(sample: Block, coordinates: Coordinates) -> Array | None:
+    """D'D of few dense columns in one read: four times the Hessian where all coefficients are 0."""
+    first, p = int(coordinates.intercept), coordinates.center.size
+    if sp.issparse(sample.X) or p > AT_ONCE or sample.n_rows < first + p:
+        return None
+    rows = (sample.X, sample.y, sample.weight, None)
+    hessian = second_order_sums(*rows, np.zeros(first + p), coordinates.center, coordinates.inverse)[2]
+    return 4 * coordinates.square(hessian)
+
+
+def _is_well_conditioned(gram: Array) -> bool:
     """Whether a Cholesky factorisation of D'D shows, cheaply, that no column is near the span of others."""
-    if D.shape[0] < D.shape[1]:
-        return False
-    gram = D.T @ D
     size = np.sqrt(np.diag(gram))
     if not (size > 0).all():
         return False

@@ -20,7 +20,6 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 
 from .classifier import Classifier
-from .compiled import COMPILED_ENTRIES
 from .data import Array
 from .data.memory import count_threads, one_blas_thread
 from .exceptions import EvenOddsError, within_range
@@ -32,6 +31,7 @@ from .per_column import bounds, check_l1_ratio, penalty_factors
 from .progress import FoldLines
 from .table import require_same_order
 
+_SMALL = 1 << 20  # entries of which each thread may have a copy
 _QUICK = ("neg_log_loss", "accuracy", "roc_auc")
 
 
@@ -285,7 +285,7 @@ class LogisticRegressionCV(Classifier):
     def _folds_at_once(self, rows: Rows) -> int | None:
         """Of large data one fold has all cores to itself, as each fold is a copy of most rows."""
         entries = rows.X.nnz if sp.issparse(rows.X) else rows.X.size
-        return count_threads(self.n_jobs) if entries < COMPILED_ENTRIES else self.n_jobs
+        return count_threads(self.n_jobs) if entries < _SMALL else self.n_jobs
 
     def _path(self, X: Any, y: Any, ratio: float, Cs: Any, weight: Any, offset: Any, **other: Any) -> Path:
         is_count = isinstance(Cs, int | np.integer) and not isinstance(Cs, bool)

@@ -18,13 +18,11 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
 
-from .compiled import COMPILED_ENTRIES
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
 from .data.memory import Memory, add_up
-from .kernels.rows import dense_sums, sparse_curvature, sparse_sums
+from .kernels.rows import AT_ONCE, dense_sums, second_order_sums, sparse_curvature, sparse_sums
 
-_LOADED_ENTRIES = 1 << 17
 _TILE_ENTRIES = 1 << 18
 _FEW_ENTRIES = 1 << 15  # of at most so many columns: BLAS takes longer over their symmetric product than over the plain
 _NARROW = 40
@@ -36,7 +34,6 @@ class Objective:
     """J over a home of data, in given coordinates. `passes` counts the reads of the data.
 
     ridge : (k,) the penalty's curvature of each slope of theta
-    least : entries of X from which kernels are compiled, None for `COMPILED_ENTRIES`
     observations : what a gap is multiplied by in standard errors: S, and no less than the rows there are, as weights
         tell how rows compare, and a small total does not make an optimum worth less
     """
@@ -44,17 +41,14 @@ class Objective:
     data: Data
     coordinates: Coordinates
     ridge: Array
-    least: int | None = None
     total_weight: float = field(init=False)
     observations: float = field(init=False)
-    compiled: bool = field(init=False)
     passes: int = field(init=False, default=0)
     _last: tuple[Array, float, Array] | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.total_weight = float(self.data.class_weights.sum())
         self.observations = max(self.total_weight, float(self.data.n_rows))
-        self.compiled = self.data.size >= (COMPILED_ENTRIES if self.least is None else self.least)
 
     @property
     def n_coef(self) -> int:
@@ -86,7 +80,8 @@ class Objective:
         first = int(self.coordinates.intercept)
         if sample.offset is None and not theta[first:].any():
             return 0.0
-        z = SignedRows.of(sample, self.coordinates).margins(theta)
+        z = linear_predictor(sample, self.coordinates, theta)
+        z = z if sample.offset is None else z + sample.offset
         return float(np.abs(z).max(initial=0.0)) - abs(self._log_odds)
 
     @property
@@ -95,19 +90,17 @@ class Objective:
 
     def parts(self) -> Iterator[tuple[int, Callable[[Any, Array], Array]]]:
         """Each block's number of rows, and a function: the gradient of the summed loss of some of its rows at theta."""
-        if not self.compiled:
-            yield self.data.n_rows, lambda k, theta: np.asarray(signed_sums(self.rows.take(k), theta)[1])
-            return
-        for block in self.data.blocks():
-            yield block.n_rows, functools.partial(self._part_gradient, block)
 
-    def _part_gradient(self, block: Block, k: Any, theta: Array) -> Array:
-        return np.asarray(signed_sums(SignedRows.of(block.take(k), self.coordinates), theta)[1])
+        def gradient(block: Block, k: Any, theta: Array) -> Array:
+            return self.coordinates.gradient(*first_order(block.take(k), self.coordinates, theta)[1:])
+
+        for block in self.data.blocks():
+            yield block.n_rows, functools.partial(gradient, block)
 
     def on(self, block: Block) -> "Objective":
-        """The same objective over a sample of the rows; kernels that are loaded already serve it as well."""
+        """The same objective over a sample of the rows."""
         rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=self.data.n_jobs)
-        return Objective(rows, self.coordinates, self.ridge, _LOADED_ENTRIES if self.compiled else None)
+        return Objective(rows, self.coordinates, self.ridge)
 
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """One counted read of the data."""
@@ -118,48 +111,32 @@ class Objective:
         """J and its gradient (no Hessian). Asked again for the same theta, it does not read the data again."""
         if self._last is not None and np.array_equal(self._last[0], theta):
             return self._last[1], self._last[2], None
-        if self.compiled:
-            intercept, coef = self.coordinates.split(theta)
-            center = self.coordinates.center
-            loss, *by = self.reduce(lambda block: compiled_sums(block, intercept, coef, center))
-            gradient = self.coordinates.gradient(*by)
-        else:
-            self.passes += 1
-            loss, gradient = signed_sums(self.rows, theta)
-        self._last = (theta, *self._finish(theta, loss, gradient))
+        loss, *by = self.reduce(lambda block: first_order(block, self.coordinates, theta))
+        self._last = (theta, *self._finish(theta, loss, self.coordinates.gradient(*by)))
         return self._last[1], self._last[2], None
 
     def value_grad_hess(self, theta: Array) -> tuple[float, Array, Array]:
         """J, its gradient and its Hessian."""
-        if self.compiled:
-            coordinates = self.coordinates
-            loss, gradient, hessian = self.reduce(
-                lambda block: over_tiles(
-                    block, lambda tile: signed_sums(SignedRows.of(tile, coordinates), theta, second_order=True)
-                )
-            )
-        else:
-            self.passes += 1
-            loss, gradient, hessian = signed_sums(self.rows, theta, second_order=True)
-        hessian /= self.total_weight
-        np.einsum("ii->i", hessian)[int(self.coordinates.intercept) :] += self.ridge
-        return *self._finish(theta, loss, gradient), hessian
+        hessian = self.hessian(theta)
+        value, gradient, _ = self.value_grad(theta)
+        return value, gradient, hessian
 
     def hessian(self, theta: Array, dtype: Any = np.float64) -> Array:
-        """The Hessian alone; products of columns in `dtype`."""
+        """The Hessian alone; products of many columns in `dtype`.
+
+        Of few dense columns it comes with J and its gradient, which are kept for `value_grad`.
+        """
         coordinates = self.coordinates
-        if self.compiled:
-            (hessian,) = self.reduce(
-                lambda block: over_tiles(
-                    block, lambda tile: (_hessian_sum(SignedRows.of(tile, coordinates), theta, dtype),)
-                )
+        if self.data.sparse or coordinates.center.size > AT_ONCE:
+            (total,) = self.reduce(
+                lambda block: over_tiles(block, lambda tile: (_hessian_sum(tile, coordinates, theta, dtype),))
             )
         else:
-            self.passes += 1
-            hessian = _hessian_sum(self.rows, theta, dtype)
-        hessian = hessian / self.total_weight
+            loss, gradient, total = self.reduce(lambda block: second_order(block, coordinates, theta))
+            self._last = (theta, *self._finish(theta, loss, gradient))
+        hessian = np.asarray(total) / self.total_weight
         np.einsum("ii->i", hessian)[int(coordinates.intercept) :] += self.ridge
-        return np.asarray(hessian)
+        return hessian
 
     def column_curvature(self, theta: Array) -> Sums:
         """sum(h), sum(h x) and sum(h x^2) of the centred columns at theta, h = s p (1 - p), from one read.
@@ -176,9 +153,7 @@ class Objective:
 
     def multipliers(self, block: Block, theta: Array) -> Array:
         """(m,) s times the probability of the other class: at an optimum they balance the rows times their signs."""
-        intercept, coef = self.coordinates.split(theta)
-        X = block.X if sp.issparse(block.X) else block.X - self.coordinates.center
-        z = X @ coef + intercept
+        z = linear_predictor(block, self.coordinates, theta)
         z = z if block.offset is None else z + block.offset
         q: Array = expit(np.where(block.y > 0, -z, z))
         return q if block.weight is None else q * block.weight
@@ -189,10 +164,7 @@ class Objective:
         def least(block: Block) -> Sums:
             return ([float(self.multipliers(block, theta).min(initial=np.inf))],)
 
-        if self.compiled:
-            return float(min(self.reduce(lambda block: over_tiles(block, least))[0]))
-        q = expit(-self.rows.margins(theta))
-        return float((q if self.rows.weight is None else q * self.rows.weight).min(initial=np.inf))
+        return float(min(self.reduce(lambda block: over_tiles(block, least))[0]))
 
     def diagonal(self, theta: Array) -> Array:
         """The diagonal of the Hessian."""
@@ -204,26 +176,25 @@ class Objective:
     def largest_move(self, step: Array) -> float:
         """The largest change of a score that a step makes."""
 
-        def sums(block: Block) -> Sums:
-            D = SignedRows.of(block, self.coordinates).D
-            return ([float(np.abs(D @ step).max(initial=0.0))],)
+        def moves(block: Block) -> Sums:
+            return ([float(np.abs(linear_predictor(block, self.coordinates, step)).max(initial=0.0))],)
 
-        if self.compiled:
-            return float(max(self.reduce(lambda block: over_tiles(block, sums))[0]))
-        return float(np.abs(self.rows.D @ step).max(initial=0.0))
+        return float(max(self.reduce(lambda block: over_tiles(block, moves))[0]))
 
     def best_length(self, theta: Array, step: Array) -> float:
         """The t, from 0.1 to 10, at which J is least at theta + t step, within 5%: from the rows of small data.
 
-        It takes one product with the rows; the rest is Newton's method on the margins alone.
+        It takes two products with the rows; the rest is Newton's method on the margins alone.
         """
         first = int(self.coordinates.intercept)
         pull = self.ridge * step[first:]
         by_pull, bend = float(pull @ theta[first:]), float(pull @ step[first:])
-        t = 1.0
+        t, block = 1.0, self.data.sample(self.data.n_rows, 0)
+        sign = np.where(block.y > 0, 1.0, -1.0)
         with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-            v, move = self.rows.margins(theta), np.asarray(self.rows.D @ step)
-            weighted = (move if self.rows.weight is None else self.rows.weight * move) / self.total_weight
+            v, move = (sign * linear_predictor(block, self.coordinates, x) for x in (theta, step))
+            v = v if block.offset is None else v + sign * block.offset
+            weighted = (move if block.weight is None else block.weight * move) / self.total_weight
             for _ in range(_LENGTHS):
                 wrong = expit(-(v + t * move))
                 slope = by_pull + t * bend - float(weighted @ wrong)
@@ -233,11 +204,6 @@ class Objective:
                     break
                 t = new
         return t
-
-    @functools.cached_property
-    def rows(self) -> "SignedRows":
-        """All rows of small data, prepared once: a copy that is small beside what was saved."""
-        return SignedRows.of(self.data.sample(self.data.n_rows, 0), self.coordinates)
 
     def _finish(self, theta: Array, loss: float, gradient: Array) -> tuple[float, Array]:
         """Means from sums, and the penalty. An error where X is not finite; J is infinite where theta is too large."""
@@ -324,18 +290,6 @@ class SignedRows:
         return np.asarray(scaled.T @ scaled, dtype=np.float64)
 
 
-def signed_sums(rows: SignedRows, theta: Array, *, second_order: bool = False) -> Sums:
-    """Loss, its gradient by theta and, if asked, its Hessian, summed over rows: plain NumPy.
-
-    The derivative of a row's loss by v is -sigmoid(-v), and its curvature sigmoid(v) sigmoid(-v).
-    """
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        loss, wrong, right = rows.losses(theta)
-        weighted = wrong if rows.weight is None else rows.weight * wrong
-        sums = (loss, -(weighted @ rows.D))
-        return (*sums, rows.weighted_product(weighted * right)) if second_order else sums
-
-
 def over_tiles(block: Block, function: Callable[[Block], Sums], rows: int = 0) -> Sums:
     """Sum over parts of a block, small enough for the copies that plain NumPy makes of them.
 
@@ -346,21 +300,47 @@ def over_tiles(block: Block, function: Callable[[Block], Sums], rows: int = 0) -
             return function(block)
         p = block.X.shape[1]
         rows = max(_TILE_ENTRIES // p, 512 if p < 512 else 2048)
+    if block.n_rows <= rows:
+        return function(block)
     return add_up(function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows))
 
 
-def _hessian_sum(rows: SignedRows, theta: Array, dtype: Any) -> Array:
-    return rows.weighted_product(rows.curvature(theta), dtype)
+def _hessian_sum(block: Block, coordinates: Coordinates, theta: Array, dtype: Any) -> Array:
+    """sum(h x x') of the columns of theta."""
+    rows = SignedRows.of(block, coordinates)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        return rows.weighted_product(rows.curvature(theta), dtype)
 
 
-def compiled_sums(block: Block, intercept: float, coef: Array, center: Array) -> Sums:
-    """Loss, residual sum and gradient by the (centred) coefficients: one read of the block, compiled."""
+def first_order(block: Block, coordinates: Coordinates, theta: Array) -> Sums:
+    """Loss, residual sum and gradient by the (centred) coefficients (p,): one read of a block."""
+    intercept, coef = coordinates.split(theta)
     rows = (block.X, block.y, block.weight, block.offset, intercept, coef)
-    return sparse_sums(*rows) if sp.issparse(block.X) else dense_sums(*rows, center)
+    return sparse_sums(*rows) if sp.issparse(block.X) else dense_sums(*rows, coordinates.center)
+
+
+def second_order(block: Block, coordinates: Coordinates, theta: Array) -> Sums:
+    """Loss, gradient and Hessian by theta: one read of a dense block."""
+    places, p = coordinates.places, coordinates.center.size
+    every = np.zeros(p + int(coordinates.intercept))
+    every[places] = theta
+    rows = (block.X, block.y, block.weight, block.offset)
+    loss, gradient, hessian = second_order_sums(*rows, every, coordinates.center, coordinates.inverse)
+    return loss, gradient[places], coordinates.square(hessian)
+
+
+def linear_predictor(block: Block, coordinates: Coordinates, theta: Array) -> Array:
+    """The score of each row, without the offset."""
+    intercept, coef = coordinates.split(theta)
+    if sp.issparse(block.X):
+        return np.asarray(block.X @ coef + intercept)
+    if coordinates.near:
+        return np.asarray(block.X @ coef + (intercept - coordinates.center @ coef))
+    return np.asarray((block.X - coordinates.center) @ coef + intercept)
 
 
 def curvature_sums(block: Block, intercept: float, coef: Array, center: Array) -> Sums:
-    """Of one read: what `compiled_sums` gives, and sum(h), sum(h x) and sum(h x^2) of the (centred) columns,
+    """Of one read: what `first_order` gives, and sum(h), sum(h x) and sum(h x^2) of the (centred) columns,
     h = s p (1 - p)."""
     if sp.issparse(block.X):
         return sparse_curvature(block.X, block.y, block.weight, block.offset, intercept, coef)

@@ -21,12 +21,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .compiled import COMPILED_ENTRIES
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
 from .data.memory import Memory, add_up
 from .kernels.softmax import softmax_sums
 
+_SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
 _TILE_WORK = 1_000_000  # rows * columns * classes of a tile
 
 
@@ -46,7 +46,6 @@ class SoftmaxObjective:
     baseline: bool
     total_weight: float = field(init=False)
     observations: float = field(init=False)
-    compiled: bool = field(init=False)
     single: bool = field(init=False, default=False)
     passes: int = field(init=False, default=0)
     mean_odds: float = field(init=False, default=math.nan)
@@ -55,7 +54,6 @@ class SoftmaxObjective:
     def __post_init__(self) -> None:
         self.total_weight = float(self.data.class_weights.sum())
         self.observations = max(self.total_weight, float(self.data.n_rows))
-        self.compiled = self.data.size >= COMPILED_ENTRIES
 
     @property
     def n_free(self) -> int:
@@ -140,9 +138,9 @@ class SoftmaxObjective:
 
     def _first_order(self, theta: Array) -> tuple[float, Array]:
         scores = Scores.of(self, theta)
-        if self.compiled and not self.data.sparse:
+        if not self.data.sparse:
             dtype = np.float32 if self.single else np.float64
-            sums = self.reduce(lambda block: scores.compiled_first_order(block, dtype))
+            sums = self.reduce(lambda block: scores.first_order_at_once(block, dtype))
         else:
             sums = self.reduce(lambda block: self.over_tiles(block, scores.first_order))
         loss, odds, by_intercept, by_coef = sums
@@ -156,7 +154,7 @@ class SoftmaxObjective:
         """Whether single precision pays: for many products with dense columns of usual size."""
         scale = self.coordinates.scale
         usual = bool(((scale > 1e-30) & (scale < 1e30)).all())
-        return self.compiled and not self.data.sparse and usual
+        return self.data.size >= _SINGLE_FROM and not self.data.sparse and usual
 
     def in_double(self) -> None:
         """Double precision from now on."""
@@ -289,8 +287,8 @@ class Scores:
             return loss, odds, total, R.T @ X - np.outer(total, center)
         return loss, odds, total, R.T @ (X - center)
 
-    def compiled_first_order(self, block: Block, dtype: Any) -> Sums:
-        """The same of dense rows, compiled; products in the precision `dtype`."""
+    def first_order_at_once(self, block: Block, dtype: Any) -> Sums:
+        """The same of dense rows in one read; products in the precision `dtype`."""
         return softmax_sums(
             block.X,
             block.y,

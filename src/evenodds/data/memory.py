@@ -71,12 +71,14 @@ class Memory:
             return function(self._rows(self._bounds[k], self._bounds[k + 1]))
 
         with one_blas_thread:
+            if len(self._bounds) == 2:
+                with _quiet():
+                    return one(0)
             return add_up(self.map(one, range(len(self._bounds) - 1)))
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """The function of each item, in order, by the threads that share out the blocks."""
-        # What NumPy is to warn of is set for each thread; the checks of the caller look after the sums.
-        quiet = np.errstate(all="ignore")(function)
+        quiet = _quiet()(function)
         return map(quiet, items) if self._n_threads <= 1 else _pool(self._n_threads).map(quiet, items)
 
     def blocks(self) -> Iterator[Block]:
@@ -192,6 +194,11 @@ def _readable(X: NDArray[Any]) -> NDArray[Any]:
 def _spread(n_rows: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """One random row in each of `n` equal stretches of the rows."""
     return ((np.arange(n) + rng.random(n)) * (n_rows / max(n, 1))).astype(np.int64)
+
+
+def _quiet() -> np.errstate:
+    """What NumPy is to warn of is set for each thread; the checks of the caller look after the sums."""
+    return np.errstate(all="ignore")
 
 
 def add_up(results: Iterable[Sums]) -> Sums:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..compiled import COMPILED_ENTRIES
 from ..data import Array, Block, Sums
 from ..data.memory import Memory, add_up
 from ..exceptions import EvenOddsError
@@ -16,6 +15,7 @@ from ..solvers.metrics import Cholesky
 from .leverages import WeighedRows, inverse_root, likelihood_score, room_for
 
 _PART_ENTRIES = 1 << 17  # few, as new memory can cost more than the arithmetic in it
+_PREPARED = 1 << 20  # entries of rows that are kept ready
 _MOST_COEF = 3000  # beyond which a factorisation would cost too much
 
 
@@ -78,7 +78,7 @@ class FirthObjective(Objective):
         self.ridge = np.zeros(columns.size)
         self._log_scales = float(np.log(self.coordinates.scale[columns]).sum())
         self._part_rows = max(_PART_ENTRIES // max(self.n_coef, 1), 256)
-        self.prepared = not self.compiled and self.data.n_rows * self.n_coef <= COMPILED_ENTRIES
+        self.prepared = self.data.n_rows * self.n_coef <= _PREPARED
         if self.n_coef > _MOST_COEF:
             raise EvenOddsError(
                 f"firth=True is for {_MOST_COEF:,} coefficients at the most, and here are {self.n_coef:,}: "
@@ -88,7 +88,7 @@ class FirthObjective(Objective):
     def on(self, block: Block) -> "FirthObjective":
         """The same objective over a sample of the rows."""
         rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=self.data.n_jobs)
-        return FirthObjective(rows, self.coordinates, self.least)
+        return FirthObjective(rows, self.coordinates)
 
     def score(self, theta: Array) -> Array:
         """The gradient of J, without the penalty: a cheap read."""

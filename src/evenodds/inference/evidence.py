@@ -36,14 +36,10 @@ def gather(problem: Problem) -> Evidence:
     objective, theta = problem.objective, problem.theta
     if isinstance(objective, SoftmaxObjective):
         return _gather_classes(objective, theta)
-    if objective.compiled:
-        coordinates = objective.coordinates
-        sums = objective.reduce(
-            lambda block: over_tiles(block, lambda tile: _sums(SignedRows.of(tile, coordinates), theta, tile))
-        )
-    else:
-        sums = _sums(objective.rows, theta, problem.data.sample(problem.data.n_rows, 0))
-    loss, score, information, wrong, reach = sums
+    coordinates = objective.coordinates
+    loss, score, information, wrong, reach = objective.reduce(
+        lambda block: over_tiles(block, lambda tile: _sums(SignedRows.of(tile, coordinates), theta, tile))
+    )
     return Evidence(-loss, score, information, max(reach), wrong)
 
 

@@ -21,9 +21,9 @@ PATH = Path(__file__).with_name("_kernels" + _ENDINGS.get(sys.platform, ".so"))
 _TYPES = {"p": ctypes.c_void_p, "n": ctypes.c_ssize_t, "i": ctypes.c_int, "d": ctypes.c_double}
 # The result of each function, then its arguments: pointers, sizes, ints and doubles.
 _SIGNATURES = {
-    "rows_c": (None, "pnnipppppdpipp"),
-    "rows_f": (None, "pnnipppppdpp"),
-    "second_order": (None, "pnnnipppppdpppp"),
+    "rows_c": (None, "pnnipppppdip"),
+    "rows_f": (None, "pnnipppppdp"),
+    "second_order": (None, "pnnniippppppp"),
     "rows_csr": (None, "pppnppppdp"),
     "curvature_csr": (None, "pppnppppdp"),
     "moments_c": ("d", "pnnipppppp"),
@@ -76,7 +76,8 @@ def pointer(array: NDArray[Any] | None) -> int | None:
 
 def vector(a: Any, size: int, dtype: Any = np.float64) -> NDArray[Any]:
     """An array as the loops read it: in one piece, aligned and of this type. An error if it has not `size` numbers."""
-    found: NDArray[Any] = np.require(a, dtype, ["C", "A"])
+    ready = a.__class__ is np.ndarray and a.dtype == dtype and a.flags.c_contiguous and a.flags.aligned
+    found: NDArray[Any] = a if ready else np.require(a, dtype, ["C", "A"])
     if found.size != size:
         raise ValueError(f"A loop over {size:,} numbers was given {found.size:,}.")
     return found

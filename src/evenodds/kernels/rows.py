@@ -18,6 +18,7 @@ Sums = tuple[Any, ...]
 _NEAR = 1 << 12  # entries that fit the nearest cache
 _TILE = 1 << 10  # entries of a tile of rows, within 8 to 64 rows
 _LONG_ROWS = 24  # of a tile, where not even eight fit the nearest cache
+AT_ONCE = 128  # columns up to which `second_order_sums` is faster than products by BLAS
 KINDS = {np.dtype(np.float64): "d", np.dtype(np.float32): "s"}
 
 
@@ -29,15 +30,31 @@ def dense_sums(
     m, p = X.shape
     rows = _rows(m, y, weight, offset)
     coef, center = vector(coef, p), vector(center, p)
-    gradient, out = np.zeros(p), np.empty(2)
-    numbers = (*map(pointer, (*rows, center, coef)), intercept, pointer(gradient))
+    sums = np.zeros(2 + p + 3 * padded(p) + 8)  # the results, and room for work after them
+    given = (*map(pointer, (*rows, center, coef)), intercept)
     if by_rows and p:
-        size = tile_rows(p)
-        work = np.empty(3 * padded(p) + 8)
-        function("rows_c", kind)(pointer(X), ld, m, p, *numbers, size, pointer(work), pointer(out))
+        function("rows_c", kind)(pointer(X), ld, m, p, *given, tile_rows(p), pointer(sums))
     else:
-        function("rows_f", kind)(pointer(X), ld, m, p, *numbers, pointer(out))
-    return out[0], out[1], gradient
+        function("rows_f", kind)(pointer(X), ld, m, p, *given, pointer(sums))
+    return sums[0], sums[1], sums[2 : p + 2].copy()
+
+
+def second_order_sums(
+    X: Any, y: Any, weight: Array | None, offset: Array | None, theta: Array, center: Array, inverse: Array
+) -> Sums:
+    """Loss, gradient and Hessian by theta, summed over dense rows (m, p).
+
+    theta : (p,) by the columns (x - center) inverse, or (p + 1,) after an intercept
+    """
+    by_rows, kind, ld = layout(X)
+    (m, p), k = X.shape, theta.size
+    rows = _rows(m, y, weight, offset)
+    theta, center, inverse, q = vector(theta, k), vector(center, p), vector(inverse, p), padded(k)
+    room = np.zeros(1 + k + k * k + (66 + q) * q + 8)  # the results, and room for work after them
+    near, far = (1, ld) if by_rows else (ld, 1)
+    numbers = map(pointer, (*rows, center, inverse, theta, room))
+    function("second_order", kind)(pointer(X), near, far, m, p, k - p, *numbers)
+    return room[0], room[1 : k + 1].copy(), room[k + 1 : k + 1 + k * k].reshape(k, k).copy()
 
 
 def sparse_sums(X: Any, y: Any, weight: Array | None, offset: Array | None, intercept: float, coef: Array) -> Sums:

@@ -32,7 +32,6 @@ _DRIFT = 0.15  # of the probabilities, weighted, from which the Hessian is made 
 _INNER = 0.8  # of the gap is left to the working set
 _LEAST_INNER = 1e-3
 _CHECKS = 50
-_COMPILED = 400  # pairs from which coordinate descent, which has to be compiled, pays
 _STRIDE = 1.5  # between the strengths on the way to one
 _MOST_FULL = 1500  # coefficients up to which a Hessian of all of them can be the model
 _FEW = 100  # coefficients up to which it also is where data are in memory
@@ -226,7 +225,6 @@ class PairSet:
                 models,
                 target=share * target,
                 max_iter=max_iter,
-                compiled=self.loss.compiled or self.numbers.size >= _COMPILED,
                 accuracy=1e-6,
             )
             theta = np.zeros(theta.size)

@@ -12,6 +12,7 @@ from .class_penalty import centred
 from .elastic_net import hessian_of, on_sample
 from .penalty import Penalty
 from .proximal_newton import Models, Point, minimize_all
+from .regimes import choose
 from .softmax_loss import SoftmaxLoss
 from .working_set import extrapolated
 
@@ -47,15 +48,16 @@ def _full_path(
     stop: Callable[[Sequence[Point]], bool] | None,
 ) -> list[Point]:
     points: list[Point] = []
-    sampled = loss.compiled and loss.sample.n_rows < loss.data.n_rows
+    cheap = choose(loss.objective) == "newton"
+    sampled = not cheap and loss.sample.n_rows < loss.data.n_rows
     part = on_sample(loss) if sampled else loss
     better = hessian_of(loss) if sampled else None
-    models = Models(hessian_of(part), better=better, every=not loss.compiled, reach=loss.reach)
+    models = Models(hessian_of(part), better=better, every=cheap, reach=loss.reach)
     for penalty in penalties:
         point = Point(penalty, extrapolated(points, penalty) if points else theta)
         if points:
             point.H = points[-1].H
-        minimize_all(loss.at, [point], models, target=target, max_iter=max_iter, compiled=loss.compiled)
+        minimize_all(loss.at, [point], models, target=target, max_iter=max_iter)
         points.append(point)
         if stop is not None and stop(points):
             break

@@ -21,7 +21,7 @@ from .cooling import cooled
 from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import Look, Model, Models, Point, minimize_all
-from .regimes import sample_rows
+from .regimes import choose, sample_rows
 from .softmax_loss import SoftmaxLoss
 from .sparse_wide import sparse_fit
 from .working_set import wide_fit
@@ -171,16 +171,17 @@ def _few_columns(
 ) -> Point:
     """Proximal Newton with a Hessian of all columns."""
     point = Point(penalty, theta)
-    odds = loss.odds if isinstance(loss, MeanLoss) and loss.compiled else None
+    cheap = choose(loss.objective) == "newton"
+    odds = loss.odds if isinstance(loss, MeanLoss) and not cheap else None
     # With the exact Hessian at every step, the digits that are left cost nothing.
-    polished = math.inf if loss.compiled else _POLISHED
-    models = Models(hessian_of(loss), every=not loss.compiled, odds=odds, reach=loss.reach, polished=polished)
-    if loss.compiled and loss.sample.n_rows < loss.data.n_rows:
+    polished = _POLISHED if cheap else math.inf
+    models = Models(hessian_of(loss), every=cheap, odds=odds, reach=loss.reach, polished=polished)
+    if not cheap and loss.sample.n_rows < loss.data.n_rows:
         part = on_sample(loss)
         if not warm and loss.sample.n_rows >= _ENOUGH * loss.n_coef:
             point = Point(penalty, sample_optimum(part, penalty, theta))
         models = Models(hessian_of(part), better=hessian_of(loss), odds=odds, reach=loss.reach)
-    minimize_all(loss.at, [point], models, target=target, max_iter=max_iter, compiled=loss.compiled, look=look)
+    minimize_all(loss.at, [point], models, target=target, max_iter=max_iter, look=look)
     if point.gap <= target and point.status is not Status.STOPPED:
         point.status = Status.CONVERGED
     return point
@@ -215,5 +216,5 @@ def sample_optimum(part: Loss, penalty: Penalty, theta: Array) -> Array:
         return _fit(part, penalty, theta, True, target, 15, None).theta
     point = Point(penalty, theta)
     models = Models(hessian_of(part), every=True)
-    minimize_all(part.at, [point], models, target=target, max_iter=15, compiled=part.compiled)
+    minimize_all(part.at, [point], models, target=target, max_iter=15)
     return point.theta

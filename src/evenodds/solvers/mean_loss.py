@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums, require_finite
 from ..kernels.descent import many_rows
-from ..objective import Objective, SignedRows, linear_scores
+from ..objective import Objective, linear_scores
 
 _TILE_ROWS = 512
 _HESSIAN_ROWS = 2048
@@ -30,11 +30,6 @@ class OverObjective:
     def n_coef(self) -> int:
         """The length of theta."""
         return int(self.objective.n_coef)
-
-    @property
-    def compiled(self) -> bool:
-        """Whether the data are large enough for compiled kernels."""
-        return bool(self.objective.compiled)
 
     @property
     def total_weight(self) -> float:
@@ -80,16 +75,13 @@ class MeanLoss(OverObjective):
     def at(self, thetas: Array, dtype: Any = np.float64, *, exact: bool = False) -> tuple[Array, Array, Array]:
         """F, its gradient, and the mean odds against the labels, at each row of `thetas`: (m,), (m, k), (m,).
 
-        Of a few points on large data the odds are those of the sample, unless they are to be exact; see `odds`.
+        Of a few points the odds are those of the sample, unless they are to be exact; see `odds`.
 
         dtype : of the products of many dense rows with many points
         """
         if not exact and self._last is not None and np.array_equal(thetas, self._last[0]):
             return self._last[1]
-        if not self.compiled:
-            self.objective.passes += 1
-            sums = _plain(self.objective.rows, thetas)
-        elif len(thetas) <= _FEW and not exact:
+        if len(thetas) <= _FEW and not exact:
             self._last = thetas.copy(), self._one_by_one(thetas)
             return self._last[1]
         else:
@@ -106,8 +98,6 @@ class MeanLoss(OverObjective):
 
     def hessians(self, thetas: Array) -> Array:
         """The Hessians of F at several points, of products in single precision: (m, k, k). One read of the data."""
-        if not self.compiled:
-            return np.array([self.objective.hessian(theta) for theta in thetas])
         if self.data.sparse:
             return np.array([self.objective.hessian(theta, np.float32) for theta in thetas])
         (total,) = self.objective.reduce(lambda block: _hessian_tiles(block, self.coordinates, thetas))
@@ -137,22 +127,8 @@ class MeanLoss(OverObjective):
         return float(odds.sum() if block.weight is None else block.weight @ odds)
 
 
-def _plain(rows: SignedRows, thetas: Array) -> Sums:
-    """The sums over all rows in plain NumPy."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-        V = np.asarray(rows.D @ thetas.T)
-        if rows.offset is not None:
-            V += rows.offset[:, None]
-        t = np.exp(-np.abs(V))
-        weight = np.ones(len(V)) if rows.weight is None else rows.weight
-        losses = weight @ (np.log1p(t) - np.minimum(V, 0.0))
-        wrong = np.where(V < 0, 1.0, t) / (1.0 + t) * weight[:, None]
-        odds = weight @ np.where(V < 0, 1.0 / t, t)
-        return losses, -np.asarray(rows.D.T @ wrong).T, odds
-
-
 def _tiles(block: Block, coordinates: Coordinates, thetas: Array, dtype: Any) -> Sums:
-    """The same by compiled kernels and matrix products, a tile of rows at a time."""
+    """The sums over a block at many points: matrix products and our own loop, a tile of rows at a time."""
     first = int(coordinates.intercept)
     sparse = sp.issparse(block.X)
     slopes = np.ascontiguousarray(thetas[:, first:].T, dtype=np.float64 if sparse else dtype)

@@ -130,11 +130,11 @@ class Point:
             self.H = models.make(self)
         return self.H
 
-    def aim(self, models: Models, compiled: bool, accuracy: float) -> None:
+    def aim(self, models: Models, accuracy: float) -> None:
         """Set the step, and the next trial point at its end."""
         H = self.model(models)
         c = self.gradient - H @ self.theta
-        x = minimize_quadratic(H, c, self.penalty, self.theta, compiled=compiled, accuracy=accuracy)
+        x = minimize_quadratic(H, c, self.penalty, self.theta, exact=models.every, accuracy=accuracy)
         self.step = x - self.theta
         with np.errstate(over="ignore", invalid="ignore"):
             fall = self.penalty.value(self.theta) - self.penalty.value(x)
@@ -199,7 +199,6 @@ def minimize_all(
     *,
     target: float,
     max_iter: int,
-    compiled: bool,
     accuracy: float = 1e-8,
     prepare: Callable[[], None] | None = None,
     look: Look | None = None,
@@ -225,7 +224,7 @@ def minimize_all(
             elif point.status is None and point.iterations >= max_iter:
                 point.status = Status.MAX_ITER
             elif point.status is None:
-                point.aim(models, compiled, accuracy)
+                point.aim(models, accuracy)
         if look is not None and look(points):
             for point in waiting:
                 point.status = point.status or Status.STOPPED

@@ -5,7 +5,7 @@
 Small ones are solved by projected Newton steps on the coefficients that are free to move (Bertsekas, SIAM J. Control
 Optim. 20, 1982, with the signs as bounds: Andrew and Gao, ICML 2007), or along one face of them at a time (Lee, Battle,
 Raina and Ng, NIPS 2006, algorithm 1): plain NumPy, exact once signs and bounds are found. Larger ones by coordinate
-descent, compiled (Friedman, Hastie and Tibshirani, J. Stat. Softw. 33, 2010, section 2), and by the same steps where
+descent (Friedman, Hastie and Tibshirani, J. Stat. Softw. 33, 2010, section 2), and by the same steps where
 that is slow.
 """
 
@@ -21,22 +21,24 @@ _MOST_FACTORED = 2000  # coefficients; a factorisation of more costs as much as 
 _SWEEPS = 200
 _STEPS = 300
 _IDLE = 5  # steps in a row that neither the value nor the conditions of optimality gain by
-_COMPILED = 60  # coefficients from which sweeps are compiled, where kernels are at hand
-_ALWAYS_COMPILED = 500  # and everywhere
+_SWEPT = 60  # coefficients from which coordinate descent comes first
+_SWEPT_EXACT = 500  # where every digit counts, or several have no penalty: they may be nearly collinear
 
 Bools = NDArray[np.bool_]
 Numbers = NDArray[np.intp]
 
 
 def minimize_quadratic(
-    H: Array, c: Array, penalty: Penalty, x: Array, *, compiled: bool, accuracy: float = 1e-8
+    H: Array, c: Array, penalty: Penalty, x: Array, *, exact: bool = False, accuracy: float = 1e-8
 ) -> Array:
     """The minimiser, from a start within the bounds.
 
+    exact : whether digits count more than time: coordinate descent is slow to tell nearly equal columns apart
     accuracy : of coordinate descent: the square of the last changes over that of the first
     """
     settled = False
-    if x.size >= (_COMPILED if compiled else _ALWAYS_COMPILED):
+    hard = exact or np.count_nonzero((penalty.l1 == 0) & (penalty.l2 == 0)) > 1
+    if x.size >= (_SWEPT_EXACT if hard else _SWEPT):
         x = x.copy()
         bounds = (penalty.l1, penalty.l2, penalty.lower, penalty.upper)
         settled = descend(np.ascontiguousarray(H), H @ x + c, bounds, x, accuracy, _SWEEPS)

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from ..compiled import COMPILED_ENTRIES
 from ..data import Array, Block, Data
 from ..data.memory import one_blas_thread
 from ..objective import Objective
@@ -28,7 +27,8 @@ from .kronecker import curvature, kronecker, sample_probabilities
 from .metrics import Cholesky, from_rows, head_and_diagonal
 from .quasi_newton import Pair, State, Watch, minimize
 
-_CHEAP_HESSIAN = 3e7
+_CHEAP_HESSIAN = 6e6
+_CHEAP_SPARSE = 3e7  # reads of sparse data take longer for each entry
 _CHEAP_COEF = 400  # a factorisation costs as much as the Hessian does
 _READ = 32  # a pass is bound by memory, a Hessian by arithmetic
 _SOLVE = 12  # reads of the sample: to draw it and to find its optimum
@@ -50,12 +50,12 @@ _PROOF = 1 / 8  # of the reads of a fit is what a look at its end may cost
 _DIAGONAL = 2  # reads that the diagonal of the Hessian takes
 
 
-def sample_rows(data: Data, compiled: bool | None = None) -> int:
+def sample_rows(data: Data) -> int:
     """Rows of the sample that coordinates, start and metric are taken from."""
     k = data.n_columns + 1
     if k > _most_full(data):
         return 8192
-    if _is_cheap(data, data.size >= COMPILED_ENTRIES if compiled is None else compiled):
+    if _work(data) <= _cheap(data):
         return data.n_rows
     if data.class_weights.size > 2:
         return min(data.n_rows, max(4096, min(_OF_CLASSES * k, data.n_rows // 4)))
@@ -66,9 +66,14 @@ def sample_rows(data: Data, compiled: bool | None = None) -> int:
     return max(4096, int(m[np.argmin(hessians + _READ * reads)]))
 
 
-def _is_cheap(data: Data, compiled: bool) -> bool:
-    """Whether exact Hessians are; where kernels are compiled, they are far behind those."""
-    return not compiled and data.size * (data.size / data.n_rows) <= _CHEAP_HESSIAN
+def _work(data: Data) -> float:
+    """The multiplications of a Hessian of two classes."""
+    return data.size * (data.size / data.n_rows)
+
+
+def _cheap(data: Data) -> float:
+    """The work up to which exact Hessians are best."""
+    return _CHEAP_SPARSE if data.sparse else _CHEAP_HESSIAN
 
 
 def _most_full(data: Data) -> int:
@@ -77,10 +82,9 @@ def _most_full(data: Data) -> int:
 
 def choose(objective: Objective | SoftmaxObjective) -> str:
     """`newton` where exact Hessians are cheap, else `quasi-newton`."""
-    data = objective.data
-    blocks = (objective.n_coef / (data.n_columns + 1)) ** 2  # of a Hessian of several classes
-    cheap = _is_cheap(data, objective.compiled) and blocks * data.size * (data.size / data.n_rows) <= _CHEAP_HESSIAN
-    return "newton" if cheap and objective.n_coef <= _CHEAP_COEF else "quasi-newton"
+    blocks = max(1.0, objective.n_coef / (objective.data.n_columns + 1)) ** 2  # of a Hessian of several classes
+    cheap = blocks * _work(objective.data) <= _cheap(objective.data) and objective.n_coef <= _CHEAP_COEF
+    return "newton" if cheap else "quasi-newton"
 
 
 def newton(
@@ -172,7 +176,7 @@ def sample_optimum(part: Any, theta: Array) -> Array:
     separated or in which a column is constant.
     """
     solver = newton if choose(part) == "newton" else quasi_newton
-    inner = part.data.sample(sample_rows(part.data, part.compiled), 0)
+    inner = part.data.sample(sample_rows(part.data), 0)
     tol = 0.5  # sampling errors are larger, and more digits no help
     enough = tol**2 / (2 * part.observations)
 
@@ -264,7 +268,9 @@ def _run(
         from_hessian=Cholesky,
         polish=first_order,
         still_moves=functools.partial(still_moves, objective),
-        best_length=objective.best_length if isinstance(objective, Objective) and not objective.compiled else None,
+        best_length=objective.best_length
+        if isinstance(objective, Objective) and choose(objective) == "newton"
+        else None,
         remake=remake,
         confirm=functools.partial(_confirm, objective),
         memory=objective.data.size // (4 * objective.n_coef),

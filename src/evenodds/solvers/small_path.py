@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from ..data import Array
 from ..kernels.small_path import SmallPath
+from ..objective import SignedRows
 from . import Status
 from .elastic_net import hessian_of
 from .mean_loss import MeanLoss
@@ -28,7 +29,7 @@ _AIM = 1e-4  # of the target: the last step goes well beyond it anyway
 def is_small(loss: MeanLoss, n_fits: int) -> bool:
     """Whether there is a path, and each fit of so little work that calls of NumPy would be most of it."""
     k = loss.n_coef
-    return not loss.compiled and n_fits > 1 and 0 < k <= _MOST_COEF and loss.data.n_rows * k <= _ENTRIES
+    return n_fits > 1 and 0 < k <= _MOST_COEF and loss.data.n_rows * k <= _ENTRIES
 
 
 def small_path(
@@ -44,7 +45,7 @@ def small_path(
 
     stop : whether the path ends with the last of some points
     """
-    rows = loss.objective.rows
+    rows = SignedRows.of(loss.data.sample(loss.data.n_rows, 0), loss.coordinates)
     D = rows.D.toarray() if sp.issparse(rows.D) else rows.D
     weight = np.full(len(D), 1 / loss.total_weight) if rows.weight is None else rows.weight / loss.total_weight
     l1, l2 = (np.array([getattr(penalty, name) for penalty in penalties]) for name in ("l1", "l2"))
@@ -82,7 +83,7 @@ def _in_numpy(loss: MeanLoss, penalty: Penalty, theta: Array, target: float, max
     """The gap at theta, and the optimum from there if that is not it."""
     point = Point(penalty, theta)
     models = Models(hessian_of(loss), every=True, reach=loss.reach)
-    minimize_all(loss.at, [point], models, target=target, max_iter=max_iter, compiled=False)
+    minimize_all(loss.at, [point], models, target=target, max_iter=max_iter)
     return point
 
 

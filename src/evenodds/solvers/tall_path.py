@@ -14,6 +14,7 @@ from .elastic_net import hessian_of, on_sample
 from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import ROUNDING, Models, Optimum, Point, minimize_all
+from .regimes import choose
 from .small_path import is_small, small_path
 
 Look = Callable[[int, Sequence[Optimum]], None]
@@ -41,7 +42,7 @@ def tall_path(
     """
     if is_small(loss, len(penalties)):
         return small_path(loss, penalties, theta, target=target, max_iter=max_iter, stop=stop)
-    if not loss.compiled:
+    if choose(loss.objective) == "newton":
         return _in_turn(loss, penalties, theta, target, max_iter, stop)
     starts = [theta] * len(penalties)
     part = None
@@ -67,7 +68,7 @@ def _in_turn(
     for penalty in penalties:
         point = Point(penalty, theta)
         models = Models(hessian_of(loss), every=True, reach=loss.reach)
-        minimize_all(loss.at, [point], models, target=target, max_iter=max_iter, compiled=False)
+        minimize_all(loss.at, [point], models, target=target, max_iter=max_iter)
         points.append(point)
         theta = point.theta
         if stop is not None and stop(points):
@@ -141,7 +142,6 @@ def _together(
         Models(reference.make, better=hessian_of(loss), reach=loss.reach),
         target=target,
         max_iter=max_iter,
-        compiled=loss.compiled,
         prepare=reference.prepare,
         look=told,
     )

@@ -27,6 +27,7 @@ from .mean_loss import MeanLoss
 from .penalty import Penalty, freed_gap
 from .proximal_newton import ROUNDING, Point, credible
 from .quadratic import minimize_quadratic
+from .regimes import choose
 
 Numbers = NDArray[np.intp]
 
@@ -85,7 +86,7 @@ class WorkingSet:
         self.numbers = np.empty(0, np.intp)
         self.inside = np.zeros(loss.n_coef, bool)
         self.D = self._room = np.empty((self.columns.n_rows, 0), order="F")
-        self._H = np.empty((0, 0), np.float32 if loss.compiled else np.float64)
+        self._H = np.empty((0, 0), np.float64 if choose(loss.objective) == "newton" else np.float32)
         self._root = np.empty((self.columns.n_rows, 0), self._H.dtype, order="F")
         self._base: Array | None = None
         self._factor = 1.0
@@ -248,7 +249,7 @@ class WorkingSet:
         if descend(self._H, at.gradient / c, bounds, x, _ACCURACY, _SWEEPS):
             return x
         H = c * self._H[:k, :k].astype(np.float64)
-        return minimize_quadratic(H, at.gradient - H @ at.near, penalty, penalty.nearest(x), compiled=False)
+        return minimize_quadratic(H, at.gradient - H @ at.near, penalty, penalty.nearest(x), exact=True)
 
     def ahead(self, penalty: Penalty, at: At) -> Callable[[], Array]:
         """The residuals at the optimum on the set for a weaker penalty, about."""
