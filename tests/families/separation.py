@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import expit
 
 from evenodds import SeparationWarning, Status, find_separation, path
 
@@ -21,8 +20,8 @@ _LONGEST = 3.0  # seconds for any answer
 
 def small(rng):
     """A few rows of integers, some with twins, weights, offsets, bounds and columns that a penalty holds."""
-    n, p = int(rng.integers(2, 25)), int(rng.integers(1, 4))
-    n_classes = int(rng.choice([2, 2, 2, 3]))
+    n_classes = int(rng.choice([2, 2, 2, 3, 5]))
+    n, p = max(int(rng.integers(2, 25)), n_classes), int(rng.integers(1, 4))
     X = rng.integers(-2, 3, (n, p)).astype(float)
     if rng.random() < 0.2:
         X[:, 0] = X[:, 0] > 0
@@ -32,7 +31,7 @@ def small(rng):
         # Powers of 2, so that what is collinear stays so in floating point.
         X = (X + rng.choice([0, 0, 100], X.shape[1])) * rng.choice([2.0**-10, 1, 128], X.shape[1])
     y = rng.integers(0, n_classes, n)
-    y[:n_classes] = np.arange(n_classes)[:n]
+    y[:n_classes] = np.arange(n_classes)
     settings = {"fit_intercept": bool(rng.random() < 0.8)}
     kind = rng.choice(["plain", "plain", "bounds", "factors"])
     if kind == "bounds":
@@ -91,21 +90,23 @@ def check(problem, truth):
 
 
 def planted(rng):
-    """Many rows among which one direction separates, and is 0 on some rows of both classes; or all rows balance.
+    """Many rows among which a direction tells one class from the others, some on the boundary; or all balance.
 
-    The direction is a column or a combination of three integers. Rows balance where each is there with both labels.
+    The direction is a column or a combination of three integers. Rows balance where each is there with every label.
     """
-    n, p = int(10 ** rng.uniform(2, 4.7)), int(rng.integers(1, 21))
-    n = min(n, 400_000 // p)
+    K = int(rng.choice([2, 2, 3, 6]))
+    n, p = int(10 ** rng.uniform(2, 4.7)), int(rng.integers(1, rng.choice([21, 51])))
+    n = min(n, 800_000 // (K * p))
     X = rng.normal(size=(n, p))
-    y = (rng.random(n) < expit(X @ rng.normal(size=p) * 0.5)).astype(int)
-    y[:2] = 0, 1
+    y = (X @ rng.normal(size=(p, K)) * 0.5 + rng.gumbel(size=(n, K))).argmax(axis=1)
+    y[:K] = np.arange(K)
+    own = y == rng.integers(K)
     zeros = rng.permutation(n)[: max(4, int(n * rng.choice([0.001, 0.01, 0.5, 0.999])))]
-    score = np.where(y == 1, 1.0, -1.0) * (rng.choice([1, 0.01]) + np.abs(rng.normal(size=n)))
+    score = np.where(own, 1.0, -1.0) * (rng.choice([1, 0.01]) + np.abs(rng.normal(size=n)))
     score[zeros] = 0
     kind = rng.choice(["column", "dummy", "integers"])
     if kind == "dummy":
-        score = np.where(y == 1, score != 0, 0.0)
+        score = np.where(own, score != 0, 0.0)
     if kind == "integers" and p >= 3:
         X[:, :3] = rng.integers(-3, 4, (n, 3))
         X[:, 0] = np.round(3 * score) - X[:, 1] + 2 * X[:, 2]
@@ -114,9 +115,9 @@ def planted(rng):
         X[:, 0] = score
     truth = bool((score != 0).any())
     if rng.random() < 0.3:
-        X, y, truth = np.vstack([X, X]), np.concatenate([y, 1 - y]), False
+        X, y, truth = np.vstack([X] * K), np.concatenate([(y + k) % K for k in range(K)]), False
     X = X * 10.0 ** rng.integers(-3, 4, p) if rng.random() < 0.5 else X
-    offset = rng.normal(size=len(X)) * 3 if rng.random() < 0.2 else None
+    offset = rng.normal(size=len(X) if K == 2 else (len(X), K)) * 3 if rng.random() < 0.2 else None
     order = rng.permutation(len(X))
     make = sp.csr_array if rng.random() < 0.15 else np.asfortranarray if rng.random() < 0.3 else np.asarray
     settings = {"fit_intercept": True, "n_jobs": 1}

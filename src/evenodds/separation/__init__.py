@@ -136,7 +136,8 @@ def find_separation(
         found = separation_of(TwoSides(data, coordinates))
     names = (*["(intercept)"] * fit_intercept, *(columns or [f"x{k}" for k in range(array.shape[1])]))
     infinite = {name: float(sign) for name, sign in zip(names, found.infinite, strict=True) if sign != 0}
-    return Separation(found.kind, infinite, found.rows, found.direction, names, classes)
+    rows = np.array([data.original_row(int(k)) for k in np.flatnonzero(found.separated)], dtype=np.intp)
+    return Separation(found.kind, infinite, rows, found.direction, names, classes)
 
 
 def _count_entries(block: Block) -> Sums:

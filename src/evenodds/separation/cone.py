@@ -73,18 +73,21 @@ def support(rows: Array, exact: float = EXACT) -> Face:
     return Face(face.direction, strict, face.null, face.basis)
 
 
+def span_of(rows: Array, exact: float = EXACT) -> Array:
+    """Orthonormal directions (k, q) that span a space which the cone lies in: all, where no quick fit shows less."""
+    rows = normalised(rows[rows.any(axis=1)])
+    every = np.ones(len(rows), dtype=bool)
+    face = _fitted_face(rows, _in_units_of(rows, every, exact), exact, programme=False) if len(rows) else None
+    return np.eye(rows.shape[1]) if face is None else face.null
+
+
 def _support(rows: Array, exact: float) -> Face:
     units = np.ones(len(rows), dtype=bool)
     for attempt, small in enumerate(_SMALL):
-        basis, seen, noise = _in_units_of(rows, units, exact)
-        fit = fitted(seen, _PATIENT if attempt else _QUICK, noise, alert=True, careful=attempt > 0)
-        if fit.guess is not None:
-            face = _proved(rows, seen @ fit.guess <= _CLEAR, basis @ fit.guess, exact)
-            if face is not None:
-                return face
-            fit = fitted(seen, _PATIENT, noise, careful=True)
-        if fit.balanced:
-            return _none(rows, exact)
+        basis, seen, noise = view = _in_units_of(rows, units, exact)
+        face = _fitted_face(rows, view, exact, again=attempt > 0)
+        if face is not None:
+            return face
         guess, weight = _widest(seen)
         near = seen @ guess <= _CLEAR
         if near.all() and _proves_balance(seen, weight, noise):
@@ -101,21 +104,36 @@ def _support(rows: Array, exact: float) -> Face:
     )
 
 
+def _fitted_face(
+    rows: Array, view: tuple[Array, Array, float], exact: float, *, again: bool = False, programme: bool = True
+) -> Face | None:
+    """The face, if a fit of the rows in a basis shows it."""
+    basis, seen, noise = view
+    fit = fitted(seen, _PATIENT if again else _QUICK, noise, alert=True, careful=again)
+    if fit.guess is not None:
+        face = _proved(rows, seen @ fit.guess <= _CLEAR, basis @ fit.guess, exact, programme)
+        if face is not None or not programme:
+            return face
+        fit = fitted(seen, _PATIENT, noise, careful=True)
+    return _none(rows, exact) if fit.balanced else None
+
+
 def _none(rows: Array, exact: float) -> Face:
     """The face of rows that balance."""
     null = _decomposed(rows, exact)[3]
     return Face(np.zeros(rows.shape[1]), np.zeros(len(rows), dtype=bool), null, null)
 
 
-def _balances(rows: Array, exact: float) -> bool:
+def _balances(rows: Array, exact: float, programme: bool) -> bool:
     """Whether the rows are proved to balance: by a fit, or by the multipliers of the programme."""
-    return fitted(rows, _PATIENT, exact).balanced or _proves_balance(rows, _widest(rows)[1], exact)
+    proved = fitted(rows, _PATIENT, exact).balanced
+    return proved or (programme and _proves_balance(rows, _widest(rows)[1], exact))
 
 
-def _proved(rows: Array, near: Mask, guess: Array, exact: float) -> Face | None:
+def _proved(rows: Array, near: Mask, guess: Array, exact: float, programme: bool = True) -> Face | None:
     """The face with the rows `near` on the boundary and the others off it, if it is one."""
     left, size, _, null = _decomposed(rows[near], exact)
-    if null.shape[1] == 0 or near.all() or (near.any() and not _balances(left, _noise(size, exact))):
+    if null.shape[1] == 0 or near.all() or (near.any() and not _balances(left, _noise(size, exact), programme)):
         return None
     whole = null @ (null.T @ guess)
     for least in (1e-9, 1e-12, 0.0):  # zeros that rounding hides are made zeros, if that is right
@@ -272,11 +290,9 @@ def _parts(moves: Array, wrong: Array) -> bool:
 
 def _proves_balance(rows: Array, weight: Array, exact: float) -> bool:
     """Whether the weights, corrected, balance the rows; with room for rounding to change the rows by `exact`."""
-    if not weight.min() > 1e-290:
+    if len(rows) < rows.shape[1] or not weight.min() > 1e-290:
         return False
     root = np.sqrt(weight)
-    if len(rows) < rows.shape[1]:
-        return False
     Q, R = scipy.linalg.qr(rows * root[:, None], mode="economic", check_finite=False)
     if not (Q @ (Q.T @ root) < 0.9 * root).all():
         return False

@@ -22,6 +22,7 @@ from ..softmax import dense_design
 
 EXACT = 1e-14  # what is smaller, beside rows of size 1, is rounding: about 50 units in the last place
 _TILE_ENTRIES = 1 << 18
+_NOTHING = 1e-16  # of directions of length 1
 _EVERY = slice(None)
 
 
@@ -33,6 +34,9 @@ class Signed(Protocol):
 
     def terms(self, direction: Array) -> Array:
         """The sum of the sizes of what `dot` adds up."""
+
+    def norms(self, view: Any, k: Any) -> Array:
+        """Of each row of k its products with orthonormal directions, as `Sides.view_of` prepares them: their norm."""
 
     def size(self) -> Array:
         """The largest entry of each row."""
@@ -54,6 +58,10 @@ class Dense:
     def terms(self, direction: Array) -> Array:
         """See `Signed`."""
         return np.asarray(np.abs(self.D) @ np.abs(direction))
+
+    def norms(self, view: Array, k: Any) -> Array:
+        """See `Signed`."""
+        return np.asarray(np.linalg.norm(self.D[k] @ view, axis=1))
 
     def size(self) -> Array:
         """See `Signed`."""
@@ -88,19 +96,33 @@ class Pairs:
         own, others = self._scores(np.abs(self.D), np.abs(direction))
         return np.asarray((own + others).reshape(-1, *direction.shape[1:]))
 
+    def norms(self, view: list[list[Array]], k: Any) -> Array:
+        """See `Signed`."""
+        i, other = self._classes(k)
+        norms, pair = np.empty(i.size), self.own[i] * self.n_classes + other
+        for each in np.unique(pair):
+            at = np.flatnonzero(pair == each)
+            a, b = divmod(int(each), self.n_classes)
+            norms[at] = np.linalg.norm(self.D[i[at]] @ view[a][b], axis=1)
+        return norms
+
     def size(self) -> Array:
         """See `Signed`."""
         return np.repeat(np.abs(self.D).max(axis=1, initial=0.0), self.n_classes - 1)
 
     def rows(self, k: Any) -> Array:
         """See `Signed`."""
-        i, other = np.divmod(np.arange(len(self.D) * (self.n_classes - 1))[k], self.n_classes - 1)
-        other = other + (other >= self.own[i])  # the classes without the row's own
+        i, other = self._classes(k)
         pairs = np.zeros((i.size, self.n_classes, self.D.shape[1]))
         each = np.arange(i.size)
         pairs[each, self.own[i]] = self.D[i]
         pairs[each, other] = -self.D[i]
         return pairs[:, self.baseline :].reshape(i.size, (self.n_classes - self.baseline) * self.D.shape[1])
+
+    def _classes(self, k: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The row of D and the class, other than its own, that each row of k is made from."""
+        i, other = np.divmod(np.arange(len(self.D) * (self.n_classes - 1))[k], self.n_classes - 1)
+        return i, other + (other >= self.own[i])
 
     def _scores(self, D: Array, direction: Array) -> tuple[Array, Array]:
         """Each row's score of its own class, (m, 1) or (m, 1, q), and of the others, (m, K - 1) or (m, K - 1, q)."""
@@ -132,8 +154,8 @@ class Sides(Protocol):
     def sample(self, n: int) -> Array:
         """About n of them, evenly spread, dense."""
 
-    def original_row(self, k: int) -> int:
-        """The number of the row that signed row k is made from, in what the user gave."""
+    def view_of(self, null: Array) -> Any:
+        """Orthonormal directions (n_coef, q) as rows take the norm of their products with all of them."""
 
     def balance(self, block: Block, weight: Array, dtype: Any) -> Sums:
         """The sum (n_coef,) of the weighted rows of a block, that of their products, and the least weight in a list."""
@@ -160,9 +182,9 @@ class TwoSides:
         """See `Sides`."""
         return self.signed(self.data.sample(n, 0)).D
 
-    def original_row(self, k: int) -> int:
+    def view_of(self, null: Array) -> Array:
         """See `Sides`."""
-        return self.data.original_row(k)
+        return null
 
     def balance(self, block: Block, weight: Array, dtype: Any) -> Sums:
         """See `Sides`."""
@@ -177,32 +199,35 @@ class TwoSides:
 class ManySides:
     """The signed rows of more classes: one for each row and class other than its own.
 
-    baseline : whether a direction leaves the first class where it is
+    baseline : 1 if a direction leaves the first class where it is, else 0
+    n_columns : entries of a direction for each class
     """
 
     def __init__(self, data: Data, coordinates: Coordinates, *, baseline: bool) -> None:
-        self.data, self.coordinates, self._baseline = data, coordinates, int(baseline)
-        self._n_classes = int(data.class_weights.size)
-        self._n_columns = int(coordinates.columns.size) + int(coordinates.intercept)
-        self.n_rows = data.n_rows * (self._n_classes - 1)
-        self.n_coef = (self._n_classes - self._baseline) * self._n_columns
+        self.data, self.coordinates, self.baseline = data, coordinates, int(baseline)
+        self.n_classes = int(data.class_weights.size)
+        self.n_columns = int(coordinates.columns.size) + int(coordinates.intercept)
+        self.n_rows = data.n_rows * (self.n_classes - 1)
+        self.n_coef = (self.n_classes - self.baseline) * self.n_columns
 
     def signed(self, block: Block) -> Pairs:
         """See `Sides`."""
         D = dense_design(self.coordinates, block)
-        return Pairs(D, block.y.astype(np.intp), self._n_classes, self._baseline)
+        return Pairs(D, block.y.astype(np.intp), self.n_classes, self.baseline)
 
     def sample(self, n: int) -> Array:
         """See `Sides`."""
-        return self.signed(self.data.sample(-(-n // (self._n_classes - 1)), 0)).rows(_EVERY)
+        return self.signed(self.data.sample(-(-n // (self.n_classes - 1)), 0)).rows(_EVERY)
 
-    def original_row(self, k: int) -> int:
-        """See `Sides`."""
-        return self.data.original_row(k // (self._n_classes - 1))
+    def view_of(self, null: Array) -> list[list[Array]]:
+        """See `Sides`. For each two classes what their parts differ by, without the directions in which they do not."""
+        parts = null.reshape(self.n_classes - self.baseline, self.n_columns, -1)
+        parts = np.pad(parts, ((self.baseline, 0), (0, 0), (0, 0)))
+        return [[_squeezed(one - other) for other in parts] for one in parts]
 
     def balance(self, block: Block, weight: Array, dtype: Any) -> Sums:
         """See `Sides`. The product of a row goes, with its sign, to the four places of both its classes."""
-        D, K = dense_design(self.coordinates, block), self._n_classes
+        D, K = dense_design(self.coordinates, block), self.n_classes
         gradient, products = np.zeros((K, D.shape[1])), np.zeros((K, D.shape[1], K, D.shape[1]))
         for own in range(K):
             at = np.flatnonzero(block.y == own)
@@ -214,13 +239,19 @@ class ManySides:
                 gradient[other] -= total
                 for a, b, sign in ((own, own, 1), (other, other, 1), (own, other, -1), (other, own, -1)):
                     products[a, :, b] += sign * product
-        first = self._baseline
+        first = self.baseline
         square = products[first:, :, first:].reshape(self.n_coef, self.n_coef)
         return gradient[first:].ravel(), square, [float(weight.min(initial=np.inf))]
 
     def over_tiles(self, block: Block, function: Callable[[Block], Sums]) -> Sums:
         """See `Sides`."""
-        return over_tiles(block, function, max(64, _TILE_ENTRIES // (self._n_columns + self._n_classes)))
+        return over_tiles(block, function, max(64, _TILE_ENTRIES // (self.n_columns + self.n_classes)))
+
+
+def _squeezed(matrix: Array) -> Array:
+    """A matrix with the same products with its transpose, and no more columns than its rank."""
+    left, size, _ = np.linalg.svd(matrix, full_matrices=False)
+    return np.asarray((left * size)[:, size > _NOTHING])
 
 
 def sides_of(objective: Any, coordinates: Coordinates, *, bounded: bool) -> Sides:

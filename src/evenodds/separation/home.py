@@ -1,0 +1,104 @@
+"""The signed rows of a home as the judge sees them: all of them a read at a time, a few of them in memory."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..data import Array, Block, Sums
+from ..exceptions import EvenOddsError
+from .cone import Face, Mask, support
+from .sides import Dense, Sides, Signed, exactness
+
+_FEW_ROWS = 2000  # taken as they are
+_SAMPLE_ROWS = 4096
+_SAMPLE_ENTRIES = 20_000_000
+_ON = 100  # times what is rounding: how far off the boundary a row may seem that lies on it
+
+
+class Home:
+    """The signed rows of a home, and of bounds: all in memory if they are few, else `known`, those that matter."""
+
+    def __init__(self, sides: Sides, bounds: Array | None) -> None:
+        self.sides, self.n_coef = sides, sides.n_coef
+        self.bounds = np.zeros((0, self.n_coef)) if bounds is None else np.diag(bounds)[bounds != 0]
+        self.exact = exactness(sides.coordinates)
+        self.on = _ON * self.exact
+        self.few = sides.n_rows <= _FEW_ROWS
+        enough = min(30 * self.n_coef, _SAMPLE_ENTRIES // max(self.n_coef, 1))  # the fits on fewer are often separated
+        rows = sides.sample(sides.n_rows if self.few else max(_SAMPLE_ROWS, enough))
+        self.sample = np.vstack([rows, self.bounds])
+        self.known = self.sample
+
+    def read(self, function: Callable[[Signed], Sums]) -> Sums:
+        """Join the lists that the function makes of tiles of all rows."""
+        sides = self.sides
+
+        def over(block: Block) -> Sums:
+            return sides.over_tiles(block, lambda tile: function(sides.signed(tile)))
+
+        return sides.data.reduce(over)
+
+    def over_rows(self, function: Callable[[Array], Sums]) -> Sums:
+        """Join the lists that the function makes of all rows, a tile at a time if they are many."""
+        if self.few:
+            return function(self.sample[: self.sides.n_rows])
+        return self.read(lambda tile: function(tile.rows(slice(None))))
+
+    def learn(self, rows: Array) -> bool:
+        """Add rows to those known; False if all are."""
+        new = unknown(self.known, rows)
+        self.known = np.concatenate([self.known, new]) if new else self.known
+        return bool(new)
+
+    def strict(self, face: Face) -> Mask:
+        """The rows on which the face's direction is positive."""
+        if self.few:
+            return face.strict[: self.sides.n_rows]
+        view = self.sides.view_of(face.null)
+        (masks,) = self.read(lambda tile: ([~on_boundary(tile, face, view, self.on)],))
+        return np.concatenate(masks)
+
+    def seen_from(self, basis: Array, rows: Array) -> tuple[Array, Mask, float]:
+        """Rows in a basis, those of them that are not zero there, and what is rounding in the least of these."""
+        seen, size = rows @ basis, np.abs(rows).max(axis=1, initial=0.0)
+        off = np.abs(seen).max(axis=1, initial=0.0) > self.on * size
+        terms = (np.abs(rows[off]) @ np.abs(basis)).max(axis=1, initial=0.0)
+        return seen, off, self.exact * float((terms / np.abs(seen[off]).max(axis=1)).max(initial=1.0))
+
+    def face_within(self, span: Array) -> Face:
+        """The face of the rows known, whose cone lies in the span."""
+        if span.shape[1] < self.n_coef:
+            seen, off, exact = self.seen_from(span, self.known)
+            with contextlib.suppress(EvenOddsError):  # rounding may hide in few coefficients what it does not in all
+                face = support(seen[off], min(exact, self.on))
+                off[off] = face.strict
+                return Face(span @ face.direction, off, span @ face.null, span @ face.basis)
+        return support(self.known, self.exact)
+
+    def strict_of_known(self, face: Face) -> Array:
+        """Those of the rows known on which it is positive."""
+        return self.known[face.strict if self.few else ~on_boundary(Dense(self.known), face, face.null, self.on)]
+
+
+def unknown(known: Array, rows: Array) -> list[Array]:
+    """The rows that are not among those known."""
+    seen = {row.tobytes() for row in known}
+    return [row for row in rows if row.tobytes() not in seen]
+
+
+def doubtful_rows(tile: Signed, direction: Array, least: float) -> Mask:
+    """Rows with a margin that is negative, or small enough to be rounding."""
+    return np.asarray(tile.dot(direction) <= least * np.abs(direction).max() * tile.size())
+
+
+def on_boundary(tile: Signed, face: Face, view: Any, least: float, among: Mask | None = None) -> Mask:
+    """The rows, of some, that every direction of the cone is zero on.
+
+    view : of the face's null space, as the rows take it
+    """
+    on = doubtful_rows(tile, face.direction, least)
+    on = on if among is None else on & among
+    on[on] = tile.norms(view, on) <= least * tile.size()[on]
+    return on

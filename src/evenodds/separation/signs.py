@@ -1,0 +1,142 @@
+"""The signs that coefficients have in the directions of a cone: to which infinity they go.
+
+The direction of the face is inside the cone: a coefficient that is zero there, but not everywhere, takes both signs;
+else only the other sign has to be looked for. That is the question whether the rows and the coefficient, as one more
+row, leave a direction. It is asked of the rows known, for one coefficient after another; then one read tells how far
+along all the directions that were found the other rows allow, and which rows have to be known to say more.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..data import Array, Sums
+from ..exceptions import EvenOddsError
+from .cone import Face, Mask, normalised, rounding, support
+from .home import Home, on_boundary, unknown
+from .sides import Dense, Signed
+
+_MOST_SIGNS = 200  # dimensions of the cone up to which signs are looked for
+_ROUNDS = 100
+_MOST_WAYS = 32  # at once
+_MOST_CUTS = 100  # rows at once
+_FEW_CUTS = 10  # of each of many ways
+
+
+def signs_of(home: Home, face: Face, functionals: Array) -> Array:
+    """inf, -inf, nan or 0 for each coefficient, by its function of a direction (q, n_coef).
+
+    Where rounding does not let the other sign be found or excluded, the sign is not determined either.
+    """
+
+    functionals = normalised(functionals)
+    moves = np.array([_signs(home, functionals, column) for column in face.null.T]).any(axis=0)
+    inside = _signs(home, functionals, face.direction)
+    both = inside == 0
+    dimensions = face.null.shape[1]
+    if dimensions > _MOST_SIGNS:
+        return np.where(moves, np.nan, 0.0)
+    if dimensions > 1:
+        open_ = np.flatnonzero(moves & ~both)
+        both[open_] = _are_positive(home, face, -inside[open_, None] * functionals[open_])
+    with np.errstate(invalid="ignore"):
+        return np.where(~moves, 0.0, np.where(both, np.nan, inside * np.inf))
+
+
+def _signs(home: Home, functionals: Array, direction: Array) -> Array:
+    return np.sign(values_of(functionals, direction, home.exact))
+
+
+def values_of(functionals: Array, direction: Array, exact: float) -> Array:
+    """Functions of a direction, exactly zero where they are so but for rounding."""
+    direction = np.where(np.abs(direction) > 10 * exact * np.abs(direction).max(), direction, 0.0)
+    with np.errstate(over="ignore", under="ignore"):
+        values, size = functionals @ direction, np.abs(functionals) @ np.abs(direction)
+    return np.where(np.abs(values) <= max(1e-10, 10 * exact) * size, 0.0, values)
+
+
+def _are_positive(home: Home, face: Face, functionals: Array) -> Mask:
+    """Whether some direction of the cone makes each functional positive; or rounding does not let that be excluded."""
+    rows = _nearest(home.strict_of_known(face), face)
+    found, excluded = np.zeros((2, len(functionals)), dtype=bool)
+    for _ in range(_ROUNDS):
+        ways: list[Array] = []
+        aims: list[int] = []
+        promised = found | excluded
+        for j, functional in enumerate(functionals):
+            if promised[j] or len(ways) == _MOST_WAYS:
+                continue
+            try:
+                way = _way(home, face, rows, functional)
+            except EvenOddsError:
+                found[j] = True
+                continue
+            excluded[j] = way is None
+            if way is not None:
+                ways.append(way)
+                aims.append(j)
+                promised |= _signs(home, functionals, way) > 0
+        if not ways:
+            break
+        shares, cuts = _within(home, face, np.column_stack(ways))
+        for way, share in zip(ways, shares.min(axis=0, initial=1.0), strict=True):
+            found |= _signs(home, functionals, share * way + (1 - share) * face.direction) > 0
+        for j, stop in zip(aims, shares.T, strict=True):
+            if not found[j]:
+                first = np.argsort(stop)[: _most_cuts(len(ways))]
+                new = unknown(rows, cuts[first[stop[first] < np.inf]])
+                found[j] = not new  # it is the rounding of the last products that stops the way
+                rows = np.concatenate([rows, *([new] if new else [])])
+    return found | ~excluded
+
+
+def _way(home: Home, face: Face, rows: Array, functional: Array) -> Array | None:
+    """A direction that the rows known leave, with a positive value of the functional; None if there is none."""
+    seen, _, exact = home.seen_from(face.basis, np.vstack([rows, functional]))
+    inner = support(seen, min(exact, home.on))
+    direction = face.basis @ inner.direction
+    return direction / np.abs(direction).max() if inner.strict[-1] else None
+
+
+def _nearest(rows: Array, face: Face) -> Array:
+    """The rows that are likely to bound the cone."""
+    margins = (rows @ face.direction) / np.linalg.norm(rows @ face.basis, axis=1)
+    return np.asarray(rows[np.argsort(margins)[: max(200, 4 * face.null.shape[1])]])
+
+
+def _within(home: Home, face: Face, ways: Array) -> tuple[Array, Array]:
+    """The rows that stop one first on each way (n_coef, q) from the face's direction, and where each does (m, q).
+
+    A share of the way, infinite where a row does not stop it.
+    """
+    if home.few:
+        shares, rows = _stops(Dense(home.strict_of_known(face)), face, ways)
+    else:
+        view = home.sides.view_of(face.null)
+        parts = home.read(lambda tile: _stops(tile, face, ways, view, home.on)), _stops(Dense(home.bounds), face, ways)
+        shares, rows = (one + more for one, more in zip(*parts, strict=True))
+    return np.concatenate(shares), np.concatenate(rows)
+
+
+def _stops(tile: Signed, face: Face, ways: Array, view: Any = None, on: float = 0.0) -> Sums:
+    """`_within` of a tile.
+
+    view, on : if rows of the tile may be on the boundary: of its null space, and how far off it they may seem
+    """
+    margins = tile.dot(ways)
+    bad = margins < -rounding(len(ways)) * tile.terms(ways)
+    stops = np.asarray(bad.any(axis=1))
+    if view is not None:
+        stops &= ~on_boundary(tile, face, view, on, stops)
+    numbers = np.flatnonzero(stops)
+    inside = tile.dot(face.direction, stops)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = np.where(bad[numbers], inside / (inside - margins[numbers]), np.inf)
+    first = np.argsort(shares, axis=0)[: _most_cuts(ways.shape[1])]
+    first = np.unique(first[np.take_along_axis(shares, first, axis=0) < np.inf])
+    return [shares[first]], [tile.rows(numbers[first])]
+
+
+def _most_cuts(ways: int) -> int:
+    """Rows of each way."""
+    return max(_MOST_CUTS // ways, _FEW_CUTS)
