@@ -12,7 +12,7 @@ import numpy as np
 
 from ..data import Array, Sums
 from ..exceptions import EvenOddsError
-from .cone import Face, Mask, normalised, rounding, support
+from .cone import Face, Mask, fitted, normalised, rounding, support
 from .home import Home, on_boundary, unknown
 from .sides import Dense, Signed
 
@@ -21,6 +21,8 @@ _ROUNDS = 100
 _MOST_WAYS = 32  # at once
 _MOST_CUTS = 100  # rows at once
 _FEW_CUTS = 10  # of each of many ways
+_FEW_STEPS = 8
+_CLEAR = 100  # times what is rounding
 
 
 def signs_of(home: Home, face: Face, functionals: Array) -> Array:
@@ -59,15 +61,18 @@ def _are_positive(home: Home, face: Face, functionals: Array) -> Mask:
     """Whether some direction of the cone makes each functional positive; or rounding does not let that be excluded."""
     rows = _nearest(home.strict_of_known(face), face)
     found, excluded = np.zeros((2, len(functionals)), dtype=bool)
+    asked, _, least = home.seen_from(face.basis, functionals)
     for _ in range(_ROUNDS):
+        seen, _, exact = home.seen_from(face.basis, rows)
+        exact = min(max(exact, least), home.on)
         ways: list[Array] = []
         aims: list[int] = []
         promised = found | excluded
-        for j, functional in enumerate(functionals):
+        for j, functional in enumerate(asked):
             if promised[j] or len(ways) == _MOST_WAYS:
                 continue
             try:
-                way = _way(home, face, rows, functional)
+                way = _way(np.vstack([seen, functional]), face, exact)
             except EvenOddsError:
                 found[j] = True
                 continue
@@ -90,12 +95,17 @@ def _are_positive(home: Home, face: Face, functionals: Array) -> Mask:
     return found | ~excluded
 
 
-def _way(home: Home, face: Face, rows: Array, functional: Array) -> Array | None:
-    """A direction that the rows known leave, with a positive value of the functional; None if there is none."""
-    seen, _, exact = home.seen_from(face.basis, np.vstack([rows, functional]))
-    inner = support(seen, min(exact, home.on))
-    direction = face.basis @ inner.direction
-    return direction / np.abs(direction).max() if inner.strict[-1] else None
+def _way(seen: Array, face: Face, exact: float) -> Array | None:
+    """A direction that rows, seen from the basis of the face, leave, positive on the last; None if there is none."""
+    rows = normalised(seen)
+    inner = fitted(rows, _FEW_STEPS, exact, alert=True).guess  # in a wide cone it is soon there
+    if inner is None or not (rows @ inner).min() > _CLEAR * exact * np.abs(inner).sum():
+        found = support(seen, exact)
+        inner = found.direction if found.strict[-1] else None
+    if inner is None:
+        return None
+    direction = face.basis @ inner
+    return np.asarray(direction / np.abs(direction).max())
 
 
 def _nearest(rows: Array, face: Face) -> Array:
