@@ -251,7 +251,7 @@ class PairSet:
         classes, part = self.classes[bare], point.penalty.on(bare)
         slope = np.asarray(self.D.T @ R)[self.at[bare], classes]
         H = anchored(self._curvature(P, bare, bare), part, self.numbers[bare] % self.k)
-        v, free, step = part.freed(point.theta[bare], slope, lambda some: H[:, some])
+        v, free, step, left = part.freed(point.theta[bare], slope, lambda some: H[:, some])
         reach = 0.0
         if step.any():
             W = np.zeros((self.columns.size, self.K))
@@ -261,7 +261,7 @@ class PairSet:
             R = R - self._share[:, None] * P * (V - np.einsum("ik,ik->i", P, V)[:, None])
         gradient = self.products(R)
         gradient[self.numbers[bare]] = -v
-        base = freed_gap(step, slope[free], reach)
+        base = left + freed_gap(step, slope[free], reach)
         point.gap = penalty.gap_at(-gradient, theta, point.loss, odds, base)
         return gradient
 

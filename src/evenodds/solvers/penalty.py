@@ -26,6 +26,7 @@ from ..data import Array
 
 _UNSOLVED = 1e-8  # of a gradient, that a step may leave of it
 _ROUNDING = 1e-14  # of gradients by columns of unit size
+_AGAIN = 2.0  # times as far from 0 as it is can the optimum be: a guess, but rounding has nothing to tell it by
 
 
 @dataclass(frozen=True)
@@ -146,12 +147,14 @@ class Penalty:
         """
         if not np.isfinite(loss):
             return np.inf
-        v, free, step = self.freed(theta, gradient, curvature)
-        base = freed_gap(step, gradient[free], reach(free, step) if reach is not None and step.any() else 0.0)
+        v, free, step, left = self.freed(theta, gradient, curvature)
+        base = left + freed_gap(step, gradient[free], reach(free, step) if reach is not None and step.any() else 0.0)
         return self.gap_at(v, theta, loss, odds, base)
 
-    def freed(self, theta: Array, gradient: Array, curvature: "Curvature") -> tuple[Array, NDArray[np.intp], Array]:
-        """The dual point after a step in the coefficients that have no penalty and can move; these, and the step.
+    def freed(
+        self, theta: Array, gradient: Array, curvature: "Curvature"
+    ) -> tuple[Array, NDArray[np.intp], Array, float]:
+        """The dual point after a step in the coefficients that have no penalty and can move; these, the step, its rest.
 
         The dual point has to be orthogonal to them, and is so after the step: see `freed_gap`. They are those
         within their bounds, and those at a bound that the dual point points away from. (Where the coefficients of
@@ -167,13 +170,16 @@ class Penalty:
                 step = _least_squares(columns[at], gradient[at])
                 v = columns @ step - gradient
             # What is left beyond rounding has no curvature: the dual point is not orthogonal to it, and proves nothing.
+            # Rounding is nothing beside the gradient, yet J goes on along it as far as the coefficients may have to go.
             rounding = max(_UNSOLVED * float(np.abs(gradient[at]).max(initial=0.0)), _ROUNDING)
-            v[at] = np.where(np.abs(v[at]) > rounding, v[at], 0.0)
+            small = np.abs(v[at]) <= rounding
+            left = _AGAIN * abs(float(np.where(small, v[at], 0.0) @ theta[at]))
+            v[at] = np.where(small, 0.0, v[at])
             if at.size == self.bare.sum():
-                return v, at, step
+                return v, at, step, left
             more = self.bare & ~free & (((v > 0) & (theta < self.upper)) | ((v < 0) & (theta > self.lower)))
             if not more.any():
-                return v, at, step
+                return v, at, step, left
             free |= more
 
     def gap_at(self, v: Array, theta: Array, loss: float, odds: float, base: float) -> float:

@@ -141,9 +141,9 @@ class WorkingSet:
             A = self.D[:, bare]
             W = rows.h[:, None] * A
             slope, H = rows.r @ A, A.T @ W
-            v, free, step = penalty.on(bare).freed(theta[bare], slope, lambda some: H[:, some])
+            v, free, step, left = penalty.on(bare).freed(theta[bare], slope, lambda some: H[:, some])
             reach = float(np.abs(A[:, free] @ step).max(initial=0.0))
-            dual, near, base = dual - W[:, free] @ step, theta.copy(), freed_gap(step, slope[free], reach)
+            dual, near, base = dual - W[:, free] @ step, theta.copy(), left + freed_gap(step, slope[free], reach)
             near[bare[free]] -= step
         gradient = dual @ self.D
         gradient[bare] = -v
