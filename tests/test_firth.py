@@ -18,6 +18,7 @@ from evenodds.data import as_data
 from evenodds.export import load, save
 from evenodds.firth import FirthObjective, sample_rows, solve
 from evenodds.firth.leverages import inverse_root
+from families import families
 from homes import Blocks
 from oracle import case, newton, numbers, quiet
 
@@ -395,6 +396,19 @@ def test_the_highest_maximum_of_many_columns():
     model = fit((X - X.mean(axis=0)) / X.std(axis=0), y)
     assert -569 * model.solution_.loss > -24.92183
     assert len(model.solution_.lower_maxima) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        ("several maxima of Firth's likelihood of many columns", 1490745302),
+        ("several maxima of Firth's likelihood: far rows, twins, weights and offsets", 1016969809),
+    ],
+)
+def test_members_of_which_a_lower_maximum_was_taken(name, seed):
+    """By 0.11 and 0.09; what the families' oracle finds is the highest that is known of them."""
+    (family,) = (one for one in families() if one.name == name)
+    family.check(family.member(seed))
 
 
 @pytest.mark.parametrize("rows", [400, 40_000])

@@ -9,9 +9,9 @@ non-event more in each row of B. h_i is the share of the terms with row i. Terms
 maximum of the whole. Where a row is far from the others, the terms with it weigh much, det(X_B)^2, and keep it near
 p = 1/2; the terms without it have their maximum where it is predicted with certainty.
 
-Starts for all of these are found in `starts`, on a part of the rows where they are many. What they lead to is climbed
-to on all rows. No search is needed where one maximum is proved to be the only one, `is_only`, as it is on most data
-with many rows a coefficient.
+Starts for all of these are found in `starts`, on a part of the rows where they are many, in rounds that go on from the
+highest maximum so far. What they lead to is climbed to on all rows. No search is needed where one maximum is proved to
+be the only one, `is_only`, as it is on most data with many rows a coefficient.
 """
 
 import math
@@ -29,12 +29,13 @@ from .starts import PRODUCTS, Together
 
 HIGHER = 1e-7  # of the penalised log-likelihood, from which a maximum is higher than another
 _SAME = 0.1  # standard errors within which two maxima are one
-_STARTS = 1024  # of a round
+_STARTS = 512  # of a round
 _LOOSE = 2.0  # the v of a row from which its part of the curvature can be negative
 _MANY = 5.0  # the largest v from which these are made; it was above 2 wherever several maxima were seen, but once
-_ROUNDS = 5  # at the most, as long as higher maxima are found
+_ROUNDS = 8  # at the most
+_QUIET = 2  # rounds without a higher maximum end a search, and one without any other does
 _SHORT = 30  # iterations of a climb from a start
-_FEW = 64  # starts that a part of the rows is small enough for
+_FEW = 32  # starts that a part of the rows is small enough for
 _WHOLE = 2  # times the rows of a part, up to which all are looked at
 _ROWS = 16  # a coefficient of such a part, at the least
 
@@ -95,12 +96,13 @@ def maxima(climb: Climber, theta: Array, report: Report | None = None) -> list[S
 
 def _others(climb: Climber, nearest: Solution, count: int, history: list[float]) -> list[Solution]:
     """A maximum and others that are found on few rows, the highest first."""
-    found, rng = [nearest], np.random.default_rng(0)
+    found, rng, quiet = [nearest], np.random.default_rng(0), 0
     for _ in range(_ROUNDS):
         top = found[0]
         for start in Together(climb.objective, [one.theta for one in found], climb.fixed).starts(rng, count):
             _add(climb.objective, found, climb(start, history=history))
-        if found[0] is top:
+        quiet = quiet + 1 if found[0] is top else 0
+        if quiet == _QUIET or len(found) == 1:
             break
     return found
 

@@ -1,13 +1,14 @@
 """Starts for the maxima of the penalised likelihood: see `search`.
 
-Half of them are from its terms. A term belongs to k rows, and has its maximum near where these alone would be fitted
-best, the margin of a row of weight s being log(1 + 2s): k equations. The rows are chosen by Gram and Schmidt's steps
-with pivots. Each row is drawn nearer or further at random, by nothing or by all that is far about it, so that rows are
-chosen that are far, and others; half of the choices are those of a maximum that is known, with one row exchanged. Of
-many columns too few terms can be tried: the other half of the starts are about the highest maximum, in any direction.
+Half of them are maxima of its terms. A term belongs to k rows, whose leverages are 1 in it, and is log-concave. They
+are chosen by Gram and Schmidt's steps with pivots. Each row is drawn nearer or further at random, by nothing or by all
+that is far about it, so that rows are chosen that are far, and others; half of the choices are those of a maximum that
+is known, with one row exchanged. Of many columns too few terms can be tried: the other half of the starts are about
+the highest maximum, hops from it of many standard errors and directions that know nothing of it.
 
-All starts then go on together, as rows of arrays, until they settle: what is left, and differs in its leverages, is
-worth a climb. They are only starts: digits may be lost where columns are nearly dependent.
+All starts go on together, as rows of arrays, those of terms with their leverages held at first, until they settle: what
+is left, and differs in its leverages, is worth a climb. They are only starts: digits may be lost where columns are
+nearly dependent.
 """
 
 import math
@@ -24,18 +25,20 @@ from ..objective import SignedRows
 from .leverages import safe_curvature
 from .objective import FirthObjective
 
-PRODUCTS = 1e7  # multiplications of an evaluation at all starts
+PRODUCTS = 5e6  # multiplications of an evaluation at all starts
 _LEAST = 48  # starts that may take four times as many
 _TYLER = 5  # steps
+_HELD = 10  # steps at the most on terms
 _TOGETHER = 24  # steps of all starts
 _FIRST = 12  # of these, in which a start may gain as much in each as in the next
 _FAR = 1.0  # of the penalised log-likelihood: after a step that was to gain so much, the next is safe far from maxima
-_BETTER = 64  # starts that go on after the first
+_BETTER = 64  # starts that go on; after each step half of them do, until they are so few
 _CLIMBS = 6  # of them are climbed from
 _APART = 0.1  # the difference of a leverage from which starts are not the same
 _SETTLED = 1e-4  # of the penalised log-likelihood: starts that have no more to gain
 _GAINS = 4  # steps like the next one are what is left to a start, at the most
 _SPREADS = (1.5, 3.0, 6.0, 9.0)  # of the margins of most rows, about those at the top
+_HOPS = (1.5, 3.0, 6.0, 9.0, 13.0, 18.0)  # standard errors from the top: of many columns short ones come back
 _LONGEST = 4.0  # times the step by the metric
 _PAIRS = 1 << 23  # products of columns that are kept for all rows
 _OF_USE = 6.0  # below the highest maximum, of the penalised log-likelihood, no other shows in a test or an interval
@@ -81,7 +84,7 @@ class Together:
         self._inside = np.eye(len(white)) if fixed is None else scipy.linalg.qr((fixed @ white).T)[0][:, len(fixed) :]
         self._U, self._V = D @ white, D @ white @ self._inside
         self._s = np.ones(len(D)) if rows.weight is None else rows.weight
-        self._top, self._basis, self._held = tops[0], white @ self._inside, fixed is not None
+        self._top, self._basis, self._restricted = tops[0], white @ self._inside, fixed is not None
         self._margin = rows.margins(self._top)
         n, k = self._U.shape
         self._pairs = None
@@ -97,61 +100,75 @@ class Together:
         """The best of some starts, that differ from each other and from what is known."""
         n, k = self._U.shape
         most = PRODUCTS / (n * k * k)
-        phi = self._drawn(rng, min(count, max(int(most), min(int(4 * most), _LEAST), 2)))
+        count = min(count, max(int(most), min(int(4 * most), _LEAST), 2))
+        phi = np.vstack([self._of_terms(self._rows_of_terms(rng, count - count // 2)), self._away(rng, count // 2)])
         here = self._look(phi, np.ones(len(phi), dtype=bool))
         length = np.ones(len(here.phi))
         top = float(self._look(np.zeros((1, here.phi.shape[1])), np.zeros(1, dtype=bool)).value[0])
         for j in range(_TOGETHER):
-            there = self._look(here.phi + length[:, None] * here.step, here.gain > _FAR)
-            rises = there.value > here.value
-            length = np.where(rises, _next_length(length, here, there), length / 4)
-            here = here.moved(there, rises)
-            going = self._differing(here, top - _OF_USE, max(_GAINS, _FIRST - j) * np.minimum(length, 1.0))
+            here, length = self._risen(here, length)
+            reach = max(_GAINS, _FIRST - j) * np.minimum(length, 1.0)
+            going = self._differing(here, top - _OF_USE, reach, max(count >> j + 1, _BETTER))
             here, length = here.take(going), length[going]
             if not here.gain.max(initial=0.0) > _SETTLED:
                 break
         for one in range(min(len(here.phi), _CLIMBS)):
             yield self._top + self._basis @ here.phi[one]
 
-    def _differing(self, here: Places, least: float, steps: Array) -> NDArray[np.intp]:
+    def _risen(self, here: Places, length: Array, held: Array | None = None) -> tuple[Places, Array]:
+        """A step further, where that is higher, and the length of the next step."""
+        there = self._look(here.phi + length[:, None] * here.step, here.gain > _FAR, held)
+        rises = there.value > here.value
+        return here.moved(there, rises), np.where(rises, _next_length(length, here, there), length / 4)
+
+    def _differing(self, here: Places, least: float, steps: Array, most: int) -> NDArray[np.intp]:
         """The highest that differ from each other and from what is known, and can rise to `least` in so many steps."""
         left = np.argsort(-here.value, kind="stable")
         left = left[here.value[left] + (steps * here.gain)[left] > least]
         chosen: list[int] = []
         for known in self._known:
             left = left[np.abs(here.leverages[left] - known).max(axis=1, initial=0.0) > _APART]
-        while left.size and len(chosen) < _BETTER:
+        while left.size and len(chosen) < most:
             one = here.leverages[left[0]]
             chosen.append(int(left[0]))
             left = left[np.abs(here.leverages[left] - one).max(axis=1, initial=0.0) > _APART]
         return np.array(chosen, dtype=np.intp)
 
-    def _drawn(self, rng: np.random.Generator, count: int) -> Array:
-        """Half of the starts from terms, half in any direction from the top: of all rows, or of I there."""
-        m, q = count // 2, self._V.shape[1]
-        away = rng.normal(size=(m, q)) * rng.choice(_SPREADS, (m, 1)) / math.sqrt(max(q, 1))
+    def _away(self, rng: np.random.Generator, count: int) -> Array:
+        """In any direction from the top, by I there (the hops) or by what most rows span."""
+        q = self._V.shape[1]
+        away = rng.normal(size=(count, q)) / math.sqrt(max(q, 1))
         t = np.exp(-np.abs(self._margin))
         values, vectors = np.linalg.eigh((self._V.T * (self._s * t / (1 + t) ** 2)) @ self._V)
         loose = vectors / np.sqrt(np.maximum(values, 1e-12 * values.max(initial=_NOTHING)))
-        away[::2] = away[::2] @ loose.T
-        return np.vstack([self._of_rows(rng, count - m), away])
+        hops = -(-count // 2)
+        away[:hops] = away[:hops] @ loose.T * rng.choice(_HOPS, (hops, 1))
+        away[hops:] *= rng.choice(_SPREADS, (count - hops, 1))
+        return np.asarray(away)
 
-    def _of_rows(self, rng: np.random.Generator, count: int) -> Array:
-        """Where as many rows as there are coefficients have the margins that they would have alone."""
-        s, V, root = self._s, self._V, np.sqrt(self._s)
-        n, q = V.shape
-        far = 0.5 * np.log(np.maximum(s * np.square(self._U).sum(axis=1), _NOTHING))
+    def _of_terms(self, picked: NDArray[np.intp]) -> Array:
+        """The maxima of the terms of these rows (m, q), nearly."""
+        held = np.zeros((len(picked), len(self._s)))
+        np.put_along_axis(held, picked, 1.0, axis=1)
+        here = self._look(np.zeros(picked.shape), np.ones(len(picked), dtype=bool), held)
+        length = np.ones(len(picked))
+        for _ in range(_HELD):
+            here, length = self._risen(here, length, held)
+            if not here.gain.max(initial=0.0) > _SETTLED:
+                break
+        return here.phi
+
+    def _rows_of_terms(self, rng: np.random.Generator, count: int) -> NDArray[np.intp]:
+        """Rows of so many terms, (count, q), or fewer where some are the same."""
+        n, q = self._V.shape
+        far = 0.5 * np.log(np.maximum(self._s * np.square(self._U).sum(axis=1), _NOTHING))
         drawn = rng.choice([0.5, 1.0, 2.0, 4.0, 8.0], (count, 1)) * rng.normal(size=(count, n))
         drawn -= rng.random((count, 1)) * far
         share = count // 2 // len(self._known)
         for k, known in enumerate(self._known if share else ()):
             self._exchange(known, drawn[k * share : (k + 1) * share], rng)
         picked = np.sort(self._spanning(drawn), axis=1)
-        picked = picked[np.unique(picked @ rng.random(q), return_index=True)[1]]
-        A = root[picked][:, :, None] * V[picked]
-        A += 1e-14 * np.abs(A).max(axis=(1, 2), initial=_NOTHING)[:, None, None] * np.eye(q)
-        wanted = root * (np.log1p(2 * s) - self._margin)
-        return np.asarray(np.linalg.solve(A, wanted[picked][:, :, None])[:, :, 0])
+        return np.asarray(picked[np.unique(picked @ rng.random(q), return_index=True)[1]])
 
     def _exchange(self, leverages: Array, drawn: Array, rng: np.random.Generator) -> None:
         """Draw the rows that count most at a known maximum, each time with one of them left for another row."""
@@ -179,28 +196,36 @@ class Together:
             left -= np.square(basis[:, j] @ rows.T)
         return picked
 
-    def _look(self, phi: Array, safe: NDArray[np.bool_]) -> Places:
-        """All about some starts; steps as in a fit with pseudo-observations, see `FirthObjective.convex`."""
+    def _look(self, phi: Array, safe: NDArray[np.bool_], held: Array | None = None) -> Places:
+        """All about some starts; steps as in a fit with pseudo-observations, see `FirthObjective.convex`.
+
+        held : the leverages of terms, (m, n), which are then looked at, less constants
+        """
         s = self._s
         with np.errstate(all="ignore"):
             z = self._margin + phi @ self._V.T
-            t = np.exp(-np.abs(z))
+            size = np.abs(z)
+            t = np.exp(-size)
             u = 1 / (1 + t)
-            c, wrong = t * u * u, np.where(z < 0, u, t * u)
-            inverse, log_det = _inverses(self._grams(s * c))
-            h = np.clip(s * c * self._forms(inverse), 0.0, 1.0)
-            value = (np.minimum(z, 0.0) - np.log1p(t)) @ s + 0.5 * log_det
+            loss, c, wrong = np.log1p(t), t * u * u, np.where(z < 0, u, t * u)
+            if held is None:
+                inverse, log_det = _inverses(self._grams(s * c))
+                h = np.clip(s * c * self._forms(inverse), 0.0, 1.0)
+            else:
+                h, log_det = held, -np.einsum("mn,mn->m", held, size + 2 * loss)
+            value = (np.minimum(z, 0.0) - loss) @ s + 0.5 * log_det
             gradient = (s * wrong + h * (wrong - 0.5)) @ self._V
             shape = (s + h) * c
             shape[safe] = safe_curvature(s, h[safe], z[safe])
             convex = self._grams(shape)
-            if self._held:
+            if self._restricted:
                 convex = self._inside.T @ convex @ self._inside
             step = _solved(convex, gradient)
             gain = 0.5 * np.einsum("mj,mj->m", step, gradient)
         bad = ~np.isfinite(value + gain)
         if bad.any():
-            value[bad], step[bad], h[bad], gain[bad] = -np.inf, 0.0, 0.0, 0.0
+            value[bad], step[bad], gain[bad] = -np.inf, 0.0, 0.0
+            h = np.where(bad[:, None], 0.0, h)
         return Places(phi, value, gradient, h, step, gain)
 
     def _grams(self, w: Array) -> Array:
