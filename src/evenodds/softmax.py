@@ -168,9 +168,10 @@ class SoftmaxObjective:
         hessian = hessian / self.total_weight
         np.einsum("ii->i", hessian)[:] += self.pull
         if not self.baseline and self.coordinates.intercept:
-            # The classes' intercepts together change nothing: any curvature will do in that direction.
+            # The classes' intercepts together change nothing: any curvature will do in that direction. Much more than
+            # they have singly would leave these no digits.
             at = np.arange(self.n_free) * (self.n_coef // self.n_free)
-            hessian[np.ix_(at, at)] += 1 / self.n_free
+            hessian[np.ix_(at, at)] += hessian[at, at].mean() / self.n_free
         return *self._finish(theta, loss, gradient.ravel()), hessian
 
     def hessian(self, theta: Array, dtype: Any = np.float64) -> Array:
