@@ -33,7 +33,7 @@ from oracle import case
 matplotlib.use("Agg")
 
 X, Y = make_moons(n_samples=100, noise=0.24, random_state=44)
-LINE = LogisticRegression(C=np.inf).fit(X, Y)
+LINE = LogisticRegression(C=1e12).fit(X, Y)
 FRAMES = [pd.DataFrame, pl.DataFrame, pa.table]
 
 
