@@ -129,6 +129,8 @@ def test_wrong_labels_are_told(case):
 
 DISTINCT = {
     "a NUL at the end": ["a", "a\0", "b"],
+    "two, one with a NUL at the end": ["a", "a\0"],
+    "two, of NULs": ["\0", "\0\0"],
     "nothing but NULs": ["", "\0", "\0\0"],
     "beyond signed and unsigned": [-1, 2**63, 2**63 + 1],
     "beyond 64 bits": [2**64, 2**64 + 1, -(2**70)],

@@ -461,6 +461,28 @@ def test_margins_draw_their_table(make):
     assert "from 0 to 1" not in plots.margins(RESULT, frame, discrete=False).get_xlabel()
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"at": "mean"}, "change in the probability of class 1\n(per unit, of 0/1 columns from 0 to 1; at the means;"),
+        (
+            {"at": {"GPA": 3.5}},
+            "average change in the probability of class 1\n(per unit, of 0/1 columns from 0 to 1; at GPA = 3.5;",
+        ),
+        (
+            {"kind": "eyex"},
+            "average change in the logarithm of the probability of class 1\n(per unit of the logarithm;",
+        ),
+        ({"groups": {"method": ["PSI"]}}, "from 0 to 1, of factors from their baseline;"),
+    ],
+)
+def test_margins_are_drawn_as_they_are_asked(asked, words):
+    ax, table = plots.margins(RESULT, GRADES, **asked), RESULT.margins(GRADES, **asked)
+    assert dots(ax) == pytest.approx(dict(zip(table["term"], table["effect"], strict=True)))
+    np.testing.assert_allclose(ends(ax)[::-1], table[["lower", "upper"]])
+    assert words in ax.get_xlabel()
+
+
 # Rows
 
 
@@ -580,6 +602,18 @@ def test_roc_is_the_curve_with_its_area():
     np.testing.assert_allclose(ax.lines[0].get_xydata(), np.c_[fpr, tpr])
     assert texts(ax)[0] == f"LogisticRegression (AUC = {roc_auc_score(Y, model.decision_function(X)):.3f})"
     assert "no called yes" in ax.get_xlabel()
+
+
+@pytest.mark.parametrize("picture", [plots.roc, plots.precision_recall, plots.calibration])
+def test_labels_of_any_kind_give_the_same_picture(picture):
+    expected = picture(evenodds.LogisticRegression().fit(X, Y), X, Y).lines
+    for pair in ((2**70, 2**70 + 1), ("a", "a\0"), (-1, 2**63), (False, True)):
+        labels = [pair[k] for k in Y]
+        model = evenodds.LogisticRegression().fit(X, labels)
+        for line, same in zip(picture(model, X, labels).lines, expected, strict=True):
+            np.testing.assert_array_equal(line.get_xydata(), same.get_xydata())
+        with pytest.raises(EvenOddsError, match="none of the classes"):
+            picture(model, X, [7, *labels[1:]] if isinstance(pair[0], int) else ["b", *labels[1:]])
 
 
 def test_calibration_has_a_dot_for_each_bin_of_equal_number():

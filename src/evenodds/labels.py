@@ -48,8 +48,8 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
             f"y holds one class only, {known.tolist()[0]!r} in all {n_rows} rows: two classes are needed. "
             "Check the target column, or how the rows were filtered."
         )
-    if known.size == 2:
-        return known, (y == known[1]).astype(np.uint8)
+    if known.size == 2:  # beside an array a string is one of NumPy's, which ends before a NUL
+        return known, (y == known[1:]).astype(np.uint8)
     return known, np.searchsorted(known, y).astype(np.min_scalar_type(known.size - 1))
 
 
