@@ -117,7 +117,7 @@ def _column(y: Any) -> NDArray[Any]:
         if column.dtype.kind in "USf" and isinstance(y, list | tuple) and not {*map(type, y)} <= {float}:
             # One string in a list, and NumPy makes strings of all that is beside it; and floats of large integers.
             column = np.asarray(column_or_1d(np.array(y, dtype=object)))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         is_column = hasattr(y, "__array__") or isinstance(y, list | tuple)
         what = "" if is_column else f" Give a list, an array or a column, one label a row, not a {type(y).__name__}."
         raise EvenOddsError(f"{error}{what}") from None
