@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-kernels test-sklearn fuzz bench site lint clean
+.PHONY: demo test test-kernels test-lower test-sklearn fuzz bench site lint clean
 
 demo: .venv/.demo
 	$(BIN)/evenodds demo --out out
@@ -15,6 +15,10 @@ test-kernels: .venv/.test
 	for kernel in Haswell Prescott; do \
 		OPENBLAS_CORETYPE=$$kernel $(BIN)/pytest -q -n auto tests/test_cases.py tests/test_penalty.py tests/test_firth.py || exit 1; \
 	done
+
+# With the lowest versions that pyproject.toml allows, in an environment of their own.
+test-lower: .venv-lower/.installed
+	.venv-lower/bin/python -m pytest -n auto
 
 # scikit-learn's own tests of logistic regression, and of what takes a classifier, with our classes in the place of its own.
 SKLEARN_TESTS ?= linear_model.tests.test_logistic \
@@ -47,7 +51,7 @@ site: .venv/.demo
 	$(BIN)/python -m evenodds.learn.tapes site/learn
 
 clean:
-	rm -rf .venv .venv-peers out dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lower .venv-peers out dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.created:
@@ -61,6 +65,11 @@ clean:
 
 .venv/.%: .venv/.created pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$*]'
+	touch $@
+
+.venv-lower/.installed: pyproject.toml constraints-lower.txt
+	$(PYTHON) -m venv .venv-lower
+	.venv-lower/bin/python -m pip install --quiet --constraint constraints-lower.txt --editable '.[test]'
 	touch $@
 
 .venv-peers/.installed: benchmarks/peers.txt
