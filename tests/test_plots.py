@@ -195,7 +195,7 @@ def test_what_cannot_be_drawn_is_said(call, message):
 @pytest.mark.parametrize("scale", [[1.0, 1.0], [1e6, 1e-6], [1e-8, 1e8]])
 def test_the_line_is_where_a_line_has_even_odds(scale):
     moved = X * scale + np.multiply(scale, 5)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=np.inf)).fit(moved, Y)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1e12)).fit(moved, Y)
     ax = plots.decision_boundary(model, moved, Y)
     (points,) = even_odds(ax)
     np.testing.assert_allclose(model.decision_function(points), 0, atol=1e-6)
@@ -207,7 +207,7 @@ def test_the_line_is_where_a_line_has_even_odds(scale):
 
 
 def test_a_model_that_is_sure_has_a_straight_line_and_no_staircase():
-    steep = LogisticRegression(C=np.inf).fit(X, Y)
+    steep = LogisticRegression(C=1e12).fit(X, Y)
     steep.coef_, steep.intercept_ = steep.coef_ * 300, steep.intercept_ * 300
     (points,) = even_odds(plots.decision_boundary(steep, X, Y))
     distance = steep.decision_function(points) / np.linalg.norm(steep.coef_)
@@ -263,7 +263,7 @@ def test_three_classes_with_and_without_probabilities(kind):
 
 
 def test_no_line_where_the_odds_are_never_even():
-    certain = LogisticRegression(C=np.inf).fit(X, Y)
+    certain = LogisticRegression(C=1e12).fit(X, Y)
     certain.intercept_ = certain.intercept_ + 100
     ax = plots.decision_boundary(certain, X, Y)
     assert even_odds(ax) == []
@@ -554,7 +554,7 @@ def test_residuals_show_a_missing_term():
 def test_residuals_of_equal_probability_stay_together_and_models_will_do():
     switch = np.repeat([0.0, 1.0], 50)[:, None]
     y = np.r_[np.arange(50) < 10, np.arange(50) < 30]
-    ax = plots.residuals(LogisticRegression(C=np.inf, tol=1e-10).fit(switch, y), switch, y)
+    ax = plots.residuals(LogisticRegression(C=1e12, tol=1e-10).fit(switch, y), switch, y)
     np.testing.assert_allclose(binned(ax), [[0.2, 0], [0.6, 0]], atol=1e-5)
 
 

@@ -106,8 +106,7 @@ class Point:
         if self.gap <= target and not models.every:
             self.gap = self._gap(models, odds if models.odds is None else models.odds(self.theta), proof=True)
         # Little is left but rounding: back to what was better, unless that is known in single precision only.
-        least = min(1.0, value) if models.attained else 1.0
-        at_end = self.noise == ROUNDING and self.promised <= ROUNDING * max(least, abs(value))
+        at_end = self.noise == ROUNDING and self.promised <= ROUNDING * max(1.0, abs(value))
         if before is not None and at_end and not self.gap < before[-1]:
             self.theta, self.value, self.loss, self.gradient, self.gap = before
             self.slow += 1
@@ -119,7 +118,8 @@ class Point:
         # Where J is next to nothing, most of it goes with each step, and the gap may be J itself until near the end.
         falls = models.attained and models.every and before is not None and value < _FALLS * before[1]
         self.slow = 0 if before is None or falls or self.gap < _SLOW * before[-1] else self.slow + 1
-        if self.gap <= target and (self.slow > models.attained or self.gap <= models.polished * least):
+        polished = models.polished * (min(1.0, value) if models.attained else 1.0)
+        if self.gap <= target and (self.slow > models.attained or self.gap <= polished):
             self.status = Status.CONVERGED
         elif self.slow >= 2 and models.better is not None:
             self.H = models.better(self)
