@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-kernels test-sklearn sanitize wheels fuzz bench site lint clean
+.PHONY: demo test test-kernels test-lower test-sklearn sanitize wheels fuzz bench site lint clean
 
 demo: .venv/.demo
 	$(BIN)/evenodds demo --out out
@@ -16,6 +16,10 @@ test-kernels: .venv/.test
 	for kernel in Haswell Prescott; do \
 		OPENBLAS_CORETYPE=$$kernel $(BIN)/pytest -q -n auto tests/test_cases.py tests/test_penalty.py tests/test_firth.py || exit 1; \
 	done
+
+# With the lowest versions that pyproject.toml allows, in an environment of their own.
+test-lower: .venv-lower/.installed
+	.venv-lower/bin/python -m pytest -n auto
 
 # scikit-learn's own tests of logistic regression, and of what takes a classifier, with our classes in the place of its own.
 SKLEARN_TESTS ?= linear_model.tests.test_logistic \
@@ -70,7 +74,7 @@ site: .venv/.demo
 	$(BIN)/python -m evenodds.learn.tapes site/learn
 
 clean:
-	rm -rf .venv .venv-peers .venv-wheel out build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-wheel .venv-lower out build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -f src/evenodds/kernels/_kernels.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -89,6 +93,11 @@ BUILT_OF := .venv/.created pyproject.toml constraints.txt build_kernels.py $(wil
 
 .venv/.%: $(BUILT_OF)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$*]'
+	touch $@
+
+.venv-lower/.installed: pyproject.toml constraints-lower.txt
+	$(PYTHON) -m venv .venv-lower
+	.venv-lower/bin/python -m pip install --quiet --constraint constraints-lower.txt --editable '.[test]'
 	touch $@
 
 .venv-peers/.installed: benchmarks/peers.txt

@@ -129,6 +129,7 @@ class LogisticRegressionCV(_Named, evenodds.LogisticRegressionCV):
         """The older order: a dict of classes, C before l1_ratio, which is no axis where it was not given."""
         coefs = np.moveaxis(self.coefs_paths_, (3, 1), (0, 3))
         scores = np.moveaxis(self.scores_, 1, 2)
+        self.n_iter_ = np.moveaxis(self.n_iter_, 1, 2)[None]
         if self.one_ratio:
             coefs, scores = coefs[:, :, :, 0], scores[:, :, 0]
         positive = self.classes_[-coefs.shape[0] :].tolist()

@@ -12,7 +12,6 @@ _SEPARATED = "The data are separated, and without a penalty no optimum exists: t
 _PRIVATE = "A private method of scikit-learn's class."
 _DOUBLE = "Coefficients are float64 for any X: sums are, and the certificate holds for all of their digits."
 _START = "A fit starts from the log odds of the classes, not from 0."
-_COUNTS = "All points of a path are fitted together, so that no count belongs to one; `n_iter_` is of the last fit."
 _CALLBACKS = "Callbacks go with every solver."
 
 EXPECTED = {
@@ -42,11 +41,6 @@ EXPECTED = {
     "test_logistic::test_logistic_regression_callback_support_warning": _CALLBACKS,
     "test_logistic::test_logistic_cv_multinomial_score[neg_log_loss]": (
         "It compares with scikit-learn's own fit to six digits, which that does not reach."
-    ),
-    "test_logistic::test_n_iter": _COUNTS,
-    "test_logistic::test_LogisticRegressionCV_elasticnet_attribute_shapes": _COUNTS,
-    "test_logistic::test_LogisticRegressionCV_on_folds": (
-        "The paths of folds end at a duality gap of their own, not at `tol`: they agree to four digits, not five."
     ),
     "test_logistic::test_logistic_regression_callback_support[[0]": (
         "No iteration is made, and none is told: that of L-BFGS in SciPy is."

@@ -105,6 +105,7 @@ def test_an_offset_counts_in_the_scores():
         ({"cv": 1}, "cv does not fit"),
         ({"lower": 1, "upper": 0}, "bounds cross"),
         ({"penalty_factor": -1}, "penalty_factor"),
+        ({"tol": "small"}, "tol is a positive number"),
     ],
 )
 def test_bad_settings(settings, words):
@@ -119,6 +120,17 @@ def test_a_class_that_is_rarer_than_the_folds_is_warned_of_and_fitted(scoring):
         model = LogisticRegressionCV(CS, scoring=scoring).fit(X, y)
     assert model.classes_.tolist() == [0, 1, 2]
     assert np.isfinite(model.scores_).all()
+
+
+def test_of_rows_fewer_than_the_folds_in_every_class_there_are_fewer_folds():
+    few = np.r_[np.flatnonzero(Y == 0)[:4], np.flatnonzero(Y == 1)[:3]]
+    with (
+        pytest.warns(UserWarning, match="No class has the 5 rows that cv=5 folds need: there are 4 folds"),
+        pytest.warns(UserWarning, match="least populated class in y has only 3 members"),
+    ):
+        assert LogisticRegressionCV(CS).fit(X[few], Y[few]).scores_.shape == (1, len(CS), 4)
+    with pytest.raises(EvenOddsError, match="cv does not fit the data"):
+        LogisticRegressionCV(CS).fit(X[:2], [0, 1])
 
 
 def test_a_fold_whose_training_rows_lack_a_class_gives_it_probability_0():
@@ -144,10 +156,14 @@ def test_the_coefficients_of_each_fold_are_kept():
         model = LogisticRegressionCV(CS, (0.5, 1.0)).fit(X, y)
         k = 1 if y is Y else 3
         assert model.coefs_paths_.shape == (5, 2, len(CS), k, X.shape[1] + 1)
+        assert model.n_iter_.shape == (5, 2, len(CS))
+        assert (model.n_iter_ > 0).all()
         train, _ = list(StratifiedKFold(5).split(X, y))[3]
         one = LogisticRegression(model.Cs_[1, 2], 1.0, tol=1e-7).fit(X[train], y[train])
         np.testing.assert_allclose(model.coefs_paths_[3, 1, 2, :, :-1], one.coef_, atol=1e-4)
         np.testing.assert_allclose(model.coefs_paths_[3, 1, 2, :, -1], one.intercept_, atol=1e-4)
+        finer = LogisticRegressionCV(CS, (0.5, 1.0), tol=1e-7).fit(X, y)
+        np.testing.assert_allclose(finer.coefs_paths_[3, 1, 2, :, :-1], one.coef_, atol=1e-6)
 
 
 @pytest.mark.parametrize("asked", [False, True])

@@ -576,7 +576,9 @@ def test_rows_in_parts_are_refused():
 
 def test_too_many_columns_are_refused():
     with pytest.raises(EvenOddsError, match=r"3,000 coefficients at the most, and here are 3,0\d\d"):
-        LogisticRegression(firth=True).fit(sp.random_array((4000, 3010), density=0.01, rng=0), np.arange(4000) % 2)
+        LogisticRegression(firth=True).fit(
+            sp.random_array((4000, 3010), density=0.01, random_state=np.random.default_rng(0)), np.arange(4000) % 2
+        )
 
 
 def test_missing_values_are_named():

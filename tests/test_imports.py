@@ -1,8 +1,10 @@
 """Who imports whom, and what `import evenodds` spares."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -55,7 +57,7 @@ LAYERS = {
     "fold_scores": {"data", "exceptions", "model", "objective", "paths", "softmax"},
     "cross_validation": {
         *("classifier", "compiled", "data", "exceptions", "fold_scores", "labels", "model"),
-        *("paths", "per_column", "progress", "table"),
+        *("parameters", "paths", "per_column", "progress", "table"),
     },
     "export": {"exceptions", "model", "parameters", "solvers"},
     "__init__": {"cross_validation", "exceptions", "export", "inference", "model", "paths", "separation", "solvers"},
@@ -165,3 +167,14 @@ def test_the_textbook_needs_numpy_alone():
     names = {a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     names |= {n.module.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
     assert names <= {"__future__", "collections", "numpy", "matplotlib", "typing"}
+
+
+def test_the_lowest_versions_are_those_that_are_tried():
+    """`make test-lower` takes what pyproject.toml allows; the linters are left out."""
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["test"]
+    lowest = {name: version.split(".") for name, version in (re.split(">=|,", text)[:2] for text in wanted)}
+    pinned = dict(re.findall(r"^([\w-]+)==(.+)$", (root / "constraints-lower.txt").read_text(encoding="utf-8"), re.M))
+    for name in lowest.keys() - {"mypy", "ruff"}:
+        assert pinned[name].split(".")[: len(lowest[name])] == lowest[name], name

@@ -329,7 +329,7 @@ def test_a_column_far_from_zero_is_centred_before_it_is_multiplied():
 
 
 def sparse_table(m, p, rng, dtype=np.float64, index=np.int32):
-    X = sp.random_array((m, p), density=0.3, rng=rng, format="csr", dtype=np.float64).astype(dtype)
+    X = sp.random_array((m, p), density=0.3, random_state=rng, format="csr", dtype=np.float64).astype(dtype)
     X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
     return X
 

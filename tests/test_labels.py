@@ -113,6 +113,7 @@ WRONG = {
     "lists of two lengths": ([[1]] * 39 + [[1, 2]], r"inhomogeneous"),
     "two columns": (np.column_stack([NUMBERS, NUMBERS]), r"should be a 1d array, got an array of shape \(40, 2\)"),
     "a row": ([NUMBERS], r"should be a 1d array, got an array of shape \(1, 40\) instead\.$"),
+    "a sparse column": (sp.csr_array(np.array(NUMBERS)[:, None]), r"Sparse data was passed for y"),
     "a number": (1, r"one label a row, not a int"),
     "a generator": ((v for v in NUMBERS), r"one label a row, not a generator"),
     "a dict": (dict(enumerate(NUMBERS)), r"one label a row, not a dict"),
@@ -129,6 +130,8 @@ def test_wrong_labels_are_told(case):
 
 DISTINCT = {
     "a NUL at the end": ["a", "a\0", "b"],
+    "two, one with a NUL at the end": ["a", "a\0"],
+    "two, of NULs": ["\0", "\0\0"],
     "nothing but NULs": ["", "\0", "\0\0"],
     "beyond signed and unsigned": [-1, 2**63, 2**63 + 1],
     "beyond 64 bits": [2**64, 2**64 + 1, -(2**70)],

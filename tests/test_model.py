@@ -73,9 +73,36 @@ def numbers(model):
     [LogisticRegression(C=C, solver=solver) for solver in ("auto", "newton", "quasi-newton") for C in (np.inf, 1.0)]
     + [LogisticRegression(C=1.0, solver="sgd"), *(LogisticRegression(firth=how) for how in (True, "flic", "flac"))]
     + [LogisticRegression(C=1.0, lower=-5, upper=5), LogisticRegression(C=1.0, standardize=True)]
+    + [LogisticRegression(fit_intercept=False)]
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore::evenodds.SeparationWarning", "ignore::evenodds.CollinearWarning")
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"lower": 0},
+        {"upper": 1},
+        {"upper": 0.5, "fit_intercept": False},
+        {"lower": -5, "upper": 5},
+        {"lower": -10, "upper": 10},
+        {"lower": -1, "upper": [1] * 15 + [np.inf] * 15},
+        {"C": 1, "penalty_factor": 0.0},
+        {"C": 1, "l1_ratio": 1, "penalty_factor": [0] * 20 + [1] * 10},
+    ],
+)
+def test_weights_are_repeated_rows_also_where_rows_do_not_tell_all(settings, seed):
+    """More columns than rows: the classes are separated, or next to it, and rows of weight 0 show what is left open."""
+    rng = np.random.default_rng(seed)
+    X, y, weight = rng.random((15, 30)), rng.integers(0, 3, 15), rng.integers(0, 5, 15)
+    mixed = rng.permutation(15)
+    weighted = LogisticRegression(**settings).fit(X[mixed], y[mixed], weight[mixed])
+    repeated = LogisticRegression(**settings).fit(X.repeat(weight, axis=0), y.repeat(weight))
+    expected = repeated.decision_function(X)
+    np.testing.assert_allclose(weighted.decision_function(X), expected, rtol=1e-7, atol=1e-7)
 
 
 LASSO = [LogisticRegression(C=1.0, l1_ratio=ratio) for ratio in (0.5, 1.0)]

@@ -178,7 +178,7 @@ def test_sparse_columns_are_read_one_by_one(intercept, factor, monkeypatch):
 
 def test_entries_of_one_place_add_up():
     rng = np.random.default_rng(0)
-    X = sp.random_array((900, 600), density=0.05, rng=rng, format="csr")
+    X = sp.random_array((900, 600), density=0.05, random_state=rng, format="csr")
     y = (X[:, :9].sum(axis=1) + 0.3 * rng.standard_normal(900) > 0.2).astype(int)
     twice = sp.csr_array((np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr), shape=X.shape)
     for C in (0.5, 5.0):

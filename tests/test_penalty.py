@@ -446,7 +446,7 @@ def test_a_sparse_table_with_many_columns_in_play_comes_to_its_optimum():
     """However few its entries are: a working set of thousands of columns is not for plain NumPy."""
     rng = np.random.default_rng(3)
     n, p = 3000, 2500
-    X = sp.random_array((n, p), density=0.02, rng=rng, format="csr")
+    X = sp.random_array((n, p), density=0.02, random_state=rng, format="csr")
     y = (rng.random(n) < 1 / (1 + np.exp(-(X @ rng.normal(0, 3, p))))).astype(int)
     fit = LogisticRegression(C=3.0, l1_ratio=1.0).fit(X, y)
     assert np.count_nonzero(fit.coef_) > 500

@@ -33,7 +33,7 @@ from oracle import case
 matplotlib.use("Agg")
 
 X, Y = make_moons(n_samples=100, noise=0.24, random_state=44)
-LINE = LogisticRegression(C=np.inf).fit(X, Y)
+LINE = LogisticRegression(C=1e12).fit(X, Y)
 FRAMES = [pd.DataFrame, pl.DataFrame, pa.table]
 
 
@@ -195,7 +195,7 @@ def test_what_cannot_be_drawn_is_said(call, message):
 @pytest.mark.parametrize("scale", [[1.0, 1.0], [1e6, 1e-6], [1e-8, 1e8]])
 def test_the_line_is_where_a_line_has_even_odds(scale):
     moved = X * scale + np.multiply(scale, 5)
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=np.inf)).fit(moved, Y)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1e12)).fit(moved, Y)
     ax = plots.decision_boundary(model, moved, Y)
     (points,) = even_odds(ax)
     np.testing.assert_allclose(model.decision_function(points), 0, atol=1e-6)
@@ -207,7 +207,7 @@ def test_the_line_is_where_a_line_has_even_odds(scale):
 
 
 def test_a_model_that_is_sure_has_a_straight_line_and_no_staircase():
-    steep = LogisticRegression(C=np.inf).fit(X, Y)
+    steep = LogisticRegression(C=1e12).fit(X, Y)
     steep.coef_, steep.intercept_ = steep.coef_ * 300, steep.intercept_ * 300
     (points,) = even_odds(plots.decision_boundary(steep, X, Y))
     distance = steep.decision_function(points) / np.linalg.norm(steep.coef_)
@@ -263,7 +263,7 @@ def test_three_classes_with_and_without_probabilities(kind):
 
 
 def test_no_line_where_the_odds_are_never_even():
-    certain = LogisticRegression(C=np.inf).fit(X, Y)
+    certain = LogisticRegression(C=1e12).fit(X, Y)
     certain.intercept_ = certain.intercept_ + 100
     ax = plots.decision_boundary(certain, X, Y)
     assert even_odds(ax) == []
@@ -461,6 +461,28 @@ def test_margins_draw_their_table(make):
     assert "from 0 to 1" not in plots.margins(RESULT, frame, discrete=False).get_xlabel()
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"at": "mean"}, "change in the probability of class 1\n(per unit, of 0/1 columns from 0 to 1; at the means;"),
+        (
+            {"at": {"GPA": 3.5}},
+            "average change in the probability of class 1\n(per unit, of 0/1 columns from 0 to 1; at GPA = 3.5;",
+        ),
+        (
+            {"kind": "eyex"},
+            "average change in the logarithm of the probability of class 1\n(per unit of the logarithm;",
+        ),
+        ({"groups": {"method": ["PSI"]}}, "from 0 to 1, of factors from their baseline;"),
+    ],
+)
+def test_margins_are_drawn_as_they_are_asked(asked, words):
+    ax, table = plots.margins(RESULT, GRADES, **asked), RESULT.margins(GRADES, **asked)
+    assert dots(ax) == pytest.approx(dict(zip(table["term"], table["effect"], strict=True)))
+    np.testing.assert_allclose(ends(ax)[::-1], table[["lower", "upper"]])
+    assert words in ax.get_xlabel()
+
+
 # Rows
 
 
@@ -532,7 +554,7 @@ def test_residuals_show_a_missing_term():
 def test_residuals_of_equal_probability_stay_together_and_models_will_do():
     switch = np.repeat([0.0, 1.0], 50)[:, None]
     y = np.r_[np.arange(50) < 10, np.arange(50) < 30]
-    ax = plots.residuals(LogisticRegression(C=np.inf, tol=1e-10).fit(switch, y), switch, y)
+    ax = plots.residuals(LogisticRegression(C=1e12, tol=1e-10).fit(switch, y), switch, y)
     np.testing.assert_allclose(binned(ax), [[0.2, 0], [0.6, 0]], atol=1e-5)
 
 
@@ -580,6 +602,18 @@ def test_roc_is_the_curve_with_its_area():
     np.testing.assert_allclose(ax.lines[0].get_xydata(), np.c_[fpr, tpr])
     assert texts(ax)[0] == f"LogisticRegression (AUC = {roc_auc_score(Y, model.decision_function(X)):.3f})"
     assert "no called yes" in ax.get_xlabel()
+
+
+@pytest.mark.parametrize("picture", [plots.roc, plots.precision_recall, plots.calibration])
+def test_labels_of_any_kind_give_the_same_picture(picture):
+    expected = picture(evenodds.LogisticRegression().fit(X, Y), X, Y).lines
+    for pair in ((2**70, 2**70 + 1), ("a", "a\0"), (-1, 2**63), (False, True)):
+        labels = [pair[k] for k in Y]
+        model = evenodds.LogisticRegression().fit(X, labels)
+        for line, same in zip(picture(model, X, labels).lines, expected, strict=True):
+            np.testing.assert_array_equal(line.get_xydata(), same.get_xydata())
+        with pytest.raises(EvenOddsError, match="none of the classes"):
+            picture(model, X, [7, *labels[1:]] if isinstance(pair[0], int) else ["b", *labels[1:]])
 
 
 def test_calibration_has_a_dot_for_each_bin_of_equal_number():

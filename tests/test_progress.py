@@ -23,7 +23,7 @@ def rows_of(n, p, n_classes=2):
 
 
 def sparse_rows():
-    X = sp.random_array((3000, 1200), density=0.01, format="csr", rng=np.random.default_rng(1))
+    X = sp.random_array((3000, 1200), density=0.01, format="csr", random_state=np.random.default_rng(1))
     return X, (X @ np.ones(1200) + np.random.default_rng(2).logistic(size=3000) > 1).astype(int)
 
 

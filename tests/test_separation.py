@@ -409,7 +409,7 @@ def test_more_columns_than_rows():
 def test_where_there_are_too_many_coefficients_it_is_said(monkeypatch):
     rng = np.random.default_rng(0)
     with pytest.raises(EvenOddsError, match="up to 1000 coefficients, here there are 39"):
-        find_separation(sp.random_array((5000, 4000), density=0.001, rng=rng), np.arange(5000) % 2)
+        find_separation(sp.random_array((5000, 4000), density=0.001, random_state=rng), np.arange(5000) % 2)
     monkeypatch.setattr(recession, "_MOST_COEF", 30)
     X, y = rng.normal(size=(300, 40)), np.arange(300) % 2
     assert find_separation(X, y).kind == "overlap"  # which is proved cheaply

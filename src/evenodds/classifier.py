@@ -32,6 +32,9 @@ from .table import (
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """What `LogisticRegression` and `LogisticRegressionCV` share: reading rows, predicting, and taking over a fit."""
 
+    fit_intercept: bool
+    lower: Any
+    upper: Any
     coef_: Any
     intercept_: Array
     classes_: NDArray[Any]
@@ -147,6 +150,9 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        # Scores that have to be 0 where X is, or coefficients that may not have every sign, do not fit all data.
+        bounded = self.lower is not None or self.upper is not None
+        tags.classifier_tags.poor_score = bounded or not self.fit_intercept
         return tags
 
     @property

@@ -6,6 +6,8 @@ each fit starts from the one before, so the folds cost little more than as many 
 
 from __future__ import annotations
 
+import numbers
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
@@ -13,7 +15,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, delayed
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
@@ -26,11 +28,13 @@ from .exceptions import EvenOddsError, within_range
 from .fold_scores import Rows, certain, choose, score, score_of
 from .labels import combine_weights, encode_labels, plain_labels, row_numbers, row_offsets
 from .model import LogisticRegression
+from .parameters import check_parameters
 from .paths import Path, path
 from .per_column import bounds, check_l1_ratio, penalty_factors
 from .progress import FoldLines
 from .table import require_same_order
 
+_TOL, _PATH_TOL, _LEAST_TOL = 1e-4, 1e-7, 1e-13  # of a fit and of a path, by default, and what rounding leaves
 _SMALL = 1 << 20  # entries of which each thread may have a copy
 _QUICK = ("neg_log_loss", "accuracy", "roc_auc")
 
@@ -60,9 +64,9 @@ class LogisticRegressionCV(Classifier):
     min_ratio : float, default=1e-3
         The last strength of the penalty of the grid over the first.
     fit_intercept, standardize, class_weight, penalty_factor, lower, upper, tol, max_iter, n_jobs, random_state, verbose
-        As for `LogisticRegression`; `tol` and `max_iter` are of the fit on all rows, and paths end by the default `tol`
-        of `path`. `n_jobs` is the number of folds at a time; None is all cores for small data, and one fold after
-        another, each with all cores, for large.
+        As for `LogisticRegression`; `tol` and `max_iter` are of the fit on all rows. Paths end by the default `tol` of
+        `path`; where `tol` is below its default, by that times the square of the share. `n_jobs` is the number of
+        folds at a time; None is all cores for small data, and one fold after another, each with all cores, for large.
 
     Attributes
     ----------
@@ -74,6 +78,8 @@ class LogisticRegressionCV(Classifier):
         Scores of the rows left out, weighted by `sample_weight`; NaN where there is none.
     coefs_paths_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs, 1 or n_classes, n_features + fit_intercept)
         The coefficients of each fold, as in scikit-learn: the intercept last, one row for two classes.
+    n_iter_ : ndarray of shape (n_folds, n_l1_ratios, n_Cs)
+        How often the path of a fold has read its rows. All fits of a path share that number: they are found together.
     path_ : Path
         The path on all rows with the mixture that was chosen.
     estimator_ : LogisticRegression
@@ -97,6 +103,7 @@ class LogisticRegressionCV(Classifier):
     Cs_: Array
     scores_: Array
     coefs_paths_: Array
+    n_iter_: NDArray[np.int64]
     path_: Path
     estimator_: LogisticRegression
 
@@ -173,11 +180,13 @@ class LogisticRegressionCV(Classifier):
         Warns
         -----
         UserWarning
-            A class has fewer rows than there are folds, so that some folds lack it (from scikit-learn's splitter).
+            A class has fewer rows than there are folds, so that some folds lack it (from scikit-learn's splitter);
+            where all have, there are as many folds as the largest class has rows.
         """
         ratios = self._check()
         require_same_order(X=X, groups=groups)
-        final = self._one()
+        final = self._one().set_params(C=1.0)
+        check_parameters(final)
         rows = self._rows(final, X, y, sample_weight, offset)
         to_splitter, to_scorer = self._routed(sample_weight, groups, metadata)
         folds = self._folds(rows, to_splitter)
@@ -186,7 +195,7 @@ class LogisticRegressionCV(Classifier):
         lines = FoldLines(len(folds), ratios) if self.verbose else None
 
         @within_range()
-        def job(a: int, k: int) -> tuple[Array, Array]:
+        def job(a: int, k: int) -> tuple[Array, Array, int]:
             found = self._score_fold(rows, folds[k], whole[a], to_scorer)
             if lines is not None:
                 lines.after_fold(k + 1, ratios[a])
@@ -199,8 +208,9 @@ class LogisticRegressionCV(Classifier):
         for a, one in enumerate(whole):
             grids[a, : one.Cs.size] = one.Cs
         coefs = np.full((len(folds), len(ratios), m, *parts[0][1].shape[1:]), np.nan)
-        for (a, k), (part, fits) in zip(jobs, parts, strict=True):
-            scores[a, : part.size, k], coefs[k, a, : part.size] = part, fits
+        reads = np.empty((len(folds), len(ratios), m), dtype=np.int64)
+        for (a, k), (part, fits, passes) in zip(jobs, parts, strict=True):
+            scores[a, : part.size, k], coefs[k, a, : part.size], reads[k, a] = part, fits, passes
         with within_range():
             a, c = choose(scores, self.rule)
         C, ratio = float(grids[a, c]), ratios[a]
@@ -208,7 +218,7 @@ class LogisticRegressionCV(Classifier):
             lines.end(f"C={C:.5g} and l1_ratio={ratio:g} are chosen")
         final.set_params(C=C, l1_ratio=ratio).fit(X, y, sample_weight, offset)
         found = {"C_": C, "l1_ratio_": ratio, "Cs_": grids, "scores_": scores, "path_": whole[a]}
-        self._become(final, **found, coefs_paths_=coefs, estimator_=final)
+        self._become(final, **found, coefs_paths_=coefs, n_iter_=reads, estimator_=final)
         return self
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **metadata: Any) -> float:
@@ -273,8 +283,13 @@ class LogisticRegressionCV(Classifier):
 
     def _folds(self, rows: Rows, metadata: Mapping[str, Any]) -> list[tuple[Any, Any]]:
         """Train and test rows of each fold."""
+        largest = int(np.bincount(rows.codes).max())
+        is_number = isinstance(self.cv, numbers.Integral)
+        if is_number and self.cv > largest > 1:
+            text = f"No class has the {self.cv} rows that cv={self.cv} folds need: there are {largest} folds."
+            warnings.warn(text, UserWarning, stacklevel=3)
         try:
-            splitter = check_cv(self.cv, rows.codes, classifier=True)
+            splitter = check_cv(min(self.cv, max(largest, 2)) if is_number else self.cv, rows.codes, classifier=True)
             folds = list(splitter.split(rows.X, rows.codes, **metadata))
         except (ValueError, TypeError) as error:
             raise EvenOddsError(f"cv does not fit the data: {str(error).rstrip('.')}.") from None
@@ -300,13 +315,14 @@ class LogisticRegressionCV(Classifier):
             "n_jobs",
         )
         settings: dict[str, Any] = {name: getattr(self, name) for name in own}
+        settings["tol"] = max(_PATH_TOL * min(1.0, float(self.tol) / _TOL) ** 2, _LEAST_TOL)  # a gap, as a square is
         settings |= {"n_C": int(Cs)} if is_count else {"Cs": Cs}
         return path(X, y, ratio, sample_weight=weight, offset=offset, **(settings | other))
 
     def _score_fold(
         self, rows: Rows, fold: tuple[Any, Any], whole: Path, metadata: Mapping[str, Any]
-    ) -> tuple[Array, Array]:
-        """The score of each C on the rows that a fold leaves out, and the coefficients, the intercept last."""
+    ) -> tuple[Array, Array, int]:
+        """The score of each C on the rows that a fold leaves out, the coefficients, intercept last, and the reads."""
         train, test = rows.training(fold[0]), rows.take(fold[1])
         left = np.unique(rows.codes[fold[0]])
         if left.size == 1 and self.fit_intercept:
@@ -321,7 +337,8 @@ class LogisticRegressionCV(Classifier):
             test = replace(test, weight=None)
         more = {name: value for name, value in metadata.items() if name != "sample_weight"}
         more = {name: _of_rows(value, fold[1], rows.codes.size) for name, value in more.items()}
-        return score(self.scoring, fits, test, more), np.concatenate(columns[: 1 + bool(self.fit_intercept)], axis=2)
+        coefs = np.concatenate(columns[: 1 + bool(self.fit_intercept)], axis=2)
+        return score(self.scoring, fits, test, more), coefs, fits.passes
 
     def get_metadata_routing(self) -> Any:
         """What of the arguments of `fit` and `score` goes to the splitter and to the scorer.

@@ -57,9 +57,8 @@ def fit(model: Any, data: Data, *, names: Sequence[str] | None, last: Coefs | No
     """
     if penalised.is_composite(model):
         report = reporter("proximal newton", model.max_iter + 1, None)
-        coefs, solution, question = penalised.fit(model, data, names=names, last=last, report=report)
-        found = Fit(coefs, solution)
-        return found if question is None else found.judged(question.verdict(solution.theta))
+        coefs, solution, verdict = penalised.fit(model, data, names=names, last=last, report=report)
+        return Fit(coefs, solution).judged(verdict)
     sample = data.sample((firth if model.firth else regimes).sample_rows(data), seed(model.random_state))
     strength = penalised.strength_of(model, data)
     coordinates = choose_coordinates(

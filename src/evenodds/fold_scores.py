@@ -58,7 +58,7 @@ def certain(whole: Path, code: int) -> Path:
         intercepts[:, code] = 0.0
     elif code == 1:
         intercepts[:] = np.inf
-    return replace(whole, intercepts=intercepts, coefs=np.zeros_like(whole.coefs))
+    return replace(whole, intercepts=intercepts, coefs=np.zeros_like(whole.coefs), passes=0)
 
 
 def score(scoring: Any, fits: Path, test: Rows, more: Mapping[str, Any]) -> Array:

@@ -48,8 +48,8 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
             f"y holds one class only, {known.tolist()[0]!r} in all {n_rows} rows: two classes are needed. "
             "Check the target column, or how the rows were filtered."
         )
-    if known.size == 2:
-        return known, (y == known[1]).astype(np.uint8)
+    if known.size == 2:  # beside an array a string is one of NumPy's, which ends before a NUL
+        return known, (y == known[1:]).astype(np.uint8)
     return known, np.searchsorted(known, y).astype(np.min_scalar_type(known.size - 1))
 
 
@@ -117,7 +117,7 @@ def _column(y: Any) -> NDArray[Any]:
         if column.dtype.kind in "USf" and isinstance(y, list | tuple) and not {*map(type, y)} <= {float}:
             # One string in a list, and NumPy makes strings of all that is beside it; and floats of large integers.
             column = np.asarray(column_or_1d(np.array(y, dtype=object)))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         is_column = hasattr(y, "__array__") or isinstance(y, list | tuple)
         what = "" if is_column else f" Give a list, an array or a column, one label a row, not a {type(y).__name__}."
         raise EvenOddsError(f"{error}{what}") from None

@@ -1,7 +1,11 @@
-"""One fit with an L1 part, penalty factors or bounds, as the estimator asks for it."""
+"""One fit with an L1 part, penalty factors or bounds, as the estimator asks for it.
+
+Where the classes are separated by what has no penalty, no optimum exists, and where a fit ends would be chance. It is
+given what a next to vanishing ridge makes of them: one answer, however the rows are held and weighted.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +15,14 @@ from .data import Array, Block, Data
 from .objective import Objective
 from .parameters import seed
 from .per_column import bounds, penalty_factors
-from .separation import Question
+from .separation import OVERLAP, Question, Verdict
 from .softmax import SoftmaxObjective
-from .solvers import Report, Solution, regimes
+from .solvers import Report, Solution, Status, regimes
 from .solvers.class_penalty import for_classes, to_coefs
 from .solvers.elastic_net import elastic_net
 from .solvers.penalty import Penalty
+
+_VANISHING = 1e-10  # the strength of a ridge, of columns of unit size, where no optimum exists
 
 
 @dataclass(frozen=True)
@@ -81,10 +87,10 @@ def fit(
     names: Sequence[str] | None,
     last: tuple[Array, Array] | None,
     report: Report | None,
-) -> tuple[tuple[Array, Array], Solution, Question | None]:
+) -> tuple[tuple[Array, Array], Solution, Verdict]:
     """The intercepts (1,) and coefficients (1, p), of K > 2 classes (K,) and (K, p), and what the solver says.
 
-    And what is to be asked about separation, if some columns have no penalty.
+    And whether the classes are separated by columns that have no penalty.
 
     last : the intercepts and coefficients of an earlier fit to start from
     """
@@ -105,20 +111,37 @@ def fit(
     objective = Objective(data, coordinates, ridge) if binary else SoftmaxObjective(data, coordinates, ridge, False)
     with np.errstate(over="ignore", invalid="ignore"):  # the last coefficients may be of columns of another size
         start = None if last is None else objective.from_coef(*last)
-    whole = penalty if binary else for_classes(penalty, n_classes)
-    solution = elastic_net(
-        data,
-        coordinates,
-        whole,
-        sample,
-        tol=model.tol,
-        max_iter=model.max_iter,
-        last=start,
-        report=report,
-    )
+
+    def solve(penalty: Penalty, start: Array | None, report: Report | None) -> Solution:
+        whole = penalty if binary else for_classes(penalty, n_classes)
+        limits = {"tol": model.tol, "max_iter": model.max_iter}
+        return elastic_net(data, coordinates, whole, sample, last=start, report=report, **limits)
+
+    solution = solve(penalty, start, report)
     question = Question.of(objective, sample, penalty)
+    verdict = OVERLAP if question is None else question.verdict(solution.theta)
+    if verdict.separating is not None and solution.status is not Status.STOPPED:
+        ridge = np.where(penalty.bare, _VANISHING, 0.0)
+        ridge[: int(coordinates.intercept)] = 0.0
+        second = solve(replace(penalty, l2=penalty.l2 + ridge), solution.theta, None)
+        solution = _without(ridge, solution, second, float(objective.observations))
     theta = solution.theta[None, :]
     if binary:
-        return penalty.to_coefs(coordinates, theta, wanted.lower, wanted.upper), solution, question
+        return penalty.to_coefs(coordinates, theta, wanted.lower, wanted.upper), solution, verdict
     intercepts, coefs = to_coefs(penalty, coordinates, theta, wanted.lower, wanted.upper)
-    return (intercepts[0], coefs[0]), solution, question
+    return (intercepts[0], coefs[0]), solution, verdict
+
+
+def _without(ridge: Array, first: Solution, second: Solution, observations: float) -> Solution:
+    """The second solution, told without the ridge that it has, which the first has not, and with the work of both."""
+    loss = second.loss - 0.5 * float((second.theta.reshape(-1, ridge.size) ** 2 @ ridge).sum())
+    gap = max(loss - first.loss, 0.0) + first.gap
+    return replace(
+        second,
+        loss=loss,
+        gap=gap,
+        error=np.sqrt(2 * observations * gap),
+        passes=first.passes + second.passes,
+        iterations=first.iterations + second.iterations,
+        history=np.concatenate([first.history, second.history]),
+    )

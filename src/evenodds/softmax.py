@@ -28,6 +28,7 @@ from .kernels.softmax import softmax_sums
 
 _SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
 _TILE_WORK = 1_000_000  # rows * columns * classes of a tile
+_MOST_SHARED = 1e5  # of the intercepts' curvature, that along what they share
 
 
 @dataclass
@@ -167,9 +168,10 @@ class SoftmaxObjective:
         hessian = hessian / self.total_weight
         np.einsum("ii->i", hessian)[:] += self.pull
         if not self.baseline and self.coordinates.intercept:
-            # The classes' intercepts together change nothing: any curvature will do in that direction.
+            # The classes' intercepts together change nothing: any curvature will do in that direction. But beside
+            # what is next to nothing, where all rows are nearly certain, 1 would leave no digits.
             at = np.arange(self.n_free) * (self.n_coef // self.n_free)
-            hessian[np.ix_(at, at)] += 1 / self.n_free
+            hessian[np.ix_(at, at)] += min(1.0, _MOST_SHARED * hessian[at, at].mean()) / self.n_free
         return *self._finish(theta, loss, gradient.ravel()), hessian
 
     def hessian(self, theta: Array, dtype: Any = np.float64) -> Array:

@@ -16,6 +16,7 @@ from sklearn.inspection import DecisionBoundaryDisplay
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
 from ..exceptions import EvenOddsError
+from ..labels import plain_labels, require_two
 from ..table import require_same_order
 from .style import COLORS, MARKERS, SHADES, TINTS, VERMILION, legend, new_axes, shown
 
@@ -180,10 +181,10 @@ def roc(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
     """
     require_same_order(X=X, y=y)
     ax = new_axes(ax)
-    display = RocCurveDisplay.from_estimator(
-        model,
-        X,
-        y,
+    display = RocCurveDisplay.from_predictions(
+        _is_second(model, y),
+        _scores(model, X),
+        name=type(model).__name__,
         ax=ax,
         curve_kwargs={"color": VERMILION, "linewidth": 2},
         plot_chance_level=True,
@@ -191,11 +192,9 @@ def roc(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
     )
     # Three digits, for with two an area of 0.996 is called 1.00. One curve may be kept as a list of one.
     (line,), (area,) = np.ravel(display.line_), np.ravel(display.roc_auc)
-    line.set_label(f"{display.name or type(model).__name__} (AUC = {area:.3f})")
-    ax.set(
-        xlabel=f"share of class {model.classes_[0]} called {model.classes_[1]}",
-        ylabel=f"share of class {model.classes_[1]} found",
-    )
+    line.set_label(f"{type(model).__name__} (AUC = {area:.3f})")
+    first, second = map(shown, model.classes_)
+    ax.set(xlabel=f"share of class {first} called {second}", ylabel=f"share of class {second} found")
     ax.legend(loc="lower right", framealpha=1, edgecolor="none")
     return ax
 
@@ -222,12 +221,9 @@ def precision_recall(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -
     """
     require_same_order(X=X, y=y)
     ax = new_axes(ax)
-    second = shown(model.classes_[1])
-    display = PrecisionRecallDisplay.from_estimator(
-        model,
-        X,
-        y,
-        pos_label=model.classes_[1],
+    display = PrecisionRecallDisplay.from_predictions(
+        _is_second(model, y),
+        _scores(model, X),
         ax=ax,
         plot_chance_level=True,
         chance_level_kw={"color": "0.6", "linewidth": 0.8},
@@ -235,6 +231,7 @@ def precision_recall(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -
     (line,), (area,), (chance,) = map(np.ravel, (display.line_, display.average_precision, display.chance_level_))
     line.set(color=VERMILION, linewidth=2, label=f"{type(model).__name__} (AP = {area:.3f})")
     chance.set_label(f"guessing (AP = {chance.get_ydata()[0]:.3f})")
+    second = shown(model.classes_[1])
     ax.set(
         xlabel=f"recall: share of class {second} found",
         ylabel=f"precision: share of class {second}\namong those called {second}",
@@ -268,10 +265,10 @@ def calibration(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None, n_bins
     """
     require_same_order(X=X, y=y)
     ax = new_axes(ax)
-    CalibrationDisplay.from_estimator(
-        model, X, y, n_bins=n_bins, strategy="quantile", ax=ax, color=VERMILION, marker="o"
-    )
-    positive = model.classes_[1]
+    seen, predicted = _is_second(model, y), model.predict_proba(X)[:, 1]
+    options = {"strategy": "quantile", "name": type(model).__name__, "color": VERMILION, "marker": "o"}
+    CalibrationDisplay.from_predictions(seen, predicted, n_bins=n_bins, ax=ax, **options)
+    positive = shown(model.classes_[1])
     ax.set(
         xlim=(-0.02, 1.02),
         ylim=(-0.02, 1.02),
@@ -280,6 +277,22 @@ def calibration(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None, n_bins
     )
     ax.legend(loc="upper left", frameon=False)
     return ax
+
+
+def _is_second(model: Any, y: Any) -> NDArray[np.intp]:
+    """Whether each row is of the second of two classes, as 0 or 1: labels may be what scikit-learn does not know."""
+    require_two(model.classes_, "This picture")
+    labels = plain_labels(y)
+    known = np.isin(labels, model.classes_)
+    if not known.all():
+        raise EvenOddsError(f"y holds {labels[~known].tolist()[0]!r}, which is none of the classes of the model.")
+    return np.asarray(labels == model.classes_[1:], dtype=np.intp)
+
+
+def _scores(model: Any, X: Any) -> NDArray[np.float64]:
+    """What rows are sorted by: log odds, which tell rows apart where probabilities are 0 or 1."""
+    has_scores = hasattr(model, "decision_function")
+    return np.asarray(model.decision_function(X) if has_scores else model.predict_proba(X)[:, 1])
 
 
 def _two_features(X: Any) -> tuple[NDArray[np.float64], tuple[str, str]]:

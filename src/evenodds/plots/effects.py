@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,6 +157,9 @@ def margins(
     X: Any,
     ax: Axes | None = None,
     *,
+    at: Any = "overall",
+    kind: str = "dydx",
+    groups: Mapping[str, Sequence[str]] | None = None,
     discrete: bool = True,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -171,14 +174,15 @@ def margins(
         The rows to average over.
     ax : matplotlib Axes, optional
         Where to draw; by default a new figure, as high as it needs to be.
-    discrete, sample_weight, offset
+    at, kind, groups, discrete, sample_weight, offset
         See `Inference.margins`.
 
     Returns
     -------
     matplotlib Axes
     """
-    table = columns(result.margins(X, discrete=discrete, sample_weight=sample_weight, offset=offset))
+    asked: dict[str, Any] = {"at": at, "kind": kind, "groups": groups, "discrete": discrete}
+    table = columns(result.margins(X, **asked, sample_weight=sample_weight, offset=offset))
     terms = list(map(str, table["term"]))
     several = len(result.classes) > 2
     once, labels = list(dict.fromkeys(terms)), list(dict.fromkeys(table["class"])) if several else []
@@ -190,13 +194,25 @@ def margins(
     lines = Forest(names, table["effect"], ends, notes).take(np.arange(len(names))[::-1])
     ax = new_axes(ax, height=_height(lines))
     _draw(ax, lines, 0.0)
-    step = "per unit, of 0/1 columns from 0 to 1" if discrete else "per unit"
-    ax.set_xlabel(
-        f"average change in the probability of {'a class' if several else f'class {shown(result.classes[1])}'}\n"
-        f"({step}; {100 * result.level:g}% interval)",
-        loc="right",
-    )
+    ax.set_xlabel(f"{_change(result, **asked)}; {100 * result.level:g}% interval)", loc="right")
     return ax
+
+
+def _change(result: Inference, at: Any, kind: str, groups: Any, discrete: bool) -> str:
+    """What a margin is, up to the open bracket that tells of its unit and where it is taken."""
+    of = "a class" if len(result.classes) > 2 else f"class {shown(result.classes[1])}"
+    steps = discrete and kind[2:] == "dx"
+    unit = {"dx": "per unit" + ", of 0/1 columns from 0 to 1" * steps, "ex": "per unit of the logarithm"}[kind[2:]]
+    unit += ", of factors from their baseline" if groups else ""
+    average = "average " if at == "overall" or isinstance(at, Mapping) else ""
+    change = f"{average}change in the {'logarithm of the ' * (kind[:2] == 'ey')}probability of {of}"
+    if isinstance(at, Mapping):
+        where = "; at " + (
+            ", ".join(f"{shown(name)} = {value:g}" for name, value in at.items()) if len(at) < 3 else "given values"
+        )
+    else:
+        where = "" if at == "overall" else f"; at the {at}s"
+    return f"{change}\n({unit}{where}"
 
 
 def _estimates(model: Any) -> Forest:

@@ -175,7 +175,14 @@ def _few_columns(
     odds = loss.odds if isinstance(loss, MeanLoss) and not cheap else None
     # With the exact Hessian at every step, the digits that are left cost nothing.
     polished = _POLISHED if cheap else math.inf
-    models = Models(hessian_of(loss), every=cheap, odds=odds, reach=loss.reach, polished=polished)
+    models = Models(
+        hessian_of(loss),
+        every=cheap,
+        odds=odds,
+        reach=loss.reach,
+        polished=polished,
+        attained=_has_optimum(loss, penalty),
+    )
     if not cheap and loss.sample.n_rows < loss.data.n_rows:
         part = on_sample(loss)
         if not warm and loss.sample.n_rows >= _ENOUGH * loss.n_coef:
@@ -185,6 +192,13 @@ def _few_columns(
     if point.gap <= target and point.status is not Status.STOPPED:
         point.status = Status.CONVERGED
     return point
+
+
+def _has_optimum(loss: Loss, penalty: Penalty) -> bool:
+    """Whether it is certain: only the intercepts have neither a penalty nor two bounds."""
+    first = int(loss.coordinates.intercept)
+    n_intercepts = first * (loss.n_coef // (first + loss.coordinates.columns.size))
+    return bool((penalty.bare & (np.isinf(penalty.lower) | np.isinf(penalty.upper))).sum() == n_intercepts)
 
 
 def hessian_of(loss: Loss) -> Model:

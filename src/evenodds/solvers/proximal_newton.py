@@ -22,6 +22,7 @@ from .quadratic import minimize_quadratic
 _ARMIJO = 1e-4
 ROUNDING = 1e-14  # of the loss
 _SLOW = 0.2  # a step that leaves more of the gap asks for a better model
+_FALLS = 0.99  # a step that leaves less of J itself is not slow
 _PATIENCE = 3
 _LEAST_STEP = 1e-8
 
@@ -41,6 +42,7 @@ class Models:
     odds : the mean odds at theta, where evaluations only estimate them: the last gap is a proof
     reach : of a step in what is free of penalty, see `Penalty.gap`; asked at the end, and with `every` always
     polished : to which gap a point goes on from its target, as long as steps leave little of it
+    attained : whether there is an optimum for certain; then the gap is polished as a share of J, however small J is
     """
 
     make: Model
@@ -50,6 +52,7 @@ class Models:
     odds: Callable[[Array], float] | None = None
     reach: Reach | None = None
     polished: float = math.inf
+    attained: bool = False
 
 
 @dataclass
@@ -112,8 +115,11 @@ class Point:
             else:
                 self.H = models.better(self)
             return True
-        self.slow = 0 if before is None or self.gap < _SLOW * before[-1] else self.slow + 1
-        if self.gap <= target and (self.slow or self.gap <= models.polished):
+        # Where J is next to nothing, most of it goes with each step, and the gap may be J itself until near the end.
+        falls = models.attained and models.every and before is not None and value < _FALLS * before[1]
+        self.slow = 0 if before is None or falls or self.gap < _SLOW * before[-1] else self.slow + 1
+        polished = models.polished * (min(1.0, value) if models.attained else 1.0)
+        if self.gap <= target and (self.slow > models.attained or self.gap <= polished):
             self.status = Status.CONVERGED
         elif self.slow >= 2 and models.better is not None:
             self.H = models.better(self)
