@@ -2,7 +2,7 @@
 
 `Cholesky` factors a Hessian, exact or of a sample of the rows; it serves where the columns are few.
 `head_and_diagonal` serves wide data: the columns of most curvature, which are the frequent ones of a sparse
-X, are treated together, the others one by one. `from_rows` serves a penalised fit of few rows and many columns,
+X, are treated together, the others one by one. `ByRows` serves a penalised fit of few rows and many columns,
 where the Hessian is the penalty plus a matrix of rank n: exact, by its rows (the Woodbury identity).
 
 The last two see columns less their means, weighted by the curvature of the rows, so that the intercept stands alone.
@@ -94,19 +94,56 @@ class HeadAndDiagonal:
         return step
 
 
-class Rows:
-    """diag(ridge) + A'A for an A (m, k) of few rows."""
+_HEAD = 64  # multiplications of a Hessian for each entry of X
+_SINGLE = 1e4  # the largest entry beside 1 of a matrix in single precision
 
-    def __init__(self, A: Any, ridge: Array) -> None:
-        self._A, self._inverse = A, 1 / ridge
-        scaled = A @ sp.diags_array(self._inverse) if sp.issparse(A) else A * self._inverse
-        gram = scaled @ A.T
-        self._small = Cholesky(np.eye(A.shape[0]) + (gram.toarray() if sp.issparse(gram) else gram))
+
+class ByRows:
+    """The exact Hessian of a penalised fit of few dense rows, by their products: sum_i h_i d_i d_i' / S + diag(ridge).
+
+    The products of the rows, D ridge^-1 D', are made once; at a theta there is only a matrix of the rows to be factored
+    (the Woodbury identity). Where the identity that is added to it is not lost in their rounding, they are made in
+    single precision.
+    """
+
+    def __init__(self, objective: Objective, sample: Block) -> None:
+        self._objective, self._sample = objective, sample
+        self._D = objective.coordinates.design(sample)
+        self._inverse = 1 / objective.ridge
+        scaled = self._D * np.sqrt(self._inverse)
+        weight = 1.0 if sample.weight is None else float(sample.weight.max())
+        largest = 0.25 * weight / objective.total_weight * float(np.einsum("ij,ij->i", scaled, scaled).max())
+        scaled = scaled.astype(np.float32 if largest < _SINGLE else np.float64, copy=False)
+        self._products = np.asarray(scaled @ scaled.T, np.float64)
+
+    def at(self, theta: Array) -> Metric:
+        """The metric at theta."""
+        objective, first = self._objective, int(self._objective.coordinates.intercept)
+        h = curvature(self._sample, self._D @ theta[first:] + (theta[0] if first else 0.0))
+        total = _floor(objective, float(h.sum()))
+        root, products = np.sqrt(h / objective.total_weight), self._products
+        means = np.zeros(self._D.shape[1])
+        if first:  # of the rows less their mean
+            means = (h @ self._D) / total
+            with_mean = products @ h / total
+            products = products - with_mean - with_mean[:, None] + float(with_mean @ h) / total
+        metric = Woodbury(self._D, means, root, self._inverse, root[:, None] * products * root)
+        return Centred(metric, means, total / objective.total_weight) if first else metric
+
+
+class Woodbury:
+    """diag(1 / inverse) + A'A with A = root (D - means), by `products` = A diag(inverse) A'."""
+
+    def __init__(self, D: Array, means: Array, root: Array, inverse: Array, products: Array) -> None:
+        self._D, self._means, self._root, self._inverse = D, means, root, inverse
+        np.einsum("ii->i", products)[:] += 1.0
+        self._small = Cholesky(products)
 
     def solve(self, g: Array) -> Array:
-        """P^-1 g, by the Woodbury identity."""
+        """P^-1 g."""
         step = g * self._inverse
-        return np.asarray(step - self._inverse * (self._small.solve(self._A @ step) @ self._A))
+        rows = self._root * self._small.solve(self._root * (self._D @ step - float(self._means @ step)))
+        return np.asarray(step - self._inverse * (rows @ self._D - float(rows.sum()) * self._means))
 
 
 def head_and_diagonal(objective: Objective, theta: Array, sample: Block, n_head: int = 200) -> Metric:
@@ -123,30 +160,14 @@ def head_and_diagonal(objective: Objective, theta: Array, sample: Block, n_head:
     variance = np.maximum(second[columns] / total - means**2, 1e-12 * second[columns] / total)
     scale = coordinates.scale[columns]
     diagonal = total / objective.total_weight * variance / scale**2 + objective.ridge
-    n_head = min(n_head, diagonal.size)
+    worth = int(np.sqrt(_HEAD * objective.data.size / sample.n_rows))  # the head costs about two reads
+    n_head = min(worth, n_head, diagonal.size)
     head = np.sort(np.argpartition(diagonal, diagonal.size - n_head)[diagonal.size - n_head :])
     H = _head_hessian(objective, theta, sample, head, means[head], diagonal[head])
     # A column without entries has no curvature: whatever stands here is multiplied by a zero gradient.
     diagonal = np.where(diagonal > 0, diagonal, 1.0)
     metric = HeadAndDiagonal(head, H, diagonal)
     return Centred(metric, means / scale, total / objective.total_weight) if coordinates.intercept else metric
-
-
-def from_rows(objective: Objective, theta: Array, sample: Block) -> Metric:
-    """The Hessian at theta of a penalised fit, by the rows of `sample` (all of them, if it is to be exact)."""
-    first = int(objective.coordinates.intercept)
-    D = objective.coordinates.design(sample)
-    h = curvature(sample, D @ theta[first:] + (theta[0] if first else 0.0))
-    total = _floor(objective, float(h.sum()))
-    root = np.sqrt(h / objective.total_weight)
-    means = np.asarray(h @ D).ravel() / total
-    if sp.issparse(D):
-        D = D.toarray() if first else sp.diags_array(root) @ D
-    if not sp.issparse(D):
-        D -= means if first else 0.0
-        D *= root[:, None]
-    metric = Rows(D, objective.ridge)
-    return Centred(metric, means, total / objective.total_weight) if first else metric
 
 
 def _floor(objective: Objective, total: float) -> float:

@@ -24,7 +24,7 @@ from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status, cooling
 from .kronecker import curvature, kronecker, sample_probabilities
-from .metrics import Cholesky, from_rows, head_and_diagonal
+from .metrics import ByRows, Cholesky, head_and_diagonal
 from .quasi_newton import Pair, State, Watch, minimize
 
 _CHEAP_HESSIAN = 6e6
@@ -128,8 +128,8 @@ def quasi_newton(
 
         remake = _once(anew)
     elif _has_few_rows(objective, sample):
-        metric = from_rows(objective, theta, sample)
-        remake = _each(from_rows, objective, sample)
+        by_rows = ByRows(objective, sample)
+        metric, remake = by_rows.at(theta), _each(by_rows)
     elif objective.data.n_columns > _most_full(objective.data):
         metric = head_and_diagonal(objective, theta, sample)
         remake = _once(lambda state: head_and_diagonal(objective, state.theta, sample))
@@ -148,9 +148,12 @@ def quasi_newton(
 
 
 def _has_few_rows(objective: Objective, sample: Block) -> bool:
-    """Whether a penalised fit has so few rows that its exact Hessian is best had by them."""
+    """Whether a penalised fit has so few dense rows that its exact Hessian is best had by them.
+
+    Of sparse rows the products are as dense as those of dense ones, and cost hundreds of reads.
+    """
     few = sample.n_rows == objective.data.n_rows <= min(_FEW_ROWS, objective.n_coef // 2)
-    return few and bool((objective.ridge > 0).all())
+    return few and not objective.data.sparse and bool((objective.ridge > 0).all())
 
 
 def _hessian_metric(objective: Objective, theta: Array) -> Metric:
@@ -193,12 +196,12 @@ def _is_near(objective: Objective, part: Objective, theta: Array) -> bool:
     return decrement < part.n_coef / part.data.n_rows
 
 
-def _each(make: Callable[..., Metric], objective: Objective, sample: Block) -> Callable[[State], Metric | None]:
+def _each(by_rows: ByRows) -> Callable[[State], Metric | None]:
     """Make the metric again at every step until the optimum is close, as Newton's method does."""
 
     def remake(state: State) -> Metric | None:
         far = state.iteration > 0 and state.decrement > _CLOSE * state.value
-        return make(objective, state.theta, sample) if far else None
+        return by_rows.at(state.theta) if far else None
 
     return remake
 
