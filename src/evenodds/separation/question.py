@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from ..coordinates import Coordinates, independent
 from ..data import Array, Block, Sums
 from ..exceptions import EvenOddsError
-from ..objective import SignedRows
+from ..objective import first_order, linear_predictor
 from ..softmax import SoftmaxObjective
 from ..solvers.metrics import Cholesky
 from ..solvers.penalty import Penalty
@@ -121,10 +120,11 @@ class Question:
         objective = self.objective
         if isinstance(objective, SoftmaxObjective) or not self._of_all or metric.least() < ROUGH:
             return False
-        rows = SignedRows.of(self.sample, self.free)
-        multipliers = expit(-rows.margins(theta)) * (1.0 if rows.weight is None else rows.weight)
-        delta = metric.solve((multipliers @ rows.D) / objective.total_weight)
-        return float(multipliers.min()) > LEAST and float(np.max(rows.D @ delta)) < BELOW
+        if not objective.multipliers(self.sample, theta).min() > LEAST:
+            return False
+        pull = self.free.gradient(*first_order(self.sample, self.free, theta)[1:])
+        moves = linear_predictor(self.sample, self.free, metric.solve(pull / objective.total_weight))
+        return float(np.max(np.where(self.sample.y > 0, -moves, moves))) < BELOW
 
     @property
     def _of_all(self) -> bool:
