@@ -15,7 +15,7 @@ from evenodds import SeparationWarning, Status, find_separation, path
 from . import Family, Problem, quietly
 from ._exact import separated
 
-_LONGEST = 3.0  # seconds for any answer
+_LONGEST = 3.0  # seconds of work for any answer; what else the machine does is not counted
 
 
 def small(rng):
@@ -62,9 +62,9 @@ def check_small(problem):
 
 def check(problem, truth):
     """The fit says what is true, and so do the path and `find_separation` where they take such a problem."""
-    start = time.perf_counter()
+    start = time.process_time()
     model, told = problem.fit()
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     status = model.solution_.status
     if truth:
         assert SeparationWarning in told, (
@@ -77,10 +77,10 @@ def check(problem, truth):
     assert seconds < _LONGEST, f"the fit took long: {seconds:.1f} s"
     settings = dict(problem.settings)
     if not settings.keys() & {"penalty_factor", "lower", "upper"} and np.unique(problem.y).size == 2:
-        start = time.perf_counter()
+        start = time.process_time()
         found = find_separation(problem.X, problem.y, problem.sample_weight, fit_intercept=settings["fit_intercept"])
         assert (found.kind != "overlap") == truth, f"find_separation says {found.kind}"
-        assert time.perf_counter() - start < _LONGEST, "find_separation took long"
+        assert time.process_time() - start < _LONGEST, "find_separation took long"
     if "penalty_factor" in settings and not np.all(settings["penalty_factor"]):
         settings["Cs"] = [settings.pop("C")]
         _, told = quietly(
