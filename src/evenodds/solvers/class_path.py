@@ -12,7 +12,7 @@ from .class_penalty import centred
 from .elastic_net import hessian_of, on_sample
 from .penalty import Penalty
 from .proximal_newton import Models, Point, minimize_all
-from .regimes import choose
+from .regimes import takes_exact_steps
 from .softmax_loss import SoftmaxLoss
 from .working_set import extrapolated
 
@@ -48,7 +48,7 @@ def _full_path(
     stop: Callable[[Sequence[Point]], bool] | None,
 ) -> list[Point]:
     points: list[Point] = []
-    cheap = choose(loss.objective) == "newton"
+    cheap = takes_exact_steps(loss.objective)
     sampled = not cheap and loss.sample.n_rows < loss.data.n_rows
     part = on_sample(loss) if sampled else loss
     better = hessian_of(loss) if sampled else None

@@ -28,6 +28,7 @@ from .metrics import ByRows, Cholesky, head_and_diagonal
 from .quasi_newton import Pair, State, Watch, minimize
 
 _CHEAP_HESSIAN = 6e6
+_CHEAP_IN_PATH = 1e8
 _CHEAP_SPARSE = 3e7  # reads of sparse data take longer for each entry
 _CHEAP_COEF = 400  # a factorisation costs as much as the Hessian does
 _READ = 32  # a pass is bound by memory, a Hessian by arithmetic
@@ -82,9 +83,18 @@ def _most_full(data: Data) -> int:
 
 def choose(objective: Objective | SoftmaxObjective) -> str:
     """`newton` where exact Hessians are cheap, else `quasi-newton`."""
-    blocks = max(1.0, objective.n_coef / (objective.data.n_columns + 1)) ** 2  # of a Hessian of several classes
-    cheap = blocks * _work(objective.data) <= _cheap(objective.data) and objective.n_coef <= _CHEAP_COEF
+    cheap = _all_work(objective) <= _cheap(objective.data) and objective.n_coef <= _CHEAP_COEF
     return "newton" if cheap else "quasi-newton"
+
+
+def takes_exact_steps(objective: Objective | SoftmaxObjective) -> bool:
+    """Whether the fits of a path are best with exact Hessians: each starts near its end, and takes few."""
+    return _all_work(objective) <= _CHEAP_IN_PATH and objective.n_coef <= _CHEAP_COEF
+
+
+def _all_work(objective: Objective | SoftmaxObjective) -> float:
+    """The multiplications of a Hessian, of all classes."""
+    return _work(objective.data) * max(1.0, objective.n_coef / (objective.data.n_columns + 1)) ** 2
 
 
 def newton(
