@@ -272,12 +272,6 @@ class SignedRows:
         loss = float(losses.sum() if self.weight is None else self.weight @ losses)
         return loss, np.where(v < 0, larger, smaller), np.where(v < 0, smaller, larger)
 
-    def curvature(self, theta: Array) -> Array:
-        """s p (1 - p) of each row."""
-        t = np.exp(-np.abs(self.margins(theta)))
-        h: Array = t / (1.0 + t) ** 2
-        return h if self.weight is None else h * self.weight
-
     def weighted_product(self, h: Array, dtype: Any = np.float64) -> Array:
         """D' diag(h) D, (k, k)."""
         D = self.D
@@ -306,10 +300,21 @@ def over_tiles(block: Block, function: Callable[[Block], Sums], rows: int = 0) -
 
 
 def _hessian_sum(block: Block, coordinates: Coordinates, theta: Array, dtype: Any) -> Array:
-    """sum(h x x') of the columns of theta."""
-    rows = SignedRows.of(block, coordinates)
+    """sum(h x x') of the columns of theta: those of the slopes and, if there is an intercept, a column of ones."""
+    first, D = int(coordinates.intercept), coordinates.design(block)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        return rows.weighted_product(rows.curvature(theta), dtype)
+        h = curvature(block, D @ theta[first:] + (theta[0] if first else 0.0))
+        total, by = h.sum(), h @ D
+        if sp.issparse(D):
+            products = (D.T @ (sp.diags_array(h) @ D)).toarray()
+        else:
+            scaled = np.multiply(D, np.sqrt(h)[:, None], dtype=dtype, out=D if dtype == np.float64 else None)
+            products = scaled.T @ scaled
+    return (
+        np.block([[np.full((1, 1), total), by[None]], [by[:, None], products]])
+        if first
+        else np.asarray(products, float)
+    )
 
 
 def first_order(block: Block, coordinates: Coordinates, theta: Array) -> Sums:
