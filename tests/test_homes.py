@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression as Peer
 
 from evenodds import LogisticRegression, Status
 from evenodds.data import as_data
+from evenodds.fitting import fit
 from homes import Blocks, solve
 from oracle import newton
 
@@ -299,6 +300,29 @@ def test_passes_are_the_reads_of_the_data():
         data = Blocks(X, y, cuts=(10_000, 10_001))
         _, _, solution = solve(data, solver, C=1.0, standardize=standardize)
         assert solution.passes == data.reads
+
+
+@pytest.mark.parametrize("settings", [{}, {"solver": "quasi-newton"}, {"lower": 0.0}, {"penalty_factor": [0, 1, 0, 2]}])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("separated", [False, True])
+def test_the_judge_of_separation_reads_the_data_too(settings, n_classes, separated):
+    X, y = large(30_000, 4)
+    y = y + (n_classes > 2) * (X[:, 1] > 1)
+    if separated:
+        X = X.copy()
+        X[:, 2] = np.where(y > 0, np.abs(X[:, 2]), -np.abs(X[:, 2]))
+    data = Blocks(X, y, cuts=(10_000, 10_001), n_classes=n_classes)
+    found = fit(LogisticRegression(**settings), data, names=None, last=None, reporter=lambda *_: None)
+    assert (found.solution.status is Status.SEPARATED) == separated
+    assert found.solution.passes == data.reads
+
+
+def test_a_start_that_offsets_make_hard_reads_the_data_too():
+    X, y = large(500, 3)
+    model = LogisticRegression(C=1.0).fit(X, y)
+    far = LogisticRegression(C=1.0).fit(X, y, offset=np.where(np.arange(len(y)) % 2, 300.0, -300.0))
+    assert far.solution_.status is Status.CONVERGED
+    assert far.solution_.passes > model.solution_.passes + 6  # five temperatures or more, and at least a read for each
 
 
 def test_a_wide_sparse_table_uses_head_and_diagonal():

@@ -25,6 +25,7 @@ from .kernels.rows import AT_ONCE, moment_sums, second_order_sums
 
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
 _LEAST = 1e-303  # a deviation below it is none: the coefficient could not be represented
+_LIGHT = 1e-8  # of the heaviest row: the least weight where only digits are at stake
 _ENOUGH_ROWS = 1024  # for a centre and a scale
 _NEAR = 30.0  # means up to so many deviations from 0 cost a sum no more than two digits
 _MOST_COLUMNS = 3000  # beyond which only constant columns are looked for: the factorisation would cost too much
@@ -184,7 +185,7 @@ def choose_coordinates(
     whole = sample.n_rows == data.n_rows
     if not whole and sample.n_rows > 2 * _ENOUGH_ROWS and sample.n_rows > 2 * data.n_columns:
         sample = sample.take(slice(None, None, sample.n_rows // max(_ENOUGH_ROWS, data.n_columns)))
-    center, scale = _moments(sample, intercept)
+    center, scale = _moments(sample if standardize else _levelled(sample), intercept)
     center = data.center if data.sparse else center
     unseen = (scale == 0).any() and (drop_aliased or not data.sparse)
     if not whole and (standardize or unseen):
@@ -206,6 +207,15 @@ def choose_coordinates(
         scale = np.where(constant, np.inf, scale) if every else scale
         return Coordinates(center, scale, columns, intercept)
     return independent(data, sample, Coordinates(center, scale, columns[~constant], intercept))
+
+
+def _levelled(sample: Block) -> Block:
+    """The rows, none of them so light that it has no say in the scale, or in which columns there are.
+
+    Seen in a scale far below its own, all of a row but one entry is rounding.
+    """
+    weight = sample.weight
+    return sample if weight is None else replace(sample, weight=np.maximum(weight, _LIGHT * weight.max(initial=0.0)))
 
 
 def about_mean(deviation: Array, size: Array) -> Array:
@@ -335,6 +345,7 @@ def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> N
     are tested on all rows: each is predicted from the independent ones, row by row, and the residuals
     are factored in turn. A combination that holds on all rows is the one found on the sample.
     """
+    sample = _levelled(sample)
     gram = _gram(sample, coordinates)
     if gram is not None and _is_well_conditioned(gram):
         return np.empty(0, dtype=np.intp)

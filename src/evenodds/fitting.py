@@ -104,8 +104,9 @@ def _fit_smooth(model: Any, objective: Any, sample: Block, last: Coefs | None, r
         solve = regimes.newton if config == "newton" else regimes.quasi_newton
         limits = {"tol": model.tol, "max_iter": model.max_iter}
         solution = solve(objective, start, sample, warm=warm, watch=watch, report=report, **limits)
-    found = Fit(objective.to_coef(solution.theta), solution, objective.coordinates.aliased())
-    return found if watch is None else found.judged(watch.at_the_end(solution.theta))
+    verdict = OVERLAP if watch is None else watch.at_the_end(solution.theta)
+    solution = replace(solution, passes=objective.passes)  # with the judge's reads
+    return Fit(objective.to_coef(solution.theta), solution, objective.coordinates.aliased()).judged(verdict)
 
 
 def _fit_firth(model: Any, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:

@@ -125,6 +125,7 @@ def fit(
         ridge[: int(coordinates.intercept)] = 0.0
         second = solve(replace(penalty, l2=penalty.l2 + ridge), solution.theta, None)
         solution = _without(ridge, solution, second, float(objective.observations))
+    solution = replace(solution, passes=solution.passes + objective.passes)  # with the judge's reads
     theta = solution.theta[None, :]
     if binary:
         return penalty.to_coefs(coordinates, theta, wanted.lower, wanted.upper), solution, verdict

@@ -34,7 +34,7 @@ def crossed(rng: np.random.Generator, *, most_rows: int = 3000, classes: bool = 
     )
     names = _LABELS[rng.integers(len(_LABELS))](K)
     chosen = settings(rng, p, K)
-    if X.dtype != float:
+    if X.dtype != float or not np.any(X if weight is None else X[weight > 0]):
         chosen.pop("fit_intercept", None)  # rows with a weight could be all zero
     return Problem(X, names[y], weight, offset, chosen, form=form)
 

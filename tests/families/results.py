@@ -131,6 +131,8 @@ def check_inference(problem: Problem) -> None:
     if right is None or not ordinary(problem):
         return
     V, doubt = right
+    if doubt > 0.01:  # the formula has lost its digits too
+        return
     size = np.sqrt(np.diag(V))
     with np.errstate(divide="ignore", invalid="ignore"):
         off = np.where(result.covariance == V, 0, np.abs(result.covariance - V) / np.outer(size, size))
@@ -283,7 +285,7 @@ def check_cost(problem: Problem) -> None:
 
     def seconds(function):
         times = []
-        for _ in range(3):
+        while len(times) < 3 and sum(times) < 5:
             start = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -114,7 +114,7 @@ def planted(rng):
     else:
         X[:, 0] = score
     truth = bool((score != 0).any())
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 or not truth:  # few rows can be separated by the other columns
         X, y, truth = np.vstack([X] * K), np.concatenate([(y + k) % K for k in range(K)]), False
     X = X * 10.0 ** rng.integers(-3, 4, p) if rng.random() < 0.5 else X
     offset = rng.normal(size=len(X) if K == 2 else (len(X), K)) * 3 if rng.random() < 0.2 else None

@@ -16,7 +16,7 @@ from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
-from .sides import Sides, exactness
+from .sides import Reduce, Sides, exactness
 
 _ROWS = 40  # a coefficient, of the sample on which the proof is tried first
 LEAST = 1e-290  # a multiplier that is certainly not 0
@@ -29,7 +29,6 @@ _SINGLE = 300  # columns from which products are taken in single precision
 
 
 Multipliers = Callable[[Block], Array]
-AddUp = Callable[[Callable[[Block], Sums]], Sums]
 
 
 def balanced(sides: Sides, bounds: Array, multipliers: Multipliers) -> bool:
@@ -43,10 +42,10 @@ def balanced(sides: Sides, bounds: Array, multipliers: Multipliers) -> bool:
         if _balanced(sides, bounds, multipliers, lambda function: function(block)):
             return True
     work = sides.n_rows * k**2  # multiplications
-    return work <= _MOST_WORK and _balanced(sides, bounds, multipliers, data.reduce)
+    return work <= _MOST_WORK and _balanced(sides, bounds, multipliers, sides.reduce)
 
 
-def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: AddUp) -> bool:
+def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: Reduce) -> bool:
     """Whether the multipliers of some rows, corrected, balance these."""
     single = sides.coordinates.columns.size >= _SINGLE
     dtype, certain = (np.float32, ROUGH) if single else (np.float64, _certain(sides.coordinates))

@@ -29,8 +29,11 @@ from .sides import EXACT
 Mask = NDArray[np.bool_]
 
 _CLEAR = 1e-3  # a margin above it is beyond the tolerance of the programme, 1e-7
+_BEYOND = 100  # times what is rounding
+_ACTIVE = 1e-9  # beside the multiplier of a row, that of another which is not zero
 _BOX = 1e4  # the largest entry of a direction in the programme
 _SMALL = (1e-3, 1e-3, 1.0, 1.0, 30.0, 1e-1)  # up to which a margin is small, one attempt after another
+_FEW = 8  # steps of a fit that show a direction of a wide cone
 _QUICK = 30  # steps of a fit that most rows that balance need less of
 _PATIENT = 60  # classes that overlap by 1e-14 only have a fit with margins of 35, about a step each
 _MOVED = 0.1  # the move from which a row is certainly on its way out: some that others draw along are slow
@@ -79,6 +82,37 @@ def span_of(rows: Array, exact: float = EXACT) -> Array:
     every = np.ones(len(rows), dtype=bool)
     face = _fitted_face(rows, _in_units_of(rows, every, exact), exact, programme=False) if len(rows) else None
     return np.eye(rows.shape[1]) if face is None else face.null
+
+
+def reach(rows: Array, inside: Array, exact: float) -> Array | None:
+    """A d of the cone that is clearly positive on the last row; zero if it is proved that none is, None if unknown.
+
+    In a wide cone a fit is soon there, and in most others it shows the face; else one programme has d, or the
+    multipliers that exclude it.
+
+    inside : a direction that is positive on all rows but the last, and negative on that
+    """
+    d = fitted(rows, _FEW, exact, alert=True).guess
+    if d is not None and _is_beyond(rows, d, exact):
+        return d
+    face = _fitted_face(rows, _in_units_of(rows, np.ones(len(rows), dtype=bool), exact), exact, programme=False)
+    if face is not None:
+        return face.direction if face.strict[-1] else np.zeros(rows.shape[1])
+    guess, weight = _programme(rows, np.arange(len(rows)) == len(rows) - 1)
+    value, back = float(rows[-1] @ guess), -float(rows[-1] @ inside)
+    if value > _CLEAR:
+        d = guess + 0.5 * value / max(back, value) * inside
+        return d if _is_beyond(rows, d, exact) else None
+    near = weight > _ACTIVE * weight[-1]
+    if not near[-1]:
+        return None
+    left, size, _, _ = _decomposed(rows[near], exact)
+    return np.zeros_like(guess) if _proves_balance(left, weight[near], _noise(size, exact)) else None
+
+
+def _is_beyond(rows: Array, d: Array, exact: float) -> bool:
+    """Whether all rows are positive, and clear of rounding."""
+    return bool((rows @ d).min() > _BEYOND * exact * np.abs(d).sum())
 
 
 def _support(rows: Array, exact: float) -> Face:

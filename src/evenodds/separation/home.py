@@ -38,7 +38,7 @@ class Home:
         def over(block: Block) -> Sums:
             return sides.over_tiles(block, lambda tile: function(sides.signed(tile)))
 
-        return sides.data.reduce(over)
+        return sides.reduce(over)
 
     def over_rows(self, function: Callable[[Array], Sums]) -> Sums:
         """Join the lists that the function makes of all rows, a tile at a time if they are many."""

@@ -154,7 +154,7 @@ class Question:
         def margins(tile: Block) -> Sums:
             return ([float(sides.signed(tile).dot(direction).min(initial=np.inf))],)
 
-        (least,) = sides.data.reduce(lambda block: sides.over_tiles(block, margins))
+        (least,) = sides.reduce(lambda block: sides.over_tiles(block, margins))
         return bool(min(least) > 1e-9 * float(np.abs(direction).max()))
 
     def _restricted(self, theta: Array) -> Array:

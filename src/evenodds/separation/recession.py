@@ -225,7 +225,7 @@ def _collinear(home: Home) -> list[list[int]]:
         X = np.hstack([home.sides.signed(block).rows(slice(None)), sign * others])
         return ([scipy.linalg.qr(X, mode="r", check_finite=False)[0][: X.shape[1]]],)
 
-    R = np.concatenate(home.sides.data.reduce(triangle)[0])
+    R = np.concatenate(home.sides.reduce(triangle)[0])
     combinations = scipy.linalg.lstsq(R[:, : home.n_coef], R[:, home.n_coef :])[0]
     functionals, places = _coefficients(coordinates)
     groups: list[set[int]] = []

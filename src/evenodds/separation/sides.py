@@ -25,6 +25,8 @@ _TILE_ENTRIES = 1 << 18
 _NOTHING = 1e-16  # of directions of length 1
 _EVERY = slice(None)
 
+Reduce = Callable[[Callable[[Block], Sums]], Sums]
+
 
 class Signed(Protocol):
     """Some signed rows."""
@@ -139,11 +141,13 @@ class Pairs:
 class Sides(Protocol):
     """The signed rows of a home.
 
+    reduce : a read of the data, counted by the fit that asks
     n_rows : signed ones
     n_coef : entries of a direction
     """
 
     data: Data
+    reduce: Reduce
     coordinates: Coordinates
     n_rows: int
     n_coef: int
@@ -167,10 +171,11 @@ class Sides(Protocol):
 class TwoSides:
     """The signed rows of two classes: theta's columns of each row, times the sign of its label."""
 
-    def __init__(self, data: Data, coordinates: Coordinates) -> None:
+    def __init__(self, data: Data, coordinates: Coordinates, reduce: Reduce | None = None) -> None:
         if data.class_weights.size != 2:
             raise EvenOddsError("Whether classes are separated is decided for two of them.")
         self.data, self.coordinates, self.n_rows = data, coordinates, data.n_rows
+        self.reduce = data.reduce if reduce is None else reduce
         self.n_coef = int(coordinates.columns.size) + int(coordinates.intercept)
 
     def signed(self, block: Block) -> Dense:
@@ -203,8 +208,9 @@ class ManySides:
     n_columns : entries of a direction for each class
     """
 
-    def __init__(self, data: Data, coordinates: Coordinates, *, baseline: bool) -> None:
-        self.data, self.coordinates, self.baseline = data, coordinates, int(baseline)
+    def __init__(self, data: Data, coordinates: Coordinates, reduce: Reduce, *, baseline: bool) -> None:
+        self.data, self.coordinates, self.reduce = data, coordinates, reduce
+        self.baseline = int(baseline)
         self.n_classes = int(data.class_weights.size)
         self.n_columns = int(coordinates.columns.size) + int(coordinates.intercept)
         self.n_rows = data.n_rows * (self.n_classes - 1)
@@ -257,8 +263,8 @@ def _squeezed(matrix: Array) -> Array:
 def sides_of(objective: Any, coordinates: Coordinates, *, bounded: bool) -> Sides:
     """The rows of an objective, seen from some of its columns; bounds hold all classes, none is the baseline."""
     if objective.data.present.size == 2:
-        return TwoSides(objective.data, coordinates)
-    return ManySides(objective.data, coordinates, baseline=not bounded)
+        return TwoSides(objective.data, coordinates, objective.reduce)
+    return ManySides(objective.data, coordinates, objective.reduce, baseline=not bounded)
 
 
 def exactness(coordinates: Coordinates) -> float:

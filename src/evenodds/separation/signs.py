@@ -9,10 +9,11 @@ along all the directions that were found the other rows allow, and which rows ha
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 
 from ..data import Array, Sums
 from ..exceptions import EvenOddsError
-from .cone import Face, Mask, fitted, normalised, rounding, support
+from .cone import Face, Mask, normalised, reach, rounding, support
 from .home import Home, on_boundary, unknown
 from .sides import Dense, Signed
 
@@ -21,8 +22,6 @@ _ROUNDS = 100
 _MOST_WAYS = 32  # at once
 _MOST_CUTS = 100  # rows at once
 _FEW_CUTS = 10  # of each of many ways
-_FEW_STEPS = 8
-_CLEAR = 100  # times what is rounding
 
 
 def signs_of(home: Home, face: Face, functionals: Array) -> Array:
@@ -62,6 +61,7 @@ def _are_positive(home: Home, face: Face, functionals: Array) -> Mask:
     rows = _nearest(home.strict_of_known(face), face)
     found, excluded = np.zeros((2, len(functionals)), dtype=bool)
     asked, _, least = home.seen_from(face.basis, functionals)
+    inside = scipy.linalg.lstsq(face.basis, face.direction)[0]
     for _ in range(_ROUNDS):
         seen, _, exact = home.seen_from(face.basis, rows)
         exact = min(max(exact, least), home.on)
@@ -72,7 +72,7 @@ def _are_positive(home: Home, face: Face, functionals: Array) -> Mask:
             if promised[j] or len(ways) == _MOST_WAYS:
                 continue
             try:
-                way = _way(np.vstack([seen, functional]), face, exact)
+                way = _way(np.vstack([seen, functional]), inside, face, exact)
             except EvenOddsError:
                 found[j] = True
                 continue
@@ -95,16 +95,18 @@ def _are_positive(home: Home, face: Face, functionals: Array) -> Mask:
     return found | ~excluded
 
 
-def _way(seen: Array, face: Face, exact: float) -> Array | None:
-    """A direction that rows, seen from the basis of the face, leave, positive on the last; None if there is none."""
-    rows = normalised(seen)
-    inner = fitted(rows, _FEW_STEPS, exact, alert=True).guess  # in a wide cone it is soon there
-    if inner is None or not (rows @ inner).min() > _CLEAR * exact * np.abs(inner).sum():
+def _way(seen: Array, inside: Array, face: Face, exact: float) -> Array | None:
+    """A direction that rows, seen from the basis of the face, leave, positive on the last; None if there is none.
+
+    inside : the direction of the face, seen so, which is negative on the last
+    """
+    last = reach(normalised(seen), inside, exact)
+    if last is None:
         found = support(seen, exact)
-        inner = found.direction if found.strict[-1] else None
-    if inner is None:
+        last = found.direction if found.strict[-1] else np.zeros_like(inside)
+    if not last.any():
         return None
-    direction = face.basis @ inner
+    direction = face.basis @ last
     return np.asarray(direction / np.abs(direction).max())
 
 

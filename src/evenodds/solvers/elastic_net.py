@@ -113,7 +113,10 @@ def _start(loss: Loss, penalty: Penalty, last: Array | None) -> tuple[Array, boo
     first = penalty.nearest(loss.objective.start(loss.sample))
 
     def solve(T: float, phi: Array) -> Array:
-        return sample_optimum(on_rows(loss, loss.sample.at(T)), penalty.at(T), phi)
+        part = on_rows(loss, loss.sample.at(T))
+        phi = sample_optimum(part, penalty.at(T), phi)
+        loss.objective.passes += part.objective.passes if loss.sample.n_rows == loss.data.n_rows else 0
+        return phi
 
     cold = cooled(first, loss.objective.reach(first, loss.sample), solve)
     if last is None:

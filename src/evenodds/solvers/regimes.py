@@ -177,7 +177,9 @@ def cooled(objective: Any, theta: Array, sample: Block) -> Array:
     def solve(T: float, phi: Array) -> Array:
         part = objective.on(sample.at(T))
         part.ridge = T * (part.ridge + 1e-6)
-        return sample_optimum(part, phi)
+        phi = sample_optimum(part, phi)
+        objective.passes += part.passes if sample.n_rows == objective.data.n_rows else 0
+        return phi
 
     return cooling.cooled(theta, objective.reach(theta, sample), solve)
 

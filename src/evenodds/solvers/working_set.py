@@ -196,9 +196,11 @@ class WorkingSet:
                 break
             exact = self.model(at.rows.h, 0.0 if exact or slow >= 2 else drift)
             new = self.advance(penalty, at)
-            if new is None and exact:
-                point.status = Status.STALLED
-                return at
+            if new is None and exact:  # by rounding, or as its accuracy lets the gap rise
+                new = self.advance(penalty, at, to_the_end=True)
+                if new is None:
+                    point.status = Status.STALLED
+                    return at
             point.iterations += 1
             slow = slow + 1 if new is None or new.gap > _SLOW * at.gap else 0
             exact, at = new is None, new or at
@@ -221,9 +223,9 @@ class WorkingSet:
         self._H[:k, :k] = self.columns.gram(root)
         return True
 
-    def advance(self, penalty: Penalty, at: At) -> At | None:
+    def advance(self, penalty: Penalty, at: At, to_the_end: bool = False) -> At | None:
         """A step to the least value of the model with the penalty, shortened until J falls; None if it does not."""
-        x = self.least(penalty, at)
+        x = self.least(penalty, at, to_the_end)
         step = x - at.theta
         rounding = ROUNDING * max(1.0, abs(at.value))
         rows = self.rows(x)
@@ -242,11 +244,11 @@ class WorkingSet:
         new = self.at(penalty, theta, rows)
         return None if promised <= rounding and not new.gap < at.gap else new
 
-    def least(self, penalty: Penalty, at: At) -> Array:
-        """Where the model with the penalty is least."""
+    def least(self, penalty: Penalty, at: At, to_the_end: bool) -> Array:
+        """Where the model with the penalty is least: about, or to rounding."""
         x, c, k = at.near.copy(), self._factor, self.numbers.size
         bounds = (penalty.l1 / c, penalty.l2 / c, penalty.lower, penalty.upper)
-        if descend(self._H, at.gradient / c, bounds, x, _ACCURACY, _SWEEPS):
+        if not to_the_end and descend(self._H, at.gradient / c, bounds, x, _ACCURACY, _SWEEPS):
             return x
         H = c * self._H[:k, :k].astype(np.float64)
         return minimize_quadratic(H, at.gradient - H @ at.near, penalty, penalty.nearest(x), exact=True)
