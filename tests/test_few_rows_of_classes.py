@@ -131,3 +131,20 @@ def test_few_rows_of_classes_are_fitted_from_a_warm_start_and_in_single_precisio
     np.testing.assert_allclose(warm.coef_, cold.coef_, atol=1e-7)
     np.testing.assert_allclose(same.coef_, single.coef_, atol=1e-7)
     np.testing.assert_allclose(cold.coef_.sum(axis=0), 0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("C", [1e-300, 1e-12, 1e8, 1e12, 1e16, 1e100])
+def test_no_penalty_is_too_strong_or_too_weak_for_few_rows_of_classes(C):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 400)), rng.integers(0, 3, 60)
+    solution = LogisticRegression(C=C, solver="quasi-newton").fit(X, y).solution_
+    assert solution.status is Status.CONVERGED
+    share = np.bincount(y) / len(y)
+    assert 0 <= solution.loss <= -(share @ np.log(share)) + 1e-15
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-150, 1e12, 1e150])
+def test_few_rows_of_classes_may_have_columns_of_any_size(size):
+    rng = np.random.default_rng(1)
+    X, y = size * rng.normal(size=(60, 400)), rng.integers(0, 3, 60)
+    assert LogisticRegression(C=1.0, solver="quasi-newton").fit(X, y).solution_.status is Status.CONVERGED

@@ -30,7 +30,8 @@ _LEAST_TOTAL = 1e-9  # of the weight of a class: what keeps the curvature of its
 
 def stiffness(objective: Objective | SoftmaxObjective, D: Any) -> float:
     """The most curvature that the loss of a row of the design D may add to the penalty's, in units of the latter."""
-    squares = D.multiply(D) @ (1 / objective.ridge) if sp.issparse(D) else np.square(D) @ (1 / objective.ridge)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # infinite, or not a number, is too much
+        squares = (D.multiply(D) if sp.issparse(D) else np.square(D)) @ (1 / objective.ridge)
     return 0.25 * float(squares.max(initial=0.0)) / objective.total_weight
 
 

@@ -43,6 +43,8 @@ _FEW_ROWS = 2000  # up to which a penalised wide fit is solved by its rows
 _FEW_OF_CLASSES = 1000  # the same of several classes, each of which has a matrix to be factored
 _FEW_OF_CLASSES_SPARSE = 500
 _LOOSE = 1.0  # curvature of a row, in units of the penalty's, from which the products of sparse rows pay
+_TIGHT = 1e-20  # of dense rows; below, nothing is left of them
+_LOOSEST = 1e15  # beyond, the penalty is lost in the rounding of the products
 _OTHER_ROWS = 0.5  # of the curvature at the start is left where the rows that have any are others
 _OF_CLASSES = 24  # rows a column of the sample for the metric of several classes
 _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
@@ -173,10 +175,8 @@ def _has_few_rows(objective: Objective | SoftmaxObjective, sample: Block) -> boo
         return False
     if not isinstance(objective, SoftmaxObjective):
         return data.n_rows <= _FEW_ROWS and not data.sparse
-    if data.sparse:
-        few = data.n_rows <= _FEW_OF_CLASSES_SPARSE
-        return few and stiffness(objective, objective.coordinates.design(sample)) > _LOOSE
-    return data.n_rows <= _FEW_OF_CLASSES
+    least, few = (_LOOSE, _FEW_OF_CLASSES_SPARSE) if data.sparse else (_TIGHT, _FEW_OF_CLASSES)
+    return data.n_rows <= few and least < stiffness(objective, objective.coordinates.design(sample)) < _LOOSEST
 
 
 def _optimum_inside(by_rows: ByRows, theta: Array, tol: float, max_iter: int) -> Array:
