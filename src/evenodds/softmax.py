@@ -303,10 +303,14 @@ class Scores:
             dtype,
         )
 
+    def curvature(self, block: Block) -> Array:
+        """(m, F) s p (1 - p) of each row and class that is free."""
+        P = self.probabilities(block)[1]
+        return self._weighted(block, P * other_classes(P))
+
     def squares(self, block: Block) -> Sums:
         """The diagonal of the Hessian, (F, k)."""
-        _, P, _ = self.probabilities(block)
-        P = self._weighted(block, P * other_classes(P))
+        P = self.curvature(block)
         columns = self.coordinates.columns
         if sp.issparse(block.X):
             squares = (block.X.multiply(block.X)).T @ P

@@ -2,10 +2,8 @@
 
 `Cholesky` factors a Hessian, exact or of a sample of the rows; it serves where the columns are few.
 `head_and_diagonal` serves wide data: the columns of most curvature, which are the frequent ones of a sparse
-X, are treated together, the others one by one. `ByRows` serves a penalised fit of few rows and many columns,
-where the Hessian is the penalty plus a matrix of rank n: exact, by its rows (the Woodbury identity).
-
-The last two see columns less their means, weighted by the curvature of the rows, so that the intercept stands alone.
+X, are treated together, the others one by one. They are seen less their means, weighted by the curvature of the rows,
+so that the intercept stands alone (`Centred`). Few rows with many columns have metrics of their own, in `by_rows`.
 """
 
 from typing import Any
@@ -56,6 +54,10 @@ class Cholesky:
         condition = scipy.linalg.lapack.spocon if self._single else scipy.linalg.lapack.dpocon
         return float(condition(self._factor, size, uplo="L")[0] * size / self._exact.diagonal().max())
 
+    def root(self) -> Array:
+        """L, lower triangular, with L L' = H and what was added to it."""
+        return np.asarray(np.tril(self._factor), np.float64) / np.reshape(self._size, (-1, 1))
+
     def solve(self, g: Array) -> Array:
         """H^-1 g."""
         if not self._single:
@@ -95,55 +97,6 @@ class HeadAndDiagonal:
 
 
 _HEAD = 64  # multiplications of a Hessian for each entry of X
-_SINGLE = 1e4  # the largest entry beside 1 of a matrix in single precision
-
-
-class ByRows:
-    """The exact Hessian of a penalised fit of few dense rows, by their products: sum_i h_i d_i d_i' / S + diag(ridge).
-
-    The products of the rows, D ridge^-1 D', are made once; at a theta there is only a matrix of the rows to be factored
-    (the Woodbury identity). Where the identity that is added to it is not lost in their rounding, they are made in
-    single precision.
-    """
-
-    def __init__(self, objective: Objective, sample: Block) -> None:
-        self._objective, self._sample = objective, sample
-        self._D = objective.coordinates.design(sample)
-        self._inverse = 1 / objective.ridge
-        scaled = self._D * np.sqrt(self._inverse)
-        weight = 1.0 if sample.weight is None else float(sample.weight.max())
-        largest = 0.25 * weight / objective.total_weight * float(np.einsum("ij,ij->i", scaled, scaled).max())
-        scaled = scaled.astype(np.float32 if largest < _SINGLE else np.float64, copy=False)
-        self._products = np.asarray(scaled @ scaled.T, np.float64)
-
-    def at(self, theta: Array) -> Metric:
-        """The metric at theta."""
-        objective, first = self._objective, int(self._objective.coordinates.intercept)
-        h = curvature(self._sample, self._D @ theta[first:] + (theta[0] if first else 0.0))
-        total = _floor(objective, float(h.sum()))
-        root, products = np.sqrt(h / objective.total_weight), self._products
-        means = np.zeros(self._D.shape[1])
-        if first:  # of the rows less their mean
-            means = (h @ self._D) / total
-            with_mean = products @ h / total
-            products = products - with_mean - with_mean[:, None] + float(with_mean @ h) / total
-        metric = Woodbury(self._D, means, root, self._inverse, root[:, None] * products * root)
-        return Centred(metric, means, total / objective.total_weight) if first else metric
-
-
-class Woodbury:
-    """diag(1 / inverse) + A'A with A = root (D - means), by `products` = A diag(inverse) A'."""
-
-    def __init__(self, D: Array, means: Array, root: Array, inverse: Array, products: Array) -> None:
-        self._D, self._means, self._root, self._inverse = D, means, root, inverse
-        np.einsum("ii->i", products)[:] += 1.0
-        self._small = Cholesky(products)
-
-    def solve(self, g: Array) -> Array:
-        """P^-1 g."""
-        step = g * self._inverse
-        rows = self._root * self._small.solve(self._root * (self._D @ step - float(self._means @ step)))
-        return np.asarray(step - self._inverse * (rows @ self._D - float(rows.sum()) * self._means))
 
 
 def head_and_diagonal(objective: Objective, theta: Array, sample: Block, n_head: int = 200) -> Metric:
@@ -155,7 +108,7 @@ def head_and_diagonal(objective: Objective, theta: Array, sample: Block, n_head:
     coordinates = objective.coordinates
     columns = coordinates.columns
     total, first, second = objective.column_curvature(theta)
-    total = _floor(objective, float(total))
+    total = max(float(total), least_total(objective))
     means = first[columns] / total if coordinates.intercept else np.zeros(columns.size)
     variance = np.maximum(second[columns] / total - means**2, 1e-12 * second[columns] / total)
     scale = coordinates.scale[columns]
@@ -170,10 +123,10 @@ def head_and_diagonal(objective: Objective, theta: Array, sample: Block, n_head:
     return Centred(metric, means / scale, total / objective.total_weight) if coordinates.intercept else metric
 
 
-def _floor(objective: Objective, total: float) -> float:
-    """The intercept's curvature, kept from vanishing where theta happens to classify every row with certainty."""
+def least_total(objective: Objective) -> float:
+    """What keeps the intercept's curvature from vanishing where theta happens to classify every row with certainty."""
     negative, positive = objective.data.class_weights / objective.total_weight
-    return max(total, 1e-9 * objective.total_weight * float(negative * positive))
+    return 1e-9 * objective.total_weight * float(negative * positive)
 
 
 def _head_hessian(objective: Objective, theta: Array, sample: Block, head: Any, means: Array, diagonal: Array) -> Array:

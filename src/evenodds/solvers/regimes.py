@@ -23,8 +23,9 @@ from ..data.memory import one_blas_thread
 from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status, cooling
+from .by_rows import ByRows, stiffness
 from .kronecker import curvature, kronecker, sample_probabilities
-from .metrics import ByRows, Cholesky, head_and_diagonal
+from .metrics import Cholesky, head_and_diagonal
 from .quasi_newton import Pair, State, Watch, minimize
 
 _CHEAP_HESSIAN = 6e6
@@ -40,6 +41,11 @@ _DIGITS = np.log(1e12)  # how far a gap has to fall
 _MOST_FULL = 3000
 _MOST_FULL_SPARSE = 500
 _FEW_ROWS = 2000  # up to which a penalised wide fit is solved by its rows
+_FEW_OF_CLASSES = 1000  # the same of several classes, each of which has a matrix to be factored
+_FEW_OF_CLASSES_SPARSE = 500
+_LOOSE = 1.0  # curvature of a row, in units of the penalty's, from which the products of sparse rows pay
+_TIGHT = 1e-20  # of dense rows; below, nothing is left of them
+_LOOSEST = 1e15  # beyond, the penalty is lost in the rounding of the products
 _OTHER_ROWS = 0.5  # of the curvature at the start is left where the rows that have any are others
 _OF_CLASSES = 24  # rows a column of the sample for the metric of several classes
 _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
@@ -125,21 +131,15 @@ def quasi_newton(
     report: Report | None = None,
 ) -> Solution:
     """The smooth loop with the metric that suits the data. A start gives way to the sample's optimum if not `warm`."""
+    metric: Metric
     remake = None
-    if isinstance(objective, SoftmaxObjective):
-        P = sample_probabilities(objective, theta, sample)
-        metric: Metric = kronecker(objective, P, sample)
-        level = _OTHER_ROWS * curvature(P, sample)
-
-        def anew(state: State) -> Metric | None:
-            """The metric again, if it has become one of other rows."""
-            P = sample_probabilities(objective, state.theta, sample)
-            return kronecker(objective, P, sample) if curvature(P, sample) < level else None
-
-        remake = _once(anew)
-    elif _has_few_rows(objective, sample):
+    if _has_few_rows(objective, sample):
         by_rows = ByRows(objective, sample)
+        if isinstance(objective, SoftmaxObjective):
+            theta = _optimum_inside(by_rows, theta, tol, max_iter)
         metric, remake = by_rows.at(theta), _each(by_rows)
+    elif isinstance(objective, SoftmaxObjective):
+        metric, remake = _of_classes(objective, theta, sample)
     elif objective.data.n_columns > _most_full(objective.data):
         metric = head_and_diagonal(objective, theta, sample)
         remake = _once(lambda state: head_and_diagonal(objective, state.theta, sample))
@@ -157,13 +157,54 @@ def quasi_newton(
     )
 
 
-def _has_few_rows(objective: Objective, sample: Block) -> bool:
-    """Whether a penalised fit has so few dense rows that its exact Hessian is best had by them.
+def _of_classes(
+    objective: SoftmaxObjective, theta: Array, sample: Block
+) -> tuple[Metric, Callable[[State], Metric | None]]:
+    """The metric of several classes, and how it is made again: where that is cheap, also wherever it is slow."""
+    P = sample_probabilities(objective, theta, sample)
+    level = _OTHER_ROWS * curvature(P, sample)
+    cheap = objective.data.sparse  # one read of the sample, for a diagonal of the columns
 
-    Of sparse rows the products are as dense as those of dense ones, and cost hundreds of reads.
+    def anew(state: State) -> Metric | None:
+        """The metric again, if it is cheap or has become one of other rows."""
+        P = sample_probabilities(objective, state.theta, sample)
+        return kronecker(objective, P, sample) if cheap or curvature(P, sample) < level else None
+
+    return kronecker(objective, P, sample), _once(anew, and_where_slow=cheap)
+
+
+def _has_few_rows(objective: Objective | SoftmaxObjective, sample: Block) -> bool:
+    """Whether a penalised fit has so few rows that it is best solved by their products.
+
+    Of sparse rows these are as dense as those of dense ones, and cost hundreds of reads: they pay for several classes
+    with few rows that the penalty does not hold.
     """
-    few = sample.n_rows == objective.data.n_rows <= min(_FEW_ROWS, objective.n_coef // 2)
-    return few and not objective.data.sparse and bool((objective.ridge > 0).all())
+    data = objective.data
+    most = data.n_columns // 2
+    if not sample.n_rows == data.n_rows <= most or not (objective.ridge > 0).all():
+        return False
+    if not isinstance(objective, SoftmaxObjective):
+        return data.n_rows <= _FEW_ROWS and not data.sparse
+    least, few = (_LOOSE, _FEW_OF_CLASSES_SPARSE) if data.sparse else (_TIGHT, _FEW_OF_CLASSES)
+    return data.n_rows <= few and least < stiffness(objective, objective.coordinates.design(sample)) < _LOOSEST
+
+
+def _optimum_inside(by_rows: ByRows, theta: Array, tol: float, max_iter: int) -> Array:
+    """The optimum in the space of the rows, to rounding of their products."""
+    inside = by_rows.inside(theta)
+    rows, start = ByRows(inside.objective, inside.sample), inside.start
+    found = _run(
+        "quasi-newton",
+        inside.objective,
+        start,
+        rows.at(start),
+        _each(rows),
+        tol=tol,
+        max_iter=max_iter,
+        watch=None,
+        report=None,
+    )
+    return inside.outside(found.theta)
 
 
 def _hessian_metric(objective: Objective, theta: Array) -> Metric:
