@@ -291,7 +291,7 @@ def test_large_data(home, solver, C, kind, big):
     assert abs(b - truth.intercept) <= tol * truth.se_intercept
     assert (np.abs(w - truth.coef) <= tol * truth.se).all()
     assert solution.status is Status.CONVERGED
-    assert solution.passes <= (25 if solver == "newton" else 12)
+    assert solution.passes <= (25 if solver == "newton" else 15)  # three of which look for separation at the end
 
 
 def test_passes_are_the_reads_of_the_data():

@@ -105,7 +105,7 @@ def row_sums(v: Array, sign: Array, weight: Array) -> tuple[float, float, Array,
     v, sign, weight = vector(v, n), vector(sign, n), vector(weight, n)
     residual, curvature, out = np.empty(n), np.empty(n), np.empty(2)
     function("row_sums")(*map(pointer, (v, sign, weight)), n, *map(pointer, (residual, curvature, out)))
-    return out[0], out[1], residual, curvature
+    return float(out[0]), float(out[1]), residual, curvature
 
 
 def many_rows(Z: Array, y: Any, weight: Array | None, offset: Array | None, losses: Array, odds: Array) -> None:

@@ -36,7 +36,7 @@ def dense_sums(
         function("rows_c", kind)(pointer(X), ld, m, p, *given, tile_rows(p), pointer(sums))
     else:
         function("rows_f", kind)(pointer(X), ld, m, p, *given, pointer(sums))
-    return sums[0], sums[1], sums[2 : p + 2].copy()
+    return float(sums[0]), float(sums[1]), sums[2 : p + 2].copy()
 
 
 def second_order_sums(
@@ -54,14 +54,14 @@ def second_order_sums(
     near, far = (1, ld) if by_rows else (ld, 1)
     numbers = map(pointer, (*rows, center, inverse, theta, room))
     function("second_order", kind)(pointer(X), near, far, m, p, k - p, *numbers)
-    return room[0], room[1 : k + 1].copy(), room[k + 1 : k + 1 + k * k].reshape(k, k).copy()
+    return float(room[0]), room[1 : k + 1].copy(), room[k + 1 : k + 1 + k * k].reshape(k, k).copy()
 
 
 def sparse_sums(X: Any, y: Any, weight: Array | None, offset: Array | None, intercept: float, coef: Array) -> Sums:
     """The same of CSR rows."""
     table = np.stack([coef, np.zeros_like(coef)], axis=1)
     out = _csr("rows_csr", X, _rows(X.shape[0], y, weight, offset), table, intercept)
-    return out[0], out[1], table[:, 1].copy()
+    return float(out[0]), float(out[1]), table[:, 1].copy()
 
 
 def sparse_curvature(X: Any, y: Any, weight: Array | None, offset: Array | None, intercept: float, coef: Array) -> Sums:
@@ -69,7 +69,7 @@ def sparse_curvature(X: Any, y: Any, weight: Array | None, offset: Array | None,
     table = np.zeros((coef.size, 4))
     table[:, 0] = coef
     out = _csr("curvature_csr", X, _rows(X.shape[0], y, weight, offset), table, intercept)
-    return out[0], out[1], table[:, 1].copy(), out[2], table[:, 2].copy(), table[:, 3].copy()
+    return float(out[0]), float(out[1]), table[:, 1].copy(), out[2], table[:, 2].copy(), table[:, 3].copy()
 
 
 def moment_sums(X: Any, weight: Array | None, center: Array, unit: Array) -> Sums:

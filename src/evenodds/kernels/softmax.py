@@ -46,4 +46,4 @@ def softmax_sums(
     near, far = (1, ld) if by_rows else (ld, 1)
     numbers = map(pointer, (y, weight, offset, center, coef, intercept, by_intercept, by_coef, work, out))
     function("softmax_rows", kind + ("s" if single else "d"))(pointer(X), near, far, m, p, F, int(baseline), *numbers)
-    return out[0], out[1], by_intercept, by_coef
+    return float(out[0]), float(out[1]), by_intercept, by_coef
