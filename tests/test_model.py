@@ -73,7 +73,7 @@ def numbers(model):
     [LogisticRegression(C=C, solver=solver) for solver in ("auto", "newton", "quasi-newton") for C in (np.inf, 1.0)]
     + [LogisticRegression(C=1.0, solver="sgd"), *(LogisticRegression(firth=how) for how in (True, "flic", "flac"))]
     + [LogisticRegression(C=1.0, lower=-5, upper=5), LogisticRegression(C=1.0, standardize=True)]
-    + [LogisticRegression(fit_intercept=False)]
+    + [LogisticRegression(fit_intercept=False), LogisticRegression(lower=0), LogisticRegression(C=1.0, lower=0)]
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
@@ -109,7 +109,7 @@ LASSO = [LogisticRegression(C=1.0, l1_ratio=ratio) for ratio in (0.5, 1.0)]
 
 
 @pytest.mark.filterwarnings("ignore:The least populated class:UserWarning")
-@parametrize_with_checks([*LASSO, LogisticRegressionCV(Cs=5, cv=3)])
+@parametrize_with_checks([*LASSO, LogisticRegressionCV(Cs=5, cv=3), LogisticRegressionCV(Cs=5, cv=3, lower=0)])
 def test_scikit_learn_checks_of_penalties_that_select(estimator, check):
     check(estimator)
 

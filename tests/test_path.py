@@ -342,6 +342,19 @@ def test_wrong_mixtures(ratios):
 
 # --- what is given
 
+
+def test_bounds_that_hold_every_column_at_0():
+    """Every column lowers the odds, and none may: 0 is the optimum, however weak the penalty."""
+    rng = np.random.default_rng(0)
+    X = rng.random((200, 3))
+    y = (X.sum(axis=1) + 0.3 * rng.normal(size=200) < 1.5).astype(int)
+    found = path(X, y, lower=0)
+    assert len(found.Cs) == 100
+    assert not found.coefs.any()
+    assert found.gaps.max() < 1e-12
+    np.testing.assert_allclose(found.intercepts, np.log(y.mean() / (1 - y.mean())), rtol=1e-9)
+
+
 BAD = [
     ({"l1_ratio": 1.5}, "l1_ratio"),
     ({"n_C": 0}, "n_C"),

@@ -334,7 +334,8 @@ class _Problem:
         _, gradient, _ = loss.at(start[None, :])
         g = gradient[0]
         open_ = np.where(g > 0, unit.lower < 0, unit.upper > 0) & penalised
-        slope = np.divide(np.abs(g), unit.l1, out=np.zeros_like(g), where=open_)
+        # Where bounds hold all at 0, that is the answer for any C, and the grid is as without them.
+        slope = np.divide(np.abs(g), unit.l1, out=np.zeros_like(g), where=open_ if (g[open_] != 0).any() else penalised)
         largest = float(slope.max(initial=0.0)) * (1 + 1e-10)
         if not largest > 0:
             raise EvenOddsError("No penalised column has anything to tell: every coefficient is 0 for any C.")
