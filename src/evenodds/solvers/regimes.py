@@ -163,7 +163,7 @@ def _of_classes(
     """The metric of several classes, and how it is made again: where that is cheap, also wherever it is slow."""
     P = sample_probabilities(objective, theta, sample)
     level = _OTHER_ROWS * curvature(P, sample)
-    cheap = objective.data.sparse  # one read of the sample, for a diagonal of the columns
+    cheap = objective.data.sparse and sample.n_rows == objective.data.n_rows  # an exact diagonal, for one read
 
     def anew(state: State) -> Metric | None:
         """The metric again, if it is cheap or has become one of other rows."""
