@@ -907,6 +907,7 @@ def test_importing_the_command_line_waits_for_nothing_that_help_does_not_need():
     assert done.stdout == "set()\n"
 
 
+# Windows has no SIGINT that one process can send to another.
 @pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
 @pytest.mark.parametrize("module", ["numpy", "rich_click", "sklearn.base", "evenodds.demo"])
 def test_ctrl_c_ends_in_one_line_from_the_start_on(module, tmp_path):

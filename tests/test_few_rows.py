@@ -6,20 +6,11 @@ problem has as many columns as rows, and Newton's method in long double solves i
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 from evenodds import LogisticRegression
 from evenodds.solvers import Status
+from few_rows import home, table
 from oracle import newton
-
-
-def counts(rng, n, p):
-    """Words of documents: a few are in most of them, most are in none or one."""
-    often = 1 / np.arange(1, p + 1) ** 1.05
-    words = rng.choice(p, (n, 40), p=often / often.sum())
-    X = np.zeros((n, p))
-    np.add.at(X, (np.arange(n)[:, None], words), 1.0)
-    return X
 
 
 def member(seed):
@@ -28,19 +19,11 @@ def member(seed):
     n = int(rng.integers(12, 60))
     p = n * int(rng.integers(3, 12))
     kind = seed % 4
-    if kind == 0:
-        X = counts(rng, n, p)
-    elif kind == 1:
-        X = np.where(rng.random((n, p)) < 0.05, rng.lognormal(size=(n, p)), 0.0)
-    elif kind == 2:
-        X = rng.normal(size=(n, p)) + rng.normal(size=(n, 1)) + 30 * rng.normal(size=p)
-    else:
-        X = rng.normal(size=(n, 5)) @ rng.normal(size=(5, p)) + 0.3 * rng.normal(size=(n, p))
+    X = table(rng, n, p, kind)
     y = (X @ rng.normal(size=p) / X.std() / np.sqrt(p) + rng.logistic(size=n) > 0).astype(int)
     y[:2] = 0, 1
     weight, offset = (rng.uniform(0.3, 3, n), rng.normal(size=n)) if rng.random() < 0.5 else (None, None)
-    home = sp.csr_array(X) if kind < 2 else np.asfortranarray(X) if rng.random() < 0.3 else X
-    return X, home, y, weight, offset, 10.0 ** rng.uniform(-4, 5)
+    return X, home(rng, X, kind), y, weight, offset, 10.0 ** rng.uniform(-4, 5)
 
 
 def cost(X, y, weight, offset, C, intercept, coef):
@@ -53,8 +36,8 @@ def cost(X, y, weight, offset, C, intercept, coef):
 @pytest.mark.parametrize("start", range(0, 60, 20))
 def test_the_ridge_of_few_rows_is_that_of_the_basis_of_the_rows(start):
     for seed in range(start, start + 20):
-        X, home, y, weight, offset, C = member(seed)
-        model = LogisticRegression(C=C).fit(home, y, weight, offset)
+        X, data, y, weight, offset, C = member(seed)
+        model = LogisticRegression(C=C).fit(data, y, weight, offset)
         assert model.solution_.status is Status.CONVERGED, seed
         basis = np.linalg.svd(X, full_matrices=False)[2].T
         inside = newton(X @ basis, y, weight=weight, offset=offset, ridge=1 / C)

@@ -6,21 +6,12 @@ problem has as many columns as rows, and Newton's method with the full Hessian o
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 from evenodds import LogisticRegression
 from evenodds.solvers import Status
+from few_rows import home, table
 
 wide = np.longdouble
-
-
-def counts(rng, n, p):
-    """Words of documents: a few are in most of them, most are in none or one."""
-    often = 1 / np.arange(1, p + 1) ** 1.05
-    words = rng.choice(p, (n, 40), p=often / often.sum())
-    X = np.zeros((n, p))
-    np.add.at(X, (np.arange(n)[:, None], words), 1.0)
-    return X
 
 
 def member(seed):
@@ -29,22 +20,11 @@ def member(seed):
     n, K = int(rng.integers(10, 24)), int(rng.integers(3, 6))
     p = n * int(rng.integers(3, 16))
     kind = seed % 5
-    if kind == 0:
-        X = counts(rng, n, p)
-    elif kind == 1:
-        X = np.where(rng.random((n, p)) < 0.05, rng.lognormal(size=(n, p)), 0.0)
-    elif kind == 2:
-        X = rng.normal(size=(n, p)) + rng.normal(size=(n, 1)) + 30 * rng.normal(size=p)
-    elif kind == 3:
-        X = rng.normal(size=(n, 5)) @ rng.normal(size=(5, p)) + 0.3 * rng.normal(size=(n, p))
-    else:  # rows that are there twice have products without full rank
-        X = rng.normal(size=(n, p))
-        X[n // 2 :] = X[: n - n // 2]
+    X = table(rng, n, p, kind)
     y = (X @ rng.normal(size=(p, K)) / max(X.std(), 1e-3) / np.sqrt(p) + rng.gumbel(size=(n, K))).argmax(axis=1)
     y[:K] = np.arange(K)
     weight, offset = (rng.uniform(0.3, 3, n), rng.normal(size=(n, K))) if rng.random() < 0.5 else (None, None)
-    home = sp.csr_array(X) if kind < 2 else np.asfortranarray(X) if rng.random() < 0.3 else X
-    return X, home, y, weight, offset, 10.0 ** rng.uniform(-4, 4.5), bool(rng.random() < 0.8)
+    return X, home(rng, X, kind), y, weight, offset, 10.0 ** rng.uniform(-4, 4.5), bool(rng.random() < 0.8)
 
 
 def cost(X, y, weight, offset, C, intercept, coef):
@@ -94,9 +74,9 @@ def optimum(X, y, weight, offset, C, has_intercept):
 @pytest.mark.parametrize("start", range(0, 40, 10))
 def test_the_ridge_of_few_rows_of_classes_is_that_of_the_basis_of_the_rows(start):
     for seed in range(start, start + 10):
-        X, home, y, weight, offset, C, intercept = member(seed)
+        X, data, y, weight, offset, C, intercept = member(seed)
         solver = "auto" if seed % 2 else "quasi-newton"
-        model = LogisticRegression(C=C, fit_intercept=intercept, solver=solver).fit(home, y, weight, offset)
+        model = LogisticRegression(C=C, fit_intercept=intercept, solver=solver).fit(data, y, weight, offset)
         assert model.solution_.status is Status.CONVERGED, seed
         basis = np.linalg.svd(X, full_matrices=False)[2].T
         best = optimum(X @ basis, y, weight, offset, C, intercept)

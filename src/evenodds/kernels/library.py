@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 _ENDINGS = {"win32": ".dll", "darwin": ".dylib"}
 PATH = Path(__file__).with_name("_kernels" + _ENDINGS.get(sys.platform, ".so"))
 
-_TYPES = {"p": ctypes.c_void_p, "n": ctypes.c_ssize_t, "i": ctypes.c_int, "d": ctypes.c_double}
+_TYPES: dict[str, Any] = {"p": ctypes.c_void_p, "n": ctypes.c_ssize_t, "i": ctypes.c_int, "d": ctypes.c_double}
 # The result of each function, then its arguments: pointers, sizes, ints and doubles.
 _SIGNATURES = {
     "rows_c": (None, "pnnipppppdip"),
@@ -62,11 +62,11 @@ def load() -> tuple[ctypes.CDLL, int]:
 def function(name: str, kind: str = "") -> Callable[..., Any]:
     """A loop, for a kind of entries: "d" or "s", of sparse rows with the bits of their indices after it."""
     library, level = load()
-    found = getattr(library, f"{name}_{kind}{level}")
+    found = library[f"{name}_{kind}{level}"]
     result, arguments = _SIGNATURES[name]
     found.restype = None if result is None else _TYPES[result]
     found.argtypes = [_TYPES[one] for one in arguments]
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def pointer(array: NDArray[Any] | None) -> int | None:
