@@ -58,7 +58,7 @@ def strength_of(model: Any, data: Data) -> float:
 
 def penalty_of(model: Any, data: Data, w: Array) -> float:
     """The penalty of coefficients (K, p), in units of the mean loss."""
-    wanted = Wanted.of(model, data, getattr(model, "feature_names_in_", None))
+    wanted = Wanted.of(model, data, model._names)
     if wanted.standardize:
         scale = _coordinates(data, data.sample(data.n_rows, 0), model).scale
         w = np.where(np.isinf(scale), 0.0, w) * np.where(np.isinf(scale), 1.0, scale)
