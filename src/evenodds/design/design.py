@@ -5,7 +5,7 @@ stand: each number depends on its row and the memory alone. Scores add column af
 factor, so that they too do not depend on how many rows there are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ from ..labels import labels_of
 from ..table import is_frame, is_missing
 from .columns import WORDS, Codes, Column, Table, coded
 from .expressions import Array, part_level, part_of
-from .terms import Factor, Number, Piece, Term, block_names, block_pieces, block_size
+from .terms import Cell, Factor, Number, Piece, Term, block_cells, block_names, block_pieces, block_size, subsets
 
 MISSING = ("error", "drop", "indicator")
 UNSEEN = ("error", "reference", "missing")
@@ -73,6 +73,32 @@ class Design:
             found[term.name] = range(first, first + count)
             first += count
         return found
+
+    def restrictions(self, dropped: Collection[str]) -> Array:
+        """Combinations of the coefficients (k,) that are 0 where the model is the one without some terms.
+
+        Of terms without what others span of them: without ``f`` the columns of ``f:g`` still make up for ``f``.
+        """
+        spanned = {(frozenset[int](), frozenset[int]())} if self.intercept else set()
+        for term in self.terms:
+            if term.name not in dropped and term.blocks:
+                spanned.update(subsets(term.members, self.atoms))
+        rows: dict[Cell, dict[int, int]] = {}
+        columns = [cells for term in self.terms for block in term.blocks for cells in block_cells(block, self.atoms)]
+        for j, cells in enumerate(columns):
+            for cell, count in cells.items():
+                numbers, levels = cell
+                if (frozenset(k for k, _ in numbers), frozenset(k for k, _ in levels)) not in spanned:
+                    rows.setdefault(cell, {})[j] = count
+        found = np.zeros((len(rows), len(columns)))
+        for i, row in enumerate(rows.values()):
+            found[i, list(row)] = list(row.values())
+        return found
+
+    def containing(self, name: str) -> list[str]:
+        """The terms that are products of a term and others."""
+        (members,) = (term.members for term in self.terms if term.name == name)
+        return [term.name for term in self.terms if term.members > members]
 
     @property
     def rest_label(self) -> str:

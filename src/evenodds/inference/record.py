@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..exceptions import within_range
-from . import calibration, display, frames, hypotheses, influence, intervals, margins, prediction
+from . import calibration, display, frames, hypotheses, influence, intervals, margins, prediction, terms
 from .estimates import Estimates
 from .hypotheses import TestResult
 
@@ -192,7 +192,8 @@ class Inference(Estimates):
             Equations between names, joined by commas: ``"x1 = x2"``, ``"x1 = 0, x2 = 0"``, ``"2*x1 - x2 = 1"``.
             A name with spaces or signs may be put in backticks. Of more than two classes a coefficient is
             ``name[class]``, as in ``"x1[b] = x1[c]"``; a name alone stands for that of each class in turn, so that
-            ``"x1 = 0"`` is the test that x1 tells no classes apart.
+            ``"x1 = 0"`` is the test that x1 tells no classes apart. The name of a term, such as ``"carrier"`` or
+            ``"bs(age, df=4)"``, stands for all of its coefficients: that each of them is 0.
 
         Returns
         -------
@@ -205,6 +206,31 @@ class Inference(Estimates):
             If a name is unknown, a coefficient has no standard error, or the restrictions contradict each other.
         """
         return hypotheses.wald(self, restrictions)
+
+    @within_range()
+    def anova(self, kind: str = "marginal") -> Any:
+        """Each term of the model tested: all levels of a factor, or all columns of a spline, at once.
+
+        Parameters
+        ----------
+        kind : {"marginal", "sequential"}, default="marginal"
+            Against what. "marginal": the model with the term against that without it, both without the terms that
+            contain it, as ``a:b`` contains ``a`` (type II, as of R's ``car::Anova``). "sequential": the terms up to
+            this one against those before it (type I, as of R's ``anova``).
+
+        Returns
+        -------
+        frame
+            term, df, and chi-squared of two tests with their p-values: wald, wald_p_value, with the covariance of this
+            result; lr, lr_p_value, by likelihood ratio (penalised for Firth's fit), NaN where there is no likelihood.
+            Aliased columns are left out. For each likelihood ratio a smaller model is fitted.
+
+        Raises
+        ------
+        EvenOddsError
+            If the classes are separated, so that coefficients are infinite.
+        """
+        return frames.frame(terms.anova(self, kind), None)
 
     @within_range()
     def compare(self, smaller: Inference) -> TestResult:
