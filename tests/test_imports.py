@@ -28,7 +28,7 @@ LAYERS = {
     "labels": {"data", "exceptions", "table"},
     "separation": {
         *("advice", "coordinates", "data", "exceptions", "labels", "objective"),
-        *("softmax", "solvers", "table"),
+        *("reading", "softmax", "solvers", "table"),
     },
     "firth": {"compiled", "coordinates", "data", "exceptions", "objective", "solvers"},
     "parameters": {"exceptions", "per_column", "solvers"},
@@ -42,18 +42,19 @@ LAYERS = {
     "absent": {"data", "exceptions", "fitting", "penalised", "per_column", "solvers"},
     "progress": {"advice", "data", "solvers"},
     "design": {"advice", "exceptions", "labels", "table"},
+    "reading": {"design", "table"},
     "classifier": {"data", "design", "exceptions", "labels", "objective", "softmax", "table"},
     "model": {
         *("absent", "advice", "classifier", "coordinates", "data", "design", "exceptions", "fitting", "labels"),
         *("parameters", "penalised", "progress", "separation", "solvers", "table"),
     },
     "inference": {
-        *("advice", "coordinates", "data", "exceptions", "firth", "fitting", "labels", "model"),
+        *("advice", "coordinates", "data", "design", "exceptions", "firth", "fitting", "labels", "model"),
         *("objective", "penalised", "separation", "softmax", "solvers", "table"),
     },
     "paths": {
         *("absent", "coordinates", "data", "exceptions", "labels", "objective", "per_column", "progress", "separation"),
-        *("solvers", "table"),
+        *("reading", "solvers", "table"),
     },
     "fold_scores": {"data", "exceptions", "model", "objective", "paths", "softmax"},
     "cross_validation": {

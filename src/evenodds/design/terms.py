@@ -34,6 +34,10 @@ class Number:
     columns: int = 1
     first: int = 0
 
+    def takes(self, source: str) -> bool:
+        """Whether it is computed from the values of a column."""
+        return self.expression.operation != "missing" and source in self.expression.columns()
+
     def names(self) -> list[str]:
         """The names of the columns."""
         if self.columns + self.first == 1 and self.expression.operation not in ("poly", "bs", "cr"):
