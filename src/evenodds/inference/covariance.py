@@ -27,7 +27,7 @@ from ..data import Array, Sums
 from ..exceptions import EvenOddsError
 from .evidence import Evidence
 from .problem import Problem
-from .rows import FittedRows, sum_rows, tiles_of
+from .rows import FittedRows, sum_rows
 
 KINDS = ("model", "HC0", "HC1", "HC2", "HC3", "cluster")
 
@@ -107,16 +107,18 @@ def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Ar
 
 
 def _of_clusters(problem: Problem, inverse: Inverse, groups: NDArray[np.intp]) -> Array:
-    """The same of clusters. Blocks in order, as the groups are known by the numbers of the rows."""
-    count, start = int(groups.max()) + 1, 0
-    classes = problem.n_free
-    total = np.zeros((count, classes, problem.theta.size // classes))
-    for rows in tiles_of(problem, problem.data.blocks()):
-        mine = groups[start : start + len(rows.y)]
-        start += len(rows.y)
-        for a, residual in enumerate(rows.weighted(rows.residual).T):
-            member = sp.csr_array((residual, (mine, np.arange(mine.size))), shape=(count, mine.size))
-            scores = member @ rows.D
-            total[:, a] += scores.toarray() if sp.issparse(scores) else scores
-    moves = inverse.of(total.reshape(count, -1))
+    """The same of clusters, which are known by the numbers of the rows."""
+    count = int(groups.max()) + 1
+
+    def sums(rows: FittedRows) -> Sums:
+        mine = groups[rows.first : rows.first + len(rows.y)]
+        known, place = np.unique(mine, return_inverse=True)
+        member = sp.csr_array((np.ones(mine.size), (place, np.arange(mine.size))), shape=(known.size, mine.size))
+        scores = member @ rows.outer(rows.weighted(rows.residual))
+        return ([(known, scores.toarray() if sp.issparse(scores) else scores)],)
+
+    total = np.zeros((count, problem.theta.size))
+    for known, scores in sum_rows(problem, sums)[0]:
+        total[known] += scores
+    moves = inverse.of(total)
     return np.asarray(moves.T @ moves * (count / (count - 1) if count > 1 else np.nan))
