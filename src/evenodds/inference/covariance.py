@@ -112,10 +112,13 @@ def _of_clusters(problem: Problem, inverse: Inverse, groups: NDArray[np.intp]) -
 
     def sums(rows: FittedRows) -> Sums:
         mine = groups[rows.first : rows.first + len(rows.y)]
-        known, place = np.unique(mine, return_inverse=True)
-        member = sp.csr_array((np.ones(mine.size), (place, np.arange(mine.size))), shape=(known.size, mine.size))
-        scores = member @ rows.outer(rows.weighted(rows.residual))
-        return ([(known, scores.toarray() if sp.issparse(scores) else scores)],)
+        present = np.bincount(mine, minlength=count) > 0
+        place, each = (np.cumsum(present) - 1)[mine], np.arange(mine.size + 1)
+        shape = (int(present.sum()), mine.size)
+        members = [sp.csc_array((residual, place, each), shape=shape) for residual in rows.weighted(rows.residual).T]
+        parts = [member @ rows.D for member in members]
+        scores = np.hstack([part.toarray() if sp.issparse(part) else part for part in parts])
+        return ([(np.flatnonzero(present), scores)],)
 
     total = np.zeros((count, problem.theta.size))
     for known, scores in sum_rows(problem, sums)[0]:
