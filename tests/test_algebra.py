@@ -64,6 +64,26 @@ def test_cholesky(n):
     assert_allclose(R[:, :n].T @ R[:, :n], H, rtol=1e-12, atol=1e-14 * np.abs(H).max(initial=0))
     assert_array_equal(np.tril(R, -1), 0)
     assert_allclose(algebra.solve(R, H @ x), x, rtol=1e-5)
+    W = algebra.inverse_root(R)
+    assert_array_equal(np.tril(W, -1), 0)
+    assert_allclose(W.T @ H @ W, np.eye(n), atol=1e-6)
+
+
+def test_many_at_once():
+    rng = np.random.default_rng(0)
+    for n in (0, 1, 3, 8, 13):
+        D = rng.normal(size=(20, 2 * n + 1, n))
+        A, b = D.transpose(0, 2, 1) @ D, rng.normal(size=(20, n))
+        inverse, log_det = algebra.inverses(A)
+        assert_allclose(inverse @ A, np.broadcast_to(np.eye(n), A.shape), atol=1e-9)
+        assert_allclose(log_det, np.linalg.slogdet(A)[1], atol=1e-10)
+        assert_allclose(algebra.solutions(A, b), np.linalg.solve(A, b[:, :, None])[:, :, 0], rtol=1e-9)
+    A[3] = -np.eye(n)
+    inverse, log_det = algebra.inverses(A)
+    at = np.arange(20) == 3
+    assert_array_equal(np.isnan(inverse).all(axis=(1, 2)), at)
+    assert_array_equal(np.isnan(log_det), at)
+    assert_array_equal(np.isnan(algebra.solutions(A, b)).all(axis=1), at)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0, 0.0])

@@ -281,7 +281,7 @@ class SignedRows:
 
     def margins(self, theta: Array) -> Array:
         """The v of each row."""
-        v = self.D @ theta
+        v = product(self.D, theta)
         if self.offset is not None:
             v += self.offset
         return np.asarray(v)
@@ -293,7 +293,7 @@ class SignedRows:
         losses = np.log1p(t) - np.minimum(v, 0.0)
         larger = 1.0 / (1.0 + t)
         smaller = t * larger
-        loss = float(losses.sum() if self.weight is None else self.weight @ losses)
+        loss = float(losses.sum() if self.weight is None else dot(self.weight, losses))
         return loss, np.where(v < 0, larger, smaller), np.where(v < 0, smaller, larger)
 
     def weighted_product(self, h: Array, dtype: Any = np.float64) -> Array:

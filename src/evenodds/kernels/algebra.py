@@ -30,9 +30,11 @@ def dot(a: Array, b: Array) -> float:
     return float(function("vector_product")(pointer(a), pointer(b), a.size))
 
 
-def product(a: Any, b: Any) -> Any:
+def product(a: Any, b: Any, out: Array | None = None, *, own: bool = False) -> Any:
     """a @ b of a matrix and a vector, or of two matrices, of real numbers.
 
+    out : room for the product of two matrices, in C order
+    own : ours, however large the matrices are
     SciPy's of a sparse matrix, and BLAS's of what is in single precision or has more than `_OWN` columns.
     """
     if sp.issparse(a) or sp.issparse(b) or a.dtype == b.dtype == np.float32:
@@ -42,7 +44,7 @@ def product(a: Any, b: Any) -> Any:
         raise ValueError(f"Shapes {a.shape} and {b.shape} have no product.")
     if a.ndim == 1:
         return _times(b.T, a)
-    return _times(a, b) if b.ndim == 1 else _matrices(a, b)
+    return _times(a, b) if b.ndim == 1 else _matrices(a, b, out, own)
 
 
 def gram(D: Any, weight: Array | None = None) -> Array:
@@ -50,10 +52,11 @@ def gram(D: Any, weight: Array | None = None) -> Array:
     m, k = D.shape
     if k > _OWN or D.dtype == np.float32:
         return np.asarray(D.T @ (D if weight is None else D * weight[:, None]), np.float64)
-    D = np.ascontiguousarray(D, np.float64)
+    D = _real(D)
     weight = None if weight is None else vector(weight, m)
     out, work = np.empty((k, k)), np.empty((64 + padded(k)) * padded(k))
-    function("weighted_gram")(pointer(D), k, m, k, *map(pointer, (weight, out, work)))
+    far, near = (step // _SIZE for step in D.strides)
+    function("weighted_gram")(pointer(D), near, far, m, k, *map(pointer, (weight, out, work)))
     return out
 
 
@@ -73,6 +76,14 @@ def solve(R: Array, b: Array) -> Array:
     return x[:n]
 
 
+def inverse_root(R: Array) -> Array:
+    """W, upper triangular (n, n) with W W' = H^-1, of what `cholesky` gives of H."""
+    n, q = R.shape
+    W = np.empty((n, q))
+    function("invert_root")(pointer(R), n, pointer(W))
+    return W[:, :n]
+
+
 def eigen(A: Any) -> tuple[Array, Array]:
     """The eigenvalues (n,) of a symmetric matrix, from the least on, and its eigenvectors, the columns of (n, n).
 
@@ -86,6 +97,26 @@ def eigen(A: Any) -> tuple[Array, Array]:
         raise np.linalg.LinAlgError("The matrix has no eigenvalues: it is not finite.")
     order = np.argsort(values, kind="stable")
     return values[order], vectors[order].T
+
+
+def inverses(A: Array) -> tuple[Array, Array]:
+    """The inverse of each of some positive definite matrices (m, n, n), and the logarithm of its determinant (m,).
+
+    NaN where there is none.
+    """
+    (m, n, _), inverse = A.shape, np.empty(A.shape)
+    pivots, work = np.empty((m, n)), np.empty((2 * n + 1) * padded(n))
+    numbers = map(pointer, (inverse, pivots, work))
+    function("invert_each")(pointer(np.ascontiguousarray(A)), m, n, *numbers)
+    return inverse, 2 * np.log(pivots).sum(axis=1)
+
+
+def solutions(A: Array, b: Array) -> Array:
+    """x (m, n) with A_j x_j = b_j of each of some positive definite matrices (m, n, n); NaN where there is none."""
+    (m, n, _), x = A.shape, np.array(b, np.float64, order="C")
+    work = np.empty((n + 1) * padded(n))
+    function("solve_each")(pointer(np.ascontiguousarray(A)), m, n, pointer(x), pointer(work))
+    return x
 
 
 class LastSteps:
@@ -158,12 +189,12 @@ def _times(A: Array, x: Array) -> Array:
     return out
 
 
-def _matrices(A: Array, B: Array) -> Array:
+def _matrices(A: Array, B: Array, out: Array | None, own: bool) -> Array:
     (m, k), n = A.shape, B.shape[1]
-    if sorted((m, k, n))[1] > _OWN:
-        return np.asarray(A @ B)
+    if not own and sorted((m, k, n))[1] > _OWN:
+        return np.matmul(A, B, out=out)
     B = np.ascontiguousarray(B)
-    out, work = np.empty((m, n)), np.empty(8 * k)
+    out, work = np.empty((m, n)) if out is None else out, np.empty(8 * k)
     far, near = (step // _SIZE for step in A.strides)
     function("matrix_product")(pointer(A), near, far, pointer(B), m, k, n, pointer(out), pointer(work))
     return out

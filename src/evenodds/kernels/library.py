@@ -44,7 +44,10 @@ _SIGNATURES = {
     "cholesky": ("i", "pnp"),
     "solve_cholesky": (None, "pnp"),
     "eigen": ("i", "pnpp"),
-    "weighted_gram": (None, "pnnpppp"),
+    "weighted_gram": (None, "pnnnnppp"),
+    "invert_root": (None, "pnp"),
+    "invert_each": (None, "pnnppp"),
+    "solve_each": (None, "pnnpp"),
     "before_metric": (None, "pppnnnnpp"),
     "after_metric": (None, "pppnnnnpp"),
 }
