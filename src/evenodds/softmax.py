@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
 from .data.memory import add_up
+from .kernels.algebra import dot, gram, product
 from .kernels.softmax import softmax_sums
 
 _SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
@@ -210,7 +211,7 @@ class SoftmaxObjective:
         """Means from sums, and the penalty."""
         with np.errstate(over="ignore", invalid="ignore"):
             pull = self.pull * theta
-            value = loss / self.total_weight + 0.5 * float(pull @ theta)
+            value = loss / self.total_weight + 0.5 * dot(pull, theta)
             gradient = gradient / self.total_weight + pull
             finite = math.isfinite(value + float(gradient.sum()))
         if not finite:
@@ -247,10 +248,10 @@ class Scores:
         """The scores (m, F), with the offset of the classes that are free."""
         X, center = block.X, self.coordinates.center
         if self._as_it_is(X):
-            Z = X @ self.coef.T
-            Z += self.intercept if sp.issparse(X) else self.intercept - self.coef @ center
+            Z = product(X, self.coef.T)
+            Z += self.intercept if sp.issparse(X) else self.intercept - product(self.coef, center)
         else:
-            Z = (X - center) @ self.coef.T
+            Z = product(X - center, self.coef.T)
             Z += self.intercept
         if block.offset is not None:
             Z += block.offset[:, int(self.baseline) :] - (block.offset[:, :1] if self.baseline else 0.0)
@@ -277,14 +278,14 @@ class Scores:
         R = self._weighted(block, R)
         weight = np.ones(block.n_rows) if block.weight is None else block.weight
         with np.errstate(over="ignore", invalid="ignore"):
-            loss, odds = float(weight @ losses), float(weight @ np.expm1(losses))
+            loss, odds = dot(weight, losses), dot(weight, np.expm1(losses))
         total = R.sum(axis=0)
         X, center = block.X, self.coordinates.center
         if sp.issparse(X):
-            return loss, odds, total, np.asarray((X.T @ R).T)
+            return loss, odds, total, np.asarray((product(X.T, R)).T)
         if self._as_it_is(X):
-            return loss, odds, total, R.T @ X - np.outer(total, center)
-        return loss, odds, total, R.T @ (X - center)
+            return loss, odds, total, product(R.T, X) - np.outer(total, center)
+        return loss, odds, total, product(R.T, X - center)
 
     def first_order_at_once(self, block: Block, dtype: Any) -> Sums:
         """The same of dense rows in one read; products in the precision `dtype`."""
@@ -310,10 +311,10 @@ class Scores:
         P = self.curvature(block)
         columns = self.coordinates.columns
         if sp.issparse(block.X):
-            squares = (block.X.multiply(block.X)).T @ P
+            squares = product((block.X.multiply(block.X)).T, P)
         else:
             D = block.X - self.coordinates.center
-            squares = np.square(D, out=D).T @ P
+            squares = product(np.square(D, out=D).T, P)
         slopes = (squares[columns] / self.coordinates.scale[columns, None] ** 2).T
         return (np.column_stack([P.sum(axis=0), slopes]) if self.coordinates.intercept else slopes,)
 
@@ -339,10 +340,10 @@ class Scores:
         for a in range(F):
             for b in range(a, F):
                 h = weight * P[:, a] * (rest[:, a] if a == b else -P[:, b])
-                hessian[a, :, b] = D.T @ (D * h[:, None])
+                hessian[a, :, b] = gram(D, h)
                 hessian[b, :, a] = hessian[a, :, b].T
-        gradient = self._weighted(block, R).T @ D
-        return float(weight @ losses), np.asarray(gradient), hessian.reshape(F * k, F * k)
+        gradient = product(self._weighted(block, R).T, D)
+        return dot(weight, losses), np.asarray(gradient), hessian.reshape(F * k, F * k)
 
 
 def _over_tiles(block: Block, n_free: int, function: Callable[[Block], Sums]) -> Sums:
@@ -375,7 +376,7 @@ def softmax(scores: Array, own: NDArray[np.intp]) -> tuple[Array, Array, Array]:
 
 def other_classes(P: Array) -> Array:
     """1 - P, with all digits where P is nearly 1."""
-    return np.asarray(P @ (1 - np.eye(P.shape[1])))
+    return np.asarray(product(P, 1 - np.eye(P.shape[1])))
 
 
 def log_probabilities(scores: Array) -> Array:

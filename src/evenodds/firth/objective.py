@@ -10,6 +10,7 @@ import numpy as np
 from ..data import Array, Block, Sums
 from ..data.memory import add_up
 from ..exceptions import EvenOddsError
+from ..kernels.algebra import gram, product
 from ..objective import Objective, SignedRows, over_tiles
 from ..solvers.metrics import Cholesky
 from .leverages import WeighedRows, inverse_root, likelihood_score, room_for
@@ -28,8 +29,9 @@ class Whitened:
 
     def solve(self, g: Array) -> Array:
         """(I / S)^-1 g, or what the shape makes of it."""
-        inner = g @ self._root
-        return np.asarray(self._total * (self._root @ (inner if self._shape is None else self._shape.solve(inner))))
+        inner = product(g, self._root)
+        step = product(self._root, inner if self._shape is None else self._shape.solve(inner))
+        return np.asarray(self._total * step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class FirthObjective(Objective):
             convex - U' diag(v a^2/2) U + T T'/2,     T = sum_i a_i q_i (u_i u_i')
         """
         diagonal, T = self._weighed(point.theta)(lambda rows: rows.bend(point.white))
-        return np.asarray(convex - diagonal + 0.5 * T @ T.T)
+        return np.asarray(convex - diagonal + 0.5 * gram(T.T))
 
     def _weighed(self, theta: Array) -> Callable[[Callable[[WeighedRows], Sums]], Sums]:
         """What sums a function over the rows at theta; small data are weighed once for all functions."""

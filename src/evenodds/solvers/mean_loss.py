@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums, require_finite
+from ..kernels.algebra import dot, product
 from ..kernels.descent import many_rows
+from ..kernels.rows import AT_ONCE
 from ..objective import Objective, linear_scores
 
 _TILE_ROWS = 512
@@ -98,8 +100,8 @@ class MeanLoss(OverObjective):
         return self.objective.hessian(theta)
 
     def hessians(self, thetas: Array) -> Array:
-        """The Hessians of F at several points, of products in single precision: (m, k, k). One read of the data."""
-        if self.data.sparse:
+        """The Hessians of F at several points: (m, k, k). Of many dense columns by one read, in single precision."""
+        if self.data.sparse or self.data.n_columns <= AT_ONCE:
             return np.array([self.objective.hessian(theta, np.float32) for theta in thetas])
         coordinates = self.coordinates
         (total,) = self.objective.reduce(lambda block: _hessian_tiles(block, coordinates, thetas))
@@ -129,7 +131,7 @@ def _odds(block: Block, coordinates: Coordinates, theta: Array) -> float:
         z += block.offset
     with np.errstate(over="ignore"):
         odds = np.exp(np.where(block.y > 0, -z, z))
-    return float(odds.sum() if block.weight is None else block.weight @ odds)
+    return float(odds.sum() if block.weight is None else dot(block.weight, odds))
 
 
 def _tiles(block: Block, coordinates: Coordinates, thetas: Array, dtype: Any) -> Sums:
@@ -145,11 +147,11 @@ def _tiles(block: Block, coordinates: Coordinates, thetas: Array, dtype: Any) ->
         tile = block.take(slice(start, start + _TILE_ROWS))
         D = coordinates.design(tile, out=None if work is None else work[: tile.n_rows])
         D = D if sparse else D.astype(dtype, copy=False)
-        Z = np.ascontiguousarray(D @ slopes, dtype=np.float64)
+        Z = np.ascontiguousarray(product(D, slopes), dtype=np.float64)
         if first:
             Z += thetas[:, 0]
         many_rows(Z, tile.y, tile.weight, tile.offset, losses, odds)
-        gradient += D.T @ (Z if sparse else Z.astype(dtype, copy=False))
+        gradient += product(D.T, Z if sparse else Z.astype(dtype, copy=False))
         by_intercept += Z.sum(axis=0)
     by_slopes = gradient.T
     return losses, np.column_stack([by_intercept, by_slopes]) if first else by_slopes, odds
