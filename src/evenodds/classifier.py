@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .data import Array, as_data, require_finite
-from .exceptions import EvenOddsError, NonFiniteError
+from .exceptions import EvenOddsError
 from .labels import accuracy
 from .objective import bounded_scores, linear_scores
 from .softmax import log_probabilities
@@ -56,7 +55,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         coef, intercept = (self._coef[0], self.intercept_[0]) if self._binary else (self._coef.T, self.intercept_)
         scores = linear_scores(array, intercept, coef)
         if not np.isfinite(scores).all():
-            self._guarded(require_finite, as_data(array, np.zeros(array.shape[0], np.uint8)))
+            self._require_finite(array)
             scores = bounded_scores(array, intercept, coef, scores)
         return scores
 
@@ -201,12 +200,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         require_some(array)
         return array
 
-    def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call, and put the column's name into the error if X turns out not to be finite."""
-        try:
-            return function(*args)
-        except NonFiniteError as error:
-            raise NonFiniteError(error.row, error.column, error.value, self._name(error.column)) from None
+    def _require_finite(self, array: Any) -> None:
+        """An error where a checked X is not finite."""
+        names = getattr(self, "feature_names_in_", None)
+        require_finite(as_data(array, np.zeros(array.shape[0], np.uint8), names=names))
 
     def _name(self, column: int) -> Any:
         names = getattr(self, "feature_names_in_", None)

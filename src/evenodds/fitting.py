@@ -49,15 +49,14 @@ class Fit:
         return replace(self, solution=replace(self.solution, status=status), verdict=verdict)
 
 
-def fit(model: Any, data: Data, *, names: Sequence[str] | None, last: Coefs | None, reporter: Reporter) -> Fit:
+def fit(model: Any, data: Data, *, last: Coefs | None, reporter: Reporter) -> Fit:
     """Fit a `LogisticRegression` whose parameters are checked.
 
-    names : the columns, as penalty factors and bounds may name them
     last : the coefficients of an earlier fit to start from
     """
     if penalised.is_composite(model):
         report = reporter("proximal newton", model.max_iter + 1, None)
-        coefs, solution, verdict = penalised.fit(model, data, names=names, last=last, report=report)
+        coefs, solution, verdict = penalised.fit(model, data, last=last, report=report)
         return Fit(coefs, solution).judged(verdict)
     sample = data.sample((firth if model.firth else regimes).sample_rows(data), seed(model.random_state))
     strength = penalised.strength_of(model, data)
@@ -100,7 +99,7 @@ def _fit_smooth(model: Any, objective: Any, sample: Block, last: Coefs | None, r
         solution = sgd(objective, start, config, np.random.default_rng(seed(model.random_state)), report=report)
     else:
         report = reporter(config, model.max_iter + 1, objective.to_coef)
-        start, warm = _start(objective, sample, last)
+        start, warm = _better(objective, regimes.cooled(objective, objective.start(sample), sample), last)
         solve = regimes.newton if config == "newton" else regimes.quasi_newton
         limits = {"tol": model.tol, "max_iter": model.max_iter}
         solution = solve(objective, start, sample, warm=warm, watch=watch, report=report, **limits)
@@ -112,20 +111,15 @@ def _fit_smooth(model: Any, objective: Any, sample: Block, last: Coefs | None, r
 def _fit_firth(model: Any, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
     """Firth's fit, with the correction that was asked for."""
     report = reporter("firth", model.max_iter + 1, objective.to_coef)
-    start, warm = _start(objective, sample, last)
+    start, warm = _better(objective, firth.cooled(objective, objective.start(sample), sample), last)
     limits = {"tol": model.tol, "max_iter": model.max_iter}
     solution = firth.solve(objective, start, sample, warm=warm, report=report, **limits)
     theta, solution = firth.corrected(objective, solution, model.firth, **limits)
     return Fit(objective.to_coef(theta), solution, objective.coordinates.aliased())
 
 
-def _start(objective: Any, sample: Block, last: Coefs | None) -> tuple[Array, bool]:
-    """Where a fit starts, and whether with the last coefficients."""
-    return _better(objective, regimes.cooled(objective, objective.start(sample), sample), last)
-
-
 def _better(objective: Any, cold: Array, last: Coefs | None) -> tuple[Array, bool]:
-    """The last coefficients, if they are better than a cold start, and whether it is they."""
+    """Where a fit starts: the last coefficients, if they are better than a cold start; and whether it is they."""
     if last is None:
         return cold, False
     with np.errstate(over="ignore", invalid="ignore"):

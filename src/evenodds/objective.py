@@ -20,7 +20,7 @@ from scipy.special import expit
 
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
-from .data.memory import Memory, add_up
+from .data.memory import add_up
 from .kernels.algebra import dot, product
 from .kernels.newton import Limits, Steps, newton
 from .kernels.rows import AT_ONCE, dense_sums, second_order_sums, sparse_curvature, sparse_sums
@@ -101,19 +101,23 @@ class Objective:
 
     def on(self, block: Block) -> "Objective":
         """The same objective over a sample of the rows."""
-        rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=self.data.n_jobs)
-        return Objective(rows, self.coordinates, self.ridge)
+        return Objective(self.data.part(block), self.coordinates, self.ridge)
 
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """One counted read of the data."""
         self.passes += 1
         return self.data.reduce(function)
 
+    def over_tiles(self, function: Callable[[Block], Sums]) -> Sums:
+        """The same by parts of the blocks, small enough for the copies that plain NumPy makes of them."""
+        return self.reduce(lambda block: over_tiles(block, function))
+
     def value_grad(self, theta: Array) -> tuple[float, Array, None]:
         """J and its gradient (no Hessian). Asked again for the same theta, it does not read the data again."""
         if self._last is not None and np.array_equal(self._last[0], theta):
             return self._last[1], self._last[2], None
-        loss, *by = self.reduce(lambda block: first_order(block, self.coordinates, theta))
+        coordinates = self.coordinates
+        loss, *by = self.reduce(lambda block: first_order(block, coordinates, theta))
         self._last = (theta, *self._finish(theta, loss, self.coordinates.gradient(*by)))
         return self._last[1], self._last[2], None
 
@@ -130,9 +134,7 @@ class Objective:
         """
         coordinates = self.coordinates
         if self.data.sparse or coordinates.center.size > AT_ONCE:
-            (total,) = self.reduce(
-                lambda block: over_tiles(block, lambda tile: (_hessian_sum(tile, coordinates, theta, dtype),))
-            )
+            (total,) = self.over_tiles(lambda tile: (_hessian_sum(tile, coordinates, theta, dtype),))
         else:
             loss, gradient, total = self.reduce(lambda block: second_order(block, coordinates, theta))
             self._last = (theta, *self._finish(theta, loss, gradient))
@@ -167,26 +169,18 @@ class Objective:
         """
         intercept, coef = self.coordinates.split(theta)
         center = self.coordinates.center
-        loss, residual, by_coef, *moments = self.reduce(
-            lambda block: over_tiles(block, lambda tile: curvature_sums(tile, intercept, coef, center))
-        )
+        loss, residual, by_coef, *moments = self.over_tiles(lambda tile: curvature_sums(tile, intercept, coef, center))
         self._last = (theta, *self._finish(theta, loss, self.coordinates.gradient(residual, by_coef)))
         return tuple(moments)
 
-    def multipliers(self, block: Block, theta: Array) -> Array:
-        """(m,) s times the probability of the other class: at an optimum they balance the rows times their signs."""
-        z = linear_predictor(block, self.coordinates, theta)
-        z = z if block.offset is None else z + block.offset
-        q: Array = expit(np.where(block.y > 0, -z, z))
-        return q if block.weight is None else q * block.weight
+    def multipliers(self, theta: Array) -> Callable[[Block], Array]:
+        """Of a block (m,) s times the probability of the other class: at an optimum they balance the signed rows."""
+        return functools.partial(_multipliers, self.coordinates, theta)
 
     def least_multiplier(self, theta: Array) -> float:
         """The least of all rows' `multipliers`."""
-
-        def least(block: Block) -> Sums:
-            return ([float(self.multipliers(block, theta).min(initial=np.inf))],)
-
-        return float(min(self.reduce(lambda block: over_tiles(block, least))[0]))
+        of = self.multipliers(theta)
+        return float(min(self.over_tiles(lambda tile: ([float(of(tile).min(initial=np.inf))],))[0]))
 
     def diagonal(self, theta: Array) -> Array:
         """The diagonal of the Hessian."""
@@ -199,11 +193,12 @@ class Objective:
         """The largest change of a score that a step makes."""
         if not step.any():
             return 0.0
+        coordinates = self.coordinates
 
-        def moves(block: Block) -> Sums:
-            return ([float(np.abs(linear_predictor(block, self.coordinates, step)).max(initial=0.0))],)
+        def moves(tile: Block) -> Sums:
+            return ([float(np.abs(linear_predictor(tile, coordinates, step)).max(initial=0.0))],)
 
-        return float(max(self.reduce(lambda block: over_tiles(block, moves))[0]))
+        return float(max(self.over_tiles(moves)[0]))
 
     def best_length(self, theta: Array, step: Array) -> float:
         """The t, from 0.1 to 10, at which J is least at theta + t step, within 5%: from the rows of small data.
@@ -366,6 +361,13 @@ def linear_predictor(block: Block, coordinates: Coordinates, theta: Array) -> Ar
     if coordinates.near:
         return np.asarray(product(block.X, coef) + (intercept - dot(coordinates.center, coef)))
     return np.asarray(product(block.X - coordinates.center, coef) + intercept)
+
+
+def _multipliers(coordinates: Coordinates, theta: Array, block: Block) -> Array:
+    z = linear_predictor(block, coordinates, theta)
+    z = z if block.offset is None else z + block.offset
+    q: Array = expit(np.where(block.y > 0, -z, z))
+    return q if block.weight is None else q * block.weight
 
 
 def curvature_sums(block: Block, intercept: float, coef: Array, center: Array) -> Sums:

@@ -96,7 +96,7 @@ class Together:
             self._twice = np.where(self._upper[0] == self._upper[1], 1.0, 2.0)
             self._whole = np.zeros((k, k), dtype=np.intp)
             self._whole[self._upper] = self._whole.T[self._upper] = np.arange(len(self._twice))
-        self._known = [objective.leverages(block, objective.at(top)) for top in tops]
+        self._known = [objective.leverages(objective.at(top))(block) for top in tops]
 
     def starts(self, rng: np.random.Generator, count: int) -> Iterator[Array]:
         """The best of some starts, that differ from each other and from what is known."""
