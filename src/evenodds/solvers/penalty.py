@@ -262,7 +262,7 @@ class Penalty:
         within = np.clip(v, -self.l1, self.l1)
         off = np.abs(v - within)
         off[(off > _ROUNDING * unit) | (self.l1 == 0) | (self.l2 > 0)] = 0.0
-        return np.where(off > 0, within, v), _AGAIN * float(off @ np.abs(theta))
+        return np.where(off > 0, within, v), _AGAIN * dot(off, np.abs(theta))
 
     def _terms(self, theta: Array, v: Array, at: Array) -> float:
         """The sum of Omega_j(theta_j) - v_j theta_j + Omega_j*(v_j); the conjugates are attained at `at`."""
