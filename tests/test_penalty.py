@@ -14,6 +14,7 @@ from evenodds.data.memory import Memory
 from evenodds.exceptions import EvenOddsError
 from evenodds.per_column import bounds, check_l1_ratio, penalty_factors
 from evenodds.solvers import Status, elastic_net, working_set
+from evenodds.solvers.mean_loss import MeanLoss
 from evenodds.solvers.penalty import Penalty
 from evenodds.solvers.quadratic import minimize_quadratic
 from homes import Blocks
@@ -243,14 +244,34 @@ def test_the_gap_is_a_bound_wherever_it_is_taken():
     for a in (1.0, 0.5, 0.0):
         penalty = Penalty.of(coordinates, 0.05, a)
         best = elastic_net.elastic_net(data, coordinates, penalty, sample, tol=1e-6)
-        from evenodds.solvers.mean_loss import MeanLoss
-
         loss = MeanLoss(data, coordinates, sample)
         for size in (1e-8, 1e-4, 1e-2, 1.0, 100.0):
             theta = best.theta + size * rng.standard_normal(6)
             F, g, odds = (part[0] for part in loss.at(theta[None, :]))
-            gap = penalty.gap(theta, F, g, lambda free: np.empty((6, 0)), odds, loss.reach)
-            assert gap >= F + penalty.value(theta) - best.loss - 1e-15
+            H = loss.hessian(theta)
+            for every in (False, True):
+                gap = penalty.gap(theta, F, g, lambda free, H=H: H[:, free], odds, loss.reach, every=every)
+                assert gap >= F + penalty.value(theta) - best.loss - 1e-15
+
+
+@pytest.mark.parametrize("a", [1.0, 0.5, 1e-6])
+def test_the_gap_of_a_step_falls_as_the_square_of_the_distance(a):
+    X, y = problem()
+    data = Memory(X, y.astype(np.uint8))
+    sample = data.sample(data.n_rows, 0)
+    coordinates = choose_coordinates(data, sample, intercept=True, standardize=False, strength=1e-8)
+    penalty = Penalty.of(coordinates, 1e-8, a, lower=np.full(6, -0.4))
+    best = elastic_net.elastic_net(data, coordinates, penalty, sample, tol=1e-8)
+    loss = MeanLoss(data, coordinates, sample)
+    inside = penalty.inside(best.theta)
+    assert 1 < inside.sum() < inside.size
+    for size in (1e-3, 1e-5, 1e-7):
+        theta = best.theta + size * np.where(inside, best.theta, 0.0)
+        F, g, odds = (part[0] for part in loss.at(theta[None, :]))
+        H = loss.hessian(theta)
+        gap = penalty.gap(theta, F, g, lambda free, H=H: H[:, free], odds, loss.reach, every=True)
+        away = theta - best.theta
+        assert gap == pytest.approx(0.5 * away @ (H @ away + penalty.l2 * away), rel=max(30 * size, 1e-6), abs=1e-22)
 
 
 # --- reference cases

@@ -100,7 +100,7 @@ def _fit_smooth(model: Any, objective: Any, sample: Block, last: Coefs | None, r
         solution = sgd(objective, start, config, np.random.default_rng(seed(model.random_state)), report=report)
     else:
         report = reporter(config, model.max_iter + 1, objective.to_coef)
-        start, warm = _start(objective, sample, last)
+        start, warm = _better(objective, regimes.cooled(objective, objective.start(sample), sample), last)
         solve = regimes.newton if config == "newton" else regimes.quasi_newton
         limits = {"tol": model.tol, "max_iter": model.max_iter}
         solution = solve(objective, start, sample, warm=warm, watch=watch, report=report, **limits)
@@ -112,20 +112,15 @@ def _fit_smooth(model: Any, objective: Any, sample: Block, last: Coefs | None, r
 def _fit_firth(model: Any, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
     """Firth's fit, with the correction that was asked for."""
     report = reporter("firth", model.max_iter + 1, objective.to_coef)
-    start, warm = _start(objective, sample, last)
+    start, warm = _better(objective, firth.cooled(objective, objective.start(sample), sample), last)
     limits = {"tol": model.tol, "max_iter": model.max_iter}
     solution = firth.solve(objective, start, sample, warm=warm, report=report, **limits)
     theta, solution = firth.corrected(objective, solution, model.firth, **limits)
     return Fit(objective.to_coef(theta), solution, objective.coordinates.aliased())
 
 
-def _start(objective: Any, sample: Block, last: Coefs | None) -> tuple[Array, bool]:
-    """Where a fit starts, and whether with the last coefficients."""
-    return _better(objective, regimes.cooled(objective, objective.start(sample), sample), last)
-
-
 def _better(objective: Any, cold: Array, last: Coefs | None) -> tuple[Array, bool]:
-    """The last coefficients, if they are better than a cold start, and whether it is they."""
+    """Where a fit starts: the last coefficients, if they are better than a cold start; and whether it is they."""
     if last is None:
         return cold, False
     with np.errstate(over="ignore", invalid="ignore"):

@@ -158,6 +158,13 @@ class Objective:
         gradient[self.part.there] = -(leverage * (P[:, 0] - P[:, 1]) / 2) @ D
         return -self.q.firth * np.log(diagonal).sum(), self.q.firth * gradient
 
+    def noise(self, theta) -> float:
+        """What rounding leaves in F: log det has few digits where a column is nearly a combination of others."""
+        _, P = self.losses(theta)
+        root = np.sqrt(self.q.s * P[:, 0] * P[:, -1])[:, None] * self.D[:, self.part.there]
+        lost = self.q.firth and (np.sqrt(np.square(root).sum(axis=0)) / orthogonal(root)[1]).sum()
+        return 5e-18 * abs(float(self.value(theta))) + float(self.q.firth * lost * np.finfo(wide).eps)
+
     def derivatives(self, theta):
         """Gradient and Hessian of F without its L1 part."""
         q, (K, k) = self.q, self.shape
@@ -326,11 +333,9 @@ def error(problem: Problem, model) -> tuple[float, float]:
     theta = question.theta(intercepts, coefs)
     there = objective.value(theta)
     inside = np.clip(theta, objective.part.lower, objective.part.upper)
-    lowest = min(
-        minimise(objective, start).value
-        for start in (inside, np.clip(0 * theta, objective.part.lower, objective.part.upper))
-    )
-    allowed = rounding(objective, intercepts, coefs, theta) + float(np.sqrt(1e-17 * abs(there)))
+    rest = np.clip(0 * theta, objective.part.lower, objective.part.upper)
+    lowest = min(minimise(objective, start).value for start in (inside, rest))
+    allowed = rounding(objective, intercepts, coefs, theta) + np.sqrt(2 * objective.noise(theta))
     return float(np.sqrt(2 * max(there - lowest, wide(0)))), allowed
 
 
@@ -340,7 +345,7 @@ def apart(problem: Problem, model, intercepts, coefs) -> tuple[float, float]:
     kept = np.flatnonzero(~_aliased(problem, model))
     points = [objective.q.theta(*mine), objective.q.theta(intercepts, np.asarray(coefs)[:, kept])]
     a, b = map(objective.value, points)
-    allowed = 2 * rounding(objective, *mine, points[0]) + float(np.sqrt(1e-17 * abs(a)))
+    allowed = 2 * rounding(objective, *mine, points[0]) + np.sqrt(2 * objective.noise(points[0]))
     return float(np.sqrt(2 * abs(a - b))), allowed
 
 

@@ -24,8 +24,8 @@ The pull moves the mean probability away from the share of the second class. `fl
 
 from .climbing import Climber
 from .corrections import corrected
-from .fit import sample_rows, solve
+from .fit import cooled, sample_rows, solve
 from .objective import FirthObjective
 from .search import HIGHER, maxima
 
-__all__ = ["HIGHER", "Climber", "FirthObjective", "corrected", "maxima", "sample_rows", "solve"]
+__all__ = ["HIGHER", "Climber", "FirthObjective", "cooled", "corrected", "maxima", "sample_rows", "solve"]

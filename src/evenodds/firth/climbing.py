@@ -5,6 +5,7 @@ those of I, which is nearly the Hessian of J_F where rows are many a coefficient
 that are small (leverages do not become less with them), of the curvature that the pseudo-observations have as well.
 """
 
+import math
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
@@ -121,6 +122,8 @@ class Climber:
             return value, metrics.kept(gradient), metrics.hessian() if np.isfinite(value) else None
 
         def watch(state: State) -> Status | None:
+            if not math.isfinite(state.value):  # from where no step leads
+                return Status.STALLED
             error = regimes.error(objective, state.gap)
             stop = report is not None and report(state.iteration, state.value, error, state.theta)
             return Status.STOPPED if stop else None
@@ -142,7 +145,7 @@ class Climber:
             remake=remake,
         )
         solution = regimes.record("fisher-scoring", objective, state, history)
-        ended = solution.status in (Status.MAX_ITER, Status.STALLED)
+        ended = math.isfinite(solution.loss) and solution.status in (Status.MAX_ITER, Status.STALLED)
         return replace(solution, status=Status.CONVERGED) if ended and solution.error <= self.tol else solution
 
 

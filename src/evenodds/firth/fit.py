@@ -8,15 +8,19 @@ climbing steps.
 import math
 from dataclasses import replace
 
+import scipy.sparse as sp
+
 from ..data import Array, Block, Data
-from ..objective import Objective
-from ..solvers import Report, Solution, regimes
+from ..objective import Objective, SignedRows
+from ..solvers import Report, Solution, cooling, regimes
+from ..solvers.metrics import Cholesky
 from .climbing import Climber
 from .objective import FirthObjective
 from .search import maxima
 
 _LEAST_SAMPLE = 512
-_NEAR = 0.1  # the last step of the start, in standard errors: the sample's pull is not closer
+_NEAR = 0.1  # the last step of a start, in standard errors: the sample's pull is not closer
+_SHORT = 30  # iterations at a temperature
 
 
 def sample_rows(data: Data) -> int:
@@ -39,8 +43,30 @@ def solve(
     if sample.n_rows < objective.data.n_rows and not warm:
         theta = _start(objective, theta, sample)
     top, *others = maxima(Climber(objective, tol=tol, max_iter=max_iter), theta, report)
+    if not math.isfinite(top.loss):
+        raise OverflowError("Fisher's information is singular where the fit starts")  # see `within_range`
     lower = tuple(objective.total_weight * (other.loss - top.loss) for other in others)
     return replace(top, passes=objective.passes, lower_maxima=lower)
+
+
+def cooled(objective: FirthObjective, theta: Array, sample: Block) -> Array:
+    """A start that offsets do not keep from a maximum: that of the sample, where they put rows far from even odds."""
+
+    def solve(T: float, phi: Array) -> Array:
+        part = objective.on(sample.at(T))
+        phi = phi if math.isfinite(part.at(phi).value) else _level(part, sample.at(T))
+        phi = Climber(part, tol=_NEAR, max_iter=_SHORT)(phi).theta
+        objective.passes += part.passes if sample.n_rows == objective.data.n_rows else 0
+        return phi
+
+    return cooling.cooled(theta, objective.reach(theta, sample), solve)
+
+
+def _level(objective: FirthObjective, block: Block) -> Array:
+    """Theta whose scores are next to 0 in the sense of least squares: I is not singular where k rows have some."""
+    rows = SignedRows.of(block, objective.coordinates)
+    gram = rows.D.T @ rows.D
+    return -Cholesky(gram.toarray() if sp.issparse(gram) else gram).solve(rows.D.T @ rows.offset)
 
 
 def _start(objective: FirthObjective, theta: Array, sample: Block) -> Array:

@@ -11,6 +11,10 @@ that the residuals r of theta give it is a sum over coefficients,
 
 none of whose terms is negative or has digits to lose. Where a conjugate is infinite the residuals are shrunk first, as
 for the lasso (Kim, Koh, Lustig, Boyd and Gorinevsky, IEEE J. Sel. Top. Signal Process. 1, 2007, section III).
+
+That gap falls as the distance of theta does, and the rounding of a gradient, times a coefficient, stays in it. Close to
+the optimum a Newton step of the coefficients that can move both ways makes a better dual point of the residuals, and
+the gap falls as the square of the distance (`every` in `Penalty.gap`).
 """
 
 import functools
@@ -136,7 +140,15 @@ class Penalty:
         return np.maximum(rise, fall)
 
     def gap(
-        self, theta: Array, loss: float, gradient: Array, curvature: "Curvature", odds: float, reach: "Reach | None"
+        self,
+        theta: Array,
+        loss: float,
+        gradient: Array,
+        curvature: "Curvature",
+        odds: float,
+        reach: "Reach | None",
+        *,
+        every: bool = False,
     ) -> float:
         """How far J(theta) can be above its minimum.
 
@@ -144,39 +156,43 @@ class Penalty:
         curvature : columns of the Hessian of F; they are asked for what is `freed`
         odds : the mean over rows of (1 - p)/p, p the probability of the label that was seen; see `_lost`
         reach : the largest change of a score by a step in what is `freed`; None for an estimate without it
+        every : for a point close to the optimum: the dual point of a step in all that is `inside`
         """
         if not np.isfinite(loss):
             return np.inf
-        v, free, step, left = self.freed(theta, gradient, curvature)
-        base = left + freed_gap(step, gradient[free], reach(free, step) if reach is not None and step.any() else 0.0)
+        v, free, step, left = self.freed(theta, gradient, curvature, every=every)
+        turn = (v + gradient)[free]  # by the step, of the slope of F
+        base = left + freed_gap(step, turn, reach(free, step) if reach is not None and step.any() else 0.0)
         return self.gap_at(v, theta, loss, odds, base)
 
     def freed(
-        self, theta: Array, gradient: Array, curvature: "Curvature"
+        self, theta: Array, gradient: Array, curvature: "Curvature", *, every: bool = False
     ) -> tuple[Array, NDArray[np.intp], Array, float]:
         """The dual point after a step in the coefficients that have no penalty and can move; these, the step, its rest.
 
         The dual point has to be orthogonal to them, and is so after the step: see `freed_gap`. They are those
         within their bounds, and those at a bound that the dual point points away from. (Where the coefficients of
         several classes can be shifted together, one is at its bound, and its gradient is 0 but for rounding.)
+
+        every : the step is one of all that is `inside`, and the dual point the slope of the penalty where it ends
         """
-        v = -gradient
-        free = self.bare & (theta > self.lower) & (theta < self.upper)
+        v, pull = -gradient, self.l2 * theta + self.finite_l1 * np.sign(theta)
+        free = self.inside(theta) & (self.bare | every)
         while True:
             at = np.flatnonzero(free)
-            step = np.zeros(at.size)
-            if gradient[at].any():
+            step, slope = np.zeros(at.size), gradient[at] + pull[at]
+            rest = -slope
+            if slope.any():
                 columns = curvature(at)
-                step = _least_squares(columns[at], gradient[at])
+                step = _least_squares(columns[at] + np.diag(self.l2[at]), slope)
                 v = columns @ step - gradient
+                rest = v[at] + self.l2[at] * step - pull[at]
             # What is left beyond rounding has no curvature: the dual point is not orthogonal to it, and proves nothing.
             # Rounding is nothing beside the gradient, yet J goes on along it as far as the coefficients may have to go.
-            rounding = max(_UNSOLVED * float(np.abs(gradient[at]).max(initial=0.0)), _ROUNDING)
-            small = np.abs(v[at]) <= rounding
-            left = _AGAIN * abs(float(np.where(small, v[at], 0.0) @ theta[at]))
-            v[at] = np.where(small, 0.0, v[at])
-            if at.size == self.bare.sum():
-                return v, at, step, left
+            rounding = max(_UNSOLVED * float(np.abs(slope).max(initial=0.0)), _ROUNDING)
+            small = np.abs(rest) <= rounding
+            left = _AGAIN * abs(float(np.where(small, rest, 0.0) @ theta[at]))
+            v[at] = pull[at] - self.l2[at] * step + np.where(small, 0.0, rest)
             more = self.bare & ~free & (((v > 0) & (theta < self.upper)) | ((v < 0) & (theta > self.lower)))
             if not more.any():
                 return v, at, step, left
@@ -191,13 +207,19 @@ class Penalty:
             return np.inf
         if base == np.inf:
             return loss + self._terms(theta, np.zeros_like(v), self.rest)
+        v, left = self._without_rounding(v, theta, min(1.0, loss))
         needed, all_within = self._factors(v)
         least = self._terms(theta, all_within * v, self.rest) + _lost(all_within, loss, odds)
         if needed > all_within:
             at = self.conjugate_point(needed * v)
             at = np.where(np.isfinite(at), at, 0.0)  # v is within l1 but for rounding
             least = min(least, self._terms(theta, needed * v, at) + _lost(needed, loss, odds))
-        return base + least
+        return base + left + least
+
+    def inside(self, theta: Array) -> NDArray[np.bool_]:
+        """The coefficients that can move both ways without a kink or a bound."""
+        smooth = (theta != 0) | (self.l1 == 0)
+        return np.asarray(smooth & (theta > self.lower) & (theta < self.upper) & ~np.isinf(self.l1))
 
     @functools.cached_property
     def bare(self) -> NDArray[np.bool_]:
@@ -222,12 +244,22 @@ class Penalty:
     def _factors(self, v: Array) -> tuple[float, float]:
         """Factors on the dual point: the largest that makes conjugates finite; and one that brings v within l1."""
         size = np.abs(v)
-        beyond = size > self.l1 + _ROUNDING * (self.l1 > 0)
+        beyond = size > self.l1
         if not beyond.any():
             return 1.0, 1.0
         ratio = np.divide(self.l1, size, out=np.ones_like(v), where=beyond)
         endless = (self.l2 == 0) & np.where(v > 0, self.upper == np.inf, self.lower == -np.inf)
         return float(np.nextafter(ratio[endless].min(initial=1.0), 0.0)), float(np.nextafter(ratio.min(), 0.0))
+
+    def _without_rounding(self, v: Array, theta: Array, unit: float) -> tuple[Array, float]:
+        """The dual point with what is beyond l1 by rounding put at l1, and what J may yet fall along it.
+
+        unit : the size of gradients, of which rounding is a share
+        """
+        within = np.clip(v, -self.l1, self.l1)
+        off = np.abs(v - within)
+        off[(off > _ROUNDING * unit) | (self.l1 == 0) | (self.l2 > 0)] = 0.0
+        return np.where(off > 0, within, v), _AGAIN * float(off @ np.abs(theta))
 
     def _terms(self, theta: Array, v: Array, at: Array) -> float:
         """The sum of Omega_j(theta_j) - v_j theta_j + Omega_j*(v_j); the conjugates are attained at `at`."""

@@ -102,9 +102,10 @@ class Point:
             self.H = None
         elif models.learn and before is not None and self.H is not None:
             self.H = _updated(self.H, self.theta - before[0], gradient - before[3])
-        self.gap = self._gap(models, odds, proof=models.every)
+        self.gap = self._gap(models, odds, target, proof=models.every)
         if self.gap <= target and not models.every:
-            self.gap = self._gap(models, odds if models.odds is None else models.odds(self.theta), proof=True)
+            odds = odds if models.odds is None else models.odds(self.theta)
+            self.gap = self._gap(models, odds, target, proof=True)
         # Little is left but rounding: back to what was better, unless that is known in single precision only.
         at_end = self.noise == ROUNDING and self.promised <= ROUNDING * max(1.0, abs(value))
         if before is not None and at_end and not self.gap < before[-1]:
@@ -125,10 +126,14 @@ class Point:
             self.H = models.better(self)
         return True
 
-    def _gap(self, models: Models, odds: float, *, proof: bool) -> float:
-        reach = models.reach if proof else None
-        at = (self.theta, self.loss, self.gradient)
-        return self.penalty.gap(*at, lambda free: self.model(models)[:, free], odds, reach)
+    def _gap(self, models: Models, odds: float, target: float, *, proof: bool) -> float:
+        def gap(every: bool) -> float:
+            at, reach = (self.theta, self.loss, self.gradient), models.reach if proof else None
+            return self.penalty.gap(*at, lambda free: self.model(models)[:, free], odds, reach, every=every)
+
+        known = gap(every=False)
+        at_end = models.every and self.iterations > 0 and self.promised <= max(target, ROUNDING * max(1.0, self.value))
+        return min(known, gap(every=True)) if at_end and known > target else known
 
     def model(self, models: Models) -> Array:
         """The matrix of the model, made if there is none."""

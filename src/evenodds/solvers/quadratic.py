@@ -58,7 +58,7 @@ def _newton(H: Array, c: Array, penalty: Penalty, x: Array) -> Array:
     for _ in range(_STEPS):
         if not (violation > least).any():
             return x
-        free = np.flatnonzero((violation > least) | _inside(penalty, x))
+        free = np.flatnonzero((violation > least) | penalty.inside(x))
         new = None if idle else _search(H, c, q, penalty, x, free)  # which goes by values: they may be rounding
         if new is None:
             # What is at rest but for rounding, beside the worst, must not keep that waiting.
@@ -76,12 +76,6 @@ def _newton(H: Array, c: Array, penalty: Penalty, x: Array) -> Array:
         if idle > _IDLE or late > _IDLE + 2 * x.size:  # what falls for so long has no bottom
             break
     return best
-
-
-def _inside(penalty: Penalty, x: Array) -> Bools:
-    """Coefficients that can move both ways without a kink or a bound."""
-    smooth = (x != 0) | (penalty.l1 == 0)
-    return np.asarray(smooth & (x > penalty.lower) & (x < penalty.upper) & ~np.isinf(penalty.l1))
 
 
 def _search(H: Array, c: Array, q: Array, penalty: Penalty, x: Array, free: Numbers) -> Array | None:
@@ -104,7 +98,7 @@ def _along_face(H: Array, q: Array, penalty: Penalty, x: Array, wrong: Bools, wo
 
     Of the coefficients inside; where these are at rest, with the one that is furthest from its condition.
     """
-    inside = _inside(penalty, x)
+    inside = penalty.inside(x)
     if not (wrong & inside).any():
         inside[worst] = True
     free = np.flatnonzero(inside)
