@@ -194,9 +194,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         except EvenOddsError:
             raise
         except (ValueError, TypeError) as error:
-            has_rows = hasattr(X, "shape") or isinstance(X, list | tuple)
-            what = f"X is a {type(X).__name__}: give an array, a frame or a sparse matrix, one row an observation."
-            raise EvenOddsError(str(error) if has_rows else what) from None
+            raise EvenOddsError(str(error)) from None
         require_some(array)
         return array
 

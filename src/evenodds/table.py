@@ -97,6 +97,10 @@ def require_some(array: Any) -> None:
 
 def numeric_rows(X: Any) -> Any:
     """X, no frame, for scikit-learn's checks: what these would read as other numbers than the user sees is an error."""
+    if not (isinstance(X, list | tuple) or hasattr(X, "shape") or hasattr(X, "__array__")):
+        raise EvenOddsError(
+            f"X is a {type(X).__name__}: give an array, a frame or a sparse matrix, one row an observation."
+        )
     if isinstance(X, list | tuple):
         X = np.asarray(X)
     if isinstance(X, np.matrix):
@@ -208,6 +212,8 @@ def _doubles(values: NDArray[Any], name: str) -> NDArray[np.float64]:
 
 def values_of(column: Any) -> NDArray[Any]:
     """A column, or a frame, of another package as an array; values that NumPy has no type for are objects."""
+    if str(getattr(column, "dtype", "")) in ("Int128", "UInt128"):  # at whose `to_numpy` older polars panics
+        return np.array(column.to_list(), dtype=object)
     try:
         return np.asarray(column.to_numpy())
     except Exception as error:  # of a package that need not be installed here
