@@ -118,6 +118,7 @@ def test_wrong_input_is_named():
         with pytest.raises(EvenOddsError, match=r"(?i)feature names"):
             call(frame[["b", "a", "c"]])
     infinite = fitted(X, y)
+    X = X.copy()  # the frame may be a view of it
     X[3, 1] = np.inf
     for call in (infinite.predict, infinite.margins, lambda X: infinite.hosmer_lemeshow(X, y)):
         with pytest.raises(EvenOddsError, match=r"X contains infinity.*column 1, row 3"):

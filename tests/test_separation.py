@@ -9,10 +9,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import scipy
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
+from sklearn.utils.fixes import parse_version
 
 from evenodds import EvenOddsError, LogisticRegression, Separation, SeparationWarning, Status, find_separation, path
 from evenodds.coordinates import Coordinates, choose_coordinates
@@ -751,8 +753,10 @@ def test_columns_that_separate_alone_are_told_beside_those_that_do_so_together()
 def test_a_far_value_does_not_hide_a_column_that_separates(exponent):
     """The classes overlap in the first column where the second is 0; rows where it is 100 are all of one class.
 
-    From 1e9 on the differences in the first column are next to rounding beside the far value: doubt is right too.
+    From 1e9 on the differences in the first column are next to rounding beside the far value: doubt is right too. The
+    programmes of SciPy before 1.17.1 are less exact, and leave it from 1e7 on.
     """
+    clear = 8 if parse_version(scipy.__version__) >= parse_version("1.17.1") else 6
     for seed in range(4):
         rng = np.random.default_rng(seed)
         X = np.column_stack([rng.normal(0, 12, 14), np.zeros(14)])
@@ -766,7 +770,7 @@ def test_a_far_value_does_not_hide_a_column_that_separates(exponent):
         try:
             found = find_separation(X, y)
         except EvenOddsError:
-            assert exponent > 8
+            assert exponent > clear
             assert status in (Status.SEPARATED, Status.STALLED)
             continue
         assert status is Status.SEPARATED
