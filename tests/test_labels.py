@@ -166,6 +166,8 @@ def test_as_many_classes_as_there_are_distinct_labels(labels, holder, tmp_path):
     except (TypeError, ValueError, OverflowError, pa.ArrowInvalid, pl.exceptions.PolarsError):
         pytest.skip("it does not hold them")
     held = y.to_pylist() if isinstance(y, pa.Array) else y.to_list() if isinstance(y, pl.Series) else list(y)
+    if len({*held}) == 1:
+        pytest.skip("it takes them for one")  # as the categories of older pandas do, which end at a NUL
     fit = model().fit(X, y)
     assert fit.classes_.tolist() == sorted({getattr(label, "item", lambda label=label: label)() for label in held})
     codes = np.array([fit.classes_.tolist().index(label) for label in held])

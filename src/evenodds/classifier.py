@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .data import Array, as_data, require_finite
-from .exceptions import EvenOddsError, NonFiniteError
+from .exceptions import EvenOddsError
 from .labels import accuracy
 from .objective import bounded_scores, linear_scores
 from .softmax import log_probabilities
@@ -30,6 +29,8 @@ from .table import (
 
 if TYPE_CHECKING:
     from .design import Design, DesignRows
+
+_NO_NAMES = np.empty(0)
 
 
 # scikit-learn has no types, so mypy sees bases of type Any and says so.
@@ -66,7 +67,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         array = self._array(X, reset=False)
         scores = linear_scores(array, intercept, coef)
         if not np.isfinite(scores).all():
-            self._guarded(require_finite, as_data(array, np.zeros(array.shape[0], np.uint8)))
+            self._require_finite(array)
             scores = bounded_scores(array, intercept, coef, scores)
         return scores
 
@@ -203,7 +204,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 X = numeric_rows(X)
                 checks = {"dtype": "numeric", "ensure_all_finite": False, "accept_sparse": "csr"}
                 return validate_data(self, X, reset=reset, **checks)
-            array = numeric_array(X)
+            array, columns = numeric_array(X)
+            if not reset and columns == getattr(self, "feature_names_in_", _NO_NAMES).tolist():
+                require_some(array)
+                return array
             validate_data(self, X, reset=reset, skip_check_array=True)
             names = numbered_columns(X)
             if reset:
@@ -213,11 +217,13 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         except EvenOddsError:
             raise
         except (ValueError, TypeError) as error:
-            has_rows = hasattr(X, "shape") or isinstance(X, list | tuple)
-            what = f"X is a {type(X).__name__}: give an array, a frame or a sparse matrix, one row an observation."
-            raise EvenOddsError(str(error) if has_rows else what) from None
+            raise EvenOddsError(str(error)) from None
         require_some(array)
         return array
+
+    def _require_finite(self, array: Any) -> None:
+        """An error where a checked X is not finite."""
+        require_finite(as_data(array, np.zeros(array.shape[0], np.uint8), names=self._names))
 
     def _design_rows(self, X: Any, *, reset: bool) -> DesignRows | None:
         """The rows of a frame by the design of the model, which a fit learns where columns are not all numbers."""
@@ -239,13 +245,6 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return list(self.design_.names)
         names = getattr(self, "feature_names_in_", None)
         return None if names is None else list(names)
-
-    def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call, and put the column's name into the error if X turns out not to be finite."""
-        try:
-            return function(*args)
-        except NonFiniteError as error:
-            raise NonFiniteError(error.row, error.column, error.value, self._name(error.column)) from None
 
     def _name(self, column: int) -> Any:
         names = self._names

@@ -233,7 +233,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         data = new._read(X, y, sample_weight, offset, classes=classes, every=absent.is_as_any(self))
         # Threads are ours: BLAS has small products only, where its own threads cost more than they give.
         with one_blas_thread, within_range():
-            new._guarded(self._fit, new, data, X, y)
+            self._fit(new, data, X, y)
         return self
 
     def _fit(self, new: Self, data: Data, X: Any, y: Any) -> None:
@@ -246,8 +246,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         shape = (1 if new._binary else new.classes_.size, data.n_columns)
         warm = self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape
         last = (self.intercept_, self._coef) if warm else None
-        names = new._names
-        found = absent.fit(self, data, names=names, last=last, reporter=reporter)
+        found = absent.fit(self, data, last=last, reporter=reporter)
         new._keep(found, new.classes_[data.present].tolist())
         callbacks.end()
         self._become(new)
@@ -282,7 +281,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         data = new._read(X, y, sample_weight, None, classes=classes if first else self.classes_, reset=first)
         if data.n_rows == 0:
             raise EvenOddsError("All rows have weight 0: there is nothing to learn from.")
-        new._guarded(require_finite, data)
+        require_finite(data)
         with within_range():
             new._seen = Moments.of(data).merged(getattr(self, "_seen", None))
             strength = strength_of(self, data)
@@ -349,7 +348,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         shift = None if offset is None else row_offsets(offset, n_rows, n_classes)
         if reset:
             self.classes_ = found
-        own: dict[str, Any] = {"n_jobs": self.n_jobs, "n_classes": n_classes, "every": every}
+        own: dict[str, Any] = {"n_jobs": self.n_jobs, "n_classes": n_classes, "names": self._names, "every": every}
         return as_data(array, codes, weight, shift, intercept=bool(self.fit_intercept), **own)
 
     def _keep(self, fit: fitting.Fit, classes: list[Any]) -> None:

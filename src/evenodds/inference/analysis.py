@@ -121,7 +121,7 @@ def infer(
         clusters = None if groups is None else _clusters(groups, _n_rows(X), data)
         evidence = gather(problem)
         if not np.isfinite(evidence.log_likelihood + evidence.score.sum()):
-            model._guarded(require_finite, data)
+            require_finite(data)
         _require_same_rows(model, problem, evidence, total)
         limit = limit_of(problem) if _may_be_separated(model, problem) else None
         try:
@@ -285,8 +285,8 @@ def _clusters(groups: Any, n_rows: int, data: Data) -> NDArray[np.intp]:
     missing = np.array([is_missing(value) for value in values.tolist()], dtype=bool)
     if missing.any():
         raise EvenOddsError(f"groups has a missing value, first in row {int(missing.argmax())} (counted from 0).")
-    if data.n_rows < n_rows:
-        values = values[np.fromiter(map(data.original_row, range(data.n_rows)), np.intp, data.n_rows)]
+    if data.kept is not None:
+        values = values[data.kept]
     numbers: dict[Any, int] = {}
     codes = np.array([numbers.setdefault(value, len(numbers)) for value in values.tolist()], dtype=np.intp)
     if len(numbers) < 2:
