@@ -19,7 +19,7 @@ from ..data import Array, Block, Sums, as_data, require_finite
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError, NonFiniteError, within_range
 from ..labels import combine_weights, encode_labels, require_two
-from ..solvers.regimes import sample_rows
+from ..solvers.costs import sample_rows
 from ..table import numbers_of, require_same_order
 from .question import OVERLAP, Question, Verdict
 from .recession import Recession, separation_of

@@ -1,10 +1,10 @@
 """The one smooth loop: L-BFGS that starts from a metric close to the Hessian, with a line search.
 
-A step is d = -P g with P the inverse metric, times the factor that suits the last change of the gradient, and
-corrected by the last few pairs of steps and gradient changes (Nocedal and Wright, Numerical Optimization, algorithm
-7.4 and equation 7.20): where the classes come apart all curvature falls together, by powers of ten. What is cheap and
-close to the Hessian differs by regime and lives in `metrics`; a poor metric costs passes, never correctness. Where an
-evaluation brings the exact Hessian, that becomes the metric and the memory is dropped: Newton's method.
+A step is d = -P g with P the inverse metric, times the factor that suits the last change of the gradient (Nocedal and
+Wright, Numerical Optimization, equation 7.20), and corrected by the last few pairs of steps and gradient changes
+(`pairs`): where the classes come apart all curvature falls together, by powers of ten. What is cheap and close to the
+Hessian differs by regime and lives in `metrics`; a poor metric costs passes, never correctness. Where an evaluation
+brings the exact Hessian, that becomes the metric and the memory is dropped: Newton's method.
 
 The loop ends when the decrement g'Pg/2, which estimates how far J is above its minimum, is small enough. A metric that
 is not exact is blind where it has more curvature than J, so its word is not taken for it: `confirm` looks again,
@@ -13,18 +13,18 @@ with what the metric does not know. Or the loop ends when nothing is left of the
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..data import Array
 from . import Metric, Status
+from .pairs import Pairs
 
 _ARMIJO = 1e-4
 _POLISH = 1e-6  # the decrement from which steps with the last exact Hessian are as good as Newton's
 _NOTHING_LEFT = 1e-24  # of the loss, and no more than that: the next step cannot show in an evaluation
-_LEAST_BEND = 1e-290  # below, squares of a change of the gradient have lost their digits
 _LEAST_MEMORY, _MOST_MEMORY = 20, 100  # pairs; each costs as much as four reads of theta
 _EPS = float(np.finfo(np.float64).eps)
 _NEAR_NOISE = 100.0  # times what rounding makes of a decrement, at which one that hardly falls has come to it
@@ -33,7 +33,6 @@ _HOPELESS = 100  # of Newton's method
 _FAR = 1e-2  # the decrement, in units of J, above which Newton's steps are often too short
 _ROUNDING = 1e-12  # of the loss: below it, sums over many rows may differ by rounding alone
 
-Pair = tuple[Array, Array, float]  # a step, the change of the gradient, and their product
 Evaluate = Callable[[Array], tuple[float, Array, Array | None]]
 
 
@@ -42,7 +41,7 @@ class State:
     """Where the loop is: what `watch` sees each iteration, and what it returns at the end.
 
     theta, value, gradient : the last accepted point, J and its gradient there
-    factor : on the metric's step, from the last pair
+    pairs : the last steps and changes of the gradient
     step : the full step that is taken next; decrement : how much of J it promises to gain
     exact_at : where the metric is the Hessian, None where it is so nowhere that is near
     fallen : the last decrements; lowest : the least ever
@@ -55,12 +54,11 @@ class State:
     gradient: Array
     metric: Metric
     step: Array
+    pairs: Pairs
     decrement: float = math.inf
     iteration: int = 0
     exact_at: Array | None = None
     status: Status = Status.MAX_ITER
-    pairs: deque[Pair] = field(default_factory=deque)
-    factor: float = 1.0
     fallen: deque[float] = field(default_factory=lambda: deque(maxlen=4))
     lowest: float = math.inf
     milestone: float = math.inf
@@ -88,21 +86,8 @@ class State:
         return self.surprise * self.decrement / (1 - math.sqrt(min(r, 0.95))) ** 2
 
     def aim(self) -> None:
-        """Set the step -P g by the two-loop recursion, and the decrement."""
-        q = self.gradient.copy()
-        weights = []
-        for change, turn, curvature in reversed(self.pairs):
-            a = float(change @ q) / curvature
-            q -= a * turn
-            weights.append(a)
-        self.factor = 1.0
-        if self.pairs:
-            _, turn, curvature = self.pairs[-1]
-            bend = float(turn @ self.metric.solve(turn))
-            self.factor = curvature / bend if bend > _LEAST_BEND else 1.0
-        q = self.factor * self.metric.solve(q)
-        for (change, turn, curvature), a in zip(self.pairs, reversed(weights), strict=True):
-            q += (a - float(turn @ q) / curvature) * change
+        """Set the step -P g, and the decrement."""
+        q = self.pairs.solve(self.gradient, self.metric)
         self.step = -q
         self.decrement = 0.5 * float(q @ self.gradient)
 
@@ -138,7 +123,7 @@ class State:
         """Go to a new point, and remember the way."""
         change, turn = theta - self.theta, gradient - self.gradient
         if not self.exact and (curvature := float(change @ turn)) > 0:
-            self.pairs.append((change, turn, curvature))
+            self.pairs.add(change, turn, curvature)
         self.theta, self.value, self.gradient = theta, value, gradient
 
 
@@ -164,7 +149,7 @@ def minimize(
     confirm: Confirm | None = None,
     watch: Watch | None = None,
     size: float = 0.0,
-    pairs: Iterable[Pair] = (),
+    pairs: Pairs | None = None,
     memory: int = _MOST_MEMORY,
 ) -> State:
     """Minimise J from `theta` until the gap is at most `target`.
@@ -180,12 +165,12 @@ def minimize(
         is more to it, or makes the metric exact
     watch : called each iteration; a status that it returns ends the loop
     size : of the terms of J, where these may cancel: what its rounding errors are measured by, if larger than J
-    pairs : the memory to begin with; memory : how many are kept
+    pairs : the memory to begin with; memory : how many pairs are kept, if there is none
     """
     value, gradient, hessian = evaluate(theta)
     first = metric if metric is not None else from_hessian(_given(hessian))
-    state = State(theta, value, gradient, first, np.zeros_like(theta))
-    state.pairs = deque(pairs, maxlen=min(max(memory, _LEAST_MEMORY), _MOST_MEMORY))
+    pairs = Pairs(min(max(memory, _LEAST_MEMORY), _MOST_MEMORY)) if pairs is None else pairs
+    state = State(theta, value, gradient, first, np.zeros_like(theta), pairs)
     polished = math.inf
     for state.iteration in range(max_iter + 1):
         state.exact_at = None if hessian is None else state.theta
