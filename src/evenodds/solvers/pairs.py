@@ -48,9 +48,11 @@ class Pairs:
 
     def _make_room(self, row: int, size: int) -> None:
         if row == len(self._steps):
-            room = min(max(_ROOM, 2 * row), self._most) - row
-            self._steps = np.vstack([self._steps.reshape(row, size), np.empty((room, size))])
-            self._turns = np.vstack([self._turns.reshape(row, size), np.empty((room, size))])
+            room = min(max(_ROOM, 2 * row), self._most)
+            steps, turns = np.empty((room, size)), np.empty((room, size))
+            if row:
+                steps[:row], turns[:row] = self._steps, self._turns
+            self._steps, self._turns = steps, turns
 
     def solve(self, g: Array, metric: Metric) -> Array:
         """The metric's step for g, times the factor that the last pair tells, corrected by all pairs."""

@@ -8,6 +8,7 @@
 - Head and diagonal where a sparse X is wide; the Kronecker product, or the space of the rows, of several classes.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,14 @@ from .kronecker import curvature, kronecker, sample_probabilities
 from .metrics import Cholesky, even_odds, head_and_diagonal
 from .quasi_newton import Remake, State, Watch
 from .running import run
+from .used_columns import UsedColumns
 
 _CLOSE = 1e-5  # the decrement, in units of the loss, from which an exact Hessian serves to the end
 _OTHER_ROWS = 0.5  # of the curvature at the start is left where the rows that have any are others
 _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
 _SINGLE = 150  # columns from which a metric is computed in single precision
 _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
+_MOVED = 0.7  # of the loss at the start
 _PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which a better metric may pay
 _LONG_PATIENCE = 16  # the same where the metric of even odds may yet do
 
@@ -61,6 +64,11 @@ def quasi_newton(
     report: Report | None = None,
 ) -> Solution:
     """The smooth loop with the metric that suits the data. A start gives way to the sample's optimum if not `warm`."""
+    if (used := UsedColumns.of(objective, sample)) is not None and watch is None:
+        start, told = used.inside(theta), used.reported(report)
+        solution = quasi_newton(used.objective, start, used.sample, warm=warm, tol=tol, max_iter=max_iter, report=told)
+        objective.passes += used.objective.passes
+        return replace(solution, theta=used.outside(solution.theta))
     metric: Metric
     remake = None
     if isinstance(objective, SoftmaxObjective) and has_few_rows(objective, sample):
@@ -208,13 +216,15 @@ def _each(by_rows: ByRows) -> Remake:
 def _once(make: Remake, then: Remake | None = None) -> Remake:
     """Make the metric again once, when the decrement has come down to `_REFRESH` but is not yet small.
 
+    Not where the loss is still about what it was at the start: the curvature is, too.
     then : what is asked from there on
     """
-    done = False
+    done, begun = False, 0.0
 
     def remake(state: State) -> Metric | None:
-        nonlocal done
-        if state.decrement > _REFRESH:
+        nonlocal done, begun
+        begun = begun or state.value
+        if state.decrement > _REFRESH or state.value > _MOVED * begun:
             return None
         if done:
             return None if then is None else then(state)
