@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from .data import Array, Block, Data, Sums, require_finite
 from .exceptions import EvenOddsError
+from .kernels.algebra import cholesky, dot, product
 from .kernels.rows import AT_ONCE, moment_sums, second_order_sums
 
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
@@ -93,7 +94,7 @@ class Coordinates:
     def to_coef(self, theta: Array) -> tuple[float, Array]:
         """The intercept and the coefficients (p,) of the raw columns."""
         intercept, coef = self.split(theta)
-        return intercept - float(coef @ self.center), coef
+        return intercept - dot(coef, self.center), coef
 
     def to_coefs(self, thetas: Array) -> tuple[Array, Array]:
         """The same for each row of `thetas`: (m,) and (m, p)."""
@@ -103,11 +104,11 @@ class Coordinates:
         columns = self.columns[away]
         some = slopes[:, away] / self.scale[columns]
         coefs[:, columns] = some
-        return (thetas[:, 0] if self.intercept else 0.0) - some @ self.center[columns], coefs
+        return (thetas[:, 0] if self.intercept else 0.0) - product(some, self.center[columns]), coefs
 
     def from_coef(self, intercept: float, coef: Array) -> Array:
         """Theta for an intercept and coefficients of the raw columns."""
-        return self.join(intercept + float(coef @ self.center), coef)
+        return self.join(intercept + dot(coef, self.center), coef)
 
     def gradient(self, by_intercept: Any, by_coef: Array) -> Array:
         """A gradient by theta from the ones by the intercept and by the (centred) coefficients."""
@@ -311,8 +312,8 @@ def _sparse_moments(X: Any, weight: Array, intercept: bool) -> tuple[Array, Arra
 
 
 def _centred(deviation: Array, weight: Array, intercept: bool) -> tuple[Array, Array]:
-    mean = weight @ deviation if intercept else np.zeros(deviation.shape[1])
-    return mean, weight @ np.square(deviation - mean)
+    mean = product(weight, deviation) if intercept else np.zeros(deviation.shape[1])
+    return mean, product(weight, np.square(deviation - mean))
 
 
 def _largest(deviation: Array) -> Array:
@@ -396,8 +397,8 @@ def _is_well_conditioned(gram: Array) -> bool:
     if not (size > 0).all():
         return False
     gram /= np.outer(size, size)
-    factor, failed = scipy.linalg.lapack.dpotrf(gram, lower=1)
-    return failed == 0 and bool(np.diag(factor).min(initial=1.0) > 1e-5)
+    factor = cholesky(gram)
+    return factor is not None and bool(factor.diagonal().min(initial=1.0) > 1e-5)
 
 
 def _eliminate(R: Array, tolerance: float) -> tuple[NDArray[np.intp], Array]:

@@ -97,6 +97,10 @@ def require_some(array: Any) -> None:
 
 def numeric_rows(X: Any) -> Any:
     """X, no frame, for scikit-learn's checks: what these would read as other numbers than the user sees is an error."""
+    if not (isinstance(X, list | tuple) or hasattr(X, "shape") or hasattr(X, "__array__")):
+        raise EvenOddsError(
+            f"X is a {type(X).__name__}: give an array, a frame or a sparse matrix, one row an observation."
+        )
     if isinstance(X, list | tuple):
         X = np.asarray(X)
     if isinstance(X, np.matrix):
@@ -162,6 +166,21 @@ def is_missing(value: Any) -> bool:
         return False
 
 
+def unique_names(frame: Any) -> tuple[Any, list[Any]]:
+    """A frame as narwhals has it, and the names of its columns."""
+    try:
+        table = nw.from_native(frame, eager_only=True)
+        return table, list(table.columns)
+    except nw.exceptions.DuplicateError as error:
+        raise EvenOddsError(f"Names of columns must be unique. {error}") from None
+
+
+def is_all_numeric(frame: Any) -> bool:
+    """Whether a frame, or a table that cannot be read as one, has columns of numbers and booleans only."""
+    table, _ = unique_names(frame)
+    return all(_is_numeric(column) for column in table.iter_columns())
+
+
 def numeric_array(frame: Any) -> NDArray[Any]:
     """The columns of a frame as one array; float32 if all of them are, otherwise numbers become float64.
 
@@ -170,11 +189,7 @@ def numeric_array(frame: Any) -> NDArray[Any]:
     EvenOddsError
         If a column is not numeric or boolean, or has missing values: the message names it.
     """
-    try:
-        table = nw.from_native(frame, eager_only=True)
-        names = table.columns
-    except nw.exceptions.DuplicateError as error:
-        raise EvenOddsError(f"Names of columns must be unique. {error}") from None
+    table, names = unique_names(frame)
     if len({isinstance(name, str) for name in names}) > 1:
         one = next(name for name in names if not isinstance(name, str))
         raise KindError(f"Names of columns are strings or none of them is: {one!r} is a {type(one).__name__}.")
@@ -195,12 +210,13 @@ def numeric_array(frame: Any) -> NDArray[Any]:
                 "Drop or impute such rows before fitting, for example with sklearn.impute.SimpleImputer."
             )
     if any(column.dtype in _AS_OBJECTS for _, column in columns):
-        return np.column_stack([_doubles(values_of(column.to_native()), name) for name, column in columns])
+        return np.column_stack([doubles(values_of(column.to_native()), name) for name, column in columns])
     array: NDArray[Any] = table.to_numpy()
     return array if array.dtype.kind in "biuf" else array.astype(np.float64)
 
 
-def _doubles(values: NDArray[Any], name: str) -> NDArray[np.float64]:
+def doubles(values: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """A column of numbers as doubles; objects that are missing are NaN."""
     if values.dtype == object:
         return np.array([_number(value, row, name) for row, value in enumerate(values)])
     return values.astype(np.float64)
@@ -208,6 +224,8 @@ def _doubles(values: NDArray[Any], name: str) -> NDArray[np.float64]:
 
 def values_of(column: Any) -> NDArray[Any]:
     """A column, or a frame, of another package as an array; values that NumPy has no type for are objects."""
+    if str(getattr(column, "dtype", "")) in ("Int128", "UInt128"):  # at whose `to_numpy` older polars panics
+        return np.array(column.to_list(), dtype=object)
     try:
         return np.asarray(column.to_numpy())
     except Exception as error:  # of a package that need not be installed here

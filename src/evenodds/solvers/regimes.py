@@ -15,6 +15,7 @@ import numpy as np
 
 from ..data import Array, Block
 from ..data.memory import one_blas_thread
+from ..kernels.algebra import dot
 from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status, cooling
@@ -47,7 +48,7 @@ def newton(
     watch: Watch | None = None,
     report: Report | None = None,
 ) -> Solution:
-    """The smooth loop with the exact Hessian at every step."""
+    """The smooth loop with the exact Hessian at every step; its first steps are one call where they can be."""
     with one_blas_thread:  # threads only slow small products down
         return run("newton", objective, theta, None, None, tol=tol, max_iter=max_iter, watch=watch, report=report)
 
@@ -199,7 +200,7 @@ def sample_optimum(part: Any, theta: Array) -> Array:
 def _is_near(objective: Objective, part: Objective, theta: Array) -> bool:
     """Whether a given start is closer to the optimum than the optimum of the sample can be expected to be."""
     gradient = objective.value_grad(theta)[1]
-    decrement = 0.5 * float(gradient @ _hessian_metric(part, theta).solve(gradient))
+    decrement = 0.5 * dot(gradient, _hessian_metric(part, theta).solve(gradient))
     return decrement < part.n_coef / part.data.n_rows
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..coordinates import Coordinates
 from ..data import Array, Block
+from ..data.memory import Memory
 from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from . import Report
@@ -34,19 +35,20 @@ class UsedColumns:
 
     @classmethod
     def of(cls, objective: Objective | SoftmaxObjective, sample: Block) -> "UsedColumns | None":
-        """The problem, if all columns are penalised and many have no entry."""
+        """The problem, if all columns are penalised and many have no entry, and the rows are here and finite."""
         data, coordinates = objective.data, objective.coordinates
-        if not data.sparse or not (objective.ridge > 0).all() or coordinates.columns.size < data.n_columns:
+        if not (isinstance(data, Memory) and data.sparse and (objective.ridge > 0).all()):
             return None
         block = data.sample(data.n_rows, 0)
         has_entries = np.zeros(data.n_columns, dtype=np.bool_)
         has_entries[block.X.indices] = True
         used = np.flatnonzero(has_entries)
-        if used.size > _MANY * data.n_columns:
+        if used.size > _MANY * data.n_columns or not np.isfinite(block.X.data).all():
             return None
         number = np.cumsum(has_entries, dtype=block.X.indices.dtype) - 1
         first = int(coordinates.intercept)
         part = objective.on(_renumbered(block, number, used.size))
+        part.data.center, part.data.names = data.center[used], None
         center, scale = coordinates.center[used], coordinates.scale[used]
         part.coordinates = Coordinates(center, scale, np.arange(used.size), bool(first))
         part.ridge = objective.ridge[used]
