@@ -30,6 +30,8 @@ from .table import (
 if TYPE_CHECKING:
     from .design import Design, DesignRows
 
+_NO_NAMES = np.empty(0)
+
 
 # scikit-learn has no types, so mypy sees bases of type Any and says so.
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -202,7 +204,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 X = numeric_rows(X)
                 checks = {"dtype": "numeric", "ensure_all_finite": False, "accept_sparse": "csr"}
                 return validate_data(self, X, reset=reset, **checks)
-            array = numeric_array(X)
+            array, columns = numeric_array(X)
+            if not reset and columns == getattr(self, "feature_names_in_", _NO_NAMES).tolist():
+                require_some(array)
+                return array
             validate_data(self, X, reset=reset, skip_check_array=True)
             names = numbered_columns(X)
             if reset:

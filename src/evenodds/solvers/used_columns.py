@@ -11,7 +11,6 @@ import numpy as np
 
 from ..coordinates import Coordinates
 from ..data import Array, Block
-from ..data.memory import Memory
 from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from . import Report
@@ -37,9 +36,9 @@ class UsedColumns:
     def of(cls, objective: Objective | SoftmaxObjective, sample: Block) -> "UsedColumns | None":
         """The problem, if all columns are penalised and many have no entry, and the rows are here and finite."""
         data, coordinates = objective.data, objective.coordinates
-        if not (isinstance(data, Memory) and data.sparse and (objective.ridge > 0).all()):
+        block = data.whole() if data.sparse and (objective.ridge > 0).all() else None
+        if block is None:
             return None
-        block = data.sample(data.n_rows, 0)
         has_entries = np.zeros(data.n_columns, dtype=np.bool_)
         has_entries[block.X.indices] = True
         used = np.flatnonzero(has_entries)
@@ -47,13 +46,14 @@ class UsedColumns:
             return None
         number = np.cumsum(has_entries, dtype=block.X.indices.dtype) - 1
         first = int(coordinates.intercept)
-        part = objective.on(_renumbered(block, number, used.size))
+        rows = _renumbered(block, number, used.size)
+        part = objective.on(rows)
         part.data.center, part.data.names = data.center[used], None
         center, scale = coordinates.center[used], coordinates.scale[used]
         part.coordinates = Coordinates(center, scale, np.arange(used.size), bool(first))
         part.ridge = objective.ridge[used]
         whole = sample.n_rows == data.n_rows
-        some = part.data.sample(data.n_rows, 0) if whole else _renumbered(sample, number, used.size)
+        some = rows if whole else _renumbered(sample, number, used.size)
         return cls(part, some, np.concatenate([np.arange(first), used + first]), objective.ridge.size + first)
 
     def inside(self, theta: Array) -> Array:
