@@ -15,7 +15,7 @@ from evenodds.data.memory import add_up, part_of
 from evenodds.data.views import joined
 from evenodds.objective import Objective
 from evenodds.softmax import SoftmaxObjective
-from evenodds.solvers import regimes
+from evenodds.solvers import costs, regimes
 
 
 class Blocks:
@@ -112,7 +112,7 @@ def moved(memory, kind):
 
 def solve(data, solver, *, C=np.inf, standardize=False, intercept=True, tol=1e-4, max_iter=100, **kwargs):
     """Fit as the estimator does, from the contract of a home alone: the intercept, the coefficients, the solution."""
-    sample = data.sample(regimes.sample_rows(data), 0)
+    sample = data.sample(costs.sample_rows(data), 0)
     strength = 1 / (C * data.class_weights.sum())
     coordinates = choose_coordinates(data, sample, intercept=intercept, standardize=standardize, strength=strength)
     scale = coordinates.scale[coordinates.columns]

@@ -18,7 +18,7 @@ from .objective import Objective
 from .parameters import seed
 from .separation import OVERLAP, Question, Verdict, Watch
 from .softmax import SoftmaxObjective
-from .solvers import Report, Solution, Status, regimes
+from .solvers import Report, Solution, Status, costs, regimes
 from .solvers.sgd import SGD, sgd
 
 Coefs = tuple[Array, Array]  # intercepts and slopes: (1,) and (1, p), or by class (K,) and (K, p)
@@ -58,7 +58,7 @@ def fit(model: Any, data: Data, *, last: Coefs | None, reporter: Reporter) -> Fi
         report = reporter("proximal newton", model.max_iter + 1, None)
         coefs, solution, verdict = penalised.fit(model, data, last=last, report=report)
         return Fit(coefs, solution).judged(verdict)
-    sample = data.sample((firth if model.firth else regimes).sample_rows(data), seed(model.random_state))
+    sample = data.sample((firth if model.firth else costs).sample_rows(data), seed(model.random_state))
     strength = penalised.strength_of(model, data)
     coordinates = choose_coordinates(
         data,
@@ -91,7 +91,7 @@ def _fit_smooth(model: Any, objective: Any, sample: Block, last: Coefs | None, r
     """By the solver that was asked for; without a penalty a `Watch` looks for separation."""
     config = SGD() if model.solver == "sgd" else model.solver
     if config == "auto":
-        config = regimes.choose(objective)
+        config = costs.choose(objective)
     question = Question.of(objective, sample)
     watch = None if question is None else Watch(question)
     if isinstance(config, SGD):

@@ -16,7 +16,7 @@ from .parameters import seed
 from .per_column import bounds, penalty_factors
 from .separation import OVERLAP, Question, Verdict
 from .softmax import SoftmaxObjective
-from .solvers import Report, Solution, Status, regimes
+from .solvers import Report, Solution, Status, costs
 from .solvers.class_penalty import for_classes, to_coefs
 from .solvers.elastic_net import elastic_net
 from .solvers.penalty import Penalty
@@ -93,7 +93,7 @@ def fit(
     last : the intercepts and coefficients of an earlier fit to start from
     """
     wanted = Wanted.of(model, data)
-    sample = data.sample(regimes.sample_rows(data), seed(model.random_state))
+    sample = data.sample(costs.sample_rows(data), seed(model.random_state))
     coordinates = _coordinates(data, sample, model)
     penalty = Penalty.of(
         coordinates,

@@ -210,9 +210,13 @@ class SoftmaxObjective:
     def _finish(self, theta: Array, loss: float, gradient: Array) -> tuple[float, Array]:
         """Means from sums, and the penalty."""
         with np.errstate(over="ignore", invalid="ignore"):
-            pull = self.pull * theta
-            value = loss / self.total_weight + 0.5 * dot(pull, theta)
-            gradient = gradient / self.total_weight + pull
+            gradient = gradient / self.total_weight
+            slopes, by_slopes = (
+                v.reshape(self.n_free, -1)[:, int(self.coordinates.intercept) :] for v in (theta, gradient)
+            )
+            pull = self.ridge * slopes
+            by_slopes += pull
+            value = loss / self.total_weight + 0.5 * dot(pull.ravel(), slopes.ravel())
             finite = math.isfinite(value + float(gradient.sum()))
         if not finite:
             require_finite(self.data)

@@ -15,7 +15,7 @@ import scipy.linalg
 from ..data import Array
 from ..kernels.algebra import cholesky, dot, product
 from ..objective import Objective
-from ..solvers import Metric, Report, Solution, Status, regimes
+from ..solvers import Metric, Report, Solution, Status, running
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import Evaluate, State, minimize
 from .objective import FirthObjective, Point, Whitened
@@ -125,7 +125,7 @@ class Climber:
         def watch(state: State) -> Status | None:
             if not math.isfinite(state.value):  # from where no step leads
                 return Status.STALLED
-            error = regimes.error(objective, state.gap)
+            error = running.error(objective, state.gap)
             stop = report is not None and report(state.iteration, state.value, error, state.theta)
             return Status.STOPPED if stop else None
 
@@ -145,7 +145,7 @@ class Climber:
             watch=watch,
             remake=remake,
         )
-        solution = regimes.record("fisher-scoring", objective, state, history)
+        solution = running.record("fisher-scoring", objective, state, history)
         ended = math.isfinite(solution.loss) and solution.status in (Status.MAX_ITER, Status.STALLED)
         return replace(solution, status=Status.CONVERGED) if ended and solution.error <= self.tol else solution
 

@@ -12,7 +12,7 @@ from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..data.views import View
 from ..objective import Objective
-from ..solvers import Solution, Status, regimes
+from ..solvers import Solution, Status, costs, regimes
 from .climbing import DIGITS, descend
 from .objective import FirthObjective, Point, Whitened
 
@@ -61,8 +61,8 @@ def flac(objective: FirthObjective, theta: Array, *, tol: float, max_iter: int) 
         np.append(known.center, 0.0), np.append(known.scale, 1.0), np.append(known.columns, known.center.size), True
     )
     augmented = Objective(data, coordinates, np.zeros(theta.size))
-    method = regimes.newton if regimes.choose(augmented) == "newton" else regimes.quasi_newton
-    sample = data.sample(regimes.sample_rows(data), 0)
+    method = regimes.newton if costs.choose(augmented) == "newton" else regimes.quasi_newton
+    sample = data.sample(costs.sample_rows(data), 0)
     solution = method(augmented, np.append(theta, 0.0), sample, warm=True, tol=tol, max_iter=max_iter)
     objective.passes += solution.passes
     return solution

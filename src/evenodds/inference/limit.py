@@ -23,7 +23,7 @@ from ..data.views import some_rows
 from ..objective import Objective
 from ..separation import Recession, separation_of, sides_of
 from ..softmax import SoftmaxObjective
-from ..solvers import regimes
+from ..solvers import costs, regimes
 from .evidence import Evidence, gather
 from .problem import Problem, raw_map
 from .profile import constrained_maximum
@@ -124,11 +124,11 @@ def _complete(problem: Problem, found: Recession, rows: NDArray[np.intp]) -> Lim
 
 def _optimum(problem: Problem, data: Data) -> Problem:
     """Maximum likelihood on some of the rows."""
-    sample = data.sample(regimes.sample_rows(data), 0)
+    sample = data.sample(costs.sample_rows(data), 0)
     intercept = problem.objective.coordinates.intercept
     coordinates = choose_coordinates(data, sample, intercept=intercept, standardize=False, strength=0.0)
     objective = Objective(data, coordinates, np.zeros(coordinates.columns.size))
-    solve = regimes.newton if regimes.choose(objective) == "newton" else regimes.quasi_newton
+    solve = regimes.newton if costs.choose(objective) == "newton" else regimes.quasi_newton
     solution = solve(objective, np.zeros(objective.n_coef), sample, tol=1e-6, max_iter=100)
     theta, to_raw = solution.theta, raw_map(coordinates)
     nothing = np.zeros((theta.size, 0))

@@ -20,7 +20,7 @@ from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError, within_range
 from ..labels import combine_weights, encode_labels, require_two
 from ..reading import any_numbers
-from ..solvers.regimes import sample_rows
+from ..solvers.costs import sample_rows
 from ..table import require_same_order
 from .question import OVERLAP, Question, Verdict
 from .recession import Recession, separation_of

@@ -12,7 +12,7 @@ from ..data import Array
 from ..solvers import Status
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
-from ..solvers.regimes import still_moves
+from ..solvers.running import still_moves
 from .question import OVERLAP, Question, Verdict
 
 _FIRST, _EVERY = 8, 4  # iterations at which a fit that goes on is looked at

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from ..data import Array
 from .class_pairs import pairs_path, takes_pairs
 from .class_penalty import centred
+from .costs import takes_exact_steps
 from .elastic_net import hessian_of, on_sample
 from .penalty import Penalty
 from .proximal_newton import Models, Point, minimize_all
-from .regimes import takes_exact_steps
 from .softmax_loss import SoftmaxLoss
 from .working_set import extrapolated
 

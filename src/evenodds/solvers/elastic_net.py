@@ -18,10 +18,10 @@ from . import Report, Solution, Status
 from .class_pairs import pairs_fit, takes_pairs
 from .class_penalty import anchored, centred
 from .cooling import cooled
+from .costs import choose, sample_rows
 from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import Look, Model, Models, Point, minimize_all
-from .regimes import choose, sample_rows
 from .softmax_loss import SoftmaxLoss
 from .sparse_wide import sparse_fit
 from .working_set import wide_fit

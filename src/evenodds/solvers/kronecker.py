@@ -15,7 +15,6 @@ from ..kernels.algebra import eigen, gram, product
 from ..softmax import Scores, SoftmaxObjective
 from . import Metric
 
-_MOST_FULL = 3000  # columns, beyond which G is taken to be diagonal
 _SINGLE = 192  # columns from which G is computed in single precision
 _FLOOR = 1e-10  # of the largest eigenvalue: what has no curvature and no penalty takes no long step
 
@@ -65,8 +64,11 @@ def curvature(P: Array, sample: Block) -> float:
     return float(np.average(np.einsum("ij,ij->i", P, 1 - P), weights=sample.weight))
 
 
-def kronecker(objective: SoftmaxObjective, P: Array, sample: Block) -> Metric:
-    """The metric where a sample of the rows has probabilities P: both factors from it, weighted by its curvature."""
+def kronecker(objective: SoftmaxObjective, P: Array, sample: Block, together: bool) -> Metric:
+    """The metric where a sample of the rows has probabilities P: both factors from it, weighted by its curvature.
+
+    together : whether columns are seen together, which takes the eigenvectors of G, or one by one
+    """
     weight = np.ones(sample.n_rows) if sample.weight is None else sample.weight
     weight = weight / weight.sum()
     M = np.diag(product(weight, P)) - product((P * weight[:, None]).T, P)
@@ -74,7 +76,7 @@ def kronecker(objective: SoftmaxObjective, P: Array, sample: Block) -> Metric:
     h = h / h.sum() if h.sum() > 1e-12 else weight
     D = objective.coordinates.design(sample)
     means = np.asarray(product(h, D)).ravel() if objective.coordinates.intercept else np.zeros(D.shape[1])
-    if sp.issparse(D) or D.shape[1] > _MOST_FULL:
+    if not together:
         squares = D.multiply(D) if sp.issparse(D) else np.square(D)
         G = np.maximum(np.asarray(product(h, squares)).ravel() - means**2, 0.0)
     else:

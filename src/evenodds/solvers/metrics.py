@@ -86,6 +86,23 @@ class Cholesky:
         return np.asarray(half * self._size, np.float64) * unit
 
 
+class Diagonal:
+    """A diagonal matrix."""
+
+    def __init__(self, diagonal: Array) -> None:
+        self._inverse = 1 / diagonal
+
+    def solve(self, g: Array) -> Array:
+        """P^-1 g."""
+        return g * self._inverse
+
+
+def even_odds(objective: Objective) -> Metric:
+    """The diagonal of the Hessian where all rows have the odds of the classes, of centred columns of unit size."""
+    negative, positive = objective.data.class_weights / objective.total_weight
+    return Diagonal(float(negative * positive) + objective.pull)
+
+
 class Centred:
     """A metric of the columns less their means, with an intercept that then stands alone.
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..data import Array
+from .costs import choose
 from .elastic_net import hessian_of, on_sample
 from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import ROUNDING, Models, Optimum, Point, minimize_all
-from .regimes import choose
 from .small_path import is_small, small_path
 
 Look = Callable[[int, Sequence[Optimum]], None]

@@ -24,11 +24,11 @@ from ..kernels.algebra import dot, product
 from ..kernels.descent import descend, row_sums
 from . import Status
 from .columns import Columns
+from .costs import choose
 from .mean_loss import MeanLoss
 from .penalty import Penalty, freed_gap
 from .proximal_newton import ROUNDING, Point, credible
 from .quadratic import minimize_quadratic
-from .regimes import choose
 
 Numbers = NDArray[np.intp]
 

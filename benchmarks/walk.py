@@ -1,0 +1,91 @@
+"""`python -m benchmarks.walk`: random shapes against scikit-learn's solvers, the worst ratio last.
+
+Time is that of the processor, of one thread on either side, the least of a few fits in turns: it hardly depends on what
+else the machine does. A time counts where the loss is within 1e-6 of the lowest that anyone found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression as Theirs
+from threadpoolctl import threadpool_limits
+
+from benchmarks.shapes import Array, Shape, some
+from evenodds import LogisticRegression
+
+_TARGET = 1e-6
+_SPENT = 1.5  # seconds on each entry, at the most
+
+
+def loss(X: Any, y: Array, C: float, model: Any) -> float:
+    """J, by NumPy alone."""
+    b, W = np.ravel(model.intercept_), np.atleast_2d(model.coef_)
+    Z = np.asarray(X @ W.T) + b
+    Z = np.column_stack([np.zeros(len(Z)), Z]) if Z.shape[1] == 1 else Z
+    top = Z.max(axis=1)
+    losses = np.log(np.exp(Z - top[:, None]).sum(axis=1)) + top - Z[np.arange(len(y)), y]
+    return float(losses.mean() + (W**2).sum() / (2 * C * len(y)))
+
+
+def least(fits: list[Callable[[], Any]], repeats: int = 5) -> list[tuple[float, Any]]:
+    """The least time of each fit, in turns, and its model."""
+    best, models, spent = [np.inf] * len(fits), [None] * len(fits), [0.0] * len(fits)
+    for turn in range(repeats):
+        for k, fit in enumerate(fits):
+            if turn and spent[k] > _SPENT:
+                continue
+            begin = time.process_time()
+            models[k] = fit()
+            took = time.process_time() - begin
+            best[k], spent[k] = min(best[k], took), spent[k] + took
+    return list(zip(best, models, strict=True))
+
+
+def ratio(shape: Shape) -> tuple[float, str]:
+    """The time of scikit-learn's best over ours, and both in words."""
+    X, y = shape.made()
+    solvers = ["lbfgs", "newton-cg"] + (["newton-cholesky"] if shape.columns * shape.classes <= 500 else [])
+    entries: list[tuple[str, Callable[[], Any]]] = []
+    for tol in (1e-4, 1e-2):
+        entries.append(("ours", lambda tol=tol: LogisticRegression(C=shape.C, tol=tol, n_jobs=1).fit(X, y)))  # type: ignore[misc]
+    for solver in solvers:
+        for tol in (1e-4, 1e-6):
+            model = Theirs(C=shape.C, solver=solver, tol=tol, max_iter=2000)
+            entries.append((solver, lambda model=model: model.fit(X, y)))  # type: ignore[misc]
+    fits = [(name, *found) for (name, _), found in zip(entries, least([fit for _, fit in entries]), strict=True)]
+    losses = [loss(X, y, shape.C, model) for _, _, model in fits]
+    good = [fit for fit, value in zip(fits, losses, strict=True) if value <= min(losses) * (1 + _TARGET)]
+    ours = min((took for name, took, _ in good if name == "ours"), default=np.inf)
+    peer, best = min(((n, took) for n, took, _ in good if n != "ours"), key=lambda x: x[1], default=("none", np.inf))
+    passes = fits[0][2].solution_.passes
+    said = f"ours {1e3 * ours:8.2f} ms ({passes} reads, {fits[0][2].solution_.solver}), {peer} {1e3 * best:8.2f} ms"
+    return best / ours, said
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.walk", description=__doc__)
+    parser.add_argument("--count", type=int, default=200, help="how many shapes (default 200)")
+    parser.add_argument("--seed", type=int, default=0, help="other shapes (default 0)")
+    options = parser.parse_args()
+    found = []
+    with warnings.catch_warnings(), threadpool_limits(1, "blas"):
+        warnings.simplefilter("ignore")
+        for shape in some(options.count, options.seed):
+            by, said = ratio(shape)
+            found.append((by, f"{shape}  {said}  {by:6.2f}"))
+            print(found[-1][1], flush=True)
+    found.sort(reverse=True)
+    known = np.log([by for by, _ in found if np.isfinite(by) and by > 0])
+    ahead = sum(by >= 1 for by, _ in found)
+    print(f"\nat least as fast in {ahead} of {len(found)}; geometric mean {np.exp(known.mean()):.2f}; the slowest:")
+    print("\n".join(said for _, said in found[-15:]))
+
+
+if __name__ == "__main__":
+    main()

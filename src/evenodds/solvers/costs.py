@@ -1,0 +1,143 @@
+"""What is cheap for which data: the cost model, by the shape of the data, the classes and the penalty alone.
+
+Costs are in multiplications of a Hessian, with n rows, k coefficients and `size` entries. A Hessian takes
+`size * size / n`; a read of the data as long as `_READ` for each entry.
+
+- Newton's method pays the Hessian at each of its 5 to 8 steps. It is chosen where that is little
+  (`_CHEAP_HESSIAN`), as it then ends at machine precision.
+- Else, of many rows, the metric is the Hessian of a sample of m rows. Its eigenvalues are within (1 +- sqrt(k/m))^2 of
+  the true ones, so that each step divides the gap by about m/k: the m that makes metric and reads together cheapest is
+  taken (`sample_rows`).
+- Of dense rows not many more than columns the Hessian costs as much as 20 to 300 reads, in which a penalised fit is
+  often done with no metric but the curvature of even odds. It is bought where the fit turns out slow (`starts_even`).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..data import Block, Data
+from ..objective import Objective
+from ..softmax import SoftmaxObjective
+from .by_rows import stiffness
+
+_CHEAP_HESSIAN = 6e6
+_CHEAP_IN_PATH = 1e8
+_CHEAP_SPARSE = 3e7  # reads of sparse data take longer for each entry
+_CHEAP_COEF = 400  # a factorisation costs as much as the Hessian does
+_READ = 32  # a pass is bound by memory, a Hessian by arithmetic
+_SOLVE = 12  # reads of the sample: to draw it and to find its optimum
+_DIGITS = np.log(1e12)  # how far a gap has to fall
+_MOST_FULL = 3000
+_MOST_FULL_SPARSE = 500
+_FEW_ROWS = 2000  # up to which a penalised wide fit is solved by its rows
+_FEW_OF_CLASSES = 1000  # the same of several classes, each of which has a matrix to be factored
+_FEW_OF_CLASSES_SPARSE = 500
+_LOOSE = 1.0  # curvature of a row, in units of the penalty's, from which the products of sparse rows pay
+_TIGHT = 1e-20  # of dense rows; below, nothing is left of them
+_LOOSEST = 1e15  # beyond, the penalty is lost in the rounding of the products
+_OF_CLASSES = 24  # rows a column of the sample for the metric of several classes
+_EIGENVECTORS = 30.0  # columns^2 / (rows x classes) up to which those of the columns' factor cost few reads
+_SINGLE = 150  # columns from which a metric is computed in single precision
+_SHARE = 3  # times the rows of a sample, beyond which it spares much
+_DEAR = 256  # dense columns from which a Hessian of all rows costs more than the few reads it may spare
+_LATENCY = 5  # reads that a Hessian takes beside its arithmetic
+
+
+def sample_rows(data: Data) -> int:
+    """Rows of the sample that coordinates, start and metric are taken from."""
+    k = data.n_columns + 1
+    if k > most_full(data):
+        return 8192
+    if _work(data) <= _cheap(data):
+        return data.n_rows
+    if data.class_weights.size > 2:
+        return min(data.n_rows, max(4096, min(_OF_CLASSES * k, data.n_rows // 4)))
+    most = max(data.n_rows // 16, min(16 * k, data.n_rows // 2))  # few, as they are copied
+    m = np.unique(np.geomspace(2 * k, most, 50).astype(int)) if most > 2 * k else np.array([data.n_rows])
+    hessians = (1 if k >= _SINGLE else 2) * m * k
+    reads = _SOLVE * m + data.n_rows * _DIGITS / np.log(m / k)
+    return max(4096, int(m[np.argmin(hessians + _READ * reads)]))
+
+
+def choose(objective: Objective | SoftmaxObjective) -> str:
+    """`newton` where exact Hessians are cheap, else `quasi-newton`."""
+    cheap = _all_work(objective) <= _cheap(objective.data) and objective.n_coef <= _CHEAP_COEF
+    return "newton" if cheap else "quasi-newton"
+
+
+def takes_exact_steps(objective: Objective | SoftmaxObjective) -> bool:
+    """Whether the fits of a path are best with exact Hessians: each starts near its end, and takes few."""
+    return _all_work(objective) <= _CHEAP_IN_PATH and objective.n_coef <= _CHEAP_COEF
+
+
+def starts_even(objective: Objective, sample: Block) -> bool:
+    """Whether a fit starts with the metric of even odds, as a better one costs as much as many reads.
+
+    Without a penalty a column can be next to a combination of others, which takes a Hessian at once.
+    """
+    data = objective.data
+    dear = data.n_columns > (_DEAR if sample.n_rows == data.n_rows else _MOST_FULL)
+    return dear and not data.sparse and bool((objective.ridge > 0).all())
+
+
+def sample_spares(objective: Objective, sample: Block) -> bool:
+    """Whether a sample serves: not where a Hessian of all rows costs as much as to find the optimum on the sample.
+
+    Without a penalty the sample's Hessian also tells, at little cost, that classes overlap.
+    """
+    data = objective.data
+    small = data.n_columns <= _DEAR and not data.sparse and bool((objective.ridge > 0).all())
+    return sample.n_rows * (_SHARE if small else 1) < data.n_rows
+
+
+def has_few_rows(objective: Objective | SoftmaxObjective, sample: Block) -> bool:
+    """Whether a penalised fit has so few rows that it is best solved by their products.
+
+    Of sparse rows these are as dense as those of dense ones, and cost hundreds of reads: they pay for several classes
+    with few rows that the penalty does not hold.
+    """
+    data = objective.data
+    most = data.n_columns // 2
+    if not sample.n_rows == data.n_rows <= most or not (objective.ridge > 0).all():
+        return False
+    if not isinstance(objective, SoftmaxObjective):
+        return data.n_rows <= _FEW_ROWS and not data.sparse
+    least, few = (_LOOSE, _FEW_OF_CLASSES_SPARSE) if data.sparse else (_TIGHT, _FEW_OF_CLASSES)
+    return data.n_rows <= few and least < stiffness(objective, objective.coordinates.design(sample)) < _LOOSEST
+
+
+def _all_work(objective: Objective | SoftmaxObjective) -> float:
+    """The multiplications of a Hessian, of all classes."""
+    return _work(objective.data) * max(1.0, objective.n_coef / (objective.data.n_columns + 1)) ** 2
+
+
+def _work(data: Data) -> float:
+    """The multiplications of a Hessian of two classes."""
+    return data.size * (data.size / data.n_rows)
+
+
+def _cheap(data: Data) -> float:
+    """The work up to which exact Hessians are best."""
+    return _CHEAP_SPARSE if data.sparse else _CHEAP_HESSIAN
+
+
+def most_full(data: Data) -> int:
+    """The columns up to which a full matrix of them is made and factored."""
+    return _MOST_FULL_SPARSE if data.sparse else _MOST_FULL
+
+
+def hessian_reads(objective: Any) -> float:
+    """The cost of an exact Hessian and its factorisation, in reads of the data."""
+    data, k = objective.data, objective.n_coef
+    if k > most_full(data):
+        return np.inf
+    products = 4 * k / (data.n_columns + 1) * data.size / data.n_rows  # for each entry of X
+    return float(_LATENCY + (products + k**3 / 6 / max(data.size, 1)) / _READ)
+
+
+def factor_is_dear(objective: SoftmaxObjective) -> bool:
+    """Whether the eigenvectors of what the columns of several classes share cost more than the reads they may spare."""
+    data = objective.data
+    work = data.n_columns**2 / (data.n_rows * objective.n_free)
+    return work > _EIGENVECTORS and bool((objective.ridge > 0).all())

@@ -1,0 +1,160 @@
+"""The smooth loop run to its end on an objective: single precision first where it serves, a last look, the record."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..data import Array
+from ..kernels.algebra import LastSteps, dot
+from ..kernels.newton import Limits, Steps
+from ..objective import Objective
+from ..softmax import SoftmaxObjective
+from . import Metric, Report, Solution, Status
+from .costs import choose, hessian_reads
+from .metrics import Cholesky
+from .quasi_newton import FAR, NOTHING_LEFT, POLISH, State, Watch, minimize
+
+_ROUGH = 1e-8  # the decrement, in units of the loss, from which single precision does not show the way
+_SINGLE_SIZE = 1e5  # how much larger its rounding errors are
+_PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which a better metric may pay
+_PROOF = 1 / 8  # of the reads of a fit is what a look at its end may cost
+_IN_ONE_CALL = 9  # points: a fit that takes more is looked at by whoever watches for separation
+_LEAST_MEMORY, _MOST_MEMORY = 20, 100  # steps
+_DIAGONAL = 2  # reads that the diagonal of the Hessian takes
+
+
+def run(
+    name: str,
+    objective: Any,
+    theta: Array,
+    metric: Metric | None,
+    remake: Callable[[State], Metric | None] | None,
+    *,
+    tol: float,
+    max_iter: int,
+    watch: Watch | None,
+    report: Report | None,
+) -> Solution:
+    """Run the loop and make the record. A metric that does not contract gives way to the exact Hessian."""
+    history: list[float] = []
+    patience = max(_PATIENCE, 0.5 * hessian_reads(objective))
+    exact = metric is None
+
+    def first_order(theta: Array) -> tuple[float, Array, Array | None]:
+        result: tuple[float, Array, Array | None] = objective.value_grad(theta)
+        history.append(result[0])
+        return result
+
+    def evaluate(theta: Array) -> tuple[float, Array, Array | None]:
+        if not exact:
+            return first_order(theta)
+        result: tuple[float, Array, Array | None] = objective.value_grad_hess(theta)
+        history.append(result[0])
+        return result
+
+    def look(state: State) -> Status | None:
+        nonlocal exact
+        exact = exact or state.slow > patience
+        if report is not None and report(state.iteration, state.value, error(objective, state.gap), state.theta):
+            return Status.STOPPED
+        return watch(state) if watch is not None else None
+
+    def look_roughly(state: State) -> Status | None:
+        done = exact or state.decrement < _ROUGH * state.value
+        return look(state) or (Status.STALLED if done else None)
+
+    small = isinstance(objective, Objective) and choose(objective) == "newton"  # its rows may be taken as a whole
+    loop = functools.partial(
+        minimize,
+        evaluate,
+        from_hessian=Cholesky,
+        polish=first_order,
+        still_moves=functools.partial(still_moves, objective),
+        best_length=objective.best_length if small else None,
+        remake=remake,
+        confirm=functools.partial(_confirm, objective),
+    )
+    done, memory = 0, _memory(objective)
+    if metric is not None and isinstance(objective, SoftmaxObjective) and objective.may_be_single():
+        objective.single = True
+        state = loop(theta, metric, target=0.0, max_iter=max_iter, watch=look_roughly, size=_SINGLE_SIZE, memory=memory)
+        objective.in_double()
+        if state.status not in (Status.STALLED, Status.MAX_ITER):
+            return record(name, objective, state, history)
+        theta, metric, done = state.theta, state.metric, state.iteration
+    target = tol**2 / (2 * objective.observations)
+    begun = None
+    if exact and small:
+        limits = Limits(POLISH, target, NOTHING_LEFT, FAR, min(max_iter + 1, _IN_ONE_CALL))
+        begun = _reported(objective, objective.by_newton(theta, limits), report)
+    if begun is not None:
+        history.extend(begun.values[: None if begun.hessian is not None else -1].tolist())  # it is evaluated again
+        theta, done = begun.thetas[-1], len(begun.thetas) - 1
+    state = loop(theta, metric, target=target, max_iter=max_iter, watch=look, memory=memory, done=done, begun=begun)
+    return record(name, objective, state, history)
+
+
+def _reported(objective: Objective, steps: Steps | None, report: Report | None) -> Steps | None:
+    """Steps that are reported, but for the last; they end with the one after which the report asks to stop."""
+    if steps is None or report is None:
+        return steps
+    for k in range(len(steps.thetas) - 1):
+        if report(k, steps.values[k], error(objective, steps.decrements[k]), steps.thetas[k]):
+            return replace(steps, thetas=steps.thetas[: k + 1], values=steps.values[: k + 1], hessian=None)
+    return steps
+
+
+def _memory(objective: Any) -> LastSteps:
+    """As many steps as cost a read of the data: each costs as much as four reads of theta."""
+    return LastSteps(min(max(objective.data.size // (4 * objective.n_coef), _LEAST_MEMORY), _MOST_MEMORY))
+
+
+def _confirm(objective: Any, state: State) -> None:
+    """Look at the end of a fit with what its metric does not know, as far as that costs little beside the fit.
+
+    A direction that had curvature where the metric was made, and lost it on the way, has a small gradient and is yet
+    far from its optimum. The exact Hessian knows of all such; its diagonal of columns that do so one by one.
+    """
+    reads = _PROOF * objective.passes
+    if choose(objective) == "newton" or hessian_reads(objective) <= reads:
+        state.metric, state.exact_at = Cholesky(objective.hessian(state.theta)), state.theta
+        state.forget()
+    elif reads >= _DIAGONAL:
+        curvature = np.maximum(objective.diagonal(state.theta), 1e-300)
+        state.surprise *= max(1.0, 0.5 * dot(state.gradient, state.gradient / curvature) / state.gap)
+
+
+def record(name: str, objective: Any, state: State, history: list[float]) -> Solution:
+    """The solution that a loop has come to."""
+    return Solution(
+        theta=state.theta,
+        loss=state.value,
+        gap=state.gap,
+        error=error(objective, state.gap),
+        passes=objective.passes,
+        iterations=state.iteration,
+        status=state.status,
+        history=np.array(history),
+        solver=name,
+        n_rows=objective.data.n_rows,
+        total_weight=objective.total_weight,
+    )
+
+
+def still_moves(objective: Any, state: State) -> bool:
+    """Whether the next step would change a score by 0.1 or more, however small the decrement.
+
+    A decrement says how far the minimum is only where the curvature stays what it is, and the curvature of a row
+    changes by a factor of e where its score changes by 1 (self-concordance; Bach, Electronic Journal of Statistics 4,
+    2010). Rows are only read where the loss is nearly flat along the step, beside the loss itself.
+    """
+    flat = 2 * state.decrement < 1e-3 * state.value * dot(state.step, state.step)
+    return flat and objective.largest_move(state.step) >= 0.1
+
+
+def error(objective: Any, gap: float) -> float:
+    """A gap in standard errors."""
+    return float(np.sqrt(2 * objective.observations * max(gap, 0.0)))
