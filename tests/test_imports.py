@@ -17,11 +17,10 @@ LAYERS = {
     "kernels": set(),
     "scratch": set(),
     "data": {"exceptions"},
-    "compiled": set(),
-    "coordinates": {"compiled", "data", "exceptions", "kernels"},
-    "objective": {"compiled", "coordinates", "data", "exceptions", "kernels"},
-    "softmax": {"compiled", "coordinates", "data", "exceptions", "kernels"},
-    "solvers": {"compiled", "coordinates", "data", "exceptions", "kernels", "objective", "softmax"},
+    "coordinates": {"data", "exceptions", "kernels"},
+    "objective": {"coordinates", "data", "exceptions", "kernels"},
+    "softmax": {"coordinates", "data", "exceptions", "kernels"},
+    "solvers": {"coordinates", "data", "exceptions", "kernels", "objective", "softmax"},
     "per_column": {"data", "exceptions"},
     "advice": {"exceptions", "solvers"},
     "table": {"advice", "exceptions"},
@@ -30,7 +29,7 @@ LAYERS = {
         *("advice", "coordinates", "data", "exceptions", "labels", "objective"),
         *("softmax", "solvers", "table"),
     },
-    "firth": {"compiled", "coordinates", "data", "exceptions", "objective", "solvers"},
+    "firth": {"coordinates", "data", "exceptions", "kernels", "objective", "solvers"},
     "parameters": {"exceptions", "per_column", "solvers"},
     "penalised": {
         *("coordinates", "data", "objective", "parameters", "per_column", "separation", "softmax", "solvers"),
@@ -57,7 +56,7 @@ LAYERS = {
     },
     "fold_scores": {"data", "exceptions", "model", "objective", "paths", "softmax"},
     "cross_validation": {
-        *("classifier", "compiled", "data", "exceptions", "fold_scores", "labels", "model"),
+        *("classifier", "data", "exceptions", "fold_scores", "labels", "model"),
         *("parameters", "paths", "per_column", "progress", "table"),
     },
     "export": {"design", "exceptions", "model", "parameters", "solvers"},
@@ -117,6 +116,18 @@ def test_the_layers_are_an_order():
         free = {name for name, below in LAYERS.items() if name not in placed and below <= placed}
         assert free, f"a circle among {set(LAYERS) - placed}"
         placed |= free
+
+
+def test_nothing_outside_a_home_asks_which_home_it_is():
+    """`Data` answers: `whole` where the rows are in memory, `sparse`, `part`."""
+    homes = {"Memory", "View", "SomeRows"}
+    for path in FILES:
+        if module_of(path) == "data":
+            continue
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("isinstance", "type"):
+                asked = {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
+                assert not asked & homes, f"{path.name}, line {call.lineno}"
 
 
 def run(code):

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .absent import completed
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data, as_data
-from .data.memory import Memory, one_blas_thread
+from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, require_range, within_range
 from .labels import combine_weights, encode_labels, row_offsets
 from .per_column import LEAST_C, bounds, check_l1_ratio, penalty_factors
@@ -275,7 +275,7 @@ class _Problem:
         return loss, start, null
 
     def _coordinates(self, sample: Block) -> Coordinates:
-        if isinstance(self.data, Memory) and not self.data.sparse and is_wide(self.data):
+        if not self.data.sparse and is_wide(self.data) and self.data.whole() is not None:
             coordinates = column_coordinates(self.data, intercept=self.intercept, standardize=self.standardize)
             if (coordinates.scale > 1e-150).all() and np.isfinite(coordinates.scale).all():  # squares that are numbers
                 return coordinates
