@@ -25,9 +25,9 @@ LAYERS = {
     "advice": {"exceptions", "solvers"},
     "table": {"advice", "exceptions"},
     "labels": {"data", "exceptions", "table"},
+    "reading": {"data", "exceptions", "labels", "table"},
     "separation": {
-        *("advice", "coordinates", "data", "exceptions", "labels", "objective"),
-        *("softmax", "solvers", "table"),
+        *("advice", "coordinates", "data", "exceptions", "objective", "reading", "softmax", "solvers"),
     },
     "firth": {"coordinates", "data", "exceptions", "kernels", "objective", "solvers"},
     "parameters": {"exceptions", "per_column", "solvers"},
@@ -41,18 +41,18 @@ LAYERS = {
     "absent": {"data", "exceptions", "fitting", "penalised", "per_column", "solvers"},
     "progress": {"advice", "data", "solvers"},
     "design": {"advice", "exceptions", "labels", "table"},
-    "classifier": {"data", "design", "exceptions", "labels", "objective", "softmax", "table"},
+    "classifier": {"data", "design", "exceptions", "labels", "objective", "reading", "softmax", "table"},
     "model": {
         *("absent", "advice", "classifier", "coordinates", "data", "design", "exceptions", "fitting", "labels"),
-        *("parameters", "penalised", "progress", "separation", "solvers", "table"),
+        *("parameters", "penalised", "progress", "reading", "separation", "solvers"),
     },
     "inference": {
         *("advice", "coordinates", "data", "exceptions", "firth", "fitting", "labels", "model"),
-        *("objective", "penalised", "separation", "softmax", "solvers", "table"),
+        *("objective", "penalised", "reading", "separation", "softmax", "solvers", "table"),
     },
     "paths": {
-        *("absent", "coordinates", "data", "exceptions", "labels", "objective", "per_column", "progress", "separation"),
-        *("solvers", "table"),
+        *("absent", "coordinates", "data", "exceptions", "objective", "per_column", "progress", "reading"),
+        *("separation", "solvers"),
     },
     "fold_scores": {"data", "exceptions", "model", "objective", "paths", "softmax"},
     "cross_validation": {
@@ -128,6 +128,11 @@ def test_nothing_outside_a_home_asks_which_home_it_is():
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("isinstance", "type"):
                 asked = {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
                 assert not asked & homes, f"{path.name}, line {call.lineno}"
+
+
+def test_there_is_one_way_in():
+    calls = {path.name for path in FILES if re.search(r"\bas_data\(", path.read_text(encoding="utf-8"))}
+    assert calls == {"__init__.py", "reading.py"}  # where it is defined, and where it is called
 
 
 def run(code):

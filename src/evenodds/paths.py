@@ -13,12 +13,12 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .absent import completed
 from .coordinates import Coordinates, choose_coordinates
-from .data import Array, Block, Data, as_data
+from .data import Array, Block, Data
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, require_range, within_range
-from .labels import combine_weights, encode_labels, row_offsets
 from .per_column import LEAST_C, bounds, check_l1_ratio, penalty_factors
 from .progress import PathLines, Stop
+from .reading import read
 from .separation import OVERLAP, Question, tell
 from .solvers import Status
 from .solvers.class_path import class_path
@@ -33,7 +33,6 @@ from .solvers.softmax_loss import SoftmaxLoss
 from .solvers.sparse_wide import sparse_path
 from .solvers.tall_path import tall_path
 from .solvers.working_set import wide_path
-from .table import numbers_of, require_same_order
 
 _SAMPLE = 8192
 _STEPS = 100
@@ -189,16 +188,11 @@ def path(
     """
     ratio = check_l1_ratio(l1_ratio)
     _check_grid(n_C, min_ratio, tol)
-    require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
-    array, names = numbers_of(X, "path")
-    classes, codes = encode_labels(y, array.shape[0])
-    weight = combine_weights(sample_weight, class_weight, codes, classes)
-    shift = None if offset is None else row_offsets(offset, array.shape[0], classes.size)
-    p = array.shape[1]
+    own: dict[str, Any] = {"intercept": bool(fit_intercept), "every": not fit_intercept, "n_jobs": n_jobs}
+    data, classes = read(X, y, sample_weight, offset, caller="path", class_weight=class_weight, **own)
+    p, names = data.n_columns, data.names
     factor = penalty_factors(penalty_factor, p, names)
     low, high = bounds(lower, upper, p, names)
-    own: dict[str, Any] = {"intercept": bool(fit_intercept), "every": not fit_intercept, "names": names}
-    data = as_data(array, codes, weight, shift, n_jobs=n_jobs, n_classes=classes.size, **own)
     if data.class_weights.size == 1:
         left = classes[data.present].tolist()[0]
         raise EvenOddsError(f"All rows that have a weight are of class {left!r}: a path needs two classes.")
