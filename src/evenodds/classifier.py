@@ -15,8 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .data import Array
 from .exceptions import EvenOddsError
 from .labels import accuracy
-from .objective import bounded_scores, linear_scores
 from .reading import numbers_of, require_finite_array
+from .scores import bounded_scores, linear_scores
 from .softmax import log_probabilities
 from .table import (
     is_all_numeric,

@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import absent, advice, fitting, progress
 from .classifier import Classifier
-from .coordinates import Moments
+from .coordinates import coordinates_of
 from .data import Array, Data, require_finite
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, require_range, within_range
 from .labels import plain_labels
+from .moments import Moments
 from .parameters import WithoutFirth, check_parameters, seed
 from .penalised import strength_of
 from .reading import Numbers, read
@@ -285,7 +286,8 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
             strength = strength_of(self, data)
             penalised = bool(self.standardize) and strength > 0
             curvature = 0.0 if self.standardize else strength
-            coordinates = new._seen.coordinates(data, bool(self.fit_intercept), penalised, curvature)
+            own: dict[str, Any] = {"intercept": bool(self.fit_intercept), "standardize": penalised}
+            coordinates = coordinates_of(new._seen, data, strength=curvature, **own)
             objective = fitting.objective_of(self, data, coordinates, strength)
             if not first and not np.isfinite(self.intercept_).all():
                 raise EvenOddsError("A class had no row with a weight in the last fit and has probability 0: fit anew.")
