@@ -63,16 +63,15 @@ LAYERS = {
         *("advice", "coordinates", "data", "exceptions", "firth", "fitting", "labels", "model"),
         *("objective", "penalised", "reading", "separation", "softmax", "solvers", "table"),
     },
-    "paths": {
-        *("absent", "coordinates", "data", "exceptions", "objective", "per_column", "progress", "reading"),
-        *("separation", "solvers"),
-    },
+    "strengths": {"coordinates", "data", "exceptions", "per_column", "progress", "solvers"},
+    "paths": {"absent", "data", "exceptions", "per_column", "progress", "reading", "separation", "strengths"},
     "fold_scores": {"data", "exceptions", "model", "paths", "scores", "softmax"},
     "cross_validation": {
         *("classifier", "data", "exceptions", "fold_scores", "labels", "model"),
         *("parameters", "paths", "per_column", "progress", "table"),
     },
-    "export": {"design", "exceptions", "model", "parameters", "solvers"},
+    "restoring": {"design", "exceptions", "model", "parameters", "solvers"},
+    "export": {"design", "exceptions", "model", "restoring", "solvers"},
     "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
     "__init__": {
         *("cross_validation", "exceptions", "export", "inference", "model", "paths", "separation", "solvers"),
