@@ -35,8 +35,7 @@ def at_home(monkeypatch):
         def elsewhere(*args, **kwargs):
             return moved(as_data(*args, **kwargs), HOMES[kind])
 
-        for module in ("model", "paths", "separation"):
-            monkeypatch.setattr(f"evenodds.{module}.as_data", elsewhere)
+        monkeypatch.setattr("evenodds.reading.as_data", elsewhere)
         return here, answer()
 
     return ask
@@ -185,8 +184,7 @@ def far(monkeypatch):
         made.append(moved(as_data(*args, **kwargs), Remote))
         return made[-1]
 
-    for module in ("model", "paths", "separation"):
-        monkeypatch.setattr(f"evenodds.{module}.as_data", elsewhere)
+    monkeypatch.setattr("evenodds.reading.as_data", elsewhere)
     return made
 
 

@@ -17,19 +17,22 @@ LAYERS = {
     "kernels": set(),
     "scratch": set(),
     "data": {"exceptions"},
-    "coordinates": {"kernels", "data", "exceptions"},
-    "objective": {"kernels", "coordinates", "data", "exceptions"},
-    "softmax": {"kernels", "coordinates", "data", "exceptions"},
-    "solvers": {"kernels", "coordinates", "data", "exceptions", "objective", "softmax"},
+    "moments": {"data", "kernels"},
+    "coordinates": {"data", "exceptions", "kernels", "moments"},
+    "objective": {"coordinates", "data", "exceptions", "kernels"},
+    "scores": {"data"},
+    "softmax": {"coordinates", "data", "exceptions", "kernels"},
+    "solvers": {"coordinates", "data", "exceptions", "kernels", "objective", "scores", "softmax"},
     "per_column": {"data", "exceptions"},
     "advice": {"exceptions", "solvers"},
     "table": {"advice", "exceptions"},
     "labels": {"data", "exceptions", "table"},
+    "design": {"advice", "exceptions", "labels", "table"},
+    "reading": {"data", "design", "exceptions", "labels", "table"},
     "separation": {
-        *("advice", "coordinates", "data", "exceptions", "labels", "objective"),
-        *("reading", "softmax", "solvers", "table"),
+        *("advice", "coordinates", "data", "exceptions", "objective", "reading", "softmax", "solvers"),
     },
-    "firth": {"kernels", "coordinates", "data", "exceptions", "objective", "solvers"},
+    "firth": {"coordinates", "data", "exceptions", "kernels", "objective", "solvers"},
     "parameters": {"exceptions", "per_column", "solvers"},
     "penalised": {
         *("coordinates", "data", "objective", "parameters", "per_column", "separation", "softmax", "solvers"),
@@ -40,27 +43,35 @@ LAYERS = {
     },
     "absent": {"data", "exceptions", "fitting", "penalised", "per_column", "solvers"},
     "progress": {"advice", "data", "solvers"},
-    "design": {"advice", "exceptions", "labels", "table"},
-    "reading": {"design", "table"},
-    "classifier": {"data", "design", "exceptions", "labels", "objective", "softmax", "table"},
+    "classifier": {"data", "design", "exceptions", "labels", "reading", "scores", "softmax", "table"},
     "model": {
-        *("absent", "advice", "classifier", "coordinates", "data", "design", "exceptions", "fitting", "labels"),
-        *("parameters", "penalised", "progress", "separation", "solvers", "table"),
+        *(
+            "absent",
+            "advice",
+            "classifier",
+            "coordinates",
+            "data",
+            "design",
+            "exceptions",
+            "fitting",
+            "labels",
+            "moments",
+        ),
+        *("parameters", "penalised", "progress", "reading", "separation", "solvers"),
     },
     "inference": {
         *("advice", "coordinates", "data", "design", "exceptions", "firth", "fitting", "labels", "model"),
-        *("objective", "penalised", "separation", "softmax", "solvers", "table"),
+        *("objective", "penalised", "reading", "separation", "softmax", "solvers", "table"),
     },
-    "paths": {
-        *("absent", "coordinates", "data", "exceptions", "labels", "objective", "per_column", "progress", "separation"),
-        *("reading", "solvers", "table"),
-    },
-    "fold_scores": {"data", "exceptions", "model", "objective", "paths", "softmax"},
+    "strengths": {"coordinates", "data", "exceptions", "per_column", "progress", "solvers"},
+    "paths": {"absent", "data", "exceptions", "per_column", "progress", "reading", "separation", "strengths"},
+    "fold_scores": {"data", "exceptions", "model", "paths", "scores", "softmax"},
     "cross_validation": {
-        *("classifier", "kernels", "data", "exceptions", "fold_scores", "labels", "model"),
+        *("classifier", "data", "exceptions", "fold_scores", "labels", "model"),
         *("parameters", "paths", "per_column", "progress", "table"),
     },
-    "export": {"design", "exceptions", "model", "parameters", "solvers"},
+    "restoring": {"design", "exceptions", "model", "parameters", "solvers"},
+    "export": {"design", "exceptions", "model", "restoring", "solvers"},
     "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
     "__init__": {
         *("cross_validation", "exceptions", "export", "inference", "model", "paths", "separation", "solvers"),
@@ -117,6 +128,23 @@ def test_the_layers_are_an_order():
         free = {name for name, below in LAYERS.items() if name not in placed and below <= placed}
         assert free, f"a circle among {set(LAYERS) - placed}"
         placed |= free
+
+
+def test_nothing_outside_a_home_asks_which_home_it_is():
+    """`Data` answers: `whole` where the rows are in memory, `sparse`, `part`."""
+    homes = {"Memory", "View", "SomeRows"}
+    for path in FILES:
+        if module_of(path) == "data":
+            continue
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("isinstance", "type"):
+                asked = {node.id for node in ast.walk(call) if isinstance(node, ast.Name)}
+                assert not asked & homes, f"{path.name}, line {call.lineno}"
+
+
+def test_there_is_one_way_in():
+    calls = {path.name for path in FILES if re.search(r"\bas_data\(", path.read_text(encoding="utf-8"))}
+    assert calls == {"__init__.py", "reading.py"}  # where it is defined, and where it is called
 
 
 def run(code):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,20 +12,18 @@ from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .data import Array, as_data, require_finite
+from .data import Array
 from .exceptions import EvenOddsError
 from .labels import accuracy
-from .objective import bounded_scores, linear_scores
+from .reading import numbers_of, require_finite_array
+from .scores import bounded_scores, linear_scores
 from .softmax import log_probabilities
 from .table import (
     is_all_numeric,
     is_frame,
     numbered_columns,
-    numeric_array,
-    numeric_rows,
     require_same_columns,
     require_same_order,
-    require_some,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         array = self._array(X, reset=False)
         scores = linear_scores(array, intercept, coef)
         if not np.isfinite(scores).all():
-            self._require_finite(array)
+            require_finite_array(array, self._names)
             scores = bounded_scores(array, intercept, coef, scores)
         return scores
 
@@ -199,31 +198,22 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if _is_plain(X) and reset:  # spares a small fit a third of its time
             self.n_features_in_ = X.shape[1]
             return X
-        try:
-            if not is_frame(X):
-                X = numeric_rows(X)
-                checks = {"dtype": "numeric", "ensure_all_finite": False, "accept_sparse": "csr"}
-                return validate_data(self, X, reset=reset, **checks)
-            array, columns = numeric_array(X)
-            if not reset and columns == getattr(self, "feature_names_in_", _NO_NAMES).tolist():
-                require_some(array)
-                return array
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            names = numbered_columns(X)
-            if reset:
-                self._columns_in_ = names
-            else:
-                require_same_columns(getattr(self, "_columns_in_", None), names)
-        except EvenOddsError:
-            raise
-        except (ValueError, TypeError) as error:
-            raise EvenOddsError(str(error)) from None
-        require_some(array)
+        array, columns = numbers_of(X, partial(validate_data, self, reset=reset))
+        if columns is not None and (reset or columns != getattr(self, "feature_names_in_", _NO_NAMES).tolist()):
+            self._check_names(X, reset=reset)
         return array
 
-    def _require_finite(self, array: Any) -> None:
-        """An error where a checked X is not finite."""
-        require_finite(as_data(array, np.zeros(array.shape[0], np.uint8), names=self._names))
+    def _check_names(self, X: Any, *, reset: bool) -> None:
+        """Learn the names of the columns of a frame of numbers, or compare them with those of the fit."""
+        try:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        except (ValueError, TypeError) as error:
+            raise EvenOddsError(str(error)) from None
+        names = numbered_columns(X)
+        if reset:
+            self._columns_in_ = names
+        else:
+            require_same_columns(getattr(self, "_columns_in_", None), names)
 
     def _design_rows(self, X: Any, *, reset: bool) -> DesignRows | None:
         """The rows of a frame by the design of the model, which a fit learns where columns are not all numbers."""

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from .data import Array, Block, Data, Sums, require_finite
 from .exceptions import EvenOddsError
 from .kernels.algebra import cholesky, dot, product
-from .kernels.rows import AT_ONCE, moment_sums, second_order_sums
+from .kernels.rows import AT_ONCE, second_order_sums
+from .moments import Moments, exact_moments, moments_of
 
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
 _LEAST = 1e-303  # a deviation below it is none: the coefficient could not be represented
@@ -129,44 +130,6 @@ class Coordinates:
         return X
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Total weight, mean and sum of squared deviations of the columns over the rows seen so far.
-
-    Merged as Chan, Golub and LeVeque do (The American Statistician 37, 1983), which does not cancel.
-    """
-
-    total: float
-    mean: Array
-    squares: Array
-    calls: int = 1
-
-    @classmethod
-    def of(cls, data: Data) -> "Moments":
-        """The moments of all rows."""
-        total = float(data.class_weights.sum())
-        mean, deviation = _moments(data.sample(data.n_rows, 0), intercept=True)
-        return cls(total, data.center + mean, total * deviation**2)
-
-    def merged(self, earlier: "Moments | None") -> "Moments":
-        """The moments of both sets of rows."""
-        if earlier is None:
-            return self
-        total = self.total + earlier.total
-        shift = self.mean - earlier.mean
-        mean = earlier.mean + shift * (self.total / total)
-        squares = self.squares + earlier.squares + shift**2 * (self.total * earlier.total / total)
-        return Moments(total, mean, squares, earlier.calls + 1)
-
-    def coordinates(self, data: Data, intercept: bool, standardize: bool, strength: float) -> Coordinates:
-        """Coordinates of all columns for some rows, about zero without an intercept; see `choose_coordinates`."""
-        center = self.mean if intercept and not data.sparse else data.center
-        deviation = np.sqrt(self.squares / self.total)
-        scale = np.hypot(deviation, self.mean - center)
-        scale = about_mean(deviation, scale) if standardize else scale
-        return Coordinates(center, _usable(scale, strength), np.arange(scale.size), intercept)
-
-
 def choose_coordinates(
     data: Data,
     sample: Block,
@@ -188,17 +151,17 @@ def choose_coordinates(
     whole = sample.n_rows == data.n_rows
     if not whole and sample.n_rows > 2 * _ENOUGH_ROWS and sample.n_rows > 2 * data.n_columns:
         sample = sample.take(slice(None, None, sample.n_rows // max(_ENOUGH_ROWS, data.n_columns)))
-    center, scale = _moments(sample if standardize else _levelled(sample), intercept)
+    center, scale = moments_of(sample if standardize else _levelled(sample), intercept)
     center = data.center if data.sparse else center
     unseen = (scale == 0).any() and (drop_aliased or not data.sparse)
     reads = 0
     if not whole and (standardize or unseen):
-        center, scale = _exact_moments(data, center, np.where(scale > 0, scale, 1.0), intercept)
+        center, scale = exact_moments(data, center, np.where(scale > 0, scale, 1.0), intercept)
         reads = 1
     if standardize and not intercept and not drop_aliased:
-        around, deviation = _moments(sample, intercept=True)
+        around, deviation = moments_of(sample, intercept=True)
         if not whole:
-            deviation = _exact_moments(data, around, np.where(deviation > 0, deviation, 1.0), intercept=True)[1]
+            deviation = exact_moments(data, around, np.where(deviation > 0, deviation, 1.0), intercept=True)[1]
             reads = 2
         scale = about_mean(deviation, scale)
     if not np.isfinite(scale).all():
@@ -216,6 +179,18 @@ def choose_coordinates(
         scale = np.where(constant, np.inf, scale) if every else scale
         return Coordinates(center, scale, columns, intercept, reads)
     return independent(data, sample, Coordinates(center, scale, columns[~constant], intercept, reads))
+
+
+def coordinates_of(moments: Moments, data: Data, *, intercept: bool, standardize: bool, strength: float) -> Coordinates:
+    """Coordinates of all columns from the moments of the rows so far, about zero without an intercept.
+
+    standardize, strength : see `choose_coordinates`
+    """
+    center = moments.mean if intercept and not data.sparse else data.center
+    deviation = np.sqrt(moments.squares / moments.total)
+    scale = np.hypot(deviation, moments.mean - center)
+    scale = about_mean(deviation, scale) if standardize else scale
+    return Coordinates(center, _usable(scale, strength), np.arange(scale.size), intercept)
 
 
 def _levelled(sample: Block) -> Block:
@@ -257,87 +232,6 @@ def _usable(deviation: Array, strength: float) -> Array:
     """A scale from the standard deviation: with a penalty, no less than gives its own curvature the size of 1."""
     scale = np.hypot(deviation, np.sqrt(strength))
     return np.where(scale < _LEAST, 1.0, scale)
-
-
-def _moments(block: Block, intercept: bool) -> tuple[Array, Array]:
-    """Mean and standard deviation of the columns (0 for a constant one); about 0 without an intercept.
-
-    Deviations are taken from the first row, so that a constant column gives exactly 0.
-    """
-    X = block.X
-    weight = np.full(block.n_rows, 1 / block.n_rows) if block.weight is None else block.weight / block.weight.sum()
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        if sp.issparse(X):
-            return _sparse_moments(X, weight, intercept)
-        first, one = X[0].astype(np.float64) if intercept else np.zeros(X.shape[1]), np.ones(X.shape[1])
-        _, mean, variance = moment_sums(X, weight, first, one)
-        if intercept:  # once more about the mean, as it can be far from the first row
-            first = first + mean
-            _, mean, variance = moment_sums(X, weight, first, one)
-            variance -= np.square(mean)
-        if (variance > 1e-280).all() and (variance < 1e280).all():
-            return first, np.sqrt(variance)
-        # Squares overflow or vanish, or a column is constant: once more in units of the largest deviation.
-        first = X[0].astype(np.float64) if intercept else first
-        deviation = X - first
-        unit = _largest(deviation)
-        mean, variance = _centred(deviation / unit, weight, intercept)
-        return first + mean * unit, unit * np.sqrt(variance)
-
-
-def _sparse_moments(X: Any, weight: Array, intercept: bool) -> tuple[Array, Array]:
-    """The same of the columns of a CSR array, which is left as it is, with the zeros that are not stored."""
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    unit = np.zeros(X.shape[1])
-    np.maximum.at(unit, X.indices, np.abs(X.data))
-    unit[unit == 0] = 1.0
-    values = X.data / unit[X.indices]
-    weights = np.repeat(weight, np.diff(X.indptr))
-    size = X.shape[1]
-    weighted = weights * values
-    mean = np.bincount(X.indices, weighted, minlength=size) if intercept else np.zeros(size)
-    square = np.bincount(X.indices, weighted * values, minlength=size)
-    variance = square - mean**2
-    far = variance < 1e-3 * square  # of which a difference keeps too few digits: few columns, with hardly a zero
-    if far.any():
-        of = far[X.indices]
-        j, v, w = X.indices[of], values[of], weights[of]
-        full = np.bincount(j, minlength=size) == X.shape[0]
-        zeros = np.where(full, 0.0, np.maximum(1 - np.bincount(j, w, minlength=size), 0.0))
-        exact = np.bincount(j, w * (v - mean[j]) ** 2, minlength=size) + zeros * mean**2
-        exact[exact <= 1e-28 * mean**2] = 0.0  # all entries equal, none of them left out
-        variance[far] = exact[far]
-    return np.asarray(unit * mean), np.asarray(unit * np.sqrt(variance))
-
-
-def _centred(deviation: Array, weight: Array, intercept: bool) -> tuple[Array, Array]:
-    mean = product(weight, deviation) if intercept else np.zeros(deviation.shape[1])
-    return mean, product(weight, np.square(deviation - mean))
-
-
-def _largest(deviation: Array) -> Array:
-    """The largest size in each column; 1 where all are 0."""
-    largest = np.maximum(deviation.max(axis=0), -deviation.min(axis=0))
-    return np.where(largest > 0, largest, 1.0)
-
-
-def _exact_moments(data: Data, center: Array, unit: Array, intercept: bool) -> tuple[Array, Array]:
-    """Mean and standard deviation over all rows, about a centre and in a unit that are already close."""
-
-    def sums(block: Block) -> Sums:
-        if sp.issparse(block.X):
-            weight = np.ones(block.n_rows) if block.weight is None else block.weight
-            X = block.X @ sp.diags_array(1 / unit)
-            return weight.sum(), weight @ X, weight @ X.multiply(X)
-        return moment_sums(block.X, block.weight, center, unit)
-
-    total, first, second = data.reduce(sums)
-    shift = first / total if intercept else np.zeros_like(center)
-    variance = second / total - shift**2
-    variance[variance <= 1e-14 * second / total] = 0.0
-    return center if data.sparse else center + shift * unit, np.sqrt(variance) * unit
 
 
 def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> tuple[NDArray[np.intp], int]:

@@ -17,8 +17,8 @@ from sklearn.metrics import get_scorer, roc_auc_score
 from .data import Array
 from .exceptions import EvenOddsError
 from .model import LogisticRegression
-from .objective import linear_scores
 from .paths import Path
+from .scores import linear_scores
 from .softmax import log_probabilities
 
 _LEAST = np.log(np.finfo(np.float64).eps)  # what scikit-learn's log loss takes for a probability of 0

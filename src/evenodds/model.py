@@ -11,19 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import absent, advice, fitting, progress
 from .classifier import Classifier
-from .coordinates import Moments
-from .data import Array, Data, as_data, require_finite
+from .coordinates import coordinates_of
+from .data import Array, Data, require_finite
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, require_range, within_range
-from .labels import combine_weights, encode_kept, encode_labels, plain_labels, require_two, row_offsets
+from .labels import plain_labels
+from .moments import Moments
 from .parameters import WithoutFirth, check_parameters, seed
 from .penalised import strength_of
+from .reading import Numbers, read
 from .separation import tell
 from .solvers import Report, Solution, Status
 from .solvers.sgd import SGD, one_epoch
-from .table import (
-    require_same_order,
-)
 
 if TYPE_CHECKING:
     from .design import Design
@@ -287,7 +286,8 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
             strength = strength_of(self, data)
             penalised = bool(self.standardize) and strength > 0
             curvature = 0.0 if self.standardize else strength
-            coordinates = new._seen.coordinates(data, bool(self.fit_intercept), penalised, curvature)
+            own: dict[str, Any] = {"intercept": bool(self.fit_intercept), "standardize": penalised}
+            coordinates = coordinates_of(new._seen, data, strength=curvature, **own)
             objective = fitting.objective_of(self, data, coordinates, strength)
             if not first and not np.isfinite(self.intercept_).all():
                 raise EvenOddsError("A class had no row with a weight in the last fit and has probability 0: fit anew.")
@@ -326,30 +326,19 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         """
         if y is None and getattr(self, "design_", None) is not None:
             y, sample_weight, offset = self.design_.beside(X, sample_weight, offset)
-        if y is None:
-            raise EvenOddsError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None. Pass the labels of the rows."
-            )
-        require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
-        rows = self._design_rows(X, reset=reset)
-        array = self._array(X, reset=reset) if rows is None else rows.matrix()
-        n_rows = array.shape[0]
-        kept = None
-        if rows is None or not rows.drops:
-            found, codes = encode_labels(y, n_rows, classes)
-        else:
-            found, codes, kept = encode_kept(y, ~rows.gone, classes)
-        if self.firth:
-            require_two(found, "Firth's fit")
-        weight = combine_weights(sample_weight, self.class_weight, codes, found)
-        if kept is not None:
-            weight = kept.astype(np.float64) if weight is None else np.where(kept, weight, 0.0)
-        n_classes = found.size
-        shift = None if offset is None else row_offsets(offset, n_rows, n_classes)
+
+        def numbers(X: Any) -> Numbers:
+            rows = self._design_rows(X, reset=reset)
+            array = self._array(X, reset=reset) if rows is None else rows.matrix()
+            return array, self._names, rows.gone if rows is not None and rows.drops else None
+
+        own: dict[str, Any] = {"intercept": bool(self.fit_intercept), "every": every, "n_jobs": self.n_jobs}
+        own |= {"caller": type(self).__name__, "two": "Firth's fit" if self.firth else None}
+        weights: dict[str, Any] = {"sample_weight": sample_weight, "class_weight": self.class_weight}
+        data, found = read(X, y, offset=offset, numbers=numbers, classes=classes, **weights, **own)
         if reset:
             self.classes_ = found
-        own: dict[str, Any] = {"n_jobs": self.n_jobs, "n_classes": n_classes, "names": self._names, "every": every}
-        return as_data(array, codes, weight, shift, intercept=bool(self.fit_intercept), **own)
+        return data
 
     def _keep(self, fit: fitting.Fit, classes: list[Any]) -> None:
         """Set the attributes, and warn of what the user should know of classes with weight."""

@@ -1,18 +1,100 @@
-"""X for what fits no model that is kept: numbers as they are, and a table with text or dates by a design."""
+"""The one way in: X, y, weights and offsets as a user has them, checked, to a home of rows.
 
+X becomes numbers by `numbers_of`, or by what a model knows of its columns; all that is beside it is read here alone,
+and only here are homes made of what is given.
+"""
+
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from .table import is_all_numeric, is_frame, numbers_of
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array
+
+from .data import Data, as_data, require_finite
+from .exceptions import EvenOddsError
+from .labels import combine_weights, encode_kept, encode_labels, require_two, row_offsets
+from .table import is_all_numeric, is_frame, numeric_array, numeric_rows, require_same_order, require_some
+
+Numbers = tuple[Any, list[str] | None, NDArray[np.bool_] | None]
 
 
-def any_numbers(X: Any, caller: str, intercept: bool) -> tuple[Any, list[str] | None]:
-    """X as an array or a CSR matrix of numbers, and the names of its columns, if they are strings.
+def read(
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    offset: Any,
+    *,
+    caller: str,
+    numbers: Callable[[Any], Numbers] | None = None,
+    classes: Any = None,
+    class_weight: Any = None,
+    two: str | None = None,
+    intercept: bool = True,
+    every: bool = True,
+    n_jobs: int | None = None,
+) -> tuple[Data, NDArray[Any]]:
+    """The home of the rows, which has the names of the columns, and the classes, sorted.
 
-    intercept : whether the model has one, without which the first factor has a column for each of its levels
+    caller : what the user has called, for errors
+    numbers : X as an array or a CSR matrix, the names of its columns, and which rows are left out, if any can be
+    classes : those to expect, in the order that they shall have
+    two : what is for two classes only, if something is
+    intercept, every, n_jobs : see `as_data`
+    """
+    if y is None:
+        raise EvenOddsError(f"{caller} requires y to be passed, but the target y is None. Pass the labels of the rows.")
+    require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
+    array, names, gone = _any_numbers(X, caller, intercept) if numbers is None else numbers(X)
+    n_rows, kept = array.shape[0], None
+    if gone is None:
+        found, codes = encode_labels(y, n_rows, classes)
+    else:
+        found, codes, kept = encode_kept(y, ~gone, classes)
+    if two is not None:
+        require_two(found, two)
+    weight = combine_weights(sample_weight, class_weight, codes, found)
+    if kept is not None:
+        weight = kept.astype(np.float64) if weight is None else np.where(kept, weight, 0.0)
+    shift = None if offset is None else row_offsets(offset, n_rows, found.size)
+    own: dict[str, Any] = {"n_jobs": n_jobs, "n_classes": found.size, "names": names, "every": every}
+    return as_data(array, codes, weight, shift, intercept=intercept, **own), found
+
+
+def numbers_of(X: Any, check: Callable[..., Any]) -> tuple[Any, list[Any] | None]:
+    """X as an array or a CSR matrix of numbers, finite or not, and of a frame the names of its columns.
+
+    check : scikit-learn's, of what is no frame
+    """
+    try:
+        if is_frame(X):
+            array, columns = numeric_array(X)
+        else:
+            columns = None
+            array = check(numeric_rows(X), dtype="numeric", ensure_all_finite=False, accept_sparse="csr")
+    except EvenOddsError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise EvenOddsError(str(error)) from None
+    require_some(array)
+    return array, columns
+
+
+def _any_numbers(X: Any, caller: str, intercept: bool) -> Numbers:
+    """The numbers of X for a function that keeps no model: as they are, or of a table with text or dates by a design.
+
+    The names of columns are strings or none. Without an intercept the first factor has a column for each of its levels.
     """
     if not is_frame(X) or is_all_numeric(X):
-        return numbers_of(X, caller)
+        array, columns = numbers_of(X, partial(check_array, estimator=caller))
+        return array, columns if columns and all(isinstance(name, str) for name in columns) else None, None
     from .design import learn  # here, as it needs pyarrow, and arrays do not
 
     design = learn(X, intercept=intercept)
-    return design.read(X).matrix(), list(design.names)
+    return design.read(X).matrix(), list(design.names), None
+
+
+def require_finite_array(array: Any, names: list[str] | None) -> None:
+    """An error where an X that is otherwise checked is not finite."""
+    require_finite(as_data(array, np.zeros(array.shape[0], np.uint8), names=names))

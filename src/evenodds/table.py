@@ -13,7 +13,6 @@ import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_array
 
 from .advice import listed
 from .exceptions import EvenOddsError, KindError
@@ -29,23 +28,6 @@ _TIMES = (np.datetime64, np.timedelta64, datetime.date, datetime.timedelta)
 def is_frame(X: Any) -> bool:
     """Whether `X` is an eager data frame or table that narwhals knows."""
     return bool(nw.dependencies.is_into_dataframe(X))
-
-
-def numbers_of(X: Any, caller: str) -> tuple[Any, list[str] | None]:
-    """X as an array or a CSR matrix of numbers, finite or not, and the names of its columns, if they are strings."""
-    names = None
-    try:
-        if is_frame(X):
-            array, columns = numeric_array(X)
-            names = columns if all(isinstance(name, str) for name in columns) else None
-        else:
-            array = check_array(
-                numeric_rows(X), accept_sparse="csr", dtype="numeric", ensure_all_finite=False, estimator=caller
-            )
-    except (ValueError, TypeError) as error:
-        raise error if isinstance(error, EvenOddsError) else EvenOddsError(str(error)) from None
-    require_some(array)
-    return array, names
 
 
 def require_same_order(**given: Any) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..exceptions import NonFiniteError
+from ..exceptions import EvenOddsError, NonFiniteError
 
 Array = NDArray[np.float64]
 Sums = tuple[Any, ...]
@@ -153,6 +153,17 @@ def nonzero_weights(data: Data) -> Array:
     return weights if weights.all() else np.asarray(np.where(weights > 0, weights, 0.5 * weights.sum() / data.n_rows))
 
 
+def whole_rows(data: Data, what: str) -> Block:
+    """All rows as one block, for what takes their columns one by one; an error where they are not in memory."""
+    rows = data.whole()
+    if rows is None:
+        raise EvenOddsError(
+            f"{what} takes them one by one, which needs the data in memory. Load them as "
+            f"{'a sparse matrix' if data.sparse else 'an array'}, or choose fewer columns."
+        )
+    return rows
+
+
 def require_finite(data: Data) -> None:
     """Raise an error that names the first column and row with NaN or infinity in X, if there is one."""
     (found,) = data.reduce(_not_finite)
@@ -178,4 +189,4 @@ def _not_finite(block: Block) -> Sums:
     return ([(block.first + row, column, float(value))],)
 
 
-__all__ = ["Array", "Block", "Data", "Sums", "as_data", "nonzero_weights", "require_finite"]
+__all__ = ["Array", "Block", "Data", "Sums", "as_data", "nonzero_weights", "require_finite", "whole_rows"]

@@ -20,6 +20,7 @@ from ..data import Array
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..labels import row_offsets
+from ..reading import require_finite_array
 from ..table import is_frame, require_same_order
 from .certain import functionals_of, limit_scores, warn_of_open
 from .intervals import ends_of, most_of
@@ -158,7 +159,7 @@ def read(result: "Inference", X: Any) -> Any:
             f"{'this one' if len(names) == 1 else 'these, in this order'}."
         )
     array = result.model._array(X, reset=False)
-    result.model._require_finite(array)
+    require_finite_array(array, result.model._names)
     return array
 
 

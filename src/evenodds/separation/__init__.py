@@ -15,13 +15,11 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from ..coordinates import choose_coordinates
-from ..data import Array, Block, Sums, as_data, require_finite
+from ..data import Array, Block, Sums, require_finite
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError, within_range
-from ..labels import combine_weights, encode_labels, require_two
-from ..reading import any_numbers
+from ..reading import read
 from ..solvers.costs import sample_rows
-from ..table import require_same_order
 from .question import OVERLAP, Question, Verdict
 from .recession import Recession, separation_of
 from .sides import exactness, sides_of, two_sided
@@ -113,14 +111,8 @@ def find_separation(
     >>> found.kind, found.infinite
     ('quasi-complete', {'(intercept)': -inf, 'x0': inf})
     """
-    if y is None:
-        raise EvenOddsError("find_separation requires y to be passed, but the target y is None. Pass the labels.")
-    require_same_order(X=X, y=y, sample_weight=sample_weight)
-    array, columns = any_numbers(X, "find_separation", bool(fit_intercept))
-    classes, codes = encode_labels(y, array.shape[0])
-    require_two(classes, "find_separation")
-    weight = combine_weights(sample_weight, None, codes, classes)
-    data = as_data(array, codes, weight, names=columns, intercept=bool(fit_intercept))
+    own: dict[str, Any] = {"caller": "find_separation", "two": "find_separation", "intercept": bool(fit_intercept)}
+    data, classes = read(X, y, sample_weight, None, **own)
     if not data.class_weights.all():
         empty = classes.tolist()[int(np.argmin(data.class_weights))]
         raise EvenOddsError(f"All rows of class {empty!r} have weight 0: two classes are needed.")
@@ -131,7 +123,7 @@ def find_separation(
         sample = data.sample(sample_rows(data), 0)
         coordinates = choose_coordinates(data, sample, intercept=bool(fit_intercept), standardize=False, strength=0.0)
         found = separation_of(two_sided(data, coordinates))
-    names = (*["(intercept)"] * fit_intercept, *(columns or [f"x{k}" for k in range(array.shape[1])]))
+    names = (*["(intercept)"] * fit_intercept, *(data.names or [f"x{k}" for k in range(data.n_columns)]))
     infinite = {name: float(sign) for name, sign in zip(names, found.infinite, strict=True) if sign != 0}
     rows = np.flatnonzero(found.separated)
     rows = rows if data.kept is None else data.kept[rows]

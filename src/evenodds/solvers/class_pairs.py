@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..data import Array, require_finite
+from ..data import Array, require_finite, whole_rows
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
 from ..kernels.algebra import dot, product
@@ -42,7 +42,7 @@ _TILE_ROWS = 2048
 
 def takes_pairs(loss: SoftmaxLoss) -> bool:
     """Whether a working set beats a Hessian of all coefficients, or is all there is."""
-    return loss.n_coef > (_FEW if isinstance(loss.data, Memory) else _MOST_FULL)
+    return loss.n_coef > _MOST_FULL or (loss.n_coef > _FEW and loss.data.whole() is not None)
 
 
 class PairSet:
@@ -53,16 +53,11 @@ class PairSet:
     """
 
     def __init__(self, loss: SoftmaxLoss) -> None:
-        if not isinstance(loss.data, Memory):
-            raise EvenOddsError(
-                f"A penalty on {loss.n_coef:,} coefficients ({loss.data.n_columns:,} columns, {loss.n_classes} "
-                "classes) takes them column by column, which needs the data in memory. Load them as an array, or "
-                "choose fewer columns."
-            )
+        count = f"{loss.n_coef:,} coefficients ({loss.data.n_columns:,} columns, {loss.n_classes} classes)"
+        block = whole_rows(loss.data, f"A penalty on {count}")
         self.loss, self.K, self.k = loss, loss.n_classes, loss.n_coef // loss.n_classes
         coordinates = loss.coordinates
         self._first = int(coordinates.intercept)
-        block = next(iter(loss.data.blocks()))
         every = coordinates.columns.size == coordinates.scale.size
         X = block.X if every else block.X[:, coordinates.columns]
         self._X = sp.csc_array(X) if sp.issparse(X) else X

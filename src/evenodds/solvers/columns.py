@@ -9,9 +9,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..coordinates import Coordinates, about_mean
-from ..data import Array, require_finite
+from ..data import Array, Data, require_finite, whole_rows
 from ..data.memory import Memory
-from ..exceptions import EvenOddsError
 from ..kernels.algebra import gram, product
 from ..kernels.descent import all_products, beyond_bounds, some_products
 from ..kernels.rows import moment_sums
@@ -34,12 +33,7 @@ class Columns:
     """
 
     def __init__(self, loss: MeanLoss) -> None:
-        if not isinstance(loss.data, Memory):
-            raise EvenOddsError(
-                f"A lasso of {loss.data.n_columns:,} columns takes them one by one, which needs the data in memory. "
-                "Load them as an array, or choose fewer columns."
-            )
-        block = next(iter(loss.data.blocks()))
+        block = whole_rows(loss.data, f"A lasso of {loss.data.n_columns:,} columns")
         coordinates = loss.coordinates
         every = coordinates.columns.size == coordinates.scale.size
         X = block.X if every else block.X[:, coordinates.columns]
@@ -150,7 +144,7 @@ class Columns:
             return np.asarray(product(X, R.T)).T
         return all_products(X.T, R)
 
-    def _measure(self, data: Memory) -> Array:
+    def _measure(self, data: Data) -> Array:
         """The lengths of the columns, in the geometry of the weights, rounded up: (k,)."""
         weight, total = self.weight, float(self.weight.sum())
         with np.errstate(over="ignore", invalid="ignore"):
@@ -170,14 +164,14 @@ class Columns:
         return np.asarray(np.concatenate(self._home.reduce(lambda block: ([function(block.X)],))[0]))
 
 
-_moments: WeakKeyDictionary[Memory, tuple[Array, Array]] = WeakKeyDictionary()
+_moments: WeakKeyDictionary[Data, tuple[Array, Array]] = WeakKeyDictionary()
 
 
-def column_moments(data: Memory) -> tuple[Array, Array]:
+def column_moments(data: Data) -> tuple[Array, Array]:
     """The means of dense columns, and their mean squares about these: (p,), (p,). One read, by the home's threads."""
     if data in _moments:
         return _moments[data]
-    rows = next(iter(data.blocks()))
+    rows = whole_rows(data, f"A path of {data.n_columns:,} columns")
     share = np.full(rows.n_rows, 1 / rows.n_rows) if rows.weight is None else rows.weight / rows.weight.sum()
     heaviest = int(np.argmax(share))
 
@@ -195,7 +189,7 @@ def column_moments(data: Memory) -> tuple[Array, Array]:
     return mean, square
 
 
-def column_coordinates(data: Memory, *, intercept: bool, standardize: bool) -> Coordinates:
+def column_coordinates(data: Data, *, intercept: bool, standardize: bool) -> Coordinates:
     """Means and standard deviations of the columns (about 0 without an intercept, but in the units of a penalty)."""
     mean, square = column_moments(data)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):

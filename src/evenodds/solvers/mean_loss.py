@@ -16,7 +16,8 @@ from ..data import Array, Block, Data, Sums, require_finite
 from ..kernels.algebra import dot, product
 from ..kernels.descent import many_rows
 from ..kernels.rows import AT_ONCE
-from ..objective import Objective, linear_scores
+from ..objective import Objective
+from ..scores import linear_scores
 
 _TILE_ROWS = 512
 _HESSIAN_ROWS = 2048

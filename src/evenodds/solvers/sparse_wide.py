@@ -10,14 +10,13 @@ like it. Steps only touch columns that have a coefficient or are further from 0 
 import functools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..data import Array
-from ..data.memory import Memory
-from ..exceptions import EvenOddsError
+from ..data import Array, Block, whole_rows
 from ..kernels.algebra import dot, product
 from ..kernels.descent import descend_sparse
 from . import Status
@@ -38,14 +37,8 @@ class SparseColumns:
     """A sparse X by columns, and what proximal Newton knows at a point."""
 
     def __init__(self, loss: MeanLoss) -> None:
-        if not isinstance(loss.data, Memory):
-            raise EvenOddsError(
-                f"A lasso of {loss.data.n_columns:,} columns takes them one by one, which needs the data in memory. "
-                "Load them as a sparse matrix, or choose fewer columns."
-            )
         self.loss, self.first = loss, int(loss.coordinates.intercept)
-        _sum_duplicates(loss, loss.data)
-        self.block = next(iter(loss.data.blocks()))
+        self.block = _summed(loss)
         X = sp.csc_array(self.block.X)
         X = X if X.shape[1] == loss.coordinates.columns.size else X[:, loss.coordinates.columns]
         self._csc = X
@@ -118,15 +111,15 @@ class SparseColumns:
         return end, rows[:, 1] + shift
 
 
-def _sum_duplicates(loss: MeanLoss, data: Memory) -> None:
-    """See that there is one entry in each place: sums of squares are taken entry by entry."""
-    block = next(iter(data.blocks()))
+def _summed(loss: MeanLoss) -> Block:
+    """The rows with one entry in each place, here and in the loss: sums of squares are taken entry by entry."""
+    block = whole_rows(loss.data, f"A lasso of {loss.data.n_columns:,} columns")
     if not block.X.has_canonical_format:
         X = block.X.copy()
         X.sum_duplicates()
-        loss.data = loss.objective.data = Memory(
-            X, block.y, block.weight, block.offset, n_jobs=data.n_jobs, center=data.center
-        )
+        block = replace(block, X=X)
+        loss.data = loss.objective.data = loss.data.part(block)
+    return block
 
 
 def minimize_sparse(

@@ -1,0 +1,207 @@
+"""The fits of a path: one problem at every strength of its penalty, from the null model on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from .coordinates import Coordinates, choose_coordinates
+from .data import Array, Block, Data
+from .exceptions import EvenOddsError
+from .per_column import LEAST_C
+from .progress import PathLines, Stop
+from .solvers import Status
+from .solvers.class_path import class_path
+from .solvers.class_penalty import for_classes, to_coefs
+from .solvers.columns import column_coordinates
+from .solvers.cooling import is_far
+from .solvers.elastic_net import elastic_net, is_large_sparse, is_wide, optimum
+from .solvers.mean_loss import MeanLoss
+from .solvers.penalty import Penalty
+from .solvers.proximal_newton import Optimum
+from .solvers.softmax_loss import SoftmaxLoss
+from .solvers.sparse_wide import sparse_path
+from .solvers.tall_path import tall_path
+from .solvers.working_set import wide_path
+
+_SAMPLE = 8192
+_STEPS = 100
+_LEAST_RATIO = 1e-3  # of the lasso, in the rule for where the path of a ridge starts
+_RIDGE = 0.01  # below this l1_ratio a path goes on to where a lasso's would end: its own end is hardly a fit
+_SATURATED = 0.999  # share of the null deviance that is explained, beyond which a path does not go on
+_STILL = 1e-5  # relative change of that share from one fit to the next, below which it does not either
+_LEAST_FITS = 5
+
+Loss = MeanLoss | SoftmaxLoss
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """One problem at every strength of its penalty."""
+
+    data: Data
+    l1_ratio: float
+    intercept: bool
+    standardize: bool
+    factor: Array | None
+    lower: Array | None
+    upper: Array | None
+
+    @property
+    def n_classes(self) -> int:
+        """Classes that are not left out."""
+        return int(self.data.class_weights.size)
+
+    @property
+    def binary(self) -> bool:
+        """Whether one score tells the classes."""
+        return bool(self.data.present.size == 2)
+
+    @property
+    def S(self) -> float:
+        """The total weight."""
+        return float(self.data.class_weights.sum())
+
+    def null(self, tol: float) -> tuple[Loss, Array, float]:
+        """F, the optimum without any penalised column, and the loss of the intercept alone."""
+        sample = self.data.sample(_SAMPLE, 0)
+        coordinates = self._coordinates(sample)
+        loss = (MeanLoss if self.binary else SoftmaxLoss)(self.data, coordinates, sample)
+        loss.objective.passes = coordinates.reads
+        start = loss.objective.start(sample)
+        if self.intercept and sample.offset is not None:
+            start = self._without(loss, start, np.empty(0, np.intp))
+        null = float(loss.at(start[None, :])[0][0])
+        if self.factor is not None and not self.factor.all():
+            start = self._without(loss, start, np.flatnonzero(self.factor == 0))
+        return loss, start, null
+
+    def _coordinates(self, sample: Block) -> Coordinates:
+        if not self.data.sparse and is_wide(self.data) and self.data.whole() is not None:
+            coordinates = column_coordinates(self.data, intercept=self.intercept, standardize=self.standardize)
+            if (coordinates.scale > 1e-150).all() and np.isfinite(coordinates.scale).all():  # squares that are numbers
+                return coordinates
+        return choose_coordinates(
+            self.data,
+            sample,
+            intercept=self.intercept,
+            standardize=self.standardize,
+            strength=0.0,
+            exact_mean=True,
+            every=True,
+        )
+
+    def _without(self, loss: Loss, start: Array, columns: NDArray[np.intp]) -> Array:
+        """The optimum over the intercept and a few columns without penalty, within their bounds."""
+        coordinates = replace(loss.coordinates, columns=columns)
+        one = np.concatenate([np.arange(self.intercept), columns + self.intercept]).astype(np.intp)
+        copies = 1 if self.binary else self.n_classes
+        kept = (np.arange(copies)[:, None] * (loss.n_coef // copies) + one).ravel()
+        zero = self._for_all(Penalty.of(coordinates, 0.0, 1.0, lower=self.lower, upper=self.upper))
+        solution = elastic_net(self.data, coordinates, zero, loss.sample, tol=1e-6)
+        theta = start.copy()
+        theta[kept] = solution.theta
+        loss.objective.passes += solution.passes
+        return theta
+
+    def penalty(self, coordinates: Coordinates, strength: float) -> Penalty:
+        """Omega for one strength lam."""
+        return self._for_all(self.of_one_class(coordinates, strength))
+
+    def of_one_class(self, coordinates: Coordinates, strength: float) -> Penalty:
+        """Omega of one class."""
+        return Penalty.of(
+            coordinates,
+            strength,
+            self.l1_ratio,
+            standardize=self.standardize,
+            factor=self.factor,
+            lower=self.lower,
+            upper=self.upper,
+        )
+
+    def _for_all(self, penalty: Penalty) -> Penalty:
+        return penalty if self.binary else for_classes(penalty, self.n_classes)
+
+    def grid(self, loss: Loss, start: Array, n_C: int, min_ratio: float) -> Array:
+        """Strengths lam, falling from the least that holds all penalised coefficients at 0."""
+        ratio = max(self.l1_ratio, _LEAST_RATIO)
+        unit = replace(self, l1_ratio=ratio).penalty(loss.coordinates, 1.0)
+        penalised = unit.l1 > 0
+        if (np.clip(0.0, unit.lower, unit.upper)[penalised] != 0).any():
+            raise EvenOddsError("A coefficient is kept from 0 by its bounds: such a path has no start. Give Cs.")
+        _, gradient, _ = loss.at(start[None, :])
+        g = gradient[0]
+        open_ = np.where(g > 0, unit.lower < 0, unit.upper > 0) & penalised
+        # Where bounds hold all at 0, that is the answer for any C, and the grid is as without them.
+        slope = np.divide(np.abs(g), unit.l1, out=np.zeros_like(g), where=open_ if (g[open_] != 0).any() else penalised)
+        largest = float(slope.max(initial=0.0)) * (1 + 1e-10)
+        if not largest > 0:
+            raise EvenOddsError("No penalised column has anything to tell: every coefficient is 0 for any C.")
+        if not 1 / (largest * self.S) >= LEAST_C:
+            raise EvenOddsError(
+                f"The path would start at a C below {LEAST_C:g}, as the weights sum to {self.S:.3g}. Multiply all "
+                "weights by a power of ten: that divides each C by it and changes no coefficient."
+            )
+        return largest * np.geomspace(1.0, min_ratio * (ratio if ratio < _RIDGE else 1.0), n_C)
+
+    def solve(
+        self, loss: Loss, grid: Array, start: Array, target: float, stop: Stop | None, lines: PathLines | None
+    ) -> Sequence[Optimum]:
+        """The optimum for each strength."""
+        unit = self.penalty(loss.coordinates, 1.0)
+        penalties = [unit.times(float(strength)) for strength in grid]
+        far = is_far(loss.objective.reach(loss.objective.start(loss.sample), loss.sample))
+        points = list(self._along(loss, penalties, start, target, None if far else stop, lines))
+        if far:  # the path may jump there, so that the next fit is no start: then it needs one of its own
+            for k, penalty in enumerate(penalties):
+                if points[k].status is not Status.CONVERGED:
+                    points[k] = optimum(loss, penalty, target=target, max_iter=_STEPS)
+            ends = (k for k in range(1, len(points)) if stop is not None and stop(points[:k]))
+            points = points[: next(ends, len(points))]
+        missed = [point.gap for point in points if point.status is not Status.CONVERGED]
+        if missed:
+            worst = f"it is up to {max(missed):.1e}"
+            text = f"{len(missed)} of {len(points)} fits ended before their gap reached tol: {worst}."
+            warnings.warn(text, ConvergenceWarning, stacklevel=3)
+        return points
+
+    def _along(
+        self, loss: Loss, penalties: Sequence[Penalty], start: Array, target: float, stop: Any, lines: PathLines | None
+    ) -> Sequence[Optimum]:
+        """The optima in one go, each near the one before it."""
+        if isinstance(loss, SoftmaxLoss):
+            return class_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
+        elif is_wide(self.data):
+            wide = sparse_path if is_large_sparse(self.data) else wide_path
+            return wide(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
+        look = None if lines is None else lines.after_round
+        return tall_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop, look=look)
+
+    def raw(self, coordinates: Coordinates, points: Sequence[Optimum]) -> tuple[Array, Array]:
+        """Coefficients and intercepts for the columns as given."""
+        thetas = np.array([point.theta for point in points])
+        one = self.of_one_class(coordinates, 1.0)
+        if self.binary:
+            intercepts, coefs = one.to_coefs(coordinates, thetas, self.lower, self.upper)
+        else:
+            intercepts, coefs = to_coefs(one, coordinates, thetas, self.lower, self.upper)
+        return coefs, intercepts
+
+
+def until_explained(null: float) -> Stop:
+    """Whether the last fit explains nearly all, or nearly what the one before it does."""
+
+    def stop(points: Sequence[Optimum]) -> bool:
+        ratio = 1 - points[-1].loss / null
+        if ratio > _SATURATED:
+            return True
+        return len(points) >= _LEAST_FITS and ratio - (1 - points[-2].loss / null) < _STILL * ratio
+
+    return stop
