@@ -47,6 +47,9 @@ class Blocks:
     def blocks(self):
         yield from self._blocks
 
+    def whole(self):
+        return None
+
     def where(self, k):
         return f"row {k} (counted from 0)"
 

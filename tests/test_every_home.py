@@ -198,8 +198,36 @@ def test_a_fit_of_large_data_brings_only_samples_and_counts_its_reads(far, setti
     X, y = large(n_classes)
     factors = {"penalty_factor": [0, 1, 2] * 4} if setting == "factors" else {}
     model = LogisticRegression(**FITS[setting] | factors).fit(X, y)
-    exact = setting == "standardized"  # takes a read for the deviations, before the solver's
-    assert model.solution_.passes == far[0].reads - exact
+    assert model.solution_.passes == far[0].reads
+
+
+def with_a_sum(X):
+    return np.column_stack([X, X[:, 0] + X[:, 1]])
+
+
+def with_rare_entries(X):
+    rare = np.zeros((len(X), 2))
+    rare[77_777] = 1.0
+    return np.column_stack([X, rare])
+
+
+def of_few_entries(X):
+    return sp.csr_array(np.where(np.abs(X) > 1.2, X, 0.0))
+
+
+@pytest.mark.parametrize("table", [np.asarray, with_a_sum, with_rare_entries, of_few_entries])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_reads_that_find_the_columns_and_their_units_are_counted(far, table, n_classes):
+    X, y = large(n_classes)
+    X = table(X)
+    settings = [{"C": 1.0, "standardize": True}, {"C": 0.01, "standardize": True, "l1_ratio": 0.5}, {}]
+    for setting in settings:
+        for intercept in (True, False):
+            model = LogisticRegression(**setting, fit_intercept=intercept)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                model.fit(X, y)
+            assert model.solution_.passes == far[-1].reads, (setting, intercept)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -227,10 +255,13 @@ def test_the_search_for_separation_brings_no_table(far, separated):
     assert (find_separation(X, y).kind == "overlap") != separated
 
 
+@pytest.mark.parametrize("standardize", [False, True])
 @pytest.mark.parametrize(("n_classes", "l1_ratio"), [(2, 1.0), (2, 0.0), (3, 0.5)])
-def test_a_path_of_few_columns_brings_no_table_and_counts_its_reads(far, n_classes, l1_ratio):
+def test_a_path_of_few_columns_brings_no_table_and_counts_its_reads(far, n_classes, l1_ratio, standardize):
     X, y = large(n_classes)
-    assert path(X, y, l1_ratio, 8).passes == far[0].reads
+    for intercept in (True, False):
+        passes = path(X, y, l1_ratio, 8, standardize=standardize, fit_intercept=intercept).passes
+        assert passes == far[-1].reads
 
 
 def test_what_is_not_finite_is_named_wherever_it_is(far):

@@ -17,11 +17,11 @@ LAYERS = {
     "kernels": set(),
     "scratch": set(),
     "data": {"exceptions"},
-    "compiled": set(),
-    "coordinates": {"compiled", "data", "exceptions", "kernels"},
-    "objective": {"compiled", "coordinates", "data", "exceptions", "kernels"},
-    "softmax": {"compiled", "coordinates", "data", "exceptions", "kernels"},
-    "solvers": {"compiled", "coordinates", "data", "exceptions", "kernels", "objective", "softmax"},
+    "kernels": set(),
+    "coordinates": {"kernels", "data", "exceptions", "kernels"},
+    "objective": {"kernels", "coordinates", "data", "exceptions", "kernels"},
+    "softmax": {"kernels", "coordinates", "data", "exceptions", "kernels"},
+    "solvers": {"kernels", "coordinates", "data", "exceptions", "kernels", "objective", "softmax"},
     "per_column": {"data", "exceptions"},
     "advice": {"exceptions", "solvers"},
     "table": {"advice", "exceptions"},
@@ -30,7 +30,7 @@ LAYERS = {
         *("advice", "coordinates", "data", "exceptions", "labels", "objective"),
         *("softmax", "solvers", "table"),
     },
-    "firth": {"compiled", "coordinates", "data", "exceptions", "objective", "solvers"},
+    "firth": {"kernels", "coordinates", "data", "exceptions", "objective", "solvers"},
     "parameters": {"exceptions", "per_column", "solvers"},
     "penalised": {
         *("coordinates", "data", "objective", "parameters", "per_column", "separation", "softmax", "solvers"),
@@ -41,10 +41,11 @@ LAYERS = {
     },
     "absent": {"data", "exceptions", "fitting", "penalised", "per_column", "solvers"},
     "progress": {"advice", "data", "solvers"},
-    "classifier": {"data", "exceptions", "labels", "objective", "softmax", "table"},
+    "design": {"advice", "exceptions", "labels", "table"},
+    "classifier": {"data", "design", "exceptions", "labels", "objective", "softmax", "table"},
     "model": {
-        *("absent", "advice", "classifier", "coordinates", "data", "exceptions", "fitting", "labels", "parameters"),
-        *("penalised", "progress", "separation", "solvers", "table"),
+        *("absent", "advice", "classifier", "coordinates", "data", "design", "exceptions", "fitting", "labels"),
+        *("parameters", "penalised", "progress", "separation", "solvers", "table"),
     },
     "inference": {
         *("advice", "coordinates", "data", "exceptions", "firth", "fitting", "labels", "model"),
@@ -56,11 +57,15 @@ LAYERS = {
     },
     "fold_scores": {"data", "exceptions", "model", "objective", "paths", "softmax"},
     "cross_validation": {
-        *("classifier", "compiled", "data", "exceptions", "fold_scores", "labels", "model"),
+        *("classifier", "kernels", "data", "exceptions", "fold_scores", "labels", "model"),
         *("parameters", "paths", "per_column", "progress", "table"),
     },
-    "export": {"exceptions", "model", "parameters", "solvers"},
-    "__init__": {"cross_validation", "exceptions", "export", "inference", "model", "paths", "separation", "solvers"},
+    "export": {"design", "exceptions", "model", "parameters", "solvers"},
+    "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
+    "__init__": {
+        *("cross_validation", "exceptions", "export", "inference", "model", "paths", "separation", "solvers"),
+        "tabular",
+    },
 }
 FRONT = {"scratch", "demo", "learn", "plots", "files", "cli", "__main__"}  # on top: they may import all
 SCRATCH_USERS = {"demo", "learn"}
@@ -120,6 +125,7 @@ def run(code):
 
 HEAVY = (
     "matplotlib",
+    "formulaic",
     "pandas",
     "polars",
     "pyarrow",

@@ -39,12 +39,14 @@ class Coordinates:
     center, scale : (p,), of all columns; the scale of one that is always at its centre, but not left out, is infinite
     columns : (k,) the columns that are solved for; the others are aliased, with coefficient 0
     intercept : whether theta[0] is an intercept
+    reads : of all data, that it took to find them
     """
 
     center: Array
     scale: Array
     columns: Any
     intercept: bool
+    reads: int = 0
 
     def aliased(self) -> list[int]:
         """The columns that are not solved for."""
@@ -189,10 +191,16 @@ def choose_coordinates(
     center, scale = _moments(sample if standardize else _levelled(sample), intercept)
     center = data.center if data.sparse else center
     unseen = (scale == 0).any() and (drop_aliased or not data.sparse)
+    reads = 0
     if not whole and (standardize or unseen):
         center, scale = _exact_moments(data, center, np.where(scale > 0, scale, 1.0), intercept)
+        reads = 1
     if standardize and not intercept and not drop_aliased:
-        scale = about_mean(_deviations(data, sample, whole), scale)
+        around, deviation = _moments(sample, intercept=True)
+        if not whole:
+            deviation = _exact_moments(data, around, np.where(deviation > 0, deviation, 1.0), intercept=True)[1]
+            reads = 2
+        scale = about_mean(deviation, scale)
     if not np.isfinite(scale).all():
         require_finite(data)
         far = int(np.flatnonzero(~np.isfinite(scale))[0])
@@ -206,8 +214,8 @@ def choose_coordinates(
         if data.sparse:  # not centred: a column is 0 seen from its centre if it has no entry
             constant = (np.bincount(sample.X.indices, sample.X.data != 0, data.n_columns) == 0) & whole
         scale = np.where(constant, np.inf, scale) if every else scale
-        return Coordinates(center, scale, columns, intercept)
-    return independent(data, sample, Coordinates(center, scale, columns[~constant], intercept))
+        return Coordinates(center, scale, columns, intercept, reads)
+    return independent(data, sample, Coordinates(center, scale, columns[~constant], intercept, reads))
 
 
 def _levelled(sample: Block) -> Block:
@@ -224,20 +232,13 @@ def about_mean(deviation: Array, size: Array) -> Array:
     return np.where(deviation > 1e-14 * size, deviation, size)
 
 
-def _deviations(data: Data, sample: Block, whole: bool) -> Array:
-    """The exact standard deviations of the columns about their means."""
-    if data.sparse or whole:
-        return _moments(data.sample(data.n_rows, 0), True)[1]
-    center, scale = _moments(sample, True)
-    return _exact_moments(data, center, np.where(scale > 0, scale, 1.0), True)[1]
-
-
 def independent(data: Data, sample: Block, coordinates: Coordinates) -> Coordinates:
     """The coordinates without columns that are combinations of earlier ones, if they are not too many to know."""
     columns = coordinates.columns
     if columns.size > _MOST_COLUMNS:
         return coordinates
-    return replace(coordinates, columns=np.delete(columns, _dependent_columns(data, sample, coordinates)))
+    dependent, reads = _dependent_columns(data, sample, coordinates)
+    return replace(coordinates, columns=np.delete(columns, dependent), reads=coordinates.reads + reads)
 
 
 def _amid(X: Any, mean: Array) -> Array:
@@ -339,8 +340,8 @@ def _exact_moments(data: Data, center: Array, unit: Array, intercept: bool) -> t
     return center if data.sparse else center + shift * unit, np.sqrt(variance) * unit
 
 
-def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> NDArray[np.intp]:
-    """Positions in `coordinates.columns` of those that are combinations of earlier ones.
+def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> tuple[NDArray[np.intp], int]:
+    """Positions in `coordinates.columns` of those that are combinations of earlier ones, and the reads it took.
 
     More rows can only raise the rank, so what is independent in the sample is independent. The others
     are tested on all rows: each is predicted from the independent ones, row by row, and the residuals
@@ -349,18 +350,18 @@ def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> N
     sample = _levelled(sample)
     gram = _gram(sample, coordinates)
     if gram is not None and _is_well_conditioned(gram):
-        return np.empty(0, dtype=np.intp)
+        return np.empty(0, dtype=np.intp), 0
     D = _with_intercept(coordinates.design(sample), coordinates.intercept)
     if sample.weight is not None:
         D *= np.sqrt(sample.weight / sample.weight.mean())[:, None]
     if gram is None and D.shape[0] >= D.shape[1] and _is_well_conditioned(D.T @ D):
-        return np.empty(0, dtype=np.intp)
+        return np.empty(0, dtype=np.intp), 0
     R = scipy.linalg.qr(D, mode="r", check_finite=False)[0][: D.shape[1]]
     size = np.sqrt(np.square(R).sum(axis=0))
     size[size == 0] = 1.0  # a column that in the sample is always at its centre
     candidates, combination = _eliminate(R / size, _DEPENDENT)
     if candidates.size == 0 or sample.n_rows == data.n_rows:
-        return candidates - int(coordinates.intercept)
+        return candidates - int(coordinates.intercept), 0
     kept = np.setdiff1d(np.arange(D.shape[1]), candidates)
 
     def residual_products(block: Block) -> Sums:
@@ -373,7 +374,7 @@ def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> N
     values, vectors = np.linalg.eigh(scaled)
     root = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
     dependent, _ = _eliminate(root, _DEPENDENT)
-    return candidates[dependent] - int(coordinates.intercept)
+    return candidates[dependent] - int(coordinates.intercept), 1
 
 
 def _with_intercept(D: Any, intercept: bool) -> Array:

@@ -71,6 +71,7 @@ def fit(model: Any, data: Data, *, last: Coefs | None, reporter: Reporter) -> Fi
     if coordinates.columns.size + coordinates.intercept == 0:
         raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
     objective = objective_of(model, data, coordinates, strength)
+    objective.passes = coordinates.reads
     way = _fit_firth if model.firth else _fit_smooth
     return way(model, objective, sample, last, reporter)
 

@@ -145,12 +145,12 @@ class Objective:
     def by_newton(self, theta: Array, limits: Limits) -> Steps | None:
         """The points of Newton's method from theta, in one call.
 
-        None where there is more to do than a loop over few dense columns, or theta is no point to begin at.
+        None where there is more to do than a loop over few dense columns in memory, or theta is no point to begin at.
         """
         coordinates, p = self.coordinates, self.coordinates.center.size
-        if self.data.sparse or p > AT_ONCE:
+        block, at = None if self.data.sparse or p > AT_ONCE else self.data.whole(), coordinates.places
+        if block is None:
             return None
-        block, at = self.data.sample(self.data.n_rows, 0), coordinates.places
         every, pull = np.zeros(p + int(coordinates.intercept)), np.ones(p + int(coordinates.intercept))
         every[at], pull[at] = theta, self.pull
         rows = (block.X, block.y, block.weight, block.offset)
@@ -203,12 +203,15 @@ class Objective:
     def best_length(self, theta: Array, step: Array) -> float:
         """The t, from 0.1 to 10, at which J is least at theta + t step, within 5%: from the rows of small data.
 
-        It takes two products with the rows; the rest is Newton's method on the margins alone.
+        It takes two products with the rows; the rest is Newton's method on the margins alone. 1 where rows are not in
+        memory.
         """
         first = int(self.coordinates.intercept)
         pull = self.ridge * step[first:]
         by_pull, bend = dot(pull, theta[first:]), dot(pull, step[first:])
-        t, block = 1.0, self.data.sample(self.data.n_rows, 0)
+        t, block = 1.0, self.data.whole()
+        if block is None:
+            return t
         sign = np.where(block.y > 0, 1.0, -1.0)
         with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
             v, move = (sign * linear_predictor(block, self.coordinates, x) for x in (theta, step))

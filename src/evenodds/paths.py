@@ -265,6 +265,7 @@ class _Problem:
         sample = self.data.sample(_SAMPLE, 0)
         coordinates = self._coordinates(sample)
         loss = (MeanLoss if self.binary else SoftmaxLoss)(self.data, coordinates, sample)
+        loss.objective.passes = coordinates.reads
         start = loss.objective.start(sample)
         if self.intercept and sample.offset is not None:
             start = self._without(loss, start, np.empty(0, np.intp))

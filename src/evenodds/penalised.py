@@ -107,6 +107,7 @@ def fit(
     n_classes, ridge = data.class_weights.size, np.zeros(coordinates.columns.size)
     binary = data.present.size == 2
     objective = Objective(data, coordinates, ridge) if binary else SoftmaxObjective(data, coordinates, ridge, False)
+    objective.passes = coordinates.reads
     with np.errstate(over="ignore", invalid="ignore"):  # the last coefficients may be of columns of another size
         start = None if last is None else objective.from_coef(*last)
 

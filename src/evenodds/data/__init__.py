@@ -91,6 +91,9 @@ class Data(Protocol):
     def blocks(self) -> Iterator[Block]:
         """All rows, in order, as one block or more, brought here: for what goes through them one after another."""
 
+    def whole(self) -> Block | None:
+        """All rows as one block, where they are in memory: for loops that go through them again and again."""
+
     def where(self, k: int) -> str:
         """What the user calls row `k`."""
 

@@ -83,7 +83,11 @@ class Memory:
 
     def blocks(self) -> Iterator[Block]:
         """All rows as one block."""
-        yield self._rows(0, self.n_rows)
+        yield self.whole()
+
+    def whole(self) -> Block:
+        """All rows as one block."""
+        return self._rows(0, self.n_rows)
 
     def where(self, k: int) -> str:
         """The number of row `k` with the rows of weight zero counted."""

@@ -45,6 +45,11 @@ class View:
         """A sample of the rows, changed."""
         return self._change(self._data.sample(n, rng))
 
+    def whole(self) -> Block | None:
+        """See `Data`."""
+        whole = self._data.whole()
+        return None if whole is None else self._change(whole)
+
     def where(self, k: int) -> str:
         """The user knows no such row."""
         return f"row {k} of those that were made from the rows given"

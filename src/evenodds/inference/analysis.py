@@ -146,7 +146,7 @@ def _refitted(
     better = copy.copy(model)
     better.intercept_, better.coef_ = problem.objective.to_coef(higher.theta)
     better.warm_start = True
-    better.fit(X, y, sample_weight, offset)
+    better._fit_rows(X, y, sample_weight, offset, getattr(model, "design_", None), model.classes_)
     better.warm_start = model.warm_start
     return better
 
@@ -238,7 +238,7 @@ def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset
 
 def _columns(model: LogisticRegression, X: Any, chosen: NDArray[np.intp]) -> Any:
     """Some of the columns, of a frame by name."""
-    if hasattr(model, "feature_names_in_") and is_frame(X):
+    if hasattr(model, "feature_names_in_") and not hasattr(model, "design_") and is_frame(X):
         return nw.from_native(X, eager_only=True).select(model.feature_names_in_[chosen].tolist()).to_native()
     array = model._array(X, reset=False)
     return array[:, chosen]

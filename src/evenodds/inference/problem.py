@@ -160,17 +160,14 @@ def posed(
 
 def _solved_columns(model: LogisticRegression) -> Any:
     """The columns that are not aliased, by number."""
-    names = list(getattr(model, "feature_names_in_", range(model.n_features_in_)))
+    names: list[Any] = model._names or list(range(model.n_features_in_))
     aliased = set(model.aliased_)
     return np.array([j for j, name in enumerate(names) if name not in aliased], dtype=np.intp)
 
 
 def names_of(model: LogisticRegression) -> tuple[str, ...]:
     """ "(intercept)", if there is one, and the columns; x0, x1, ... where they have no names."""
-    columns = getattr(model, "feature_names_in_", None)
-    if columns is None:
-        columns = [f"x{j}" for j in range(model.n_features_in_)]
-    columns = tuple(map(str, columns))
+    columns = tuple(map(str, model._names or [f"x{j}" for j in range(model.n_features_in_)]))
     constant = "(constant)" if INTERCEPT in columns else INTERCEPT
     return (constant, *columns) if model.fit_intercept else columns
 

@@ -17,6 +17,7 @@ from ..kernels.algebra import cholesky, dot, solve
 from ..objective import Objective, curvature
 from . import Metric
 
+_ROUNDING = 2e-15  # of an entry of the diagonal, what is left of it by the columns before
 _OWN = 512  # columns up to which our own factorisation takes no longer than LAPACK's
 
 
@@ -39,6 +40,8 @@ class Cholesky:
             H = H * self._size * self._size[:, None]
             largest = 1.0
         factor = self._factored(H)
+        if factor is not None and (np.square(factor.diagonal()) <= _ROUNDING * H.diagonal()).any():
+            factor = None  # such a pivot is rounding: whether it came out positive is chance
         self._exact = None if factor is None else H
         ridge = 1e-6 if self._single else 1e-14
         while factor is None and ridge < 1e6:

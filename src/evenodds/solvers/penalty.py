@@ -194,6 +194,8 @@ class Penalty:
             small = np.abs(rest) <= rounding
             left = _AGAIN * abs(dot(np.where(small, rest, 0.0), theta[at]))
             v[at] = pull[at] - self.l2[at] * step + np.where(small, 0.0, rest)
+            if free[self.bare].all():
+                return v, at, step, left
             more = self.bare & ~free & (((v > 0) & (theta < self.upper)) | ((v < 0) & (theta > self.lower)))
             if not more.any():
                 return v, at, step, left

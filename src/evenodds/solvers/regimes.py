@@ -322,15 +322,14 @@ def _run(
         done = exact or state.decrement < _ROUGH * state.value
         return look(state) or (Status.STALLED if done else None)
 
+    small = isinstance(objective, Objective) and choose(objective) == "newton"  # its rows may be taken as a whole
     loop = functools.partial(
         minimize,
         evaluate,
         from_hessian=Cholesky,
         polish=first_order,
         still_moves=functools.partial(still_moves, objective),
-        best_length=objective.best_length
-        if isinstance(objective, Objective) and choose(objective) == "newton"
-        else None,
+        best_length=objective.best_length if small else None,
         remake=remake,
         confirm=functools.partial(_confirm, objective),
     )
@@ -344,7 +343,7 @@ def _run(
         theta, metric, done = state.theta, state.metric, state.iteration
     target = tol**2 / (2 * objective.observations)
     begun = None
-    if exact and isinstance(objective, Objective):
+    if exact and small:
         limits = Limits(POLISH, target, NOTHING_LEFT, FAR, min(max_iter + 1, _IN_ONE_CALL))
         begun = _reported(objective, objective.by_newton(theta, limits), report)
     if begun is not None:
