@@ -7,6 +7,8 @@ from sklearn import config_context
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import accuracy_score, f1_score, get_scorer, log_loss, roc_auc_score
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from evenodds import EvenOddsError, LogisticRegression, LogisticRegressionCV, infer, load, path, save
 
@@ -233,6 +235,15 @@ def test_score_is_by_what_chose(scoring, weighted):
         "f1": lambda: f1_score(y, guess, **more),
     }.get(scoring, lambda: accuracy_score(y, guess, **more))
     assert model.score(X, labels, weight) == pytest.approx(expected(), rel=1e-12)
+
+
+def test_groups_are_routed_through_a_pipeline():
+    groups = np.arange(N) % 7
+    with config_context(enable_metadata_routing=True):
+        model = LogisticRegressionCV(CS, cv=GroupKFold(3))
+        outer = make_pipeline(FunctionTransformer(), model).fit(X, Y, groups=groups)
+        inner = model.fit(X, Y, groups=groups)
+    np.testing.assert_array_equal(outer[-1].coefs_paths_, inner.coefs_paths_)
 
 
 def test_score_takes_metadata_by_routing_alone():

@@ -1,15 +1,19 @@
 """Separated classes: all that exists in the limit, with its interval, against one-dimensional searches and ridges."""
 
+import functools
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scipy import optimize
+from scipy.special import log_softmax
 from scipy.stats import chi2
 
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, infer
 
+FALL = chi2.ppf(0.95, 1) / 2
 CELLS = np.repeat([[0.0], [1.0]], [50, 30], axis=0)
 CASES = np.repeat([1, 0, 1], [20, 30, 30])  # 50 unexposed, 20 of them cases; 30 exposed, all cases
 
@@ -50,7 +54,7 @@ def test_the_exposed_who_are_all_cases():
     assert_allclose(found["probability"], [0.4, 1.0], rtol=1e-9)
     assert_allclose(found.loc[0, ["lower", "upper"]].astype(float), [0.2746, 0.5400], atol=5e-5)
     # Of 30 cases among 30 the likelihood p^30 has fallen by 3.84 / 2.
-    assert_allclose(found.loc[1, ["lower", "upper"]].astype(float), [np.exp(-chi2.ppf(0.95, 1) / 60), 1.0], rtol=1e-8)
+    assert_allclose(found.loc[1, ["lower", "upper"]].astype(float), [np.exp(-FALL / 30), 1.0], rtol=1e-8)
     assert np.isnan(found.loc[1, "se"])
     effect = result.margins(CELLS).iloc[0]
     assert_allclose([effect["effect"], effect["se"]], [0.6, np.sqrt(0.4 * 0.6 / 50)], rtol=1e-8)
@@ -148,11 +152,55 @@ def test_classes_that_a_group_never_has():
     for shift in (None, by_group):
         result = quietly(X, label, weight, *([] if shift is None else [shift[group]]))
         found = result.predict([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], offset=shift)
-        fall = chi2.ppf(0.95, 1) / 2
         # With no row of n in a class, (1 - p)^n has fallen by so much.
         ends = [found["upper_1"][1], found["upper_2"][2]]
-        assert_allclose(ends, -np.expm1(-fall / np.array([13.0, 16.0])), rtol=1e-7)
+        assert_allclose(ends, -np.expm1(-FALL / np.array([13.0, 16.0])), rtol=1e-7)
         assert (found["lower_1"][1], found["probability_1"][1]) == (0.0, 0.0)
+
+
+def least_by_search(X, y, x, c, supremum, rng):
+    """The smallest probability of class c at x where the likelihood has fallen by so much: constrained descents."""
+    D, d, K = np.column_stack([np.ones(len(X)), X]), np.append(1, x), y.max() + 1
+
+    def likelihood(t):
+        logs = log_softmax(D @ t.reshape(-1, K), axis=1)
+        return logs[np.arange(len(y)), y].sum() - supremum + FALL, (D.T @ (np.eye(K)[y] - np.exp(logs))).ravel()
+
+    def wanted(t):
+        logs = log_softmax(d @ t.reshape(-1, K))
+        return logs[c], np.outer(d, np.eye(K)[c] - np.exp(logs)).ravel()
+
+    inside = {"type": "ineq", "fun": lambda t: likelihood(t)[0], "jac": lambda t: likelihood(t)[1]}
+    starts = 2 * rng.normal(size=(8, D.shape[1] * K))
+    search = functools.partial(optimize.minimize, wanted, jac=True, method="SLSQP", constraints=inside, tol=1e-13)
+    ends = [search(t, options={"maxiter": 5000}) for t in starts]
+    return np.exp(min(end.fun for end in ends if inside["fun"](end.x) > -1e-7))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_lower_end_of_a_certain_class(seed):
+    rng = np.random.default_rng(seed)
+    K, X = 3 + seed % 2, rng.normal(size=(40, 1 + seed % 3))
+    y = np.where(X[:, 0] > 0.9, K - 1, rng.integers(0, K - 1, 40))
+    if seed > 5:  # separated from each other too
+        y[X[:, 0] < 0.9] = (X[X[:, 0] < 0.9, 0] > -0.3) * (K - 2)
+        y[X[:, 0] < -1] = 1
+    result, rows = quietly(X, y), X[X[:, 0] > 0.9][:2]
+    found = result.predict(rows)
+    assert (found[f"probability_{K - 1}"] == 1).all()
+    least = [least_by_search(X, y, x, K - 1, result.log_likelihood, rng) for x in rows]
+    assert_allclose(found[f"lower_{K - 1}"], least, rtol=1e-6)
+    assert (found[f"upper_{K - 1}"] == 1).all()
+
+
+def test_a_group_that_is_all_of_one_of_several_classes():
+    counts = np.array([[10, 20, 30, 5], [0, 0, 8, 0], [7, 9, 5, 6]])
+    group, label = np.nonzero(counts)
+    X, weight = (group[:, None] == [1, 2]).astype(float), counts[group, label].astype(float)
+    for shift in (None, np.random.default_rng(0).normal(size=(3, 4))):
+        result = quietly(X, label, weight, *([] if shift is None else [shift[group]]))
+        found = result.predict([[1.0, 0.0]], offset=None if shift is None else shift[1:2])
+        assert found["lower_2"][0] == pytest.approx(np.exp(-FALL / 8), rel=1e-8)  # p^8 has fallen by so much
 
 
 def test_influence_and_calibration_in_the_limit():

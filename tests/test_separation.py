@@ -323,6 +323,21 @@ def test_a_full_set_of_dummies_beside_the_intercept():
     assert find_separation(X[:, 1:], y).infinite == {"x0": np.inf}
 
 
+def test_words_hashed_to_thousands_of_columns():
+    """Three columns, one of them twice, among 50,000 that are zero: each of these is tied to nothing."""
+    rng = np.random.default_rng(0)
+    few = rng.integers(0, 2, (40, 3)).astype(float)
+    few = np.column_stack([few, few[:, 1]])
+    y = (few[:, 0] > 0) | (rng.random(40) < 0.5)
+    places = [17, 4000, 30001, 49999]
+    wide = sp.csr_array((few[few > 0], (np.nonzero(few)[0], np.take(places, np.nonzero(few)[1]))), (40, 50_000))
+    infinite = find_separation(wide, y).infinite
+    assert infinite == {"x17": np.inf}
+    names = ["x17", "x4000", "x30001", "x49999"]  # where all rows are apart, each can grow either way
+    found = find_separation(wide, few[:, 1] > 0).infinite
+    np.testing.assert_equal(found, {"(intercept)": -np.inf} | dict.fromkeys(names, np.nan))
+
+
 # Many rows
 
 

@@ -97,6 +97,7 @@ class LogisticRegressionCV(Classifier):
     (True, (1, 30, 5))
     """
 
+    __metadata_request__fit: ClassVar = {"groups": UNUSED}  # they are the splitter's
     __metadata_request__score: ClassVar = {"sample_weight": UNUSED}  # it is the scorer's
     C_: float
     l1_ratio_: float

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 from scipy.optimize import brentq
-from scipy.special import chdtri
+from scipy.special import chdtri, logsumexp, softmax
 
 from ..coordinates import Coordinates
 from ..data import Array, Block
@@ -28,7 +28,7 @@ from ..separation import Recession, separation_of, sides_of, two_sided
 from ..softmax import SoftmaxObjective
 from .limit import without
 from .problem import Problem
-from .profile import at, constrained_maximum, interval, maxima
+from .profile import Point, at, constrained_maximum, interval, maxima
 from .rows import FittedRows
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _STEPS = 200
 _FALL = 1e-9  # of l, to which an end is found
+_NO_SHARE = 1e-8  # of a class among the others
 _ROUNDING = 1e-10  # of products with directions
 _HEAVIEST = 14.0  # the logarithm of the weight of a row that asks for a probability
 _NEAR = 10.0  # times the fall of the end, within which the profile falls like an exponential
@@ -81,20 +82,21 @@ def ends_of(result: Inference, functional: Array, sign: float) -> tuple[float, f
         return (-math.inf, math.inf) if left is None else (math.nan, math.nan)
     if left is None:
         return math.nan, math.nan
-    end = _finite_end(left, functional, float(np.sign(sign)), result.log_likelihood, result.level)
+    end = float(functional @ _finite_end(result, left, functional, float(np.sign(sign))).theta)
     return (end, math.inf) if sign > 0 else (-math.inf, end)
 
 
-def _finite_end(problem: Problem, functional: Array, sign: float, supremum: float, level: float) -> float:
+def _finite_end(
+    result: Inference, problem: Problem, functional: Array, sign: float, start: Point | None = None
+) -> Point:
     """Newton's method, kept in a bracket, for the value at which the profile is so far below the supremum."""
-    fall = float(chdtri(1, 1 - level)) / 2
-    size = float(np.abs(functional).max())
-    row = functional / size
-    point = at(problem, np.zeros(problem.theta.size)) or at(problem, problem.theta)
+    supremum, fall = result.log_likelihood, float(chdtri(1, 1 - result.level)) / 2
+    row = functional / float(np.abs(functional).max())
+    point = start or at(problem, np.zeros(problem.theta.size)) or at(problem, problem.theta)
     t = 0.0 if point is None else float(row @ point.theta)
     near, far = -math.inf, math.inf  # in the direction of growth: too low, high enough
+    point = constrained_maximum(problem, row[None, :], np.array([t]), point)
     for _ in range(_STEPS):
-        point = constrained_maximum(problem, row[None, :], np.array([t]), point)
         below = supremum - point.value
         if abs(below - fall) < _FALL * max(1.0, fall):
             break
@@ -110,7 +112,45 @@ def _finite_end(problem: Problem, functional: Array, sign: float, supremum: floa
         t = sign * guess
         if far - near < 1e-14 * max(abs(near), 1.0):
             break
-    return t * size
+        point = constrained_maximum(problem, row[None, :], np.array([t]), point)
+    return point
+
+
+def least_of(result: Inference, behind: Array, shift: Array) -> float:
+    """The smallest log odds that are not rejected, for a row that is certainly of a class in the limit.
+
+    behind : the scores of the other classes less its own (K - 1, q); shift : their offsets (K - 1,)
+
+    These log odds are minus the logarithm of the sum of exp, which is convex: where the likelihood has fallen by so
+    much it is above its tangent. So the highest place of the tangent is higher, as that of a single score is found, and
+    so are those that follow (Yuille and Rangarajan, Neural Computation 15, 2003). They end where a maximum is, which
+    need not be the only one: they start with most of the weight on each class, and with equal ones.
+    """
+    K = len(behind)
+    starts = np.vstack([np.full(K, 1 / K), 0.9 * np.eye(K) + 0.1 / K])
+    return min(_least_from(result, behind, shift, share) for share in starts)
+
+
+def _least_from(result: Inference, behind: Array, shift: Array, share: Array) -> float:
+    """The log odds at the end of `least_of`, from the first shares of the other classes.
+
+    One whose share vanishes is left out: its rows can be certain where the maximum is.
+    """
+    left, point, odds = _left(result, share @ behind), None, math.inf
+    for _ in range(_STEPS):
+        if left is None:
+            return -math.inf
+        point = _finite_end(result, left, share @ behind, -1.0, point)
+        scores = behind @ point.theta + shift
+        before, odds = odds, -float(logsumexp(scores))
+        if before - odds < _FALL:
+            break
+        share = softmax(scores)
+        if share.min() < _NO_SHARE:
+            kept = share > _NO_SHARE
+            behind, shift, share = behind[kept], shift[kept], share[kept] / share[kept].sum()
+            left, point = _left(result, share @ behind), None
+    return odds
 
 
 def most_of(result: Inference, x: Array, shift: Array, c: int) -> float:

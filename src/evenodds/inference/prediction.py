@@ -23,7 +23,7 @@ from ..labels import row_offsets
 from ..reading import require_finite_array
 from ..table import is_frame, require_same_order
 from .certain import functionals_of, limit_scores, warn_of_open
-from .intervals import ends_of, most_of
+from .intervals import ends_of, least_of, most_of
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -79,19 +79,19 @@ def _log_odds(Z: Array, V: Array) -> tuple[Array, Array]:
 
 
 def _set_ends(result: "Inference", X: Array, shift: Array, z: Array, ends: Array) -> None:
-    """The ends of log odds that are infinite or have no limit; of more than two classes, of a probability of 0."""
+    """The ends of log odds that are infinite or, of two classes, have no limit."""
     known: dict[bytes, Any] = {}
     for i, j in np.argwhere(~np.isfinite(z)):
         ends[i, j] = np.where(np.isinf(z[i, j]) & (np.sign(z[i, j]) == [-1, 1]), z[i, j], np.nan)
         if result.weights == "sampling":
             continue
         if result.problem.several:
-            key = X[i].tobytes() + shift[i].tobytes() + bytes([j])
-            if z[i, j] < 0:
+            if np.isinf(z[i, j]):
+                key = X[i].tobytes() + shift[i].tobytes() + bytes([j])
                 if key not in known:
-                    most = functools.partial(most_of, result, X[i], shift[i], int(j))
-                    known[key] = logit(_followed(most, math.nan))
-                ends[i, j, 1] = known[key]
+                    end = functools.partial(_end_of_class, result, X[i], shift[i], int(j), z[i, j])
+                    known[key] = _followed(end, math.nan)
+                ends[i, j, int(z[i, j] < 0)] = known[key]
             continue
         ((first, second),) = functionals_of(result.whole, X[i : i + 1])
         key = (second - first).tobytes()
@@ -99,6 +99,14 @@ def _set_ends(result: "Inference", X: Array, shift: Array, z: Array, ends: Array
             ask = functools.partial(ends_of, result, second - first, float(z[i, j]))
             known[key] = _followed(ask, (math.nan, math.nan))
         ends[i, j] = np.array(known[key]) + (shift[i, 1] - shift[i, 0])
+
+
+def _end_of_class(result: "Inference", x: Array, shift: Array, c: int, z: float) -> float:
+    """The end, as log odds, where those of one of several classes are z, which is infinite."""
+    if z < 0:
+        return float(logit(most_of(result, x, shift, c)))
+    (scores,) = functionals_of(result.whole, x[None, :])
+    return least_of(result, np.delete(scores - scores[c], c, axis=0), np.delete(shift - shift[c], c))
 
 
 def _followed(ask: Callable[[], Any], otherwise: Any) -> Any:

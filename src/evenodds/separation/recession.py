@@ -14,6 +14,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
@@ -83,8 +84,10 @@ def separation_of(signed: SignedHome, functionals: Array | None = None, bounds: 
         if not separated.any():
             return Recession("overlap", infinite, infinite, separated, face.null, infinite, False)
         infinite[places] = signs_of(home, face, asked)
-        for group in _collinear(home) if every and infinite.size > home.n_coef else ():
-            infinite[group] = np.nan if infinite[group].any() else 0.0
+        if every and infinite.size > home.n_coef:
+            group, tied = _collinear(home)
+            grows = np.bincount(group, infinite != 0)[group] > 0
+            infinite[tied] = np.where(grows, np.nan, 0.0)[tied]
         direction = np.zeros_like(infinite)
         direction[places] = values_of(asked, face.direction / np.abs(face.direction).max(), home.exact)
         alone, rest = np.zeros_like(infinite), True
@@ -209,8 +212,8 @@ def _alone(home: Home, separated: Mask) -> tuple[Array, bool]:
     return up.astype(float) - down, bool((separated & np.concatenate(rest)).any())
 
 
-def _collinear(home: Home) -> list[list[int]]:
-    """Groups of coefficients, by place, that a linear combination of their columns being zero ties together.
+def _collinear(home: Home) -> tuple[NDArray[np.intp], Mask]:
+    """The number of each coefficient's group, those that columns adding up to zero tie together, and which are tied.
 
     Each aliased column is a combination of those kept, found by least squares from the triangular factors of the
     blocks.
@@ -229,17 +232,18 @@ def _collinear(home: Home) -> list[list[int]]:
     R = np.concatenate(home.signed.reduce(triangle)[0])
     combinations = scipy.linalg.lstsq(R[:, : home.n_coef], R[:, home.n_coef :])[0]
     functionals, places = _coefficients(coordinates)
-    groups: list[set[int]] = []
-    for a, weights in zip(aliased, combinations.T, strict=True):
-        weights = np.where(np.abs(weights) > 1e-7 * np.abs(weights).max(initial=0.0), weights, 0.0)
-        tied = {int(place) for place, weight in zip(places, weights, strict=True) if weight and place >= first}
+    largest = np.abs(combinations).max(axis=0, initial=0.0)
+    weights = np.where(np.abs(combinations) > 1e-7 * largest, combinations, 0.0)
+    of, column = np.nonzero((weights != 0) & (places >= first)[:, None])
+    pairs = [(places[of], aliased[column] + first)]
+    if first:
         # The intercept's weight in raw columns, in units of the scale; the centre of the aliased column is in it.
-        terms = np.append(functionals[0] * weights, coordinates.center[a] / coordinates.scale[a])
-        if first and abs(terms.sum()) > 1e-7 * np.abs(terms).sum() + 1e-12 * np.abs(weights).max(initial=0.0):
-            tied.add(0)
-        joined = {int(a) + first} | tied
-        for group in [group for group in groups if group & joined]:
-            groups.remove(group)
-            joined |= group
-        groups.append(joined)
-    return [sorted(group) for group in groups]
+        terms = np.vstack([functionals[0][:, None] * weights, coordinates.center[aliased] / coordinates.scale[aliased]])
+        found = np.abs(terms.sum(axis=0)) > 1e-7 * np.abs(terms).sum(axis=0) + 1e-12 * largest
+        pairs.append((np.zeros(np.count_nonzero(found), dtype=np.intp), aliased[found] + first))
+    one, other = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
+    n = first + coordinates.center.size
+    group = connected_components(sp.coo_array((np.ones(one.size), (one, other)), (n, n)), directed=False)[1]
+    tied = np.zeros(n, dtype=bool)
+    tied[np.concatenate([one, aliased + first])] = True
+    return group, tied

@@ -20,6 +20,8 @@ from ..data import Array
 from ..kernels.algebra import product
 from .penalty import Penalty
 
+_SLIGHT = 1e-10  # of the curvature of a column, for a shift within bounds
+
 
 def for_classes(penalty: Penalty, n_classes: int) -> Penalty:
     """The penalty of one class, for each."""
@@ -30,11 +32,13 @@ def for_classes(penalty: Penalty, n_classes: int) -> Penalty:
 def anchored(H: Array, penalty: Penalty, columns: NDArray[np.intp]) -> Array:
     """A Hessian by coefficients of these columns, with curvature where what all classes share changes nothing.
 
-    Any will do there. It is given to what has neither penalty nor bounds; a bound makes of a shift more than that.
+    Any will do where there is neither penalty nor bounds. A bound makes of a shift more than that: little is given,
+    since with none all classes go as far as rounding takes them, and scores lose their digits.
     """
-    free = np.flatnonzero(penalty.bare & np.isinf(penalty.lower) & np.isinf(penalty.upper))
+    free = np.flatnonzero(penalty.bare)
     shared = columns[free][:, None] == columns[free]
-    H[np.ix_(free, free)] += shared * (product(shared, H.diagonal()[free]) / shared.sum(axis=1) ** 2)
+    share = np.where(np.isinf(penalty.lower[free]) & np.isinf(penalty.upper[free]), 1.0, _SLIGHT)
+    H[np.ix_(free, free)] += shared * (share * product(shared, H.diagonal()[free]) / shared.sum(axis=1) ** 2)
     return H
 
 
