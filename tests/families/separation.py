@@ -12,8 +12,8 @@ import scipy.sparse as sp
 
 from evenodds import SeparationWarning, Status, find_separation, path
 
-from . import Family, Problem, quietly
-from ._exact import separated
+from . import Family, Problem, _draw, quietly
+from ._exact import separated, signs
 
 _LONGEST = 3.0  # seconds of work for any answer; what else the machine does is not counted
 
@@ -146,8 +146,36 @@ def tables(rng):
     return replace(problem, facts={"separated": separated(X[at], y[at])})
 
 
+def two_classes(rng):
+    """Two classes of small integers, or of columns and units of all kinds."""
+    while True:
+        problem = small(rng) if rng.random() < 0.5 else _draw.crossed(rng, most_rows=400, classes=False, forms=False)
+        n, p = problem.X.shape
+        if n * p <= 400 and np.unique(problem.y).size == 2 and problem.X.any():
+            settings = {"fit_intercept": problem.settings.get("fit_intercept", True)}
+            return Problem(problem.X.astype(float), problem.y, settings=settings)
+
+
+def check_signs(problem):
+    """To which infinity `find_separation` sends each coefficient; where rounding is in the way it may say either."""
+    y = np.unique(problem.y, return_inverse=True)[1]
+    intercept = problem.settings["fit_intercept"]
+    design = np.column_stack([problem.X, np.ones(len(y))]) if intercept else problem.X
+    spread = np.linalg.svd(design / np.linalg.norm(design, axis=0).clip(1e-300), compute_uv=False)
+    truth = signs(problem.X, y, intercept=intercept) if y.max() == 1 and spread[-1] > 1e-7 * spread[0] else None
+    if truth is None:
+        return  # made too small, or what is collinear but for rounding
+    found = find_separation(problem.X, y, **problem.settings)
+    integers = (np.round(problem.X) == problem.X).all() and np.abs(problem.X).max() < 1000
+    for name, right in zip(found.names, truth, strict=True):
+        told = found.infinite.get(name, 0.0)
+        either = np.isnan(told) and right != 0 and not integers
+        assert either or np.array_equal(told, right, equal_nan=True), f"{name}: told {told}, it is {right}"
+
+
 FAMILIES = [
     Family("separation in small integers", small, check_small, 400),
     Family("separation that is planted", planted, check_planted, 40),
     Family("separation by levels of a factor", tables, check_planted, 60),
+    Family("signs of separated coefficients", two_classes, check_signs, 80),
 ]

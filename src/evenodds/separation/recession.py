@@ -39,8 +39,8 @@ class Recession:
     `separation_of` was asked about.
 
     kind : "overlap", "quasi-complete" or "complete"
-    infinite : (k,) inf or -inf where a coefficient goes there, nan where it goes to either (and, in a cone of more than
-        200 dimensions, where the sign was not looked for), 0 where it stays finite
+    infinite : (k,) inf or -inf where a coefficient goes there, nan where it goes to either (and, in a cone of some 130
+        dimensions or more, where the sign was not looked for), 0 where it stays finite
     direction : (k,) a direction that is positive on the rows of `separated`, zero on the others; 0 for aliased columns
     separated : (n_rows,) the rows of the home that some direction makes positive
     null : (q, d) orthonormal, the changes of theta that are zero on all other rows
