@@ -1,4 +1,4 @@
-"""Separated classes, nearly separated and not: whether a fit, a path and `find_separation` know.
+"""Separated classes, nearly separated and not: whether a fit, a path, `infer` and `find_separation` know.
 
 Small problems are decided in rational numbers. Large ones are made so that the answer is known: a planted direction, or
 rows that balance one another.
@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 
-from evenodds import SeparationWarning, Status, find_separation, path
+from evenodds import SeparationWarning, Status, find_separation, infer, path
 
 from . import Family, Problem, _draw, quietly
 from ._exact import separated, signs
@@ -61,7 +61,7 @@ def check_small(problem):
 
 
 def check(problem, truth):
-    """The fit says what is true, and so do the path and `find_separation` where they take such a problem."""
+    """The fit says what is true, and so do `infer`, the path and `find_separation` where they take such a problem."""
     start = time.process_time()
     model, told = problem.fit()
     seconds = time.process_time() - start
@@ -81,6 +81,11 @@ def check(problem, truth):
         found = find_separation(problem.X, problem.y, problem.sample_weight, fit_intercept=settings["fit_intercept"])
         assert (found.kind != "overlap") == truth, f"find_separation says {found.kind}"
         assert time.process_time() - start < _LONGEST, "find_separation took long"
+    if not settings.keys() & {"penalty_factor", "lower", "upper"}:
+        start = time.process_time()
+        table = infer(model, problem.X, problem.y, problem.sample_weight, problem.offset)
+        assert (table.limit is not None) == truth, f"infer {'knows no limit' if truth else 'speaks of one'}"
+        assert time.process_time() - start < _LONGEST, "infer took long"
     if "penalty_factor" in settings and not np.all(settings["penalty_factor"]):
         settings["Cs"] = [settings.pop("C")]
         _, told = quietly(
