@@ -91,7 +91,7 @@ class Question:
         if self.proves_overlap(theta):
             return OVERLAP
         try:
-            found = self._judged()
+            found = self._judged(theta)
         except EvenOddsError as error:
             direction = self._restricted(theta)
             if not self._separates(direction):
@@ -140,10 +140,10 @@ class Question:
         """Those of a direction of the rows."""
         return np.tile(self.bounds, self._sides.n_coef // self.bounds.size)
 
-    def _judged(self) -> Recession:
+    def _judged(self, theta: Array) -> Recession:
         sides = self._sides
         asked = None if isinstance(sides, TwoSides) else np.eye(sides.n_coef)
-        return separation_of(sides, asked, self._bounds)
+        return separation_of(sides, asked, self._bounds, self._restricted(theta))
 
     def _separates(self, direction: Array) -> bool:
         """Whether a direction puts every row strictly on its side, within the bounds."""
