@@ -1,12 +1,18 @@
-"""A second home of data: a plain list of uneven blocks, seen only through `reduce`, `blocks` and `sample`."""
+"""Other homes of data than `Memory`: a list of uneven blocks, and one whose rows are elsewhere."""
 
+import io
 import itertools
+import pickle
+from dataclasses import replace
 
+import cloudpickle
 import numpy as np
 import scipy.sparse as sp
 
 from evenodds.coordinates import choose_coordinates
 from evenodds.data import Block
+from evenodds.data.memory import add_up, part_of
+from evenodds.data.views import joined
 from evenodds.objective import Objective
 from evenodds.softmax import SoftmaxObjective
 from evenodds.solvers import regimes
@@ -15,7 +21,7 @@ from evenodds.solvers import regimes
 class Blocks:
     """What files and clusters will be. `reads` counts the full reads."""
 
-    n_jobs = 1
+    n_jobs, names, kept = 1, None, None
 
     def __init__(self, X, y, weight=None, offset=None, cuts=(), n_classes=2):
         self.reads = 0
@@ -25,7 +31,7 @@ class Blocks:
             return None if values is None else values[a:b]
 
         self._blocks = [
-            Block(X[a:b], y[a:b], part(weight, a, b), part(offset, a, b)) for a, b in itertools.pairwise(edges)
+            Block(X[a:b], y[a:b], part(weight, a, b), part(offset, a, b), a) for a, b in itertools.pairwise(edges)
         ]
         self.n_rows, self.n_columns = X.shape
         self.center = np.zeros(self.n_columns)
@@ -36,17 +42,19 @@ class Blocks:
 
     def reduce(self, function):
         self.reads += 1
-        total = None
-        for block in self._blocks:
-            sums = function(block)
-            total = sums if total is None else tuple(a + b for a, b in zip(total, sums, strict=True))
-        return total
+        return add_up(map(function, self._blocks))
 
     def blocks(self):
         yield from self._blocks
 
-    def original_row(self, k):
-        return k
+    def whole(self):
+        return None
+
+    def where(self, k):
+        return f"row {k} (counted from 0)"
+
+    def part(self, block):
+        return part_of(self, block)
 
     def sample(self, n, rng):
         """Rows drawn with equal chances; all of them if there are few."""
@@ -57,18 +65,49 @@ class Blocks:
             picked = [np.arange(block.n_rows) for block in self._blocks]
         count = sum(map(len, picked))
         parts = [block.take(rows) for block, rows in zip(self._blocks, picked, strict=True)]
-        stack = sp.vstack if self.sparse else np.concatenate
-        X = stack([part.X for part in parts])
-        X = sp.csr_array(X) if self.sparse else X
-
-        def joined(name):
-            values = [getattr(part, name) for part in parts]
-            return None if values[0] is None else np.concatenate(values)
-
-        weight = joined("weight")
+        sample = joined(parts)
         if count < self.n_rows:
-            weight = (np.ones(count) if weight is None else weight) * (self.n_rows / count)
-        return Block(X, joined("y"), weight, joined("offset"))
+            weight = np.ones(count) if sample.weight is None else sample.weight
+            sample = replace(sample, weight=weight * (self.n_rows / count))
+        return sample
+
+
+class Courier(cloudpickle.Pickler):
+    """Takes a function to where the rows are, and no home along with it."""
+
+    def reducer_override(self, what):
+        assert not hasattr(type(what), "reduce") or not hasattr(what, "n_rows"), f"a function carries a {type(what)}"
+        return super().reducer_override(what)
+
+
+class Remote(Blocks):
+    """What a cluster will be: functions travel, rows do not, but for samples of large data."""
+
+    FEW = 1 << 20  # entries that may be brought as a whole
+
+    def reduce(self, function):
+        self.reads += 1
+        parcel = io.BytesIO()
+        Courier(parcel).dump(function)
+        return add_up(pickle.loads(parcel.getvalue())(block) for block in self._blocks)
+
+    def blocks(self):
+        raise AssertionError("all rows are brought to the driver")
+
+    def sample(self, n, rng):
+        assert n < self.n_rows or self.size <= self.FEW, "all rows are brought to the driver"
+        return super().sample(n, rng)
+
+
+def moved(memory, kind):
+    """A home of the same rows as one in memory."""
+    (block,) = memory.blocks()
+    n = block.n_rows
+    cuts = (1, n // 3, n // 3 + 5, n // 2)
+    data = kind(block.X, block.y, block.weight, block.offset, cuts, n_classes=memory.class_weights.size)
+    for name in ("center", "present", "names", "kept"):
+        setattr(data, name, getattr(memory, name))
+    return data
 
 
 def solve(data, solver, *, C=np.inf, standardize=False, intercept=True, tol=1e-4, max_iter=100, **kwargs):

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import log_loss, roc_auc_score
 
-from evenodds import LogisticRegression, __version__, infer
+from evenodds import LogisticRegression, __version__, fit_table, infer
 from evenodds.cli import main
 from evenodds.export import load, save
 from evenodds.inference.display import digits_of
@@ -39,6 +39,7 @@ FRAME = pd.DataFrame(
 )
 FRAME["survived"] = np.where(FRAME["age"] / 30 + FRAME["first class"] + rng.logistic(size=N) > 2, "yes", "no")
 FEATURES = ["age", "fare", "first class"]
+NAMES = ["age", "fare", "first class[True]"]  # of what has a coefficient
 POSITIVE = FRAME["survived"] == "yes"
 FIT = ("--target", "survived", "--drop", "n")
 
@@ -150,7 +151,7 @@ def test_fit_finds_what_the_estimator_finds(run, options, parameters):
     assert found["n_features_in_"] == 3
     assert found["n_iter_"] == expected.n_iter_.tolist()
     assert found["aliased_"] == []
-    assert found["names"] == ["(intercept)", *FEATURES]
+    assert found["names"] == ["(intercept)", *NAMES]
     assert_allclose(found["odds_ratio"], np.exp([*expected.intercept_, *expected.coef_[0]]), rtol=1e-10)
     assert found["solution_"]["status"] == str(expected.solution_.status)
     assert found["solution_"]["solver"] == expected.solution_.solver
@@ -181,7 +182,7 @@ def test_fit_prints_a_table_and_says_how_good_it_is(run):
     result = infer(expected, FRAME[FEATURES], FRAME["survived"])
     assert re.search(r"^ +column +coef +se +z +p +95% lower +95% upper +odds ratio *$", out, re.MULTILINE)
     truth = np.column_stack([result.coef, result.se, result.z, result.p_value, result.conf_int, result.odds_ratio])
-    for name, row in zip(result.names, truth, strict=True):
+    for name, row in zip(["(intercept)", *NAMES], truth, strict=True):
         (shown,) = re.findall(rf"^ +{re.escape(name)} +(-?\d.*?) *$", out, re.MULTILINE)
         values = [float(cell) for cell in shown.split()]
         assert len(values) == (6 if name == "(intercept)" else 7)
@@ -210,7 +211,7 @@ def test_fit_prints_a_table_and_says_how_good_it_is(run):
 @pytest.mark.parametrize("options", [(), ("--C", "1"), ("--C", "1", "--l1-ratio", "1"), ("--solver", "sgd")])
 def test_decimal_points_stand_below_each_other(run, options):
     out = run("fit", "people.csv", *FIT, *options)[1]
-    rows = [line for name in ("(intercept)", *FEATURES) for line in re.findall(f"^ +{re.escape(name)} .*", out, re.M)]
+    rows = [line for name in ("(intercept)", *NAMES) for line in re.findall(f"^ +{re.escape(name)} .*", out, re.M)]
     assert len(rows) == 4
     points = [row.index(first[1]) + first[1].index(".") for row in rows if (first := re.search(r" (-?\d+\.\d+) ", row))]
     assert len(points) >= 2
@@ -227,9 +228,9 @@ def test_an_l1_penalty_shows_what_it_leaves_out_and_promises_no_standard_errors(
     count = np.count_nonzero(expected.coef_)
     assert 0 < count < len(FEATURES), "this test needs some columns in and some out"
     assert re.search(r"^ +column +coefficient +odds ratio *$", out, re.MULTILINE)
-    for feature, coef in zip(FEATURES, expected.coef_[0], strict=True):
+    for feature, coef in zip(NAMES, expected.coef_[0], strict=True):
         cells = re.escape(f"{coef:#.5g}") + " +" + re.escape(f"{np.exp(coef):#.5g}") if coef else "0 +1"
-        assert re.search(rf"^ +{feature} +{cells} *$", out, re.MULTILINE)
+        assert re.search(rf"^ +{re.escape(feature)} +{cells} *$", out, re.MULTILINE)
     text = " ".join(out.split())
     assert "There are no standard errors: an L1 penalty chooses columns" in text
     assert f"penalty {name}, in standard deviations of the columns" in text
@@ -382,6 +383,88 @@ def test_a_terminal_of_any_width_shows_what_it_has_room_for(run, width):
         assert "…" not in shown
 
 
+# Text, missing values, formulas
+
+
+MIXED = FRAME.assign(
+    deck=rng.choice(["A", "B", "C"], N),
+    age=FRAME["age"].astype(float).mask(rng.random(N) < 0.1),
+    zip=["01", "02"] * 100,
+)
+
+
+def test_text_columns_are_factors_with_a_reference_that_is_said(run):
+    MIXED.drop(columns=["age", "n"]).to_csv("mixed.csv", index=False)
+    found = facts(run, "mixed.csv", "--target", "survived", "--reference", "deck=B")
+    frame = MIXED[["fare", "first class", "deck"]].assign(zip=MIXED["zip"].astype(int))
+    model = fit_table("survived", frame.assign(survived=FRAME["survived"]), reference={"deck": "B"})
+    assert found["names"] == ["(intercept)", *model.design_.names]
+    assert model.design_.names == ("fare", "first class[True]", "deck[A]", "deck[C]", "zip")
+    assert_allclose(found["coef_"], model.coef_, rtol=1e-9)
+    assert found["references"] == {"first class": "False", "deck": "B"}
+    out = run("fit", "mixed.csv", "--target", "survived", "--reference", "deck=B")[1]
+    assert "against   first class False, deck B" in out
+    assert "is no level of 'deck'" in problem(run("fit", "mixed.csv", "--target", "survived", "--reference", "deck=b"))
+    status, _, err = run("fit", "mixed.csv", "--target", "survived", "--reference", "deck")
+    assert status == 2
+    assert "NAME=LEVEL" in err
+
+
+def test_missing_values_are_dropped_or_have_a_coefficient_and_it_is_said(run):
+    MIXED.to_csv("mixed.csv", index=False)
+    count = int(MIXED["age"].isna().sum())
+    said = problem(run("fit", "mixed.csv", *FIT))
+    assert f"Column 'age' has {count} missing values, first in row {int(MIXED['age'].isna().argmax())}" in said
+    assert "--missing drop" in said
+    status, out, _ = run("fit", "mixed.csv", *FIT, "--missing", "drop", "--model", "model.json")
+    assert status == 0
+    assert f"left out  {count} rows with missing values (age {count})" in out
+    assert f"rows      {N - count} (" in out
+    status, out, err = run("predict", "model.json", "mixed.csv")
+    assert (status, err) == (0, f"Warning: {count} rows have a missing value, and so no probability and no label\n")
+    scored = pd.read_csv(io.StringIO(out))
+    assert_array_equal(scored["probability"].isna(), MIXED["age"].isna())
+    assert_array_equal(scored["label"].isna(), MIXED["age"].isna())
+    assert_allclose(scored["probability"], load("model.json").predict_proba(pd.read_csv("mixed.csv"))[:, 1], rtol=1e-14)
+    out = run("fit", "mixed.csv", *FIT, "--missing", "indicator")[1]
+    assert re.search(r"^ +age\[missing\] +-?\d", out, re.MULTILINE)
+    assert f"missing   age {count}: with a coefficient of their own" in out
+
+
+def test_text_that_looks_like_numbers_is_read_as_the_model_knows_it(run):
+    MIXED.assign(zip=["01", "x2"] * 100)[["zip", "fare", "survived"]].to_csv("zips.csv", index=False)
+    assert run("fit", "zips.csv", "--target", "survived", "--model", "model.json")[0] == 0
+    pd.DataFrame({"zip": ["01", "01"], "fare": [1, 2]}).to_csv("new.csv", index=False)
+    status, out, _ = run("predict", "model.json", "new.csv")
+    assert status == 0
+    assert out.splitlines()[1].startswith("01,1,0.")
+
+
+@pytest.mark.parametrize("formula", ["survived ~ deck * fare", "deck * fare", "~ deck * fare"])
+def test_a_formula_says_what_explains_the_target(run, formula):
+    MIXED.to_csv("mixed.csv", index=False)
+    target = () if formula.startswith("s") else ("--target", "survived")
+    found = facts(run, "mixed.csv", *target, "--formula", formula)
+    assert found["names"] == ["(intercept)", "deck[B]", "deck[C]", "fare", "deck[B]:fare", "deck[C]:fare"]
+    assert "Did you mean 'deck'" in problem(
+        run("fit", "mixed.csv", *target, "--formula", formula.replace("deck", "dek"))
+    )
+    status, _, err = run("fit", "mixed.csv", "--target", "n", "--formula", "survived ~ deck")
+    assert status == 2
+    assert "--formula is about 'survived', and --target is 'n'" in " ".join(err.replace("│", "").split())
+
+
+def test_the_positive_label_is_chosen(run):
+    expected = reference()
+    status, out, _ = run("fit", "people.csv", *FIT, "--positive", "no", "--model", "model.json")
+    assert status == 0
+    assert out.startswith("Log odds of survived = no against yes")
+    assert_allclose(load("model.json").coef_, -expected.coef_, rtol=1e-6)
+    assert "positive='maybe' is no label of 'survived'" in problem(
+        run("fit", "people.csv", *FIT, "--positive", "maybe")
+    )
+
+
 # More than two labels
 
 
@@ -425,10 +508,10 @@ def test_fit_of_three_labels(run, options, C):
     assert ("\n Cherbourg " in out) == np.isfinite(C)
     for label, coefs, errors in zip(result.listed, result.coef, result.se, strict=True):
         part = out[out.index(f"\n {label} ") :]
-        for name, coef, se in zip(FEATURES, coefs[1:], errors[1:], strict=True):
+        for name, coef, se in zip(NAMES, coefs[1:], errors[1:], strict=True):
             digits = digits_of(se)
             cells = f" +{re.escape(f'{coef:.{digits}f}')} +{se:.{digits}f} "
-            assert re.search(f"^ +{name}{cells}", part, re.MULTILINE)
+            assert re.search(f"^ +{re.escape(name)}{cells}", part, re.MULTILINE)
     assert re.search(r"AUC       0\.\d{4} on the training data, the mean of each label against the rest", out)
     assert "Cherbourg: " in out
 
@@ -463,9 +546,9 @@ def test_three_labels_without_an_optimum_have_coefficients_only(run, options):
     assert re.search(heading, out, re.MULTILINE)
     for k in range(first, 3):
         part = out[out.index(f"\n {found['classes_'][k]} ") :]
-        for name, coef in zip(FEATURES, found["coef_"][k], strict=True):
+        for name, coef in zip(NAMES, found["coef_"][k], strict=True):
             ratio = rf" +{np.exp(coef):#.5g}" if first else ""
-            assert re.search(rf"^ +{name} +{re.escape(f'{coef:#.5g}')}{ratio} *$", part, re.MULTILINE)
+            assert re.search(rf"^ +{re.escape(name)} +{re.escape(f'{coef:#.5g}')}{ratio} *$", part, re.MULTILINE)
 
 
 @pytest.mark.parametrize("C", [1e-9, 0.3])
@@ -478,8 +561,10 @@ def test_an_l1_penalty_of_three_labels_even_if_nothing_is_in(run, C):
     assert out.startswith("Scores of port: ")
     for label, coefs in zip(expected.classes_, expected.coef_, strict=True):
         part = out[out.index(f"\n {label} ") :]
-        for name, coef in zip(FEATURES, coefs, strict=True):
-            assert re.search(rf"^ +{name} +{re.escape(f'{coef:#.5g}') if coef else 0} *$", part, re.MULTILINE)
+        for name, coef in zip(NAMES, coefs, strict=True):
+            assert re.search(
+                rf"^ +{re.escape(name)} +{re.escape(f'{coef:#.5g}') if coef else 0} *$", part, re.MULTILINE
+            )
     count = np.count_nonzero(expected.coef_.any(axis=0))
     assert f"columns   {count} of 3 are in, of one label or more" in out
 
@@ -608,19 +693,20 @@ BAD_TABLES = {
     "target missing": (b"x,Y \n1,0\n2,1\n", "has no column 'y'. Did you mean 'Y '?"),
     "no such target": (b"x,z\n1,0\n2,1\n", "has no column 'y'. It has columns 'x', 'z'."),
     "semicolons": (b"x;y\n1;0\n2;1\n", "separated by commas"),
-    "only the target": (b"y\n0\n1\n", "no column is left for the features"),
+    "only the target": (b"y\n0\n1\n", "No column is left for the features"),
     "the same name twice": (b"x,x,y\n1,2,0\n3,4,1\n", "column 'x' more than once"),
     "the index of a data frame": (b",x,y\n0,1,0\n1,2,1\n", "looks like the index of a data frame"),
     "ragged rows": (b"x,y\n1,0\n1,2,3\n", "Expected 2 columns, got 3"),
-    "text": (b"x,w,y\na,1,0\nb,2,1\n", "column 'x' is not numeric"),
-    "text in two columns": (b"x,w,y\na,c,0\nb,d,1\n", "columns 'x', 'w' are not numeric"),
-    "dates": (b"x,y\n2024-01-01,0\n2024-01-02,1\n", "column 'x' is not numeric"),
-    "decimal commas": (b'x,y\n"1,5",0\n"2,5",1\n', "column 'x' is not numeric"),
-    "missing value": (b"x,y\n1,0\n,1\n", "column 'x' has a missing value, first in row 1"),
-    "NaN": (b"x,y\n1,0\nNaN,1\n", "column 'x' has a missing value, first in row 1"),
-    "no value at all": (b"x,w,y\n,1,0\n,2,1\n", "column 'x' has a missing value, first in row 0"),
-    "infinity": (b"x,y\n1,0\ninf,1\n", "infinity, first in column 'x', row 1"),
-    "beyond float64": (b"x,y\n1,0\n1e999,1\n", "infinity, first in column 'x', row 1"),
+    "a name in every row": (
+        b"x,y\n" + b"".join(b"passenger %d,%d\n" % (k, k % 2) for k in range(30)),
+        "Column 'x' has 30 different values in 30 rows",
+    ),
+    "dates": (b"x,y\n2024-01-01,0\n2024-01-02,1\n", "Column 'x' holds dates, of which a model takes parts"),
+    "missing value": (b"x,y\n1,0\n,1\n", "Column 'x' has a missing value, first in row 1"),
+    "NaN": (b"x,y\n1,0\nNaN,1\n", "Column 'x' has a missing value, first in row 1"),
+    "no value at all": (b"x,w,y\n,1,0\n,2,1\n", "Column 'x' has no value in any row"),
+    "infinity": (b"x,y\n1,0\ninf,1\n", "Column 'x' holds infinity, first in row 1"),
+    "beyond float64": (b"x,y\n1,0\n1e999,1\n", "Column 'x' holds infinity, first in row 1"),
     "one class": (b"x,y\n1,1\n2,1\n", "one class only"),
     "a continuous target": (b"x,y\n1,0.1\n2,0.2\n3,0.3\n", "continuous"),
     "a missing number as label": (b"x,y\n1,0\n2,1\n3,\n", "y contains NaN, first in row 2"),
@@ -711,9 +797,11 @@ def test_columns_that_the_model_needs_are_named_if_they_are_missing_or_wrong(run
     FRAME.rename(columns={"age": "Age"}).to_csv("new.csv", index=False)
     assert "new.csv has no column 'age'. Did you mean 'Age'?" in problem(run("predict", "model.json", "new.csv"))
     FRAME.assign(age="old").to_csv("new.csv", index=False)
-    assert "column 'age' is not numeric" in problem(run("predict", "model.json", "new.csv"))
+    assert "Column 'age' held numbers in the fit, and holds text here, such as 'old'" in problem(
+        run("predict", "model.json", "new.csv")
+    )
     FRAME.assign(age=FRAME["age"].where(FRAME.index != 5)).to_csv("new.csv", index=False)
-    assert "column 'age' has a missing value, first in row 5" in problem(run("predict", "model.json", "new.csv"))
+    assert "Column 'age' has a missing value, first in row 5" in problem(run("predict", "model.json", "new.csv"))
     FRAME.assign(label=1).to_csv("new.csv", index=False)
     assert "new.csv has column 'label', which predict would add" in problem(run("predict", "model.json", "new.csv"))
     FRAME.head(0).to_csv("new.csv", index=False)

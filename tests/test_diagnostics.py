@@ -118,6 +118,7 @@ def test_wrong_input_is_named():
         with pytest.raises(EvenOddsError, match=r"(?i)feature names"):
             call(frame[["b", "a", "c"]])
     infinite = fitted(X, y)
+    X = X.copy()  # the frame may be a view of it
     X[3, 1] = np.inf
     for call in (infinite.predict, infinite.margins, lambda X: infinite.hosmer_lemeshow(X, y)):
         with pytest.raises(EvenOddsError, match=r"X contains infinity.*column 1, row 3"):
@@ -319,7 +320,7 @@ def test_blocks_of_rows_are_in_order(monkeypatch):
     weight = rng.integers(0, 3, len(y)).astype(float)
     result = fitted(X, y, weight)
     whole = result.influence(X, y, sample_weight=weight), result.margins(X), result.predict(X)
-    monkeypatch.setattr("evenodds.inference.rows._TILE", 64)
+    monkeypatch.setattr("evenodds.objective._TILE_ENTRIES", 100)
     monkeypatch.setattr("evenodds.inference.prediction._TILE_ENTRIES", 100)
     parts = result.influence(X, y, sample_weight=weight), result.margins(X), result.predict(X)
     for one, two in zip(whole, parts, strict=True):

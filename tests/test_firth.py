@@ -150,7 +150,7 @@ def test_the_plain_oracle_agrees(n, intercept, kind):
     objective = objective_of(X, y, weight, offset, intercept)
     theta = objective.coordinates.from_coef(found[0] if intercept else 0.0, found[-3:])
     (block,) = objective.data.blocks()
-    leverages = objective.leverages(block, objective.at(theta))
+    leverages = objective.leverages(objective.at(theta))(block)
     np.testing.assert_allclose(leverages, h, rtol=1e-8, atol=1e-15)
     assert leverages.sum() == pytest.approx(objective.n_coef)
 

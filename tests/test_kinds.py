@@ -140,15 +140,15 @@ WRONG = {
         f"{name} in {form}": lambda value=value, form=form: holed(value, form)
         for (name, value), form in itertools.product(NO_NUMBERS.items(), ("objects", "list", "pandas"))
     },
-    **{f"polars {t}": lambda t=t: of_polars(t) for t in (pl.String, pl.Duration, pl.Date, pl.Datetime)},
+    **{f"polars {t}": lambda t=t: of_polars(t) for t in (pl.Duration, pl.Date, pl.Datetime)},
     "polars lists": lambda: pl.DataFrame(frame([[1, 2]] * 40)),
     "polars structs": lambda: pl.DataFrame(frame([{"a": 1}] * 40)),
     "polars nulls": lambda: pl.DataFrame(frame([None] * 40)),
     "polars null of 128 bits": lambda: pl.DataFrame(frame(pl.Series([None, *WHOLE[1:, 0]]).cast(pl.Int128))),
-    **{f"pandas {t}": lambda t=t: of_pandas(t) for t in ("string", "category", "complex128", "timedelta64[ns]")},
+    **{f"pandas {t}": lambda t=t: of_pandas(t) for t in ("complex128", "timedelta64[ns]")},
     "pandas intervals": lambda: pd.DataFrame(frame(pd.interval_range(0, 40))),
     "pandas durations as objects": lambda: pd.DataFrame(frame(pd.Series([np.timedelta64(1, "s")] * 40, dtype=object))),
-    **{f"Arrow {t}": lambda t=t: of_arrow(t) for t in (pa.string(), pa.duration("s"), pa.timestamp("s"))},
+    **{f"Arrow {t}": lambda t=t: of_arrow(t) for t in (pa.duration("s"), pa.timestamp("s"))},
     "Arrow lists": lambda: pa.table(frame(pa.array([[1]] * 40))),
     "Arrow nulls": lambda: pa.table(frame(pa.nulls(40))),
     **{f"NumPy {t}": lambda t=t: WHOLE.astype(t) for t in ("c8", "c16", "G", "S3", "U3", "M8[s]", "m8[s]")},
@@ -186,6 +186,13 @@ def test_what_is_no_number_is_one_error(reader):
         except EvenOddsError:
             continue
         raise AssertionError(f"{reader} takes {kind}")
+
+
+@pytest.mark.parametrize("reader", ["path", "find_separation"])
+def test_text_is_for_fits_alone(reader):
+    for make in (lambda: of_polars(pl.String), lambda: of_pandas("string"), lambda: of_pandas("category")):
+        with pytest.raises(EvenOddsError, match="Not numeric"):
+            READERS[reader](make())
 
 
 @pytest.mark.parametrize("name", NO_NUMBERS)

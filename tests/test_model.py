@@ -282,21 +282,19 @@ def test_frames_after_a_fit_on_an_array_are_warned_of(kind):
 
 
 @pytest.mark.parametrize("kind", FRAMES)
-@pytest.mark.parametrize("method", ["fit", "partial_fit", "predict"])
-def test_columns_that_are_not_numbers_are_named(kind, method):
+def test_columns_that_were_numbers_and_are_none_now_are_named(kind):
     good = FRAMES[kind](X0, NAMES)
     table = {"alpha": X0[:, 0], "colour": ["red", "blue"] * 150, "gamma": X0[:, 2], "city": ["a", "b"] * 150}
     bad = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "Arrow": pa.table}[kind](table)
-    model = LogisticRegression(C=1.0)
     with pytest.raises(EvenOddsError, match=r"(?i)not numeric: columns 'colour', 'city'"):
-        model.fit(good, Y0).predict(bad) if method == "predict" else getattr(model, method)(bad, Y0)
+        LogisticRegression(C=1.0).fit(good, Y0).predict(bad)
 
 
 def test_dates_and_times_are_not_numbers():
     frame = pd.DataFrame(
         {"a": X0[:, 0], "when": pd.date_range("2020", periods=300), "long": pd.to_timedelta(range(300))}
     )
-    with pytest.raises(EvenOddsError, match=r"'when', 'long'"):
+    with pytest.raises(EvenOddsError, match=r"'long' is of type duration"):
         LogisticRegression(C=1).fit(frame, Y0)
     with pytest.raises(EvenOddsError, match=r"'when'"):
         LogisticRegression(C=1).fit(pl.DataFrame({"a": X0[:, 0], "when": frame["when"].to_numpy()}), Y0)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .separation import Separation, find_separation
     from .solvers import Solution, Status
     from .solvers.sgd import SGD
+    from .tabular import fit_table
 
 __version__ = "0.1.0"
 
@@ -33,6 +34,7 @@ _HOMES = {
     "Solution": "solvers",
     "Status": "solvers",
     "find_separation": "separation",
+    "fit_table": "tabular",
     "infer": "inference",
     "load": "export",
     "path": "paths",
@@ -53,6 +55,7 @@ __all__ = [
     "Status",
     "__version__",
     "find_separation",
+    "fit_table",
     "infer",
     "load",
     "path",

@@ -9,7 +9,6 @@ Without an intercept nothing goes to infinity, nor in Firth's fit, whose penalty
 epochs of gradient descent: these are fits as any other.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,17 +31,15 @@ def is_as_any(model: Any) -> bool:
     return bool(not model.fit_intercept or model.firth or isinstance(model.solver, SGD) or model.solver == "sgd")
 
 
-def fit(
-    model: Any, data: Data, *, names: Sequence[str] | None, last: fitting.Coefs | None, reporter: fitting.Reporter
-) -> fitting.Fit:
+def fit(model: Any, data: Data, *, last: fitting.Coefs | None, reporter: fitting.Reporter) -> fitting.Fit:
     """What `fitting.fit` finds, of all classes: those that the data have left out among them."""
     present = data.present
     if present.all():
         usable = last is not None and np.isfinite(last[0]).all()
-        found = fitting.fit(model, data, names=names, last=last if usable else None, reporter=reporter)
+        found = fitting.fit(model, data, last=last if usable else None, reporter=reporter)
         require_range(*found.coefs)
         return found
-    low, high = bounds(model.lower, model.upper, data.n_columns, names)
+    low, high = bounds(model.lower, model.upper, data.n_columns, data.names)
     if data.class_weights.size == 1:
         return _certain(model, data, low, high)
     if last is not None:
@@ -53,7 +50,7 @@ def fit(
         every = None if to_coefs is None else lambda theta: completed(present, *to_coefs(theta), low, high)
         return reporter(solver, most, every)
 
-    found = fitting.fit(model, data, names=names, last=last, reporter=report)
+    found = fitting.fit(model, data, last=last, reporter=report)
     require_range(*found.coefs)
     return replace(found, coefs=completed(present, *found.coefs, low, high))
 

@@ -1,5 +1,6 @@
 """What a fit tells its user in words: warnings that say what, where and what to do."""
 
+import difflib
 import math
 import sys
 import warnings
@@ -54,6 +55,15 @@ def listed(names: Sequence[Any], most: int = 10) -> str:
     """Names in words: "column 'a'" or "columns 'a', 'b' and 3 more"."""
     shown = ", ".join(map(repr, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
     return f"{'column' if len(names) == 1 else 'columns'} {shown}"
+
+
+def nearest(name: str, known: Sequence[str], otherwise: str = "There are") -> str:
+    """Which of the known names could have been meant; all of them where none is close."""
+    by_lower = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    if close:
+        return f"Did you mean {by_lower[close[0]]!r}?"
+    return f"{otherwise} {listed_labels(known, 10)}." if known else "There is none."
 
 
 def warn(message: str, category: type[Warning]) -> None:

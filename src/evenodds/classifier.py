@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,11 +12,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .data import Array, as_data, require_finite
-from .exceptions import EvenOddsError, NonFiniteError
+from .exceptions import EvenOddsError
 from .labels import accuracy
 from .objective import bounded_scores, linear_scores
 from .softmax import log_probabilities
 from .table import (
+    is_all_numeric,
     is_frame,
     numbered_columns,
     numeric_array,
@@ -26,6 +26,11 @@ from .table import (
     require_same_order,
     require_some,
 )
+
+if TYPE_CHECKING:
+    from .design import Design, DesignRows
+
+_NO_NAMES = np.empty(0)
 
 
 # scikit-learn has no types, so mypy sees bases of type Any and says so.
@@ -39,6 +44,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     intercept_: Array
     classes_: NDArray[Any]
     n_features_in_: int
+    design_: Design
 
     def decision_function(self, X: Any) -> Array:
         """Scores: the log odds of ``classes_[1]``, 0 at even odds; of more classes one score each.
@@ -52,11 +58,16 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
         check_is_fitted(self)
-        array = self._array(X, reset=False)
         coef, intercept = (self._coef[0], self.intercept_[0]) if self._binary else (self._coef.T, self.intercept_)
+        rows = self._design_rows(X, reset=False)
+        if rows is not None:
+            scores = rows.scores(intercept, coef)
+            kept = ~rows.gone
+            return scores if np.isfinite(scores[kept]).all() else bounded_scores(rows.matrix(), intercept, coef, scores)
+        array = self._array(X, reset=False)
         scores = linear_scores(array, intercept, coef)
         if not np.isfinite(scores).all():
-            self._guarded(require_finite, as_data(array, np.zeros(array.shape[0], np.uint8)))
+            self._require_finite(array)
             scores = bounded_scores(array, intercept, coef, scores)
         return scores
 
@@ -73,7 +84,12 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         scores = self.decision_function(X)
         best = (scores > 0).astype(np.intp) if self._binary else scores.argmax(axis=1)
-        return np.asarray(self.classes_[best])
+        labels = np.asarray(self.classes_[best])
+        gone = np.isnan(scores if self._binary else scores[:, 0])  # only of a design that drops rows
+        if gone.any():
+            labels = labels.astype(object)
+            labels[gone] = None
+        return labels
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class.
@@ -177,6 +193,9 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _array(self, X: Any, *, reset: bool) -> Any:
         """X as a checked 2-d array or CSR matrix. Whether it is finite shows in the first read."""
+        rows = self._design_rows(X, reset=reset)
+        if rows is not None:
+            return rows.matrix()
         if _is_plain(X) and reset:  # spares a small fit a third of its time
             self.n_features_in_ = X.shape[1]
             return X
@@ -185,7 +204,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 X = numeric_rows(X)
                 checks = {"dtype": "numeric", "ensure_all_finite": False, "accept_sparse": "csr"}
                 return validate_data(self, X, reset=reset, **checks)
-            array = numeric_array(X)
+            array, columns = numeric_array(X)
+            if not reset and columns == getattr(self, "feature_names_in_", _NO_NAMES).tolist():
+                require_some(array)
+                return array
             validate_data(self, X, reset=reset, skip_check_array=True)
             names = numbered_columns(X)
             if reset:
@@ -195,21 +217,37 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         except EvenOddsError:
             raise
         except (ValueError, TypeError) as error:
-            has_rows = hasattr(X, "shape") or isinstance(X, list | tuple)
-            what = f"X is a {type(X).__name__}: give an array, a frame or a sparse matrix, one row an observation."
-            raise EvenOddsError(str(error) if has_rows else what) from None
+            raise EvenOddsError(str(error)) from None
         require_some(array)
         return array
 
-    def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call, and put the column's name into the error if X turns out not to be finite."""
-        try:
-            return function(*args)
-        except NonFiniteError as error:
-            raise NonFiniteError(error.row, error.column, error.value, self._name(error.column)) from None
+    def _require_finite(self, array: Any) -> None:
+        """An error where a checked X is not finite."""
+        require_finite(as_data(array, np.zeros(array.shape[0], np.uint8), names=self._names))
+
+    def _design_rows(self, X: Any, *, reset: bool) -> DesignRows | None:
+        """The rows of a frame by the design of the model, which a fit learns where columns are not all numbers."""
+        if not hasattr(self, "design_"):
+            if not reset or _is_plain(X) or not is_frame(X) or is_all_numeric(X):
+                return None
+            from .design import learn  # here, as it needs pyarrow, and arrays do not
+
+            self.design_ = learn(X, intercept=bool(self.fit_intercept))
+        if reset:
+            self.feature_names_in_ = np.array(list(self.design_.kinds), dtype=object)
+            self.n_features_in_ = len(self.design_.kinds)
+        return self.design_.read(X)
+
+    @property
+    def _names(self) -> list[str] | None:
+        """The names of what has coefficients, None where the columns have none."""
+        if hasattr(self, "design_"):
+            return list(self.design_.names)
+        names = getattr(self, "feature_names_in_", None)
+        return None if names is None else list(names)
 
     def _name(self, column: int) -> Any:
-        names = getattr(self, "feature_names_in_", None)
+        names = self._names
         return int(column) if names is None else str(names[column])
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from .data import Array, Block, Data, Sums, require_finite
 from .exceptions import EvenOddsError
+from .kernels.algebra import cholesky, dot, product
 from .kernels.rows import AT_ONCE, moment_sums, second_order_sums
 
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
@@ -38,12 +39,14 @@ class Coordinates:
     center, scale : (p,), of all columns; the scale of one that is always at its centre, but not left out, is infinite
     columns : (k,) the columns that are solved for; the others are aliased, with coefficient 0
     intercept : whether theta[0] is an intercept
+    reads : of all data, that it took to find them
     """
 
     center: Array
     scale: Array
     columns: Any
     intercept: bool
+    reads: int = 0
 
     def aliased(self) -> list[int]:
         """The columns that are not solved for."""
@@ -93,7 +96,7 @@ class Coordinates:
     def to_coef(self, theta: Array) -> tuple[float, Array]:
         """The intercept and the coefficients (p,) of the raw columns."""
         intercept, coef = self.split(theta)
-        return intercept - float(coef @ self.center), coef
+        return intercept - dot(coef, self.center), coef
 
     def to_coefs(self, thetas: Array) -> tuple[Array, Array]:
         """The same for each row of `thetas`: (m,) and (m, p)."""
@@ -103,11 +106,11 @@ class Coordinates:
         columns = self.columns[away]
         some = slopes[:, away] / self.scale[columns]
         coefs[:, columns] = some
-        return (thetas[:, 0] if self.intercept else 0.0) - some @ self.center[columns], coefs
+        return (thetas[:, 0] if self.intercept else 0.0) - product(some, self.center[columns]), coefs
 
     def from_coef(self, intercept: float, coef: Array) -> Array:
         """Theta for an intercept and coefficients of the raw columns."""
-        return self.join(intercept + float(coef @ self.center), coef)
+        return self.join(intercept + dot(coef, self.center), coef)
 
     def gradient(self, by_intercept: Any, by_coef: Array) -> Array:
         """A gradient by theta from the ones by the intercept and by the (centred) coefficients."""
@@ -188,10 +191,16 @@ def choose_coordinates(
     center, scale = _moments(sample if standardize else _levelled(sample), intercept)
     center = data.center if data.sparse else center
     unseen = (scale == 0).any() and (drop_aliased or not data.sparse)
+    reads = 0
     if not whole and (standardize or unseen):
         center, scale = _exact_moments(data, center, np.where(scale > 0, scale, 1.0), intercept)
+        reads = 1
     if standardize and not intercept and not drop_aliased:
-        scale = about_mean(_deviations(data, sample, whole), scale)
+        around, deviation = _moments(sample, intercept=True)
+        if not whole:
+            deviation = _exact_moments(data, around, np.where(deviation > 0, deviation, 1.0), intercept=True)[1]
+            reads = 2
+        scale = about_mean(deviation, scale)
     if not np.isfinite(scale).all():
         require_finite(data)
         far = int(np.flatnonzero(~np.isfinite(scale))[0])
@@ -205,8 +214,8 @@ def choose_coordinates(
         if data.sparse:  # not centred: a column is 0 seen from its centre if it has no entry
             constant = (np.bincount(sample.X.indices, sample.X.data != 0, data.n_columns) == 0) & whole
         scale = np.where(constant, np.inf, scale) if every else scale
-        return Coordinates(center, scale, columns, intercept)
-    return independent(data, sample, Coordinates(center, scale, columns[~constant], intercept))
+        return Coordinates(center, scale, columns, intercept, reads)
+    return independent(data, sample, Coordinates(center, scale, columns[~constant], intercept, reads))
 
 
 def _levelled(sample: Block) -> Block:
@@ -223,20 +232,13 @@ def about_mean(deviation: Array, size: Array) -> Array:
     return np.where(deviation > 1e-14 * size, deviation, size)
 
 
-def _deviations(data: Data, sample: Block, whole: bool) -> Array:
-    """The exact standard deviations of the columns about their means."""
-    if data.sparse or whole:
-        return _moments(data.sample(data.n_rows, 0), True)[1]
-    center, scale = _moments(sample, True)
-    return _exact_moments(data, center, np.where(scale > 0, scale, 1.0), True)[1]
-
-
 def independent(data: Data, sample: Block, coordinates: Coordinates) -> Coordinates:
     """The coordinates without columns that are combinations of earlier ones, if they are not too many to know."""
     columns = coordinates.columns
     if columns.size > _MOST_COLUMNS:
         return coordinates
-    return replace(coordinates, columns=np.delete(columns, _dependent_columns(data, sample, coordinates)))
+    dependent, reads = _dependent_columns(data, sample, coordinates)
+    return replace(coordinates, columns=np.delete(columns, dependent), reads=coordinates.reads + reads)
 
 
 def _amid(X: Any, mean: Array) -> Array:
@@ -311,8 +313,8 @@ def _sparse_moments(X: Any, weight: Array, intercept: bool) -> tuple[Array, Arra
 
 
 def _centred(deviation: Array, weight: Array, intercept: bool) -> tuple[Array, Array]:
-    mean = weight @ deviation if intercept else np.zeros(deviation.shape[1])
-    return mean, weight @ np.square(deviation - mean)
+    mean = product(weight, deviation) if intercept else np.zeros(deviation.shape[1])
+    return mean, product(weight, np.square(deviation - mean))
 
 
 def _largest(deviation: Array) -> Array:
@@ -338,8 +340,8 @@ def _exact_moments(data: Data, center: Array, unit: Array, intercept: bool) -> t
     return center if data.sparse else center + shift * unit, np.sqrt(variance) * unit
 
 
-def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> NDArray[np.intp]:
-    """Positions in `coordinates.columns` of those that are combinations of earlier ones.
+def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> tuple[NDArray[np.intp], int]:
+    """Positions in `coordinates.columns` of those that are combinations of earlier ones, and the reads it took.
 
     More rows can only raise the rank, so what is independent in the sample is independent. The others
     are tested on all rows: each is predicted from the independent ones, row by row, and the residuals
@@ -348,18 +350,18 @@ def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> N
     sample = _levelled(sample)
     gram = _gram(sample, coordinates)
     if gram is not None and _is_well_conditioned(gram):
-        return np.empty(0, dtype=np.intp)
+        return np.empty(0, dtype=np.intp), 0
     D = _with_intercept(coordinates.design(sample), coordinates.intercept)
     if sample.weight is not None:
         D *= np.sqrt(sample.weight / sample.weight.mean())[:, None]
     if gram is None and D.shape[0] >= D.shape[1] and _is_well_conditioned(D.T @ D):
-        return np.empty(0, dtype=np.intp)
+        return np.empty(0, dtype=np.intp), 0
     R = scipy.linalg.qr(D, mode="r", check_finite=False)[0][: D.shape[1]]
     size = np.sqrt(np.square(R).sum(axis=0))
     size[size == 0] = 1.0  # a column that in the sample is always at its centre
     candidates, combination = _eliminate(R / size, _DEPENDENT)
     if candidates.size == 0 or sample.n_rows == data.n_rows:
-        return candidates - int(coordinates.intercept)
+        return candidates - int(coordinates.intercept), 0
     kept = np.setdiff1d(np.arange(D.shape[1]), candidates)
 
     def residual_products(block: Block) -> Sums:
@@ -372,7 +374,7 @@ def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> N
     values, vectors = np.linalg.eigh(scaled)
     root = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
     dependent, _ = _eliminate(root, _DEPENDENT)
-    return candidates[dependent] - int(coordinates.intercept)
+    return candidates[dependent] - int(coordinates.intercept), 1
 
 
 def _with_intercept(D: Any, intercept: bool) -> Array:
@@ -396,8 +398,8 @@ def _is_well_conditioned(gram: Array) -> bool:
     if not (size > 0).all():
         return False
     gram /= np.outer(size, size)
-    factor, failed = scipy.linalg.lapack.dpotrf(gram, lower=1)
-    return failed == 0 and bool(np.diag(factor).min(initial=1.0) > 1e-5)
+    factor = cholesky(gram)
+    return factor is not None and bool(factor.diagonal().min(initial=1.0) > 1e-5)
 
 
 def _eliminate(R: Array, tolerance: float) -> tuple[NDArray[np.intp], Array]:

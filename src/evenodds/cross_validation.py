@@ -270,7 +270,7 @@ class LogisticRegressionCV(Classifier):
             raise EvenOddsError('scoring="roc_auc" is for two classes: take "roc_auc_ovr", the mean over classes.')
         array = final._array(X, reset=False)
         n, p = array.shape
-        names = getattr(final, "feature_names_in_", None)
+        names = final._names
         return Rows(
             array,
             encode_labels(y, n, final.classes_)[1],

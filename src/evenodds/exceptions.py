@@ -24,14 +24,12 @@ class CollinearWarning(UserWarning):
 
 
 class NonFiniteError(EvenOddsError):
-    """X holds NaN or infinity: where, for a message that can name the column."""
+    """X holds NaN or infinity, in a column (its name or its number) of a row, in the words of the home."""
 
-    def __init__(self, row: int, column: int, value: float, name: str | None = None) -> None:
-        self.row, self.column, self.value = row, column, value
+    def __init__(self, where: str, column: str | int, value: float) -> None:
         kind = "NaN" if value != value else "infinity"
-        where = f"column {name!r}" if name is not None else f"column {column}"
         super().__init__(
-            f"Input X contains {kind}, first in {where}, row {row} (counted from 0). "
+            f"Input X contains {kind}, first in column {column!r}, {where}. "
             "Drop or impute such rows before fitting, for example with sklearn.impute.SimpleImputer."
         )
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,10 @@ from .parameters import check_parameters
 from .solvers import Solution, Status
 from .solvers.sgd import SGD
 
-FORMAT, VERSION = "evenodds model", 1
+if TYPE_CHECKING:
+    from .design import Design
+
+FORMAT, VERSION = "evenodds model", 2  # version 1 had no "design"
 
 # The labels' dtypes: text of any length is "str", and objects are Python's own booleans, numbers and strings.
 _DTYPES = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)|str|object")
@@ -180,7 +183,7 @@ def plain(value: Any) -> Any:
 def _record(model: LogisticRegression) -> dict[str, Any]:
     from . import __version__  # not at the top: the package itself may import this module
 
-    names = getattr(model, "feature_names_in_", None)
+    names, design = model._names, getattr(model, "design_", None)
     solution, kind = getattr(model, "solution_", None), model.classes_.dtype
     binary = model.classes_.size == 2
     coef = (model._coef[0] if binary else model._coef.T).tolist()
@@ -190,12 +193,19 @@ def _record(model: LogisticRegression) -> dict[str, Any]:
         "evenodds": __version__,
         "classes": {"dtype": "str" if kind.kind == "U" else str(kind), "labels": model.classes_},
         "intercept": model.intercept_[0] if binary else model.intercept_,
-        "coef": coef if names is None else dict(zip(names.tolist(), coef, strict=True)),
+        "coef": coef if names is None else dict(zip(names, coef, strict=True)),
+        "design": None if design is None else _recorded(design),
         "aliased": getattr(model, "aliased_", None),
         "parameters": {name: _parameter(name, value) for name, value in model.get_params(deep=False).items()},
         "n_iter": model.n_iter_[0],
         "fit": None if solution is None else said(solution),
     }
+
+
+def _recorded(design: "Design") -> dict[str, Any]:
+    from .design.record import recorded
+
+    return recorded(design)
 
 
 def said(solution: Solution) -> dict[str, Any]:
@@ -271,9 +281,17 @@ def _model(record: dict[str, Any]) -> LogisticRegression:
     model.coef_ = np.array(list(rows))
     model.intercept_ = np.array(of_class(_get(record, "intercept"), '"intercept"', _bound))
     model.n_iter_ = np.array([_count(record, "n_iter")], dtype=np.int64)
-    model.n_features_in_ = len(columns)
-    if names is not None:
-        model.feature_names_in_ = np.array(names, dtype=object)
+    found = _get(record, "design", dict, type(None)) if record["version"] > 1 else None
+    features: Any = names
+    if found is not None:
+        from .design.record import restored  # here, as it needs pyarrow, and other models do not
+
+        model.design_ = restored(found)
+        _require_design(model.design_, names, len(columns))
+        features = list(model.design_.kinds)
+    model.n_features_in_ = len(columns) if features is None else len(features)
+    if features is not None:
+        model.feature_names_in_ = np.array(features, dtype=object)
     aliased = _get(record, "aliased", list, type(None))
     if aliased is not None:
         model.aliased_ = _aliased(aliased, names, len(columns))
@@ -281,6 +299,13 @@ def _model(record: dict[str, Any]) -> LogisticRegression:
     if fit is not None:
         model.solution_ = _solution(fit)
     return model
+
+
+def _require_design(design: "Design", names: list[str] | None, n_columns: int) -> None:
+    """An error where the columns of a design are not those that have coefficients."""
+    count = sum(map(len, design.columns_of.values()))
+    if count != n_columns or list(design.names) != names:
+        raise EvenOddsError(f'"design" makes {count} columns, and not those of "coef", which has {n_columns}.')
 
 
 def _classes(found: dict[str, Any]) -> NDArray[Any]:

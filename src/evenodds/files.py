@@ -1,7 +1,6 @@
 """Tables in files: CSV, Parquet and Arrow, read and written through pyarrow; the extension says which."""
 
 import csv
-import difflib
 import gzip
 import io
 from collections import Counter
@@ -9,9 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
-from .advice import listed
+from .advice import listed, nearest
 from .exceptions import EvenOddsError
 from .export import replacing
 
@@ -28,8 +25,13 @@ def format_of(path: Path) -> str:
     raise EvenOddsError(f"{path}: the extension is not one of {', '.join(FORMATS)}.")
 
 
-def read_table(path: Path, columns: list[str] | None = None, *, verbatim: bool = False) -> Any:
-    """A pyarrow table of a file. `verbatim` keeps each cell of a CSV as its text."""
+def read_table(
+    path: Path, columns: list[str] | None = None, *, verbatim: bool = False, text: Sequence[str] = ()
+) -> Any:
+    """A pyarrow table of a file. `verbatim` keeps each cell of a CSV as its text.
+
+    text : columns of a CSV that are read as text, also if all of their values look like numbers
+    """
     import pyarrow as pa
 
     suffix = format_of(path)
@@ -45,7 +47,7 @@ def read_table(path: Path, columns: list[str] | None = None, *, verbatim: bool =
             with pa.memory_map(str(path)) as file:
                 table = pa.ipc.open_file(file).read_all()
         else:
-            table = _read_csv(path, columns, verbatim)
+            table = _read_csv(path, columns, verbatim, text)
         names = Counter(table.column_names)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise EvenOddsError(f"{path} cannot be read: {error}") from error
@@ -57,7 +59,7 @@ def read_table(path: Path, columns: list[str] | None = None, *, verbatim: bool =
     return table
 
 
-def _read_csv(path: Path, columns: list[str] | None, verbatim: bool) -> Any:
+def _read_csv(path: Path, columns: list[str] | None, verbatim: bool, text: Sequence[str]) -> Any:
     import pyarrow as pa
     from pyarrow import csv as pa_csv
 
@@ -67,7 +69,8 @@ def _read_csv(path: Path, columns: list[str] | None, verbatim: bool) -> Any:
             types = dict.fromkeys(reader.schema.names, pa.string())
         convert = pa_csv.ConvertOptions(column_types=types)
     else:
-        convert = pa_csv.ConvertOptions(include_columns=columns, strings_can_be_null=True)
+        types = dict.fromkeys(text, pa.string())
+        convert = pa_csv.ConvertOptions(include_columns=columns, strings_can_be_null=True, column_types=types)
     return pa_csv.read_csv(path, read_options=read, parse_options=parse, convert_options=convert)
 
 
@@ -76,25 +79,20 @@ def require_columns(names: Sequence[str], columns: Sequence[str], path: Path) ->
     known = set(columns)
     missing = [name for name in names if name not in known]
     if missing:
-        by_lower = {name.lower(): name for name in columns}
-        close = difflib.get_close_matches(missing[0].lower(), by_lower, n=1)
-        hint = f"Did you mean {by_lower[close[0]]!r}?" if close else f"It has {listed(columns)}."
+        hint = nearest(missing[0], columns, f"It has {'column' if len(columns) == 1 else 'columns'}")
         if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
             hint += " The columns of a CSV file have to be separated by commas."
         raise EvenOddsError(f"{path} has no {listed(missing)}. {hint}")
 
 
-def features(table: Any, path: Path) -> Any:
-    """The columns to fit: numbers, with names that somebody gave."""
-    if not table.column_names:
-        raise EvenOddsError(f"{path}: no column is left for the features.")
+def require_named(table: Any, path: Path) -> None:
+    """An error for a column that nobody gave a name."""
     index = [name for name in table.column_names if name == "" or name.startswith("__index_level_")]
     if index:
         raise EvenOddsError(
             f"{path}: {listed(index)} looks like the index of a data frame that was saved as a column. "
             f'Leave it out with --drop "{index[0]}", or give it a name.'
         )
-    return numbers(table, path, "Leave such columns out with --drop NAME, or make numbers of them first.")
 
 
 def numbers(table: Any, path: Path, remedy: str) -> Any:
@@ -110,10 +108,11 @@ def numbers(table: Any, path: Path, remedy: str) -> Any:
     return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
 
 
-def labels(column: Any, path: Path, target: str) -> NDArray[Any]:
-    """The target as an array of numbers, booleans or strings."""
+def with_labels(table: Any, path: Path, target: str) -> Any:
+    """The table with its target as numbers, booleans or strings."""
     import pyarrow as pa
 
+    place, column = table.column_names.index(target), table[target]
     kind = column.type
     if _is(kind, "dictionary"):
         kind = kind.value_type
@@ -121,8 +120,7 @@ def labels(column: Any, path: Path, target: str) -> NDArray[Any]:
         kind = pa.float64()
     if not _is(kind, "integer", "floating", "boolean", "string", "large_string"):
         raise EvenOddsError(f"{path}: the target {target!r} has type {kind}; labels are numbers, booleans or text.")
-    labels: NDArray[Any] = column.cast(kind).to_numpy()
-    return labels
+    return table.set_column(place, target, column.cast(kind))
 
 
 def _is(kind: Any, *names: str) -> bool:

@@ -49,15 +49,14 @@ class Fit:
         return replace(self, solution=replace(self.solution, status=status), verdict=verdict)
 
 
-def fit(model: Any, data: Data, *, names: Sequence[str] | None, last: Coefs | None, reporter: Reporter) -> Fit:
+def fit(model: Any, data: Data, *, last: Coefs | None, reporter: Reporter) -> Fit:
     """Fit a `LogisticRegression` whose parameters are checked.
 
-    names : the columns, as penalty factors and bounds may name them
     last : the coefficients of an earlier fit to start from
     """
     if penalised.is_composite(model):
         report = reporter("proximal newton", model.max_iter + 1, None)
-        coefs, solution, verdict = penalised.fit(model, data, names=names, last=last, report=report)
+        coefs, solution, verdict = penalised.fit(model, data, last=last, report=report)
         return Fit(coefs, solution).judged(verdict)
     sample = data.sample((firth if model.firth else regimes).sample_rows(data), seed(model.random_state))
     strength = penalised.strength_of(model, data)
@@ -72,6 +71,7 @@ def fit(model: Any, data: Data, *, names: Sequence[str] | None, last: Coefs | No
     if coordinates.columns.size + coordinates.intercept == 0:
         raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
     objective = objective_of(model, data, coordinates, strength)
+    objective.passes = coordinates.reads
     way = _fit_firth if model.firth else _fit_smooth
     return way(model, objective, sample, last, reporter)
 

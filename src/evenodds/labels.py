@@ -22,7 +22,7 @@ Codes = NDArray[np.integer[Any]]
 def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any], Codes]:
     """The classes, sorted, and each row's code, 0 for the first.
 
-    classes : the classes to expect, where `y` need not hold them all
+    classes : the classes to expect, in the order that they shall have; `y` need not hold them all
     """
     y = plain_labels(y)
     if y.shape[0] != n_rows:
@@ -39,7 +39,7 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
         except (TypeError, ValueError) as error:
             raise EvenOddsError(f"y does not hold classes. {error}") from None
     found = np.unique(y)
-    known = found if classes is None else np.unique(plain_labels(classes))
+    known = found if classes is None else plain_labels(classes)
     if classes is not None and not np.isin(found, known).all():
         unknown = found[~np.isin(found, known)]
         raise EvenOddsError(f"y holds labels that are not in classes: {unknown.tolist()}.")
@@ -50,7 +50,51 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
         )
     if known.size == 2:  # beside an array a string is one of NumPy's, which ends before a NUL
         return known, (y == known[1:]).astype(np.uint8)
-    return known, np.searchsorted(known, y).astype(np.min_scalar_type(known.size - 1))
+    order = np.argsort(known)
+    codes = order[np.searchsorted(known, y, sorter=order)]
+    return known, codes.astype(np.min_scalar_type(known.size - 1))
+
+
+def encode_kept(
+    y: Any, kept: NDArray[np.bool_], classes: Any = None
+) -> tuple[NDArray[Any], Codes, NDArray[np.bool_] | None]:
+    """`encode_labels` of the rows that are kept and have a label, with code 0 for the others; and which they are.
+
+    These are None if they are all.
+    """
+    labels = labels_of(y)
+    if labels.shape == kept.shape:
+        kept = kept & ~missing_labels(labels)
+    if kept.all() or labels.shape != kept.shape:
+        return *encode_labels(y, kept.size, classes), None
+    if not kept.any():
+        raise EvenOddsError("No row is left: each has a missing value, or no label.")
+    found, some = encode_labels(labels[kept], int(np.count_nonzero(kept)), classes)
+    codes = np.zeros(kept.size, dtype=some.dtype)
+    codes[kept] = some
+    return found, codes, kept
+
+
+def labels_of(y: Any) -> NDArray[Any]:
+    """Labels as an array, missing ones among them."""
+    return y if type(y) is np.ndarray and y.ndim == 1 else _column(y)
+
+
+def missing_labels(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """The rows without a label."""
+    if labels.dtype.kind == "f":
+        return np.asarray(np.isnan(labels))
+    if labels.dtype.kind in "mM":
+        return np.asarray(np.isnat(labels))
+    if labels.dtype.kind != "O":
+        return np.zeros(labels.shape, dtype=bool)
+    return np.array([is_missing(label) for label in labels.tolist()], dtype=bool)
+
+
+def kept_labels(y: Any) -> NDArray[Any]:
+    """The labels of the rows that have one."""
+    labels = labels_of(y)
+    return plain_labels(labels[~missing_labels(labels)])
 
 
 def _is_exact(y: NDArray[Any]) -> bool:
@@ -98,7 +142,7 @@ def _two_numbers(y: NDArray[Any]) -> tuple[NDArray[Any], Codes] | None:
 
 def plain_labels(y: Any) -> NDArray[Any]:
     """Labels as a 1-d array of one kind: what frames hold as objects becomes integers, strings, ... again."""
-    labels = y if type(y) is np.ndarray and y.ndim == 1 else _column(y)
+    labels = labels_of(y)
     if labels.dtype.kind in "cV":
         raise EvenOddsError(f"y holds labels of dtype {labels.dtype}: make them {_KINDS}.")
     return _of_one_kind(labels.astype(object)) if labels.dtype.kind in "OT" else labels

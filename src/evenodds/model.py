@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ from .coordinates import Moments
 from .data import Array, Data, as_data, require_finite
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, require_range, within_range
-from .labels import combine_weights, encode_labels, plain_labels, require_two, row_offsets
+from .labels import combine_weights, encode_kept, encode_labels, plain_labels, require_two, row_offsets
 from .parameters import WithoutFirth, check_parameters, seed
 from .penalised import strength_of
 from .separation import tell
@@ -24,6 +24,9 @@ from .solvers.sgd import SGD, one_epoch
 from .table import (
     require_same_order,
 )
+
+if TYPE_CHECKING:
+    from .design import Design
 
 
 # scikit-learn has no types, so mypy sees bases of type Any and says so.
@@ -217,12 +220,20 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         EvenOddsError
             If the data or a parameter is wrong; the message says what, where and what to do.
         """
+        return self._fit_rows(X, y, sample_weight, offset)
+
+    def _fit_rows(
+        self, X: Any, y: Any, sample_weight: Any, offset: Any, design: Design | None = None, classes: Any = None
+    ) -> Self:
+        """Fit, by a design that is given and with classes in the order that is given, if they are."""
         check_parameters(self)
         new = self._blank()
-        data = new._read(X, y, sample_weight, offset, every=absent.is_as_any(self))
+        if design is not None:
+            new.design_ = design
+        data = new._read(X, y, sample_weight, offset, classes=classes, every=absent.is_as_any(self))
         # Threads are ours: BLAS has small products only, where its own threads cost more than they give.
         with one_blas_thread, within_range():
-            new._guarded(self._fit, new, data, X, y)
+            self._fit(new, data, X, y)
         return self
 
     def _fit(self, new: Self, data: Data, X: Any, y: Any) -> None:
@@ -235,8 +246,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         shape = (1 if new._binary else new.classes_.size, data.n_columns)
         warm = self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape
         last = (self.intercept_, self._coef) if warm else None
-        names = getattr(new, "feature_names_in_", None)
-        found = absent.fit(self, data, names=names, last=last, reporter=reporter)
+        found = absent.fit(self, data, last=last, reporter=reporter)
         new._keep(found, new.classes_[data.present].tolist())
         callbacks.end()
         self._become(new)
@@ -264,13 +274,14 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         """
         check_parameters(self)
         first = not hasattr(self, "coef_")
-        if not first and classes is not None and not np.array_equal(np.unique(plain_labels(classes)), self.classes_):
+        classes = None if classes is None else np.unique(plain_labels(classes))
+        if not first and classes is not None and not np.array_equal(classes, self.classes_):
             raise EvenOddsError(f"classes={classes!r} differ from those of the first call, {self.classes_!r}.")
         new = self._blank() if first else copy.copy(self)
         data = new._read(X, y, sample_weight, None, classes=classes if first else self.classes_, reset=first)
         if data.n_rows == 0:
             raise EvenOddsError("All rows have weight 0: there is nothing to learn from.")
-        new._guarded(require_finite, data)
+        require_finite(data)
         with within_range():
             new._seen = Moments.of(data).merged(getattr(self, "_seen", None))
             strength = strength_of(self, data)
@@ -313,22 +324,31 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         reset : whether columns and classes are learnt from it, by a model that is `_blank`
         every : whether classes whose rows all have weight 0 are among those of the home
         """
+        if y is None and getattr(self, "design_", None) is not None:
+            y, sample_weight, offset = self.design_.beside(X, sample_weight, offset)
         if y is None:
             raise EvenOddsError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None. Pass the labels of the rows."
             )
         require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
-        array = self._array(X, reset=reset)
+        rows = self._design_rows(X, reset=reset)
+        array = self._array(X, reset=reset) if rows is None else rows.matrix()
         n_rows = array.shape[0]
-        found, codes = encode_labels(y, n_rows, classes)
+        kept = None
+        if rows is None or not rows.drops:
+            found, codes = encode_labels(y, n_rows, classes)
+        else:
+            found, codes, kept = encode_kept(y, ~rows.gone, classes)
         if self.firth:
             require_two(found, "Firth's fit")
         weight = combine_weights(sample_weight, self.class_weight, codes, found)
+        if kept is not None:
+            weight = kept.astype(np.float64) if weight is None else np.where(kept, weight, 0.0)
         n_classes = found.size
         shift = None if offset is None else row_offsets(offset, n_rows, n_classes)
         if reset:
             self.classes_ = found
-        own: dict[str, Any] = {"n_jobs": self.n_jobs, "n_classes": n_classes, "every": every}
+        own: dict[str, Any] = {"n_jobs": self.n_jobs, "n_classes": n_classes, "names": self._names, "every": every}
         return as_data(array, codes, weight, shift, intercept=bool(self.fit_intercept), **own)
 
     def _keep(self, fit: fitting.Fit, classes: list[Any]) -> None:

@@ -11,7 +11,7 @@ Solvers see theta, the coefficients in `Coordinates` where the columns are alike
 import functools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,9 @@ from scipy.special import expit
 
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
-from .data.memory import Memory, add_up
+from .data.memory import add_up
+from .kernels.algebra import dot, product
+from .kernels.newton import Limits, Steps, newton
 from .kernels.rows import AT_ONCE, dense_sums, second_order_sums, sparse_curvature, sparse_sums
 
 _TILE_ENTRIES = 1 << 18
@@ -99,19 +101,23 @@ class Objective:
 
     def on(self, block: Block) -> "Objective":
         """The same objective over a sample of the rows."""
-        rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=self.data.n_jobs)
-        return Objective(rows, self.coordinates, self.ridge)
+        return Objective(self.data.part(block), self.coordinates, self.ridge)
 
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """One counted read of the data."""
         self.passes += 1
         return self.data.reduce(function)
 
+    def over_tiles(self, function: Callable[[Block], Sums]) -> Sums:
+        """The same by parts of the blocks, small enough for the copies that plain NumPy makes of them."""
+        return self.reduce(lambda block: over_tiles(block, function))
+
     def value_grad(self, theta: Array) -> tuple[float, Array, None]:
         """J and its gradient (no Hessian). Asked again for the same theta, it does not read the data again."""
         if self._last is not None and np.array_equal(self._last[0], theta):
             return self._last[1], self._last[2], None
-        loss, *by = self.reduce(lambda block: first_order(block, self.coordinates, theta))
+        coordinates = self.coordinates
+        loss, *by = self.reduce(lambda block: first_order(block, coordinates, theta))
         self._last = (theta, *self._finish(theta, loss, self.coordinates.gradient(*by)))
         return self._last[1], self._last[2], None
 
@@ -128,15 +134,33 @@ class Objective:
         """
         coordinates = self.coordinates
         if self.data.sparse or coordinates.center.size > AT_ONCE:
-            (total,) = self.reduce(
-                lambda block: over_tiles(block, lambda tile: (_hessian_sum(tile, coordinates, theta, dtype),))
-            )
+            (total,) = self.over_tiles(lambda tile: (_hessian_sum(tile, coordinates, theta, dtype),))
         else:
             loss, gradient, total = self.reduce(lambda block: second_order(block, coordinates, theta))
             self._last = (theta, *self._finish(theta, loss, gradient))
         hessian = np.asarray(total) / self.total_weight
         np.einsum("ii->i", hessian)[int(coordinates.intercept) :] += self.ridge
         return hessian
+
+    def by_newton(self, theta: Array, limits: Limits) -> Steps | None:
+        """The points of Newton's method from theta, in one call.
+
+        None where there is more to do than a loop over few dense columns in memory, or theta is no point to begin at.
+        """
+        coordinates, p = self.coordinates, self.coordinates.center.size
+        block, at = None if self.data.sparse or p > AT_ONCE else self.data.whole(), coordinates.places
+        if block is None:
+            return None
+        every, pull = np.zeros(p + int(coordinates.intercept)), np.ones(p + int(coordinates.intercept))
+        every[at], pull[at] = theta, self.pull
+        rows = (block.X, block.y, block.weight, block.offset)
+        with np.errstate(over="ignore"):
+            found = newton(*rows, every, coordinates.center, coordinates.inverse, pull, self.total_weight, limits)
+        hessian = None if found.hessian is None else coordinates.square(found.hessian)
+        self.passes += found.reads
+        if not len(found.thetas):
+            return None
+        return replace(found, thetas=found.thetas[:, at], gradient=found.gradient[at], hessian=hessian)
 
     def column_curvature(self, theta: Array) -> Sums:
         """sum(h), sum(h x) and sum(h x^2) of the centred columns at theta, h = s p (1 - p), from one read.
@@ -145,26 +169,18 @@ class Objective:
         """
         intercept, coef = self.coordinates.split(theta)
         center = self.coordinates.center
-        loss, residual, by_coef, *moments = self.reduce(
-            lambda block: over_tiles(block, lambda tile: curvature_sums(tile, intercept, coef, center))
-        )
+        loss, residual, by_coef, *moments = self.over_tiles(lambda tile: curvature_sums(tile, intercept, coef, center))
         self._last = (theta, *self._finish(theta, loss, self.coordinates.gradient(residual, by_coef)))
         return tuple(moments)
 
-    def multipliers(self, block: Block, theta: Array) -> Array:
-        """(m,) s times the probability of the other class: at an optimum they balance the rows times their signs."""
-        z = linear_predictor(block, self.coordinates, theta)
-        z = z if block.offset is None else z + block.offset
-        q: Array = expit(np.where(block.y > 0, -z, z))
-        return q if block.weight is None else q * block.weight
+    def multipliers(self, theta: Array) -> Callable[[Block], Array]:
+        """Of a block (m,) s times the probability of the other class: at an optimum they balance the signed rows."""
+        return functools.partial(_multipliers, self.coordinates, theta)
 
     def least_multiplier(self, theta: Array) -> float:
         """The least of all rows' `multipliers`."""
-
-        def least(block: Block) -> Sums:
-            return ([float(self.multipliers(block, theta).min(initial=np.inf))],)
-
-        return float(min(self.reduce(lambda block: over_tiles(block, least))[0]))
+        of = self.multipliers(theta)
+        return float(min(self.over_tiles(lambda tile: ([float(of(tile).min(initial=np.inf))],))[0]))
 
     def diagonal(self, theta: Array) -> Array:
         """The diagonal of the Hessian."""
@@ -175,21 +191,27 @@ class Objective:
 
     def largest_move(self, step: Array) -> float:
         """The largest change of a score that a step makes."""
+        if not step.any():
+            return 0.0
+        coordinates = self.coordinates
 
-        def moves(block: Block) -> Sums:
-            return ([float(np.abs(linear_predictor(block, self.coordinates, step)).max(initial=0.0))],)
+        def moves(tile: Block) -> Sums:
+            return ([float(np.abs(linear_predictor(tile, coordinates, step)).max(initial=0.0))],)
 
-        return float(max(self.reduce(lambda block: over_tiles(block, moves))[0]))
+        return float(max(self.over_tiles(moves)[0]))
 
     def best_length(self, theta: Array, step: Array) -> float:
         """The t, from 0.1 to 10, at which J is least at theta + t step, within 5%: from the rows of small data.
 
-        It takes two products with the rows; the rest is Newton's method on the margins alone.
+        It takes two products with the rows; the rest is Newton's method on the margins alone. 1 where rows are not in
+        memory.
         """
         first = int(self.coordinates.intercept)
         pull = self.ridge * step[first:]
-        by_pull, bend = float(pull @ theta[first:]), float(pull @ step[first:])
-        t, block = 1.0, self.data.sample(self.data.n_rows, 0)
+        by_pull, bend = dot(pull, theta[first:]), dot(pull, step[first:])
+        t, block = 1.0, self.data.whole()
+        if block is None:
+            return t
         sign = np.where(block.y > 0, 1.0, -1.0)
         with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
             v, move = (sign * linear_predictor(block, self.coordinates, x) for x in (theta, step))
@@ -197,8 +219,8 @@ class Objective:
             weighted = (move if block.weight is None else block.weight * move) / self.total_weight
             for _ in range(_LENGTHS):
                 wrong = expit(-(v + t * move))
-                slope = by_pull + t * bend - float(weighted @ wrong)
-                curvature = bend + float((weighted * move) @ (wrong - wrong * wrong))
+                slope = by_pull + t * bend - dot(weighted, wrong)
+                curvature = bend + dot(weighted * move, wrong - wrong * wrong)
                 new = min(max(t - slope / curvature, 0.25 * t, 0.1), 4 * t, 10.0) if curvature > 0 else math.nan
                 if not abs(new - t) > 0.05 * t:
                     break
@@ -213,7 +235,7 @@ class Objective:
         slopes = theta[first:]
         pull = self.ridge * slopes
         gradient[first:] += pull
-        value += 0.5 * float(pull @ slopes)
+        value += 0.5 * dot(pull, slopes)
         if not math.isfinite(value + float(gradient.sum())):
             require_finite(self.data)
             value = np.inf
@@ -257,7 +279,7 @@ class SignedRows:
 
     def margins(self, theta: Array) -> Array:
         """The v of each row."""
-        v = self.D @ theta
+        v = product(self.D, theta)
         if self.offset is not None:
             v += self.offset
         return np.asarray(v)
@@ -269,7 +291,7 @@ class SignedRows:
         losses = np.log1p(t) - np.minimum(v, 0.0)
         larger = 1.0 / (1.0 + t)
         smaller = t * larger
-        loss = float(losses.sum() if self.weight is None else self.weight @ losses)
+        loss = float(losses.sum() if self.weight is None else dot(self.weight, losses))
         return loss, np.where(v < 0, larger, smaller), np.where(v < 0, smaller, larger)
 
     def weighted_product(self, h: Array, dtype: Any = np.float64) -> Array:
@@ -340,8 +362,15 @@ def linear_predictor(block: Block, coordinates: Coordinates, theta: Array) -> Ar
     if sp.issparse(block.X):
         return np.asarray(block.X @ coef + intercept)
     if coordinates.near:
-        return np.asarray(block.X @ coef + (intercept - coordinates.center @ coef))
-    return np.asarray((block.X - coordinates.center) @ coef + intercept)
+        return np.asarray(product(block.X, coef) + (intercept - dot(coordinates.center, coef)))
+    return np.asarray(product(block.X - coordinates.center, coef) + intercept)
+
+
+def _multipliers(coordinates: Coordinates, theta: Array, block: Block) -> Array:
+    z = linear_predictor(block, coordinates, theta)
+    z = z if block.offset is None else z + block.offset
+    q: Array = expit(np.where(block.y > 0, -z, z))
+    return q if block.weight is None else q * block.weight
 
 
 def curvature_sums(block: Block, intercept: float, coef: Array, center: Array) -> Sums:

@@ -15,7 +15,7 @@ from .absent import completed
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data, as_data
 from .data.memory import Memory, one_blas_thread
-from .exceptions import EvenOddsError, NonFiniteError, require_range, within_range
+from .exceptions import EvenOddsError, require_range, within_range
 from .labels import combine_weights, encode_labels, row_offsets
 from .per_column import LEAST_C, bounds, check_l1_ratio, penalty_factors
 from .progress import PathLines, Stop
@@ -197,30 +197,26 @@ def path(
     p = array.shape[1]
     factor = penalty_factors(penalty_factor, p, names)
     low, high = bounds(lower, upper, p, names)
-    own: dict[str, Any] = {"intercept": bool(fit_intercept), "every": not fit_intercept}
+    own: dict[str, Any] = {"intercept": bool(fit_intercept), "every": not fit_intercept, "names": names}
     data = as_data(array, codes, weight, shift, n_jobs=n_jobs, n_classes=classes.size, **own)
     if data.class_weights.size == 1:
         left = classes[data.present].tolist()[0]
         raise EvenOddsError(f"All rows that have a weight are of class {left!r}: a path needs two classes.")
     problem = _Problem(data, ratio, bool(fit_intercept), bool(standardize), factor, low, high)
     lines = PathLines(_kind(ratio), data.n_rows, p) if verbose else None
-    try:
-        with one_blas_thread, within_range():
-            loss, start, null = problem.null(tol)
-            given = None if Cs is None else _given(Cs)
-            grid = problem.grid(loss, start, n_C, min_ratio) if given is None else 1 / (given * problem.S)
-            stop = _stop(null) if given is None else None
-            stop = stop if lines is None else lines.telling(stop, 1 / (grid * problem.S), null)
-            points = problem.solve(loss, grid, start, tol * null, stop, lines)
-            coefs, intercepts = problem.raw(loss.coordinates, points)
-            require_range(coefs, intercepts)
-            intercepts, coefs = completed(data.present, intercepts, coefs, low, high)
-            question = Question.of(loss.objective, loss.sample, problem.of_one_class(loss.coordinates, 1.0))
-            verdict = OVERLAP if question is None else question.verdict(points[-1].theta)
-            grid = 1 / (grid * problem.S) if given is None else given
-    except NonFiniteError as error:
-        name = None if names is None else names[error.column]
-        raise NonFiniteError(error.row, error.column, error.value, name) from None
+    with one_blas_thread, within_range():
+        loss, start, null = problem.null(tol)
+        given = None if Cs is None else _given(Cs)
+        grid = problem.grid(loss, start, n_C, min_ratio) if given is None else 1 / (given * problem.S)
+        stop = _stop(null) if given is None else None
+        stop = stop if lines is None else lines.telling(stop, 1 / (grid * problem.S), null)
+        points = problem.solve(loss, grid, start, tol * null, stop, lines)
+        coefs, intercepts = problem.raw(loss.coordinates, points)
+        require_range(coefs, intercepts)
+        intercepts, coefs = completed(data.present, intercepts, coefs, low, high)
+        question = Question.of(loss.objective, loss.sample, problem.of_one_class(loss.coordinates, 1.0))
+        verdict = OVERLAP if question is None else question.verdict(points[-1].theta)
+        grid = 1 / (grid * problem.S) if given is None else given
     tell(verdict, classes[data.present].tolist(), (lambda k: k) if names is None else (lambda k: names[k]))
     if lines is not None:
         lines.end(f"{len(points)} fits, {loss.objective.passes} reads of the data")
@@ -269,6 +265,7 @@ class _Problem:
         sample = self.data.sample(_SAMPLE, 0)
         coordinates = self._coordinates(sample)
         loss = (MeanLoss if self.binary else SoftmaxLoss)(self.data, coordinates, sample)
+        loss.objective.passes = coordinates.reads
         start = loss.objective.start(sample)
         if self.intercept and sample.offset is not None:
             start = self._without(loss, start, np.empty(0, np.intp))

@@ -4,7 +4,6 @@ Where the classes are separated by what has no penalty, no optimum exists, and w
 given what a next to vanishing ridge makes of them: one answer, however the rows are held and weighted.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,10 +36,10 @@ class Wanted:
     upper: Array | None
 
     @classmethod
-    def of(cls, model: Any, data: Data, names: Sequence[str] | None) -> "Wanted":
+    def of(cls, model: Any, data: Data) -> "Wanted":
         """From the estimator's parameters, checked."""
-        factor = penalty_factors(model.penalty_factor, data.n_columns, names)
-        low, high = bounds(model.lower, model.upper, data.n_columns, names)
+        factor = penalty_factors(model.penalty_factor, data.n_columns, data.names)
+        low, high = bounds(model.lower, model.upper, data.n_columns, data.names)
         strength = strength_of(model, data)
         return cls(strength, float(model.l1_ratio), bool(model.standardize), factor, low, high)
 
@@ -58,7 +57,7 @@ def strength_of(model: Any, data: Data) -> float:
 
 def penalty_of(model: Any, data: Data, w: Array) -> float:
     """The penalty of coefficients (K, p), in units of the mean loss."""
-    wanted = Wanted.of(model, data, getattr(model, "feature_names_in_", None))
+    wanted = Wanted.of(model, data)
     if wanted.standardize:
         scale = _coordinates(data, data.sample(data.n_rows, 0), model).scale
         w = np.where(np.isinf(scale), 0.0, w) * np.where(np.isinf(scale), 1.0, scale)
@@ -84,7 +83,6 @@ def fit(
     model: Any,
     data: Data,
     *,
-    names: Sequence[str] | None,
     last: tuple[Array, Array] | None,
     report: Report | None,
 ) -> tuple[tuple[Array, Array], Solution, Verdict]:
@@ -94,7 +92,7 @@ def fit(
 
     last : the intercepts and coefficients of an earlier fit to start from
     """
-    wanted = Wanted.of(model, data, names)
+    wanted = Wanted.of(model, data)
     sample = data.sample(regimes.sample_rows(data), seed(model.random_state))
     coordinates = _coordinates(data, sample, model)
     penalty = Penalty.of(
@@ -109,6 +107,7 @@ def fit(
     n_classes, ridge = data.class_weights.size, np.zeros(coordinates.columns.size)
     binary = data.present.size == 2
     objective = Objective(data, coordinates, ridge) if binary else SoftmaxObjective(data, coordinates, ridge, False)
+    objective.passes = coordinates.reads
     with np.errstate(over="ignore", invalid="ignore"):  # the last coefficients may be of columns of another size
         start = None if last is None else objective.from_coef(*last)
 

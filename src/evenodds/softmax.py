@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
-from .data.memory import Memory, add_up
+from .data.memory import add_up
+from .kernels.algebra import dot, gram, product
 from .kernels.softmax import softmax_sums
 
 _SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
@@ -122,14 +123,17 @@ class SoftmaxObjective:
 
     def on(self, block: Block) -> "SoftmaxObjective":
         """The same objective over a sample of the rows."""
-        n_classes = self.data.class_weights.size
-        rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=self.data.n_jobs, n_classes=n_classes)
-        return SoftmaxObjective(rows, self.coordinates, self.ridge, self.baseline)
+        return SoftmaxObjective(self.data.part(block), self.coordinates, self.ridge, self.baseline)
 
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """One counted read of the data."""
         self.passes += 1
         return self.data.reduce(function)
+
+    def over_tiles(self, function: Callable[[Block], Sums]) -> Sums:
+        """The same by parts of the blocks whose products stay in the cache."""
+        n_free = self.n_free
+        return self.reduce(lambda block: _over_tiles(block, n_free, function))
 
     def value_grad(self, theta: Array) -> tuple[float, Array, None]:
         """J and its gradient (no Hessian). Asked again for the same theta, it does not read the data again."""
@@ -143,7 +147,7 @@ class SoftmaxObjective:
             dtype = np.float32 if self.single else np.float64
             sums = self.reduce(lambda block: scores.first_order_at_once(block, dtype))
         else:
-            sums = self.reduce(lambda block: self.over_tiles(block, scores.first_order))
+            sums = self.over_tiles(scores.first_order)
         loss, odds, by_intercept, by_coef = sums
         if self.single and not math.isfinite(loss + by_coef.sum()):  # beyond the range of single precision
             self.single = False
@@ -164,7 +168,7 @@ class SoftmaxObjective:
     def value_grad_hess(self, theta: Array) -> tuple[float, Array, Array]:
         """J, its gradient and its Hessian."""
         scores = Scores.of(self, theta)
-        loss, gradient, hessian = self.reduce(lambda block: self.over_tiles(block, scores.second_order))
+        loss, gradient, hessian = self.over_tiles(scores.second_order)
         hessian = hessian / self.total_weight
         np.einsum("ii->i", hessian)[:] += self.pull
         if not self.baseline and self.coordinates.intercept:
@@ -181,7 +185,7 @@ class SoftmaxObjective:
     def diagonal(self, theta: Array) -> Array:
         """The diagonal of the Hessian."""
         scores = Scores.of(self, theta)
-        (total,) = self.reduce(lambda block: self.over_tiles(block, scores.squares))
+        (total,) = self.over_tiles(scores.squares)
         return np.asarray(total).ravel() / self.total_weight + self.pull
 
     def largest_move(self, step: Array) -> float:
@@ -192,36 +196,22 @@ class SoftmaxObjective:
             plain = Block(block.X, block.y)
             return ([float(np.abs(scores.of_rows(plain)).max(initial=0.0))],)
 
-        return float(max(self.reduce(lambda block: self.over_tiles(block, sums))[0]))
+        return float(max(self.over_tiles(sums)[0]))
 
-    def multipliers(self, block: Block, theta: Array) -> Array:
-        """(m, K - 1) s p of each row and class other than its own: see `separation.balance`."""
-        Z = Scores.of(self, theta).of_rows(block)
-        Z = np.column_stack([np.zeros(len(Z)), Z]) if self.baseline else Z
-        others = np.arange(Z.shape[1]) != block.y[:, None]
-        P = np.exp(log_probabilities(Z)[others]).reshape(block.n_rows, -1)
-        return np.asarray(P if block.weight is None else P * block.weight[:, None])
+    def multipliers(self, theta: Array) -> Callable[[Block], Array]:
+        """Of a block (m, K - 1) s p of each row and class other than its own: see `separation.balance`."""
+        return Scores.of(self, theta).multipliers
 
     def least_multiplier(self, theta: Array) -> float:
         """The least of all rows' `multipliers`."""
-
-        def least(block: Block) -> Sums:
-            return ([float(self.multipliers(block, theta).min(initial=np.inf))],)
-
-        return float(min(self.reduce(lambda block: self.over_tiles(block, least))[0]))
-
-    def over_tiles(self, block: Block, function: Callable[[Block], Sums]) -> Sums:
-        """Sum over parts of a block whose products stay in the cache."""
-        per_row = max(1, block.X.nnz // max(block.n_rows, 1)) if sp.issparse(block.X) else block.X.shape[1]
-        rows = max(32, _TILE_WORK // (per_row * (self.n_free + 1)))
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # of each thread; J tells if it came to that
-            return add_up(function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows))
+        of = self.multipliers(theta)
+        return float(min(self.over_tiles(lambda tile: ([float(of(tile).min(initial=np.inf))],))[0]))
 
     def _finish(self, theta: Array, loss: float, gradient: Array) -> tuple[float, Array]:
         """Means from sums, and the penalty."""
         with np.errstate(over="ignore", invalid="ignore"):
             pull = self.pull * theta
-            value = loss / self.total_weight + 0.5 * float(pull @ theta)
+            value = loss / self.total_weight + 0.5 * dot(pull, theta)
             gradient = gradient / self.total_weight + pull
             finite = math.isfinite(value + float(gradient.sum()))
         if not finite:
@@ -258,10 +248,10 @@ class Scores:
         """The scores (m, F), with the offset of the classes that are free."""
         X, center = block.X, self.coordinates.center
         if self._as_it_is(X):
-            Z = X @ self.coef.T
-            Z += self.intercept if sp.issparse(X) else self.intercept - self.coef @ center
+            Z = product(X, self.coef.T)
+            Z += self.intercept if sp.issparse(X) else self.intercept - product(self.coef, center)
         else:
-            Z = (X - center) @ self.coef.T
+            Z = product(X - center, self.coef.T)
             Z += self.intercept
         if block.offset is not None:
             Z += block.offset[:, int(self.baseline) :] - (block.offset[:, :1] if self.baseline else 0.0)
@@ -274,20 +264,28 @@ class Scores:
             Z = np.column_stack([np.zeros(len(Z)), Z])
         return softmax(Z, block.y.astype(np.intp))
 
+    def multipliers(self, block: Block) -> Array:
+        """See `SoftmaxObjective.multipliers`."""
+        Z = self.of_rows(block)
+        Z = np.column_stack([np.zeros(len(Z)), Z]) if self.baseline else Z
+        others = np.arange(Z.shape[1]) != block.y[:, None]
+        P = np.exp(log_probabilities(Z)[others]).reshape(block.n_rows, -1)
+        return np.asarray(P if block.weight is None else P * block.weight[:, None])
+
     def first_order(self, block: Block) -> Sums:
         """Loss, odds, and the gradient by the intercepts (F,) and the centred coefficients (F, p)."""
         losses, _, R = self.probabilities(block)
         R = self._weighted(block, R)
         weight = np.ones(block.n_rows) if block.weight is None else block.weight
         with np.errstate(over="ignore", invalid="ignore"):
-            loss, odds = float(weight @ losses), float(weight @ np.expm1(losses))
+            loss, odds = dot(weight, losses), dot(weight, np.expm1(losses))
         total = R.sum(axis=0)
         X, center = block.X, self.coordinates.center
         if sp.issparse(X):
-            return loss, odds, total, np.asarray((X.T @ R).T)
+            return loss, odds, total, np.asarray((product(X.T, R)).T)
         if self._as_it_is(X):
-            return loss, odds, total, R.T @ X - np.outer(total, center)
-        return loss, odds, total, R.T @ (X - center)
+            return loss, odds, total, product(R.T, X) - np.outer(total, center)
+        return loss, odds, total, product(R.T, X - center)
 
     def first_order_at_once(self, block: Block, dtype: Any) -> Sums:
         """The same of dense rows in one read; products in the precision `dtype`."""
@@ -313,10 +311,10 @@ class Scores:
         P = self.curvature(block)
         columns = self.coordinates.columns
         if sp.issparse(block.X):
-            squares = (block.X.multiply(block.X)).T @ P
+            squares = product((block.X.multiply(block.X)).T, P)
         else:
             D = block.X - self.coordinates.center
-            squares = np.square(D, out=D).T @ P
+            squares = product(np.square(D, out=D).T, P)
         slopes = (squares[columns] / self.coordinates.scale[columns, None] ** 2).T
         return (np.column_stack([P.sum(axis=0), slopes]) if self.coordinates.intercept else slopes,)
 
@@ -342,10 +340,18 @@ class Scores:
         for a in range(F):
             for b in range(a, F):
                 h = weight * P[:, a] * (rest[:, a] if a == b else -P[:, b])
-                hessian[a, :, b] = D.T @ (D * h[:, None])
+                hessian[a, :, b] = gram(D, h)
                 hessian[b, :, a] = hessian[a, :, b].T
-        gradient = self._weighted(block, R).T @ D
-        return float(weight @ losses), np.asarray(gradient), hessian.reshape(F * k, F * k)
+        gradient = product(self._weighted(block, R).T, D)
+        return dot(weight, losses), np.asarray(gradient), hessian.reshape(F * k, F * k)
+
+
+def _over_tiles(block: Block, n_free: int, function: Callable[[Block], Sums]) -> Sums:
+    """Sum over parts of a block whose products stay in the cache."""
+    per_row = max(1, block.X.nnz // max(block.n_rows, 1)) if sp.issparse(block.X) else block.X.shape[1]
+    rows = max(32, _TILE_WORK // (per_row * (n_free + 1)))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # of each thread; J tells if it came to that
+        return add_up(function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows))
 
 
 def softmax(scores: Array, own: NDArray[np.intp]) -> tuple[Array, Array, Array]:
@@ -370,7 +376,7 @@ def softmax(scores: Array, own: NDArray[np.intp]) -> tuple[Array, Array, Array]:
 
 def other_classes(P: Array) -> Array:
     """1 - P, with all digits where P is nearly 1."""
-    return np.asarray(P @ (1 - np.eye(P.shape[1])))
+    return np.asarray(product(P, 1 - np.eye(P.shape[1])))
 
 
 def log_probabilities(scores: Array) -> Array:

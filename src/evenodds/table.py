@@ -5,6 +5,7 @@ Frames of pandas, polars and Arrow are read through narwhals.
 
 import datetime
 import decimal
+import functools
 import numbers
 from typing import Any
 
@@ -19,6 +20,9 @@ from .exceptions import EvenOddsError, KindError
 
 _NUMBERS = (numbers.Real, decimal.Decimal, np.bool_)
 _AS_OBJECTS = (nw.Object, nw.Unknown, nw.Decimal, nw.Int128, nw.UInt128)
+_PLAIN = frozenset(
+    ["Boolean", "Float32", "Float64", *(f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64))]
+)
 _TIMES = (np.datetime64, np.timedelta64, datetime.date, datetime.timedelta)
 
 
@@ -32,8 +36,7 @@ def numbers_of(X: Any, caller: str) -> tuple[Any, list[str] | None]:
     names = None
     try:
         if is_frame(X):
-            array = numeric_array(X)
-            columns = nw.from_native(X, eager_only=True).columns
+            array, columns = numeric_array(X)
             names = columns if all(isinstance(name, str) for name in columns) else None
         else:
             array = check_array(
@@ -97,6 +100,10 @@ def require_some(array: Any) -> None:
 
 def numeric_rows(X: Any) -> Any:
     """X, no frame, for scikit-learn's checks: what these would read as other numbers than the user sees is an error."""
+    if not (isinstance(X, list | tuple) or hasattr(X, "shape") or hasattr(X, "__array__")):
+        raise EvenOddsError(
+            f"X is a {type(X).__name__}: give an array, a frame or a sparse matrix, one row an observation."
+        )
     if isinstance(X, list | tuple):
         X = np.asarray(X)
     if isinstance(X, np.matrix):
@@ -162,22 +169,67 @@ def is_missing(value: Any) -> bool:
         return False
 
 
-def numeric_array(frame: Any) -> NDArray[Any]:
-    """The columns of a frame as one array; float32 if all of them are, otherwise numbers become float64.
+def unique_names(frame: Any) -> tuple[Any, list[Any]]:
+    """A frame as narwhals has it, and the names of its columns."""
+    try:
+        table = nw.from_native(frame, eager_only=True)
+        return table, list(table.columns)
+    except nw.exceptions.DuplicateError as error:
+        raise EvenOddsError(f"Names of columns must be unique. {error}") from None
+
+
+def is_all_numeric(frame: Any) -> bool:
+    """Whether a frame, or a table that cannot be read as one, has columns of numbers and booleans only."""
+    if _is_plain(frame):
+        return True
+    table, _ = unique_names(frame)
+    return all(_is_numeric(column) for column in table.iter_columns())
+
+
+def numeric_array(frame: Any) -> tuple[NDArray[Any], list[Any]]:
+    """The columns of a frame as one array, and their names; float32 if all are, otherwise numbers become float64.
+
+    Columns of NumPy's kinds are brought over at once; others, and those with missing values, one by one.
 
     Raises
     ------
     EvenOddsError
         If a column is not numeric or boolean, or has missing values: the message names it.
     """
-    try:
-        table = nw.from_native(frame, eager_only=True)
-        names = table.columns
-    except nw.exceptions.DuplicateError as error:
-        raise EvenOddsError(f"Names of columns must be unique. {error}") from None
-    if len({isinstance(name, str) for name in names}) > 1:
+    table, names = unique_names(frame)
+    if len(set(map(type, names))) > 1 and len({isinstance(name, str) for name in names}) > 1:
         one = next(name for name in names if not isinstance(name, str))
         raise KindError(f"Names of columns are strings or none of them is: {one!r} is a {type(one).__name__}.")
+    if _is_plain(frame):
+        array: NDArray[Any] = table.to_numpy()
+        if array.dtype.kind in "biu" or (array.dtype.kind == "f" and not _has_nan(array)):
+            return array, names
+    return _by_column(table, names), names
+
+
+def _is_plain(frame: Any) -> bool:
+    """Whether the columns of a frame of pandas or polars are all of numbers or booleans of NumPy's kinds."""
+    if not (nw.dependencies.is_polars_dataframe(frame) or nw.dependencies.is_pandas_dataframe(frame)):
+        return False
+    kinds: set[Any] = {type(dtype) for dtype in frame.dtypes}
+    return all(map(_is_plain_kind, kinds))
+
+
+@functools.cache
+def _is_plain_kind(kind: Any) -> bool:
+    if issubclass(kind, np.dtype):
+        return np.dtype(kind.type).kind in "biuf"
+    return kind.__module__.startswith("polars.") and kind.__name__ in _PLAIN
+
+
+def _has_nan(array: NDArray[Any]) -> bool:
+    """Whether a value is NaN, or infinite ones of both signs look so."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isnan(array.sum()))
+
+
+def _by_column(table: Any, names: list[Any]) -> NDArray[Any]:
+    """The columns of a frame as one array; an error names the one that is not numeric, or has missing values."""
     columns = list(zip(names, table.iter_columns(), strict=True))
     other = [name for name, column in columns if not _is_numeric(column)]
     if other:
@@ -195,12 +247,13 @@ def numeric_array(frame: Any) -> NDArray[Any]:
                 "Drop or impute such rows before fitting, for example with sklearn.impute.SimpleImputer."
             )
     if any(column.dtype in _AS_OBJECTS for _, column in columns):
-        return np.column_stack([_doubles(values_of(column.to_native()), name) for name, column in columns])
+        return np.column_stack([doubles(values_of(column.to_native()), name) for name, column in columns])
     array: NDArray[Any] = table.to_numpy()
     return array if array.dtype.kind in "biuf" else array.astype(np.float64)
 
 
-def _doubles(values: NDArray[Any], name: str) -> NDArray[np.float64]:
+def doubles(values: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """A column of numbers as doubles; objects that are missing are NaN."""
     if values.dtype == object:
         return np.array([_number(value, row, name) for row, value in enumerate(values)])
     return values.astype(np.float64)
@@ -208,6 +261,8 @@ def _doubles(values: NDArray[Any], name: str) -> NDArray[np.float64]:
 
 def values_of(column: Any) -> NDArray[Any]:
     """A column, or a frame, of another package as an array; values that NumPy has no type for are objects."""
+    if str(getattr(column, "dtype", "")) in ("Int128", "UInt128"):  # at whose `to_numpy` older polars panics
+        return np.array(column.to_list(), dtype=object)
     try:
         return np.asarray(column.to_numpy())
     except Exception as error:  # of a package that need not be installed here

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import rich_click as click
 
-from .. import EvenOddsError, LogisticRegression, __version__
+from .. import EvenOddsError, LogisticRegression, __version__, fit_table
 from ..advice import listed
+from ..design import MISSING, UNSEEN, left_side
 from ..export import load, save
-from ..files import features, format_of, labels, numbers, read_table, require_columns, write_csv, write_table
+from ..files import format_of, numbers, read_table, require_columns, require_named, with_labels, write_csv, write_table
 from . import end_of_interrupt
 from .facts import all_facts, fit_aloud
 from .lesson import HELP, learn
@@ -89,10 +92,51 @@ def _strength(context: click.Context, parameter: click.Parameter, value: float) 
     return value
 
 
+def _pairs(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in value:
+        name, sign, level = text.partition("=")
+        if not sign or not name:
+            raise click.BadParameter(f"{text!r} is not of the form NAME=LEVEL, such as carrier=AA.")
+        pairs[name] = level
+    return pairs
+
+
 @cli.command()
 @click.argument("data", type=click.Path(path_type=Path), help="The file with the table.")
-@click.option("--target", required=True, metavar="NAME", help="The column to explain: two labels or more.")
+@click.option("--target", metavar="NAME", help="The column to explain: two labels or more.")
+@click.option(
+    "--formula",
+    metavar="TEXT",
+    help='What explains it, such as "distance + C(month) + poly(age, 2)"; by default all other columns.',
+)
 @click.option("--drop", multiple=True, metavar="NAME", help="Leave a column out; may be repeated.")
+@click.option(
+    "--positive", metavar="LABEL", help="The label whose log odds are modelled; of several, against the rest."
+)
+@click.option(
+    "--reference",
+    multiple=True,
+    callback=_pairs,
+    metavar="NAME=LEVEL",
+    help="The level that the others of a text column are compared with; may be repeated. By default the first.",
+)
+@click.option(
+    "--missing",
+    type=click.Choice(MISSING),
+    default="error",
+    metavar="WHAT",
+    show_default=True,
+    help="Of missing values: error, drop (leave their rows out) or indicator (give them a coefficient).",
+)
+@click.option(
+    "--unseen",
+    type=click.Choice(UNSEEN),
+    default="error",
+    metavar="WHAT",
+    show_default=True,
+    help="Of levels that predict meets and the fit has not seen: error, reference or missing.",
+)
 @click.option("--weight", metavar="NAME", help="Take a column as the weights of the rows.")
 @click.option(
     "--C",
@@ -138,8 +182,13 @@ def _strength(context: click.Context, parameter: click.Parameter, value: float) 
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 def fit(
     data: Path,
-    target: str,
+    target: str | None,
+    formula: str | None,
     drop: tuple[str, ...],
+    positive: str | None,
+    reference: dict[str, str],
+    missing: str,
+    unseen: str,
     weight: str | None,
     C: float,
     l1_ratio: float,
@@ -152,15 +201,18 @@ def fit(
 ) -> None:
     """Fit a logistic regression to a table.
 
-    Every column but the target is a feature, and has to be numeric; leave the others out with --drop.
+    Every column but the target is a feature; leave others out with --drop, or say what explains it with --formula.
+    Text and booleans are factors: a coefficient for each level, carrier[AA], but the reference.
     Of two labels the one that sorts last is the one whose log odds are modelled: 1 of 0 and 1, yes of no and yes.
     Of more, each one's against the first, or with a penalty a score for each.
 
     \b
     evenodds fit flights.csv --target late
-    evenodds fit flights.csv --target late --drop carrier --model model.json
+    evenodds fit flights.csv --target late --reference carrier=AA --model model.json
+    evenodds fit flights.csv --target late --formula "bs(distance, df=4) + carrier" --missing drop
     evenodds fit flights.csv --target late --C 0.1 --l1-ratio 1 --standardize
     """
+    formula, target = _question(formula, target)
     apart = [name for name in (target, weight, *drop) if name is not None]
     if len(set(apart)) < len(apart):
         raise click.UsageError("--target, --weight and --drop name the same column.")
@@ -168,20 +220,39 @@ def fit(
     with progress("Reading the table"):
         table = read_table(data)
         require_columns(apart, table.column_names, data)
-        X = features(table.drop(apart), data)
-        y = labels(table[target], data, target)
-        rows_weight = None if weight is None else numbers(table.select([weight]), data, _WEIGHT)[weight].to_numpy()
-    model = LogisticRegression(C, l1_ratio, standardize=standardize, firth=firth, solver=solver)
-    result = fit_aloud(model, X, y, rows_weight, baseline)
+        table = with_labels(table.drop(list(drop)), data, target)
+        if formula is None:
+            require_named(table, data)
+        if weight is not None:
+            numbers(table.select([weight]), data, _WEIGHT)
+    given: dict[str, Any] = {"missing": missing, "unseen": unseen, "positive": positive, "reference": reference}
+    given |= {"weight": weight, "C": C, "l1_ratio": l1_ratio, "standardize": standardize, "firth": firth}
+    model, result = fit_aloud(lambda: fit_table(formula or target, table, solver=solver, **given), table, baseline)
     with progress("Scoring the training data"):
-        facts = all_facts(model, result, X, y, rows_weight)
+        facts = all_facts(model, result, table)
     if as_json:
         click.echo(json.dumps(facts, allow_nan=False))
     else:
-        show_fit(model, result, facts, target, weight)
+        show_fit(model, result, facts)
     if model_path is not None:
         save(model, model_path)
         say("Model", f"saved to {model_path}", "green")
+
+
+def _question(formula: str | None, target: str | None) -> tuple[str | None, str]:
+    """The formula, with its left side, and the target."""
+    if formula is None:
+        if target is None:
+            raise click.UsageError("Missing option '--target': the column to explain.")
+        return None, target
+    left = left_side(formula)
+    if left is None and target is None:
+        raise click.UsageError("--formula has no left side: give --target, or write the target and ~ before it.")
+    if left is not None and target is not None and left != target:
+        raise click.UsageError(f"--formula is about {left!r}, and --target is {target!r}.")
+    if left is not None:
+        return formula, left
+    return f"`{target}` ~ {formula.strip().removeprefix('~')}", str(target)
 
 
 def _check_together(C: float, l1_ratio: float, firth: bool, solver: str) -> None:
@@ -240,13 +311,21 @@ def predict(model: Path, data: Path, out: Path | None) -> None:
         if taken:
             them = "it" if len(taken) == 1 else "them"
             raise EvenOddsError(f"{data} has {listed(taken)}, which predict would add. Rename {them} first.")
-        chosen = read_table(data, names.tolist()) if verbatim else table.select(names.tolist())
-        X = numbers(chosen, data, "The model was fitted to numbers.")
-        probabilities = fitted.predict_proba(X)[:, 1:] if len(added) == 2 else fitted.predict_proba(X)
+        design = getattr(fitted, "design_", None)
+        text = [] if design is None else [name for name, kind in design.kinds.items() if kind == "text"]
+        X = read_table(data, names.tolist(), text=text) if verbatim else table.select(names.tolist())
+        if design is None:
+            X = numbers(X, data, "The model was fitted to numbers.")
+        probabilities = fitted.predict_proba(X)
+        gone = int(np.isnan(probabilities[:, 0]).sum())
+        probabilities = probabilities[:, 1:] if len(added) == 2 else probabilities
         for name, values in zip(added, (*probabilities.T, fitted.predict(X).tolist()), strict=True):
-            table = table.append_column(name, [values])
+            table = table.append_column(name, [pa.array(values, from_pandas=True)])
         if out is not None:
             write_table(table, out)
+    if gone:
+        rows = "1 row has" if gone == 1 else f"{gone:,} rows have"
+        say("Warning", f"{rows} a missing value, and so no probability and no label", "yellow")
     if out is None:
         write_csv(table, sys.stdout.buffer)
         sys.stdout.buffer.flush()  # here, where a full disk or a closed pipe is still handled

@@ -1,22 +1,26 @@
 """A fit with all that is told about it: warnings in one line each, standard errors, how good it is on its rows."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import EvenOddsError, Inference, LogisticRegression, infer
 from ..advice import listed_labels
 from ..export import plain, said
+from ..labels import labels_of, missing_labels, row_numbers
 from .terminal import progress, say
 
 _MOST_INFERRED = 1000  # slopes, of which a covariance still fits onto any machine
 
 
-def fit_aloud(model: LogisticRegression, X: Any, y: Any, weight: Any, baseline: str | None = None) -> Inference | None:
+def fit_aloud(
+    fit: Callable[[], LogisticRegression], table: Any, baseline: str | None = None
+) -> tuple[LogisticRegression, Inference | None]:
     """Fit, ask for standard errors, and say the warnings without the line of code that they come from.
 
+    fit : to be called for the model, which knows where its labels and weights are in the table
     baseline : the label, as text, of the class that the coefficients of others are against
     """
     with warnings.catch_warnings(record=True) as caught:
@@ -24,13 +28,13 @@ def fit_aloud(model: LogisticRegression, X: Any, y: Any, weight: Any, baseline: 
         warnings.simplefilter("always", UserWarning)
         try:
             with progress("Fitting"):
-                model.fit(X, y, weight)
-            result = _inference(model, X, y, weight, None if baseline is None else _class_of(model, baseline))
+                model = fit()
+            result = _inference(model, table, None if baseline is None else _class_of(model, baseline))
         except ValueError as error:  # from scikit-learn's checks too
             raise EvenOddsError(str(error)) from error
     for warning in caught:
         say("Warning", str(warning.message), "yellow")
-    return result
+    return model, result
 
 
 def _class_of(model: LogisticRegression, text: str) -> Any:
@@ -44,7 +48,7 @@ def _class_of(model: LogisticRegression, text: str) -> Any:
     return found[0]
 
 
-def _inference(model: LogisticRegression, X: Any, y: Any, weight: Any, baseline: Any) -> Inference | None:
+def _inference(model: LogisticRegression, table: Any, baseline: Any) -> Inference | None:
     """Standard errors, where there are any."""
     if without := without_errors(model):
         if baseline is not None:
@@ -52,7 +56,7 @@ def _inference(model: LogisticRegression, X: Any, y: Any, weight: Any, baseline:
         return None
     try:
         with progress("Computing standard errors"):
-            return infer(model, X, y, weight, baseline=baseline)
+            return infer(model, table, baseline=baseline)
     except EvenOddsError as error:
         warnings.warn(f"There are no standard errors. {error}", UserWarning, stacklevel=2)
         return None
@@ -67,15 +71,13 @@ def without_errors(model: LogisticRegression) -> str:
             "There are no standard errors: an L1 penalty chooses columns, and the rows that chose them cannot test "
             "them as well. For tests, fit other rows without a penalty, with the columns that are in."
         )
-    slopes = model.n_features_in_ * (model.classes_.size - 1)
+    slopes = model.coef_.shape[1] * (model.classes_.size - 1)
     if slopes > _MOST_INFERRED:
         return f"There are no standard errors: {slopes:,} coefficients are too many for a matrix of covariances."
     return ""
 
 
-def all_facts(
-    model: LogisticRegression, result: Inference | None, X: Any, y: NDArray[Any], weight: Any
-) -> dict[str, Any]:
+def all_facts(model: LogisticRegression, result: Inference | None, table: Any) -> dict[str, Any]:
     """All that fit tells, by the names of the attributes, as JSON can hold it."""
     coef = np.column_stack([model.intercept_, model.coef_])
     if len(coef) > 1 and result is not None and result.baseline is not None:
@@ -88,30 +90,37 @@ def all_facts(
         "l1_ratio": float(model.l1_ratio),
         **{name: getattr(model, name) for name in attributes},
         "solution_": said(model.solution_),
-        "names": ["(intercept)", *model.feature_names_in_],
+        "names": ["(intercept)"] * bool(model.fit_intercept) + list(model.design_.names),
+        "references": {factor.name: factor.label(factor.reference) for factor in model.design_.factors},
         "odds_ratio": odds_ratio,
         **{name: getattr(result, name, None) for name in ("listed", "coef", "se", "z", "p_value", "conf_int")},
-        "training": _training(model, X, y, weight),
+        "training": _training(model, table),
     }
     found: dict[str, Any] = plain(facts)
     return found
 
 
-def _training(model: LogisticRegression, X: Any, y: NDArray[Any], weight: Any) -> dict[str, Any]:
+def _training(model: LogisticRegression, table: Any) -> dict[str, Any]:
     """How good the fit is on its own rows; the AUC of more than two classes is the mean of each against the rest."""
     from sklearn.metrics import accuracy_score, roc_auc_score
 
-    logs = model.predict_log_proba(X)
-    of_class = np.column_stack([y == label for label in model.classes_])
+    y, weight, _ = model.design_.beside(table, None, None)
+    labels, logs, scores = labels_of(y), model.predict_log_proba(table), model.decision_function(table)
+    kept = ~(np.isnan(logs[:, 0]) | missing_labels(labels))
+    labels, logs, scores = labels[kept], logs[kept], scores[kept]
+    weight = None if weight is None else row_numbers(weight, "weight", kept.size)[kept]
+    of_class = np.column_stack([labels == label for label in model.classes_])
     codes = of_class.argmax(axis=1)
     # Of two classes by the score, which still tells rows apart where the probability is 1 for both.
-    scores = model.decision_function(X)[:, None] if of_class.shape[1] == 2 else logs
+    scores = scores[:, None] if of_class.shape[1] == 2 else logs
     rest = of_class[:, -scores.shape[1] :]
     areas = [roc_auc_score(own, score, sample_weight=weight) for own, score in zip(rest.T, scores.T, strict=True)]
     return {
-        "rows": y.size,
+        "rows": labels.size,
+        "rows_left_out": int(np.count_nonzero(~kept)),
+        "missing": dict(model.design_.counts),
         "rows_of_class": of_class.sum(axis=0),
         "accuracy": accuracy_score(codes, logs.argmax(axis=1), sample_weight=weight),
-        "log_loss": np.average(-logs[np.arange(y.size), codes], weights=weight),
+        "log_loss": np.average(-logs[np.arange(labels.size), codes], weights=weight),
         "auc": np.mean(areas),
     }

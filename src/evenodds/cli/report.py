@@ -4,6 +4,7 @@ import math
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,12 @@ _LEAST_NAME = 12
 _TEXT_WIDTH = 100  # at the most
 
 
-def show_fit(
-    model: LogisticRegression, result: Inference | None, facts: dict[str, Any], target: str, weight: str | None
-) -> None:
+def show_fit(model: LogisticRegression, result: Inference | None, facts: dict[str, Any]) -> None:
     """Print the coefficients, and below them how good they are."""
     console = stdout_console()
     labels = [printable(label) for label in facts["classes_"]]
-    name = printable(target)
+    design = model.design_
+    name = printable(design.target)
     first = int(len(labels) > 2 and np.isinf(model.C))  # the first class with coefficients
     if len(labels) == 2:
         console.print(f"Log odds of {name} = {labels[1]} against {labels[0]}")
@@ -43,10 +43,10 @@ def show_fit(
         console.print(textwrap.indent(textwrap.fill(remark, min(console.width, _TEXT_WIDTH) - 2), "  ") + "\n")
 
     grid = Table.grid(padding=(0, 2))
-    for name, text in _summary(model, facts["training"], labels):
+    for name, text in chain(_table_summary(facts), _summary(model, facts["training"], labels)):
         grid.add_row(f"  {name}", text)
-    if weight is not None:
-        grid.add_row("  weight", printable(weight))
+    if design.weight is not None:
+        grid.add_row("  weight", printable(design.weight))
     console.print(grid)
 
 
@@ -151,6 +151,20 @@ def _penalty(model: LogisticRegression) -> str:
     return f"{kind}, C={model.C:g}{', in standard deviations of the columns' * model.standardize}"
 
 
+def _table_summary(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the table has made necessary: references of factors, rows left out."""
+    references, training = facts["references"], facts["training"]
+    if references:
+        shown = [f"{printable(name)} {printable(level)}" for name, level in references.items()]
+        yield "against", ", ".join(shown)
+    if training["rows_left_out"]:
+        counts = [f"{printable(name)} {count:,}" for name, count in training["missing"].items()]
+        yield "left out", f"{training['rows_left_out']:,} rows with missing values ({', '.join(counts) or 'the label'})"
+    elif training["missing"]:
+        counts = [f"{printable(name)} {count:,}" for name, count in training["missing"].items()]
+        yield "missing", f"{', '.join(counts)}: with a coefficient of their own"
+
+
 def _summary(model: LogisticRegression, training: dict[str, Any], labels: list[str]) -> Iterator[tuple[str, str]]:
     solution, penalty = model.solution_, _penalty(model)
     binary = len(labels) == 2
@@ -161,7 +175,7 @@ def _summary(model: LogisticRegression, training: dict[str, Any], labels: list[s
     if penalty:
         yield "penalty", penalty
     if model.l1_ratio > 0:
-        count, most = np.count_nonzero(model.coef_.any(axis=0)), model.n_features_in_
+        count, most = np.count_nonzero(model.coef_.any(axis=0)), model.coef_.shape[1]
         others = "; the others have the coefficient 0" if count < most else ""
         yield "columns", f"{count:,} of {most:,} are in{', of one label or more' * (not binary)}{others}"
     yield "fit", f"{solution.status}: {solution.iterations} iterations, {solution.passes} passes, {solution.solver}"

@@ -15,6 +15,10 @@ _OPTIONS = {
     "LogisticRegression(firth=True)": "--firth",
     "C=1)": "--C 1)",
     "C=1.": "--C 1.",
+    'missing="drop"': "--missing drop",
+    'missing="indicator"': "--missing indicator",
+    'unseen="reference"': "--unseen reference",
+    'unseen="missing"': "--unseen missing",
     ", for example with sklearn.impute.SimpleImputer": "",
     " (for example with sklearn.preprocessing.OneHotEncoder)": "",
 }

@@ -4,8 +4,8 @@
 Solvers and inference see only the contract, so a new home is one file and one line in `as_data`.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,12 +26,14 @@ class Block:
     y : (m,) class codes, 0 for the first class
     weight : (m,) finite and positive, or None for all one
     offset : (m,) added to the scores, of more than two classes (m, K), or None
+    first : the number of the first row in the home, which the others follow; of a sample it says nothing
     """
 
     X: Any
     y: NDArray[np.integer[Any]]
     weight: Array | None = None
     offset: Array | None = None
+    first: int = 0
 
     @property
     def n_rows(self) -> int:
@@ -46,11 +48,12 @@ class Block:
     def take(self, k: Any) -> "Block":
         """Some of the rows, by number."""
         weight = None if self.weight is None else self.weight[k]
-        return Block(self.X[k], self.y[k], weight, None if self.offset is None else self.offset[k])
+        first = self.first + (k.start or 0) if type(k) is slice else 0
+        return Block(self.X[k], self.y[k], weight, None if self.offset is None else self.offset[k], first)
 
     def at(self, temperature: float) -> "Block":
         """The rows with their offsets divided by a temperature (see `solvers.cooling`)."""
-        return self if self.offset is None else Block(self.X, self.y, self.weight, self.offset / temperature)
+        return self if self.offset is None else replace(self, offset=self.offset / temperature)
 
 
 class Data(Protocol):
@@ -60,8 +63,10 @@ class Data(Protocol):
     size : entries stored, (n_rows * n_columns, or the non-zeros of a sparse X)
     sparse : whether blocks hold CSR arrays
     center : (p,) what has been taken off the columns of X in the blocks; 0 unless they are sparse, see `sparse.held`
+    names : of the columns; None if they have none
     present : (K,) which of the classes have rows here; those that have none may be left out (see `absent`)
     class_weights : total weight of each class that is not left out; their sum is S in the objective
+    kept : (n_rows,) the numbers of the rows in what the user gave; None if all of these are here
     n_jobs : threads for work on a sample, as for `LogisticRegression`
     """
 
@@ -70,18 +75,27 @@ class Data(Protocol):
     size: int
     sparse: bool
     center: Array
+    names: Sequence[str] | None
     present: NDArray[np.bool_]
     class_weights: Array
+    kept: NDArray[np.intp] | None
     n_jobs: int | None
 
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
-        """Sum `function(block)`, a tuple of floats or arrays, over all rows; a full read of the data."""
+        """Sum `function(block)`, a tuple of numbers, arrays and lists (which are joined), over all rows, in order.
+
+        A full read of the data. The rows may be elsewhere: a function holds what it computes with and never a home,
+        changes nothing, and can be pickled (by cloudpickle).
+        """
 
     def blocks(self) -> Iterator[Block]:
-        """All rows, in order, as one block or more."""
+        """All rows, in order, as one block or more, brought here: for what goes through them one after another."""
 
-    def original_row(self, k: int) -> int:
-        """The number, in what the user gave, of row `k` here."""
+    def whole(self) -> Block | None:
+        """All rows as one block, where they are in memory: for loops that go through them again and again."""
+
+    def where(self, k: int) -> str:
+        """What the user calls row `k`."""
 
     def sample(self, n: int, rng: int | np.random.Generator) -> Block:
         """At most about `n` rows in one block, weighted to stand for all (all of them if there are few).
@@ -90,6 +104,9 @@ class Data(Protocol):
 
         A rare class is sampled more densely, with smaller weights.
         """
+
+    def part(self, block: Block) -> "Data":
+        """A home of a block that is in memory, such as a sample."""
 
 
 def as_data(
@@ -100,6 +117,7 @@ def as_data(
     *,
     n_jobs: int | None = None,
     n_classes: int = 2,
+    names: Sequence[str] | None = None,
     intercept: bool = False,
     every: bool = True,
 ) -> Data:
@@ -125,7 +143,7 @@ def as_data(
         codes = (np.cumsum(present) - 1).astype(codes.dtype)[codes]
         offset = offset if offset is None or offset.ndim == 1 else offset[:, present]
     X, center = held(X, intercept) if sp.issparse(X) else (X, None)
-    own: dict[str, Any] = {"n_jobs": n_jobs, "n_classes": n_classes, "present": present}
+    own: dict[str, Any] = {"n_jobs": n_jobs, "n_classes": n_classes, "present": present, "names": names}
     return Memory(X, codes, weight, offset, center=center, kept=kept, **own)
 
 
@@ -137,20 +155,27 @@ def nonzero_weights(data: Data) -> Array:
 
 def require_finite(data: Data) -> None:
     """Raise an error that names the first column and row with NaN or infinity in X, if there is one."""
-    first_row = 0
-    for block in data.blocks():
-        values = block.X.data if sp.issparse(block.X) else block.X
-        bad = ~np.isfinite(values)
-        if bad.any():
-            k = int(np.flatnonzero(bad.any(axis=1) if bad.ndim == 2 else bad)[0])
-            if sp.issparse(block.X):
-                row, column = int(np.searchsorted(block.X.indptr, k, "right")) - 1, int(block.X.indices[k])
-                value = values[k]
-            else:
-                row, column = k, int(np.flatnonzero(bad[k])[0])
-                value = values[row, column]
-            raise NonFiniteError(data.original_row(first_row + row), column, float(value))
-        first_row += block.n_rows
+    (found,) = data.reduce(_not_finite)
+    if found:
+        row, column, value = found[0]
+        raise NonFiniteError(data.where(row), column if data.names is None else str(data.names[column]), value)
+
+
+def _not_finite(block: Block) -> Sums:
+    """The row, the column and the value of the first entry that is not finite, in a list."""
+    X = block.X
+    values = X.data if sp.issparse(X) else X
+    bad = ~np.isfinite(values)
+    if not bad.any():
+        return ([],)
+    if sp.issparse(X):
+        k = int(bad.argmax())
+        row, column, value = int(np.searchsorted(X.indptr, k, "right")) - 1, int(X.indices[k]), values[k]
+    else:
+        row = int(bad.any(axis=1).argmax())
+        column = int(bad[row].argmax())
+        value = values[row, column]
+    return ([(block.first + row, column, float(value))],)
 
 
 __all__ = ["Array", "Block", "Data", "Sums", "as_data", "nonzero_weights", "require_finite"]

@@ -9,7 +9,7 @@ at a time; CSC is turned into CSR once.
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from ..exceptions import EvenOddsError
-from . import Array, Block, Sums
+from . import Array, Block, Data, Sums
 
 _BLOCK_ENTRIES = 1 << 20  # 8 MB of float64: small beside X, long beside the cost of a call
 _SPARSE_ENTRIES = 1 << 19  # of which each brings its index along
@@ -30,7 +30,6 @@ class Memory:
     """An array or sparse matrix in memory, its labels, weights and offsets. See `Data`.
 
     n_classes : all of them have rows, or `present` tells which do and which are left out
-    kept : the numbers of the rows, if the user gave others beside them
     """
 
     def __init__(
@@ -44,9 +43,10 @@ class Memory:
         n_classes: int = 2,
         present: NDArray[np.bool_] | None = None,
         center: Array | None = None,
+        names: Sequence[str] | None = None,
         kept: NDArray[np.intp] | None = None,
     ) -> None:
-        self._kept = kept
+        self.kept, self.names = kept, names
         self.sparse = bool(sp.issparse(X))
         if self.sparse:
             X = sp.csr_array(X)
@@ -83,31 +83,25 @@ class Memory:
 
     def blocks(self) -> Iterator[Block]:
         """All rows as one block."""
-        yield self._rows(0, self.n_rows)
+        yield self.whole()
 
-    def original_row(self, k: int) -> int:
+    def whole(self) -> Block:
+        """All rows as one block."""
+        return self._rows(0, self.n_rows)
+
+    def where(self, k: int) -> str:
         """The number of row `k` with the rows of weight zero counted."""
-        return k if self._kept is None else int(self._kept[k])
+        return f"row {k if self.kept is None else int(self.kept[k])} (counted from 0)"
+
+    def part(self, block: Block) -> "Memory":
+        """See `Data`."""
+        return part_of(self, block)
 
     def sample(self, n: int, rng: int | np.random.Generator) -> Block:
         """At most about `n` rows, evenly spread, a class rarer than one in ten sampled more densely."""
         if n >= self.n_rows:
             return self._rows(0, self.n_rows)
-        rng = np.random.default_rng(rng)
-        ones = int(np.count_nonzero(self._y))  # of more than two classes, those that are not the first
-        rare = 1 if 2 * ones <= self.n_rows else 0
-        n_rare = min(ones, self.n_rows - ones)
-        if 10 * n_rare >= self.n_rows:
-            rows = _spread(self.n_rows, n, rng)
-            weight = np.full(rows.size, self.n_rows / rows.size)
-        else:
-            is_rare = (self._y != 0) == rare
-            common, seldom = np.flatnonzero(~is_rare), np.flatnonzero(is_rare)
-            common = common[_spread(common.size, n - min(n // 2, n_rare), rng)]
-            seldom = seldom[_spread(n_rare, min(n // 2, n_rare), rng)]
-            rows = np.concatenate([common, seldom])
-            rates = (common.size / (self.n_rows - n_rare), seldom.size / max(n_rare, 1))
-            weight = np.repeat([1 / rates[0], 1 / rates[1] if seldom.size else 0.0], [common.size, seldom.size])
+        rows, weight = drawn(self._y, n, np.random.default_rng(rng))
         if self._weight is not None:
             weight *= self._weight[rows]
         offset = None if self._offset is None else self._offset[rows]
@@ -119,7 +113,13 @@ class Memory:
         X = self._X if whole else _csr_rows(self._X, start, stop) if self.sparse else self._X[start:stop]
         weight = None if self._weight is None else self._weight[start:stop]
         offset = None if self._offset is None else self._offset[start:stop]
-        return Block(X if self.sparse else _readable(X), self._y[start:stop], weight, offset)
+        return Block(X if self.sparse else _readable(X), self._y[start:stop], weight, offset, start)
+
+
+def part_of(data: Data, block: Block) -> Memory:
+    """A home of some rows of another one."""
+    own: dict[str, Any] = {"n_jobs": data.n_jobs, "center": data.center, "names": data.names}
+    return Memory(block.X, block.y, block.weight, block.offset, n_classes=data.class_weights.size, **own)
 
 
 def _require_sparse(X: Any) -> None:
@@ -191,9 +191,27 @@ def _readable(X: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(X)
 
 
-def _spread(n_rows: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def drawn(y: NDArray[np.integer[Any]], n: int, rng: np.random.Generator) -> tuple[NDArray[np.intp], Array]:
+    """The numbers of about n rows, evenly spread, a rare class more densely, and how many rows each stands for."""
+    n_rows = y.size
+    ones = int(np.count_nonzero(y))  # of more than two classes, those that are not the first
+    rare = 1 if 2 * ones <= n_rows else 0
+    n_rare = min(ones, n_rows - ones)
+    if 10 * n_rare >= n_rows:
+        rows = _spread(n_rows, n, rng)
+        return rows, np.full(rows.size, n_rows / rows.size)
+    is_rare = (y != 0) == rare
+    common, seldom = np.flatnonzero(~is_rare), np.flatnonzero(is_rare)
+    common = common[_spread(common.size, n - min(n // 2, n_rare), rng)]
+    seldom = seldom[_spread(n_rare, min(n // 2, n_rare), rng)]
+    rates = (common.size / (n_rows - n_rare), seldom.size / max(n_rare, 1))
+    weight = np.repeat([1 / rates[0], 1 / rates[1] if seldom.size else 0.0], [common.size, seldom.size])
+    return np.concatenate([common, seldom]), weight
+
+
+def _spread(n_rows: int, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """One random row in each of `n` equal stretches of the rows."""
-    return ((np.arange(n) + rng.random(n)) * (n_rows / max(n, 1))).astype(np.int64)
+    return ((np.arange(n) + rng.random(n)) * (n_rows / max(n, 1))).astype(np.intp)
 
 
 def _quiet() -> np.errstate:

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.linalg
 
 from ..data import Array
+from ..kernels.algebra import cholesky, dot, product
 from ..objective import Objective
 from ..solvers import Metric, Report, Solution, Status, regimes
 from ..solvers.metrics import Cholesky
@@ -55,8 +56,8 @@ class Metrics:
     def is_far(self) -> bool:
         """Whether a step by the curvature here would take a row that counts to where the curvature is another."""
         point = self._objective.latest
-        slope = self._objective.total_weight * (point.gradient @ _along(point.white, self.inside()))
-        return not point.loosest * float(slope @ slope) < _MOVE**2
+        slope = self._objective.total_weight * product(point.gradient, _along(point.white, self.inside()))
+        return not point.loosest * dot(slope, slope) < _MOVE**2
 
     def hessian(self) -> Array | None:
         """The Hessian of S J_F in the basis of I, where it is of use: on few rows, near, and positive definite."""
@@ -65,8 +66,8 @@ class Metrics:
         point, inside = self._objective.latest, self.inside()
         convex = self._objective.convex(point)
         whole = _seen(self._objective.bent(point, convex), inside)
-        failed = scipy.linalg.lapack.dpotrf(whole - _CONVEX * _seen(convex, inside), lower=1)[1]
-        return None if failed or not np.isfinite(whole).all() else whole
+        sound = np.isfinite(whole).all() and cholesky(whole - _CONVEX * _seen(convex, inside)) is not None
+        return whole if sound else None
 
     def of(self, hessian: Array) -> Metric:
         """The metric of what `hessian` gave."""
@@ -87,11 +88,11 @@ class Metrics:
 
 
 def _along(white: Array, inside: Array | None) -> Array:
-    return white if inside is None else white @ inside
+    return white if inside is None else product(white, inside)
 
 
 def _seen(shape: Array, inside: Array | None) -> Array:
-    return shape if inside is None else inside.T @ shape @ inside
+    return shape if inside is None else product(product(inside.T, shape), inside)
 
 
 @dataclass(frozen=True)

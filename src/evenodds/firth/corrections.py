@@ -1,14 +1,16 @@
 """FLIC and FLAC: Firth's fit with the mean probability set right (Puhr and others, see the top of the package)."""
 
+import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
 
 from ..coordinates import Coordinates
-from ..data import Array, Block, Sums
+from ..data import Array, Block
+from ..data.views import View
 from ..objective import Objective
 from ..solvers import Solution, Status, regimes
 from .climbing import DIGITS, descend
@@ -66,7 +68,7 @@ def flac(objective: FirthObjective, theta: Array, *, tol: float, max_iter: int) 
     return solution
 
 
-class PseudoRows:
+class PseudoRows(View):
     """A home of rows and two pseudo-observations for each, of either class, weighted by half its leverage.
 
     Firth's fit is one of maximum likelihood to such rows. Here a last column is 1 for pseudo-observations and 0 for
@@ -74,37 +76,31 @@ class PseudoRows:
     """
 
     def __init__(self, objective: FirthObjective, point: Point) -> None:
-        self._objective, self._point = objective, point
         data = objective.data
-        self.n_rows, self.n_columns = 3 * data.n_rows, data.n_columns + 1
-        self.sparse, self.n_jobs, self.center = data.sparse, data.n_jobs, np.append(data.center, 0.0)
+        super().__init__(
+            data,
+            functools.partial(_augmented, objective.leverages(point)),
+            center=np.append(data.center, 0.0),
+        )
+        self.n_rows = 3 * data.n_rows
         self.size = 3 * data.size + 2 * data.n_rows if data.sparse else self.n_rows * self.n_columns
-        self.present, self.class_weights = data.present, data.class_weights + objective.n_coef / 2  # the leverages' sum
-
-    def reduce(self, function: Callable[[Block], Sums]) -> Sums:
-        """Sum `function(block)` over all rows, each block with its pseudo-observations."""
-        return self._objective.data.reduce(lambda block: function(self._augmented(block)))
-
-    def blocks(self) -> Iterator[Block]:
-        """All rows."""
-        yield from map(self._augmented, self._objective.data.blocks())
-
-    def original_row(self, k: int) -> int:
-        """The number of row `k` in what the user gave, as long as that is one block."""
-        return self._objective.data.original_row(k % self._objective.data.n_rows)
+        self.class_weights = data.class_weights + objective.n_coef / 2  # the leverages' sum
 
     def sample(self, n: int, rng: int | np.random.Generator) -> Block:
         """A sample of the rows, with their pseudo-observations."""
-        return self._augmented(self._objective.data.sample(-(-n // 3), rng))
+        return self._change(self._data.sample(-(-n // 3), rng))
 
-    def _augmented(self, block: Block) -> Block:
-        m = block.n_rows
-        half = self._objective.leverages(block, self._point) / 2
-        flag = np.repeat(np.array([0, 1, 1], block.X.dtype), m)[:, None]
-        X = [block.X] * 3
-        return Block(
-            sp.hstack([sp.vstack(X), flag], format="csr") if self.sparse else np.hstack([np.vstack(X), flag]),
-            np.concatenate([block.y, np.ones_like(block.y), np.zeros_like(block.y)]),
-            np.concatenate([np.ones(m) if block.weight is None else block.weight, half, half]),
-            None if block.offset is None else np.tile(block.offset, 3),
-        )
+
+def _augmented(leverages: Callable[[Block], Array], block: Block) -> Block:
+    """A block with its pseudo-observations."""
+    m = block.n_rows
+    half = leverages(block) / 2
+    flag = np.repeat(np.array([0, 1, 1], block.X.dtype), m)[:, None]
+    X = [block.X] * 3
+    return Block(
+        sp.hstack([sp.vstack(X), flag], format="csr") if sp.issparse(block.X) else np.hstack([np.vstack(X), flag]),
+        np.concatenate([block.y, np.ones_like(block.y), np.zeros_like(block.y)]),
+        np.concatenate([np.ones(m) if block.weight is None else block.weight, half, half]),
+        None if block.offset is None else np.tile(block.offset, 3),
+        3 * block.first,
+    )

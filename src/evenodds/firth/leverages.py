@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
 from scipy.special import expit
 
 from ..data import Array
+from ..kernels import algebra
+from ..kernels.algebra import cholesky, dot, gram, product
 from ..objective import SignedRows
 
 _COUNTS = 0.1  # the leverage from which a row holds a direction nearly alone
@@ -48,9 +49,10 @@ class WeighedRows:
     def gram(self, white: Array | None = None) -> Array:
         """The products of the scaled columns, or of the combinations of them that `white` makes."""
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            scaled = self._scaled() if white is None else self._scaled() @ white
-            product = scaled.T @ scaled
-        return np.asarray(product.toarray() if sp.issparse(product) else product)
+            scaled = self._scaled() if white is None else product(self._scaled(), white)
+            if not sp.issparse(scaled):
+                return gram(scaled)
+            return np.asarray((scaled.T @ scaled).toarray())
 
     def variances(self, white: Array) -> Array:
         """The v_i = x_i' I^-1 x_i, of the scores; the leverages h are root^2 v."""
@@ -70,10 +72,10 @@ class WeighedRows:
             v = self.variances(white)
             h = self.root**2 * v
             pulls = np.stack([wrong if weight is None else weight * wrong, h * (wrong - 0.5)])
-            mass = float(v.sum() if weight is None else weight @ v) / 4
+            mass = float(v.sum() if weight is None else dot(weight, v)) / 4
             by_weight = h if weight is None else h / weight
             largest, stretch, loosest = (float(a.max(initial=0.0)) for a in (v, by_weight, v[h > _COUNTS]))
-            return np.asarray(-(pulls @ self.rows.D)), [(largest, stretch, loosest)], mass
+            return -product(self.rows.D.T, pulls.T).T, [(largest, stretch, loosest)], mass
 
     def curvature(self, white: Array, far: bool) -> Array:
         """X'diag((s + h) p (1 - p))X in the basis of `white`; if `far`, with the safe curvature."""
@@ -82,7 +84,7 @@ class WeighedRows:
             h = self.root**2 * np.einsum("ij,ij->j", Q, Q)
             s = np.ones(1) if weight is None else weight
             by_row = safe_curvature(s, h, self.rows.margins(self.theta)) if far else self.root**2 * (1 + h / s)
-            return np.asarray((Q * by_row) @ Q.T)
+            return gram(Q.T, by_row)
 
     def bend(self, white: Array) -> tuple[Array, Array]:
         """U' diag(v a^2/2) U and sum_i a_i q_i (u_i u_i'), (k, k^2), of `FirthObjective.hessian_of`."""
@@ -91,7 +93,7 @@ class WeighedRows:
             v, U = np.einsum("ij,ij->j", Q, Q), Q * self.root
             a = 2 * self.wrong - 1  # by the margin
             pairs = (U[:, None, :] * U[None, :, :]).reshape(-1, U.shape[1])
-            return (U * (0.5 * v * a**2)) @ U.T, (Q * a) @ pairs.T
+            return gram(U.T, 0.5 * v * a**2), product(Q * a, pairs.T)
 
     def _whitened(self, white: Array) -> Array:
         """The plain rows times `white`, (k, m)."""
@@ -99,7 +101,7 @@ class WeighedRows:
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             if sp.issparse(D):
                 return np.asarray(white.T @ D.T)
-            return np.matmul(white.T, D.T, out=room_for("whitened", D.shape).T)
+            return np.asarray(product(white.T, D.T, room_for("whitened", D.shape).T))
 
     def _scaled(self) -> Any:
         D = self.rows.D
@@ -141,7 +143,7 @@ def likelihood_score(rows: SignedRows, theta: Array) -> Array:
     """The gradient of S J, without J, which would take longer."""
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         wrong = expit(-rows.margins(theta))
-        return np.asarray(-((wrong if rows.weight is None else rows.weight * wrong) @ rows.D))
+        return np.asarray(-product(wrong if rows.weight is None else rows.weight * wrong, rows.D))
 
 
 def inverse_root(gram: Array, again: Callable[[Array], Array]) -> tuple[Array, float]:
@@ -159,16 +161,14 @@ def inverse_root(gram: Array, again: Callable[[Array], Array]) -> tuple[Array, f
         if not (np.isfinite(size).all() and (size > 0).all()):
             break
         unit = gram / size / size[:, None]
-        factor, failed = scipy.linalg.lapack.dpotrf(unit, lower=1)
-        if failed:
-            factor, hopeless = scipy.linalg.lapack.dpotrf(unit + 1e-13 * k * np.eye(k), lower=1)
-            if hopeless:
-                break
-        inverse, _ = scipy.linalg.lapack.dtrtri(factor, lower=1)
-        white = white @ (inverse.T / size[:, None])
+        sound = cholesky(unit)
+        factor = cholesky(unit + 1e-13 * k * np.eye(k)) if sound is None else sound
+        if factor is None:
+            break
+        white = product(white, algebra.inverse_root(factor) / size[:, None])
         pivots = factor.diagonal()
         log_det += 2 * float(np.log(pivots).sum() + np.log(size).sum())
-        if not failed and pivots.min() > _EVEN:
+        if sound is not None and pivots.min() > _EVEN:
             return white, log_det
         gram = again(white)
     return white, -np.inf

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..data import Array, Block, Sums
-from ..data.memory import Memory, add_up
+from ..data.memory import add_up
 from ..exceptions import EvenOddsError
+from ..kernels.algebra import gram, product
 from ..objective import Objective, SignedRows, over_tiles
 from ..solvers.metrics import Cholesky
 from .leverages import WeighedRows, inverse_root, likelihood_score, room_for
@@ -28,8 +29,9 @@ class Whitened:
 
     def solve(self, g: Array) -> Array:
         """(I / S)^-1 g, or what the shape makes of it."""
-        inner = g @ self._root
-        return np.asarray(self._total * (self._root @ (inner if self._shape is None else self._shape.solve(inner))))
+        inner = product(g, self._root)
+        step = product(self._root, inner if self._shape is None else self._shape.solve(inner))
+        return np.asarray(self._total * step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,7 @@ class FirthObjective(Objective):
 
     def on(self, block: Block) -> "FirthObjective":
         """The same objective over a sample of the rows."""
-        rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=self.data.n_jobs)
-        return FirthObjective(rows, self.coordinates)
+        return FirthObjective(self.data.part(block), self.coordinates)
 
     def score(self, theta: Array) -> Array:
         """The gradient of J, without the penalty: a cheap read."""
@@ -156,7 +157,7 @@ class FirthObjective(Objective):
             convex - U' diag(v a^2/2) U + T T'/2,     T = sum_i a_i q_i (u_i u_i')
         """
         diagonal, T = self._weighed(point.theta)(lambda rows: rows.bend(point.white))
-        return np.asarray(convex - diagonal + 0.5 * T @ T.T)
+        return np.asarray(convex - diagonal + 0.5 * gram(T.T))
 
     def _weighed(self, theta: Array) -> Callable[[Callable[[WeighedRows], Sums]], Sums]:
         """What sums a function over the rows at theta; small data are weighed once for all functions."""
@@ -169,11 +170,13 @@ class FirthObjective(Objective):
         return lambda function: add_up(map(function, weighed))
 
     def _tiled(self, theta: Array, function: Callable[[WeighedRows], Sums]) -> Callable[[Block], Sums]:
-        def tile(block: Block) -> Sums:
-            room = None if self.data.sparse else room_for("rows", (block.n_rows, self.n_coef))
-            return function(WeighedRows.at(SignedRows.of(block, self.coordinates, room), theta))
+        coordinates, dense, n_coef, most = self.coordinates, not self.data.sparse, self.n_coef, self._part_rows
 
-        return lambda block: over_tiles(block, tile, self._part_rows)
+        def tile(block: Block) -> Sums:
+            room = room_for("rows", (block.n_rows, n_coef)) if dense else None
+            return function(WeighedRows.at(SignedRows.of(block, coordinates, room), theta))
+
+        return lambda block: over_tiles(block, tile, most)
 
     @functools.cached_property
     def _parts(self) -> list[SignedRows]:
@@ -184,14 +187,14 @@ class FirthObjective(Objective):
         rooms = [None if self.data.sparse else np.empty(shape, order="F") for shape in shapes]
         return [SignedRows.of(part, self.coordinates, room) for part, room in zip(parts, rooms, strict=True)]
 
-    def leverages(self, block: Block, point: Point) -> Array:
-        """The h_i of a block's rows."""
-        return self._of_rows(block, point, lambda rows: rows.leverages(point.white))
+    def leverages(self, point: Point) -> Callable[[Block], Array]:
+        """What tells the h_i of the rows of a block."""
+        return self._of_rows(point, lambda rows: rows.leverages(point.white))
 
-    def variances(self, block: Block, point: Point) -> Array:
-        """The v_i of a block's rows."""
-        return self._of_rows(block, point, lambda rows: rows.variances(point.white))
+    def variances(self, point: Point) -> Callable[[Block], Array]:
+        """What tells the v_i of the rows of a block."""
+        return self._of_rows(point, lambda rows: rows.variances(point.white))
 
-    def _of_rows(self, block: Block, point: Point, function: Callable[[WeighedRows], Array]) -> Array:
-        (parts,) = self._tiled(point.theta, lambda rows: ([function(rows)],))(block)
-        return np.concatenate(parts)
+    def _of_rows(self, point: Point, function: Callable[[WeighedRows], Array]) -> Callable[[Block], Array]:
+        tiled = self._tiled(point.theta, lambda rows: ([function(rows)],))
+        return lambda block: np.concatenate(tiled(block)[0])

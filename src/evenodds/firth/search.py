@@ -18,10 +18,9 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import scipy.sparse as sp
-from numpy.typing import NDArray
 
-from ..data import Array, Block, Data
+from ..data import Array, Block, Sums
+from ..data.views import taken
 from ..solvers import Report, Solution, Status
 from .climbing import Climber
 from .objective import FirthObjective, Point
@@ -129,29 +128,16 @@ def _few(objective: FirthObjective, point: Point) -> FirthObjective:
     most = max(int(PRODUCTS / (_FEW * objective.n_coef**2)), _ROWS * objective.n_coef)
     if data.n_rows <= _WHOLE * most:
         return objective
-    score = []
-    for block in data.blocks():
-        one = 1.0 if block.weight is None else block.weight
-        could = one * objective.variances(block, point) / 4
-        score.append(np.stack([could / (1 + could), 0.5 / np.bincount(block.y, minlength=2)[block.y]]))
-    shares = np.concatenate(score, axis=1)
+    variances = objective.variances(point)
+
+    def score(block: Block) -> Sums:
+        could = (1.0 if block.weight is None else block.weight) * variances(block) / 4
+        return [could / (1 + could)], [block.y]
+
+    could, y = map(np.concatenate, objective.reduce(score))
+    shares = np.stack([could, 0.5 / np.bincount(y, minlength=2)[y]])
     shares = (shares / shares.sum(axis=1)[:, None]).sum(axis=0)
     chance = np.minimum(most * shares / shares.sum(), 1.0)
     kept = np.flatnonzero(np.diff(np.floor(np.cumsum(chance) + 0.5), prepend=0.0))
-    return objective.on(_taken(data, kept, 1 / chance[kept]))
-
-
-def _taken(data: Data, rows: NDArray[np.intp], factor: Array) -> Block:
-    """Some rows as one block, their weights times a factor."""
-    parts, start = [], 0
-    for block in data.blocks():
-        parts.append(block.take(rows[(rows >= start) & (rows < start + block.n_rows)] - start))
-        start += block.n_rows
-    weights = [np.ones(part.n_rows) if part.weight is None else part.weight for part in parts]
-    offsets = [part.offset for part in parts if part.offset is not None]
-    return Block(
-        sp.vstack([part.X for part in parts], format="csr") if data.sparse else np.vstack([part.X for part in parts]),
-        np.concatenate([part.y for part in parts]),
-        np.concatenate(weights) * factor,
-        np.concatenate(offsets) if offsets else None,
-    )
+    some, factor = taken(data, kept), 1 / chance[kept]
+    return objective.on(replace(some, weight=factor if some.weight is None else some.weight * factor))

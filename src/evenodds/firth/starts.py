@@ -21,6 +21,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..data import Array
+from ..kernels.algebra import eigen, gram, inverses, product, solutions
 from ..objective import SignedRows
 from .leverages import safe_curvature
 from .objective import FirthObjective
@@ -82,9 +83,10 @@ class Together:
         D = np.asarray(rows.D.toarray() if sp.issparse(rows.D) else rows.D)
         white = _even(D)
         self._inside = np.eye(len(white)) if fixed is None else scipy.linalg.qr((fixed @ white).T)[0][:, len(fixed) :]
-        self._U, self._V = D @ white, D @ white @ self._inside
+        self._U = product(D, white, own=True)
+        self._V = product(self._U, self._inside, own=True)
         self._s = np.ones(len(D)) if rows.weight is None else rows.weight
-        self._top, self._basis, self._restricted = tops[0], white @ self._inside, fixed is not None
+        self._top, self._basis, self._restricted = tops[0], product(white, self._inside), fixed is not None
         self._margin = rows.margins(self._top)
         n, k = self._U.shape
         self._pairs = None
@@ -94,7 +96,7 @@ class Together:
             self._twice = np.where(self._upper[0] == self._upper[1], 1.0, 2.0)
             self._whole = np.zeros((k, k), dtype=np.intp)
             self._whole[self._upper] = self._whole.T[self._upper] = np.arange(len(self._twice))
-        self._known = [objective.leverages(block, objective.at(top)) for top in tops]
+        self._known = [objective.leverages(objective.at(top))(block) for top in tops]
 
     def starts(self, rng: np.random.Generator, count: int) -> Iterator[Array]:
         """The best of some starts, that differ from each other and from what is known."""
@@ -113,7 +115,7 @@ class Together:
             if not here.gain.max(initial=0.0) > _SETTLED:
                 break
         for one in range(min(len(here.phi), _CLIMBS)):
-            yield self._top + self._basis @ here.phi[one]
+            yield self._top + product(self._basis, here.phi[one])
 
     def _risen(self, here: Places, length: Array, held: Array | None = None) -> tuple[Places, Array]:
         """A step further, where that is higher, and the length of the next step."""
@@ -139,10 +141,10 @@ class Together:
         q = self._V.shape[1]
         away = rng.normal(size=(count, q)) / math.sqrt(max(q, 1))
         t = np.exp(-np.abs(self._margin))
-        values, vectors = np.linalg.eigh((self._V.T * (self._s * t / (1 + t) ** 2)) @ self._V)
+        values, vectors = eigen(gram(self._V, self._s * t / (1 + t) ** 2))
         loose = vectors / np.sqrt(np.maximum(values, 1e-12 * values.max(initial=_NOTHING)))
         hops = -(-count // 2)
-        away[:hops] = away[:hops] @ loose.T * rng.choice(_HOPS, (hops, 1))
+        away[:hops] = product(away[:hops], loose.T, own=True) * rng.choice(_HOPS, (hops, 1))
         away[hops:] *= rng.choice(_SPREADS, (count - hops, 1))
         return np.asarray(away)
 
@@ -168,7 +170,7 @@ class Together:
         for k, known in enumerate(self._known if share else ()):
             self._exchange(known, drawn[k * share : (k + 1) * share], rng)
         picked = np.sort(self._spanning(drawn), axis=1)
-        return np.asarray(picked[np.unique(picked @ rng.random(q), return_index=True)[1]])
+        return np.asarray(picked[np.unique(product(picked, rng.random(q)), return_index=True)[1]])
 
     def _exchange(self, leverages: Array, drawn: Array, rng: np.random.Generator) -> None:
         """Draw the rows that count most at a known maximum, each time with one of them left for another row."""
@@ -191,9 +193,9 @@ class Together:
             picked[:, j] = np.argmax(np.where(left > floor, left * longer, -np.inf), axis=1)
             new, known = rows[picked[:, j], None], basis[:, :j]
             for _ in range(2):
-                new = new - (new @ known.transpose(0, 2, 1)) @ known
+                new = new - np.einsum("maj,mjq->maq", np.einsum("maq,mjq->maj", new, known), known)
             basis[:, j] = (new / np.maximum(np.linalg.norm(new, axis=2, keepdims=True), _NOTHING))[:, 0]
-            left -= np.square(basis[:, j] @ rows.T)
+            left -= np.square(product(basis[:, j], rows.T, own=True))
         return picked
 
     def _look(self, phi: Array, safe: NDArray[np.bool_], held: Array | None = None) -> Places:
@@ -203,7 +205,7 @@ class Together:
         """
         s = self._s
         with np.errstate(all="ignore"):
-            z = self._margin + phi @ self._V.T
+            z = self._margin + product(phi, self._V.T, own=True)
             size = np.abs(z)
             t = np.exp(-size)
             u = 1 / (1 + t)
@@ -213,8 +215,8 @@ class Together:
                 h = np.clip(s * c * self._forms(inverse), 0.0, 1.0)
             else:
                 h, log_det = held, -np.einsum("mn,mn->m", held, size + 2 * loss)
-            value = (np.minimum(z, 0.0) - loss) @ s + 0.5 * log_det
-            gradient = (s * wrong + h * (wrong - 0.5)) @ self._V
+            value = product(np.minimum(z, 0.0) - loss, s) + 0.5 * log_det
+            gradient = product(s * wrong + h * (wrong - 0.5), self._V, own=True)
             shape = (s + h) * c
             shape[safe] = safe_curvature(s, h[safe], z[safe])
             convex = self._grams(shape)
@@ -231,14 +233,15 @@ class Together:
     def _grams(self, w: Array) -> Array:
         """U' diag(w) U for each row of w."""
         if self._pairs is None:
-            return np.asarray((self._U.T * w[:, None, :]) @ self._U)
-        return np.asarray((w @ self._pairs)[:, self._whole])
+            return np.array([gram(self._U, one) for one in w]).reshape(len(w), *2 * self._U.shape[1:])
+        return np.asarray(product(w, self._pairs, own=True)[:, self._whole])
 
     def _forms(self, A: Array) -> Array:
         """u'Au for each row u of U and each symmetric A."""
         if self._pairs is None:
-            return np.asarray(np.einsum("mnk,nk->mn", self._U @ A, self._U))
-        return np.asarray((A[:, self._upper[0], self._upper[1]] * self._twice) @ self._pairs.T)
+            each = (product(self._U, one, own=True) for one in A)
+            return np.array([np.einsum("nk,nk->n", one, self._U) for one in each]).reshape(len(A), -1)
+        return np.asarray(product(A[:, self._upper[0], self._upper[1]] * self._twice, self._pairs.T, own=True))
 
 
 def _next_length(length: Array, here: Places, there: Places) -> Array:
@@ -258,25 +261,25 @@ def _even(D: Array) -> Array:
     k = D.shape[1]
     white = np.diag(1 / np.maximum(np.sqrt(np.square(D).mean(axis=0)), _NOTHING))
     for _ in range(_TYLER):
-        U = D @ white
+        U = product(D, white, own=True)
         length = np.square(U).sum(axis=1)
         U = U[length > 0] / np.sqrt(length[length > 0, None])
-        values, vectors = np.linalg.eigh(k * (U.T @ U) / len(U))
-        white = white @ (vectors / np.sqrt(np.maximum(values, 1e-12 * values[-1])))
+        values, vectors = eigen(k * gram(U) / len(U))
+        white = product(white, vectors / np.sqrt(np.maximum(values, 1e-12 * values[-1])))
     return np.asarray(white)
 
 
 def _inverses(grams: Array) -> tuple[Array, Array]:
     """The inverse of each of many symmetric matrices, and the logarithm of its determinant."""
     unit, size = _unit(grams)
-    log_det = np.linalg.slogdet(unit)[1] + 2 * np.log(size).sum(axis=1)
-    return np.linalg.inv(unit) / size[:, :, None] / size[:, None, :], log_det
+    inverse, log_det = inverses(unit)
+    return inverse / size[:, :, None] / size[:, None, :], log_det + 2 * np.log(size).sum(axis=1)
 
 
 def _solved(grams: Array, right: Array) -> Array:
     """The solution for each of many symmetric matrices and its right side."""
     unit, size = _unit(grams)
-    return np.asarray(np.linalg.solve(unit, (right / size)[:, :, None])[:, :, 0] / size)
+    return np.asarray(solutions(unit, right / size) / size)
 
 
 def _unit(grams: Array) -> tuple[Array, Array]:

@@ -121,7 +121,7 @@ def infer(
         clusters = None if groups is None else _clusters(groups, _n_rows(X), data)
         evidence = gather(problem)
         if not np.isfinite(evidence.log_likelihood + evidence.score.sum()):
-            model._guarded(require_finite, data)
+            require_finite(data)
         _require_same_rows(model, problem, evidence, total)
         limit = limit_of(problem) if _may_be_separated(model, problem) else None
         try:
@@ -146,7 +146,7 @@ def _refitted(
     better = copy.copy(model)
     better.intercept_, better.coef_ = problem.objective.to_coef(higher.theta)
     better.warm_start = True
-    better.fit(X, y, sample_weight, offset)
+    better._fit_rows(X, y, sample_weight, offset, getattr(model, "design_", None), model.classes_)
     better.warm_start = model.warm_start
     return better
 
@@ -238,7 +238,7 @@ def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset
 
 def _columns(model: LogisticRegression, X: Any, chosen: NDArray[np.intp]) -> Any:
     """Some of the columns, of a frame by name."""
-    if hasattr(model, "feature_names_in_") and is_frame(X):
+    if hasattr(model, "feature_names_in_") and not hasattr(model, "design_") and is_frame(X):
         return nw.from_native(X, eager_only=True).select(model.feature_names_in_[chosen].tolist()).to_native()
     array = model._array(X, reset=False)
     return array[:, chosen]
@@ -285,8 +285,8 @@ def _clusters(groups: Any, n_rows: int, data: Data) -> NDArray[np.intp]:
     missing = np.array([is_missing(value) for value in values.tolist()], dtype=bool)
     if missing.any():
         raise EvenOddsError(f"groups has a missing value, first in row {int(missing.argmax())} (counted from 0).")
-    if data.n_rows < n_rows:
-        values = values[np.fromiter(map(data.original_row, range(data.n_rows)), np.intp, data.n_rows)]
+    if data.kept is not None:
+        values = values[data.kept]
     numbers: dict[Any, int] = {}
     codes = np.array([numbers.setdefault(value, len(numbers)) for value in values.tolist()], dtype=np.intp)
     if len(numbers) < 2:

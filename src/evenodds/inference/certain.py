@@ -49,8 +49,8 @@ def signs_of(result: "Inference", functionals: Array) -> Array:
         ways = np.round(moves[moved] / size[moved, None], _DIGITS) + 0.0  # no -0
         _, first, places = np.unique(ways, axis=0, return_index=True, return_inverse=True)
         asked = functionals[moved[first]]
-        sides = sides_of(objective, objective.coordinates, bounded=False)
-        found[moved] = separation_of(sides, asked).infinite[places.ravel()]
+        signed = sides_of(objective, objective.coordinates, bounded=False)
+        found[moved] = separation_of(signed, asked).infinite[places.ravel()]
     return found
 
 

@@ -27,7 +27,7 @@ from ..data import Array, Sums
 from ..exceptions import EvenOddsError
 from .evidence import Evidence
 from .problem import Problem
-from .rows import FittedRows, sum_rows, tiles_of
+from .rows import FittedRows, sum_rows
 
 KINDS = ("model", "HC0", "HC1", "HC2", "HC3", "cluster")
 
@@ -107,16 +107,21 @@ def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Ar
 
 
 def _of_clusters(problem: Problem, inverse: Inverse, groups: NDArray[np.intp]) -> Array:
-    """The same of clusters. Blocks in order, as the groups are known by the numbers of the rows."""
-    count, start = int(groups.max()) + 1, 0
-    classes = problem.n_free
-    total = np.zeros((count, classes, problem.theta.size // classes))
-    for rows in tiles_of(problem, problem.data.blocks()):
-        mine = groups[start : start + len(rows.y)]
-        start += len(rows.y)
-        for a, residual in enumerate(rows.weighted(rows.residual).T):
-            member = sp.csr_array((residual, (mine, np.arange(mine.size))), shape=(count, mine.size))
-            scores = member @ rows.D
-            total[:, a] += scores.toarray() if sp.issparse(scores) else scores
-    moves = inverse.of(total.reshape(count, -1))
+    """The same of clusters, which are known by the numbers of the rows."""
+    count = int(groups.max()) + 1
+
+    def sums(rows: FittedRows) -> Sums:
+        mine = groups[rows.first : rows.first + len(rows.y)]
+        present = np.bincount(mine, minlength=count) > 0
+        place, each = (np.cumsum(present) - 1)[mine], np.arange(mine.size + 1)
+        shape = (int(present.sum()), mine.size)
+        members = [sp.csc_array((residual, place, each), shape=shape) for residual in rows.weighted(rows.residual).T]
+        parts = [member @ rows.D for member in members]
+        scores = np.hstack([part.toarray() if sp.issparse(part) else part for part in parts])
+        return ([(np.flatnonzero(present), scores)],)
+
+    total = np.zeros((count, problem.theta.size))
+    for known, scores in sum_rows(problem, sums)[0]:
+        total[known] += scores
+    moves = inverse.of(total)
     return np.asarray(moves.T @ moves * (count / (count - 1) if count > 1 else np.nan))

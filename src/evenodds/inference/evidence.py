@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..data import Array, Block, Sums
-from ..objective import SignedRows, over_tiles
+from ..objective import SignedRows
 from ..softmax import Scores, SoftmaxObjective, dense_design
 from .problem import Problem
 
@@ -22,6 +22,7 @@ class Evidence:
     reach : the largest norm of a row of the design
     wrong : (2,) by class, the total weight of the probability that its rows give to the other class; NaN of
         more classes
+    fractions : of how many rows the weight is no whole number
     """
 
     log_likelihood: float
@@ -29,6 +30,7 @@ class Evidence:
     information: Array
     reach: float
     wrong: Array
+    fractions: int
 
 
 def gather(problem: Problem) -> Evidence:
@@ -37,21 +39,21 @@ def gather(problem: Problem) -> Evidence:
     if isinstance(objective, SoftmaxObjective):
         return _gather_classes(objective, theta)
     coordinates = objective.coordinates
-    loss, score, information, wrong, reach = objective.reduce(
-        lambda block: over_tiles(block, lambda tile: _sums(SignedRows.of(tile, coordinates), theta, tile))
+    loss, score, information, wrong, reach, fractions = objective.over_tiles(
+        lambda tile: _sums(SignedRows.of(tile, coordinates), theta, tile)
     )
-    return Evidence(-loss, score, information, max(reach), wrong)
+    return Evidence(-loss, score, information, max(reach), wrong, fractions)
 
 
 def _gather_classes(objective: SoftmaxObjective, theta: Array) -> Evidence:
-    scores = Scores.of(objective, theta)
+    scores, coordinates = Scores.of(objective, theta), objective.coordinates
 
     def sums(block: Block) -> Sums:
         loss, gradient, hessian = scores.second_order(block)
-        return loss, gradient, hessian, [_longest(dense_design(objective.coordinates, block))]
+        return loss, gradient, hessian, [_longest(dense_design(coordinates, block))], _fractions(block)
 
-    loss, gradient, hessian, reach = objective.reduce(lambda block: objective.over_tiles(block, sums))
-    return Evidence(-loss, -gradient.ravel(), hessian, max(reach), np.full(2, np.nan))
+    loss, gradient, hessian, reach, fractions = objective.over_tiles(sums)
+    return Evidence(-loss, -gradient.ravel(), hessian, max(reach), np.full(2, np.nan), fractions)
 
 
 def _sums(rows: SignedRows, theta: Array, block: Block) -> Sums:
@@ -62,7 +64,11 @@ def _sums(rows: SignedRows, theta: Array, block: Block) -> Sums:
         weighted = wrong if rows.weight is None else rows.weight * wrong
         information = rows.weighted_product(weighted * right)
     wrong_by_class = np.bincount(block.y, weights=weighted, minlength=2)
-    return loss, weighted @ D, information, wrong_by_class, [_longest(D)]
+    return loss, weighted @ D, information, wrong_by_class, [_longest(D)], _fractions(block)
+
+
+def _fractions(block: Block) -> int:
+    return 0 if block.weight is None else int(np.count_nonzero(block.weight % 1))
 
 
 def _longest(D: Any) -> float:

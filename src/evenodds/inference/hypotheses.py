@@ -15,7 +15,7 @@ from ..data import Array, Block
 from ..exceptions import EvenOddsError
 from ..softmax import dense_design
 from .certain import signs_of
-from .problem import Problem
+from .problem import Problem, fingerprint
 from .profile import constrained_maximum, maxima, require_lower
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def compare(larger: "Inference", smaller: "Inference") -> TestResult:
 
 def _require_comparable(larger: "Inference", smaller: "Inference") -> None:
     one, two = larger.whole, smaller.whole
-    if one.digest != two.digest:
+    if fingerprint(one.data) != fingerprint(two.data):
         raise EvenOddsError(
             "The two models were fitted on different rows (or with different labels or weights), so that their "
             f"likelihoods do not compare: {one.data.n_rows} and {two.data.n_rows} rows. Fit both on the same rows, "

@@ -7,19 +7,19 @@ reported (Lesaffre and Albert, Applied Statistics 38, 1989); residuals are the r
 chi-squared and of the deviance, and have no sign.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from ..data import Array, require_finite
-from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
+from ..objective import over_tiles
 from .certain import limit_scores
+from .covariance import Inverse
 from .limit import NEVER
 from .prediction import chosen, dense_tiles, read, shifts
-from .rows import FittedRows, tiles_of
+from .rows import FittedRows
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -32,11 +32,16 @@ def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: A
         offset = _with_certainty(result, X, offset)
     X = chosen(result, X)
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
-    model._guarded(require_finite, data)
+    require_finite(data)
     factor = result.whole.objective.total_weight / float(data.class_weights.sum())  # precision weights are rescaled
-    with one_blas_thread:
-        parts = [_measures(result, rows, factor) for rows in tiles_of(problem, data.blocks())]
+    measures = _Measures(
+        problem.several, problem.n_coef, problem.to_raw, np.isfinite(result.se.ravel()), result.inverse, factor
+    )
+    fitted = FittedRows.at(problem)
+    (parts,) = data.reduce(lambda block: over_tiles(block, lambda tile: ([measures.of(fitted(tile))],)))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    change = columns.pop("dfbeta")
+    columns |= {f"dfbeta_{key}": change[:, j] for j, key in enumerate(problem.keys)}
     if abs(columns.pop("loss").sum() + result.log_likelihood) > 1e-6 * abs(result.log_likelihood) + 1e-9:
         raise EvenOddsError(
             "These are not the rows that the model was fitted on: their log-likelihood is another one. "
@@ -45,8 +50,7 @@ def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: A
     n_rows = int(np.shape(X)[0]) if hasattr(X, "shape") else len(X)
     if n_rows == data.n_rows:
         return columns
-    kept = np.fromiter((data.original_row(k) for k in range(data.n_rows)), dtype=np.intp, count=data.n_rows)
-    return {name: _spread(values, kept, n_rows) for name, values in columns.items()}
+    return {name: _spread(values, data.kept, n_rows) for name, values in columns.items()}
 
 
 def _with_certainty(result: "Inference", X: Any, offset: Any) -> Array:
@@ -69,32 +73,42 @@ def _spread(values: Array, kept: Any, n_rows: int) -> Array:
     return whole
 
 
-def _measures(result: "Inference", rows: FittedRows, factor: float) -> dict[str, Array]:
-    """All measures of some rows. The leverage of a row of weight s is that of s rows together."""
-    problem, inverse = result.problem, result.inverse
-    sign = 1.0 if problem.several else np.where(rows.y > 0, 1.0, -1.0)
-    weight = np.full(rows.y.size, factor) if rows.weight is None else rows.weight * factor
-    rows = replace(rows, weight=weight)
-    Q = rows.spread(inverse)
-    enlarged = rows.enlarged(Q, 2, repeats=False)
-    moved = (Q @ enlarged[:, :, None])[:, :, 0]  # of the scores, by the row
-    loss = weight * rows.loss
-    deviance = sign * np.sqrt(2 * loss)
-    change = problem.to_raw @ (inverse.full @ _dense(rows.outer(rows.weighted(enlarged))).T)
-    change[~np.isfinite(result.se.ravel())] = np.nan
-    return {
-        "leverage": weight * np.einsum("iab,iba->i", rows.W, Q),
-        "pearson": sign * np.sqrt(weight * np.expm1(np.minimum(rows.loss, 709.0))),  # e^loss is 1 / p
-        "deviance": deviance,
-        "studentized": sign * np.sqrt(deviance**2 + weight**2 * np.einsum("ia,ia->i", rows.residual, moved)),
-        "cooks_distance": weight**2 * np.einsum("ia,ia->i", enlarged, moved) / problem.n_coef,
-        **{f"dfbeta_{key}": change[j] for j, key in enumerate(problem.keys)},
-        "loss": loss,
-    }
+@dataclass(frozen=True)
+class _Measures:
+    """What rows are measured with.
 
+    known : (m k,) whether a coefficient has a standard error
+    factor : what the weights of the rows are multiplied by
+    """
 
-def _dense(table: Any) -> Array:
-    return np.asarray(table.toarray() if sp.issparse(table) else table)
+    several: bool
+    n_coef: int
+    to_raw: Array
+    known: Any
+    inverse: Inverse
+    factor: float
+
+    def of(self, rows: FittedRows) -> dict[str, Array]:
+        """All measures of some rows. The leverage of a row of weight s is that of s rows together."""
+        sign = 1.0 if self.several else np.where(rows.y > 0, 1.0, -1.0)
+        weight = np.full(rows.y.size, self.factor) if rows.weight is None else rows.weight * self.factor
+        rows = replace(rows, weight=weight)
+        Q = rows.spread(self.inverse)
+        enlarged = rows.enlarged(Q, 2, repeats=False)
+        moved = (Q @ enlarged[:, :, None])[:, :, 0]  # of the scores, by the row
+        loss = weight * rows.loss
+        deviance = sign * np.sqrt(2 * loss)
+        change = self.inverse.of(rows.outer(rows.weighted(enlarged))) @ self.to_raw.T
+        change[:, ~self.known] = np.nan
+        return {
+            "leverage": weight * np.einsum("iab,iba->i", rows.W, Q),
+            "pearson": sign * np.sqrt(weight * np.expm1(np.minimum(rows.loss, 709.0))),  # e^loss is 1 / p
+            "deviance": deviance,
+            "studentized": sign * np.sqrt(deviance**2 + weight**2 * np.einsum("ia,ia->i", rows.residual, moved)),
+            "cooks_distance": weight**2 * np.einsum("ia,ia->i", enlarged, moved) / self.n_coef,
+            "dfbeta": change,
+            "loss": loss,
+        }
 
 
 def variance_inflation(result: "Inference") -> dict[str, Any]:

@@ -24,7 +24,7 @@ from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
-from ..separation import Recession, TwoSides, separation_of, sides_of
+from ..separation import Recession, separation_of, sides_of, two_sided
 from ..softmax import SoftmaxObjective
 from .limit import without
 from .problem import Problem
@@ -131,7 +131,7 @@ def most_of(result: Inference, x: Array, shift: Array, c: int) -> float:
         weighted = _on(problem, replace(block, weight=weight)).at(theta)
         point = constrained_maximum(weighted)
         theta = point.theta
-        loss = float(FittedRows.of(weighted.at(theta), block.take(slice(-1, None))).loss[0])
+        loss = float(FittedRows.at(weighted.at(theta))(block.take(slice(-1, None))).loss[0])
         return float(result.log_likelihood - point.value - weight[-1] * loss - fall)
 
     far, step = 0.0, 1.0 if beyond(0.0) < 0 else -1.0
@@ -182,14 +182,14 @@ def _left(result: Inference, functional: Array) -> Problem | None:
     held = scipy.linalg.null_space((functional @ null)[None, :])
     if held.shape[1] == 0:
         return whole
-    sides = sides_of(whole.objective, whole.objective.coordinates, bounded=False)
-    freely = sides.sample(sides.n_rows) @ null
+    signed = sides_of(whole.objective, whole.objective.coordinates, bounded=False)
+    freely = signed.sample(signed.n_rows) @ null
     moved = freely @ held
     moved[np.abs(moved) <= _ROUNDING * np.linalg.norm(freely, axis=1, keepdims=True)] = 0.0
     moved[~_recession(result).separated] = 0.0
     d = held.shape[1]
     home = Memory(moved, np.ones(len(moved), dtype=np.uint8))
-    found = separation_of(TwoSides(home, Coordinates(np.zeros(d), np.ones(d), np.arange(d), False)))
+    found = separation_of(two_sided(home, Coordinates(np.zeros(d), np.ones(d), np.arange(d), False)))
     if found.kind == "overlap":
         return whole
     if (found.separated == _recession(result).separated).all():

@@ -11,14 +11,15 @@ between these classes are the span of the separating directions: coefficients th
 finite, and they only are estimated.
 """
 
+import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..coordinates import Coordinates, choose_coordinates
-from ..data import Array, Data
-from ..data.memory import Memory
+from ..data import Array, Block, Data
+from ..data.views import some_rows
 from ..objective import Objective
 from ..separation import Recession, separation_of, sides_of
 from ..softmax import SoftmaxObjective
@@ -50,16 +51,14 @@ def limit_of(problem: Problem) -> Limit | None:
     """The limit, or None if the classes overlap."""
     if isinstance(problem.objective, SoftmaxObjective):
         return _limit_of_classes(problem, problem.objective)
-    sides = sides_of(problem.objective, problem.objective.coordinates, bounded=False)
-    found = separation_of(sides, guess=problem.theta)
+    signed = sides_of(problem.objective, problem.objective.coordinates, bounded=False)
+    found = separation_of(signed, guess=problem.theta)
     if found.kind == "overlap":
         return None
     rows = np.flatnonzero(~found.separated)
-    part = problem.data.sample(problem.data.n_rows, 0).take(rows)
-    if found.kind == "complete" or not np.any(part.X.nnz if hasattr(part.X, "nnz") else part.X.size):
+    rest = None if found.kind == "complete" else some_rows(problem.data, rows)
+    if rest is None or not rest.size:
         return _complete(problem, found, rows)
-    data = problem.data
-    rest = Memory(part.X, part.y, part.weight, part.offset, n_jobs=data.n_jobs, center=data.center)
     optimum = _optimum(problem, rest)
     return Limit(found, rows, optimum, gather(optimum))
 
@@ -85,20 +84,26 @@ def without(problem: Problem, separated: NDArray[np.bool_], gauge: Array) -> Pro
     gauge : the changes of theta that are zero on all that is left
     """
     data, old = problem.data, problem.objective
-    every, n_classes = data.sample(data.n_rows, 0), data.class_weights.size
-    apart = separated.reshape(data.n_rows, n_classes - 1)
+    apart = separated.reshape(data.n_rows, -1)
     rows = np.flatnonzero(~apart.all(axis=1))
-    part, apart = every.take(rows), apart[rows]
-    offset = part.offset
     if isinstance(old, SoftmaxObjective):
-        others = np.arange(n_classes - 1) + (np.arange(n_classes - 1) >= part.y[:, None])
-        offset = np.zeros((rows.size, n_classes)) if offset is None else offset.copy()
-        each, pair = np.nonzero(apart)
-        offset[each, others[each, pair]] -= NEVER
-    rest = Memory(part.X, part.y, part.weight, offset, n_jobs=data.n_jobs, n_classes=n_classes, center=data.center)
+        rest = some_rows(data, rows, functools.partial(_without_classes, apart[rows]))
+    else:
+        rest = some_rows(data, rows)
     q, left = problem.theta.size, replace(old, data=rest)
     theta = problem.theta - gauge @ (gauge.T @ problem.theta)  # near the optimum, whatever the offsets
     return replace(problem, data=rest, objective=left, theta=theta, gauge=gauge, n_coef=q - gauge.shape[1])
+
+
+def _without_classes(apart: NDArray[np.bool_], block: Block) -> Block:
+    """Rows whose offsets make them certain not to be of the classes that they are apart from (n, K - 1)."""
+    apart = apart[block.first : block.first + block.n_rows]
+    classes = np.arange(apart.shape[1])
+    others = classes + (classes >= block.y[:, None])
+    offset = np.zeros((block.n_rows, classes.size + 1)) if block.offset is None else block.offset.copy()
+    each, pair = np.nonzero(apart)
+    offset[each, others[each, pair]] -= NEVER
+    return replace(block, offset=offset)
 
 
 def _complete(problem: Problem, found: Recession, rows: NDArray[np.intp]) -> Limit:
@@ -114,7 +119,8 @@ def _complete(problem: Problem, found: Recession, rows: NDArray[np.intp]) -> Lim
         gauge=np.zeros((0, 0)),
         n_coef=0,
     )
-    evidence = Evidence(0.0, np.zeros(0), np.zeros((0, 0)), 0.0, np.full(2, np.nan) if problem.several else np.zeros(2))
+    wrong = np.full(2, np.nan) if problem.several else np.zeros(2)
+    evidence = Evidence(0.0, np.zeros(0), np.zeros((0, 0)), 0.0, wrong, 0)
     return Limit(found, rows, nothing, evidence)
 
 

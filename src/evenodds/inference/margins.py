@@ -16,7 +16,6 @@ from ..data import Array, Block, Sums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..labels import row_numbers
-from ..objective import over_tiles
 from ..table import require_same_order
 from .certain import warn_of_open
 from .effects import Columns, Effects
@@ -203,7 +202,7 @@ def _binary_columns(result: "Inference") -> Any:
         X = block.X.toarray() + center if sp.issparse(block.X) else block.X
         return ((X != 0) & (X != 1)).sum(axis=0), (X == 0).sum(axis=0), (X == 1).sum(axis=0)
 
-    others, zeros, ones = result.whole.objective.reduce(lambda block: over_tiles(block, sums))
+    others, zeros, ones = result.whole.objective.over_tiles(sums)
     return (others == 0) & (zeros > 0) & (ones > 0)
 
 

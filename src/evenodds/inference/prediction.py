@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, logit, ndtri
 
 from ..advice import listed
-from ..data import Array, as_data, require_finite
+from ..data import Array
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..labels import row_offsets
@@ -130,7 +130,7 @@ def read(result: "Inference", X: Any) -> Any:
             f"{'this one' if len(names) == 1 else 'these, in this order'}."
         )
     array = result.model._array(X, reset=False)
-    result.model._guarded(require_finite, as_data(array, np.zeros(array.shape[0], np.uint8)))
+    result.model._require_finite(array)
     return array
 
 

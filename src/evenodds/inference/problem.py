@@ -7,15 +7,15 @@ Classes are an axis: of two classes one has coefficients, of more than two `list
 Which class the others are seen from is a matter of `to_raw` alone: theta and its covariance do not know.
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..coordinates import Coordinates, choose_coordinates
-from ..data import Array, Data
+from ..data import Array, Block, Data, Sums
 from ..exceptions import EvenOddsError
 from ..firth import FirthObjective
 from ..fitting import objective_of
@@ -38,7 +38,6 @@ class Problem:
     gauge : (q, g) orthonormal directions of theta that change no probability, so that the likelihood has no curvature
         there; theta is 0 along them
     n_coef : how many coefficients are free of one another
-    digest : of labels and weights in the order of the rows
     """
 
     data: Data
@@ -49,7 +48,6 @@ class Problem:
     to_raw: Array
     gauge: Array
     n_coef: int
-    digest: str
 
     @property
     def several(self) -> bool:
@@ -145,7 +143,7 @@ def posed(
     one = raw_map(coordinates)
     if not isinstance(objective, SoftmaxObjective):
         nothing = np.zeros((theta.size, 0))
-        return Problem(data, objective, theta, names, (classes[1],), one, nothing, theta.size, digest(data))
+        return Problem(data, objective, theta, names, (classes[1],), one, nothing, theta.size)
     m, k = objective.n_free, one.shape[1]
     same = np.asarray(np.kron(np.full((m, 1), m**-0.5), np.eye(k)), dtype=np.float64)  # added to all classes
     gauge = same[:, :0] if objective.baseline else same
@@ -157,22 +155,19 @@ def posed(
         place = classes.index(baseline)
         of_classes = np.delete(of_classes, place, axis=0) - of_classes[place]
     to_raw = np.asarray(np.kron(of_classes, one), dtype=np.float64)
-    return Problem(data, objective, theta, names, listed, to_raw, gauge, k * (len(classes) - 1), digest(data))
+    return Problem(data, objective, theta, names, listed, to_raw, gauge, k * (len(classes) - 1))
 
 
 def _solved_columns(model: LogisticRegression) -> Any:
     """The columns that are not aliased, by number."""
-    names = list(getattr(model, "feature_names_in_", range(model.n_features_in_)))
+    names: list[Any] = model._names or list(range(model.n_features_in_))
     aliased = set(model.aliased_)
     return np.array([j for j, name in enumerate(names) if name not in aliased], dtype=np.intp)
 
 
 def names_of(model: LogisticRegression) -> tuple[str, ...]:
     """ "(intercept)", if there is one, and the columns; x0, x1, ... where they have no names."""
-    columns = getattr(model, "feature_names_in_", None)
-    if columns is None:
-        columns = [f"x{j}" for j in range(model.n_features_in_)]
-    columns = tuple(map(str, columns))
+    columns = tuple(map(str, model._names or [f"x{j}" for j in range(model.n_features_in_)]))
     constant = "(constant)" if INTERCEPT in columns else INTERCEPT
     return (constant, *columns) if model.fit_intercept else columns
 
@@ -188,11 +183,22 @@ def raw_map(coordinates: Coordinates) -> Array:
     return matrix
 
 
-def digest(data: Data) -> str:
-    """A fingerprint of the rows without their columns: labels and weights, in order. Weights of 1 are none."""
-    found = hashlib.blake2b(digest_size=16)
-    for block in data.blocks():
-        found.update(np.ascontiguousarray(block.y).tobytes())
-        if block.weight is not None and (block.weight != 1).any():
-            found.update(np.ascontiguousarray(block.weight, dtype=np.float64).tobytes())
-    return found.hexdigest()
+def fingerprint(data: Data) -> int:
+    """Of the labels and weights of the rows, in their order: a sum of hashes, which no cut into blocks changes."""
+    return int(data.reduce(_hashes)[0][0])
+
+
+def _hashes(block: Block) -> Sums:
+    weight = np.ones(block.n_rows) if block.weight is None else block.weight
+    found = np.arange(block.first, block.first + block.n_rows, dtype=np.uint64)
+    for values in (block.y.astype(np.uint64), np.ascontiguousarray(weight).view(np.uint64)):
+        found = _mixed(_mixed(found) ^ values)
+    return (found.sum(keepdims=True),)
+
+
+def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Whole numbers, all bits of each mixed (splitmix64: Steele, Lea and Flood, OOPSLA 2014)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -6,7 +6,8 @@ covariance W_i (F, F) if the model is right; and x_i. Its score is r_i (x) x_i a
 the Kronecker product. Of two classes F is 1, and x_i is taken times the sign of the label.
 """
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +15,15 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
 
+from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
-from ..objective import SignedRows, over_tiles
+from ..objective import SignedRows
 from ..softmax import Scores, SoftmaxObjective, dense_design, log_probabilities, other_classes
 from .problem import Problem
 
 if TYPE_CHECKING:
     from .covariance import Inverse
 
-_TILE = 1 << 14
 _ALONE = 1e-15  # the least that is left of 1 - leverage
 
 
@@ -30,6 +31,7 @@ _ALONE = 1e-15  # the least that is left of 1 - leverage
 class FittedRows:
     """Some rows.
 
+    first : the number of the first row in the home
     y : (n,) codes of the classes
     D : (n, k) the design of one class, dense or CSR
     weight : (n,) or None
@@ -38,6 +40,7 @@ class FittedRows:
     W : (n, F, F) covariance of the residuals
     """
 
+    first: int
     y: Any
     D: Any
     weight: Array | None
@@ -46,20 +49,24 @@ class FittedRows:
     W: Array
 
     @classmethod
-    def of(cls, problem: Problem, block: Block) -> "FittedRows":
-        """The rows of a block."""
+    def at(cls, problem: Problem) -> "Callable[[Block], FittedRows]":
+        """What makes the rows of a block."""
         objective, theta = problem.objective, problem.theta
         if isinstance(objective, SoftmaxObjective):
-            return cls._of_classes(objective, theta, block)
-        rows = SignedRows.of(block, objective.coordinates)
+            return functools.partial(cls._of_classes, Scores.of(objective, theta))
+        return functools.partial(cls._of_two, objective.coordinates, theta)
+
+    @classmethod
+    def _of_two(cls, coordinates: Coordinates, theta: Array, block: Block) -> "FittedRows":
+        rows = SignedRows.of(block, coordinates)
         v = rows.margins(theta)
         wrong = expit(-v)
         W = wrong * expit(v)
-        return cls(block.y, rows.D, rows.weight, np.logaddexp(0.0, -v), wrong[:, None], W[:, None, None])
+        return cls(block.first, block.y, rows.D, rows.weight, np.logaddexp(0.0, -v), wrong[:, None], W[:, None, None])
 
     @classmethod
-    def _of_classes(cls, objective: SoftmaxObjective, theta: Array, block: Block) -> "FittedRows":
-        Z, first = Scores.of(objective, theta).of_rows(block), int(objective.baseline)
+    def _of_classes(cls, scores: Scores, block: Block) -> "FittedRows":
+        Z, first = scores.of_rows(block), int(scores.baseline)
         logs = log_probabilities(np.column_stack([np.zeros((len(Z), first)), Z]))
         P = np.exp(logs)
         rest = other_classes(P)
@@ -67,7 +74,8 @@ class FittedRows:
         residual = np.where(own, rest, -P)[:, first:]
         W = -P[:, first:, None] * P[:, None, first:]
         np.einsum("iaa->ia", W)[:] = (P * rest)[:, first:]
-        return cls(block.y, dense_design(objective.coordinates, block), block.weight, -logs[own], residual, W)
+        D = dense_design(scores.coordinates, block)
+        return cls(block.first, block.y, D, block.weight, -logs[own], residual, W)
 
     def weighted(self, values: Array, root: bool = False) -> Array:
         """Values (n, F) times the weights of the rows, or their roots."""
@@ -112,18 +120,5 @@ class FittedRows:
 
 def sum_rows(problem: Problem, function: Callable[[FittedRows], Sums]) -> Sums:
     """One read: the sum of a function of tiles of the rows."""
-
-    def over(tile: Block) -> Sums:
-        return function(FittedRows.of(problem, tile))
-
-    objective = problem.objective
-    if isinstance(objective, SoftmaxObjective):
-        return objective.reduce(lambda block: objective.over_tiles(block, over))
-    return objective.reduce(lambda block: over_tiles(block, over))
-
-
-def tiles_of(problem: Problem, blocks: Iterator[Block]) -> Iterator[FittedRows]:
-    """The rows of blocks in order, some at a time."""
-    for block in blocks:
-        for k in range(0, block.n_rows, _TILE):
-            yield FittedRows.of(problem, block.take(slice(k, k + _TILE)))
+    fitted = FittedRows.at(problem)
+    return problem.objective.over_tiles(lambda tile: function(fitted(tile)))

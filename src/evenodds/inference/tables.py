@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtr, ndtri
 
 from ..coordinates import Coordinates
-from ..data import Array, Data
+from ..data import Array
 from ..exceptions import EvenOddsError
 from ..model import LogisticRegression
 from ..objective import Objective
@@ -95,7 +95,7 @@ def record(
         likelihood_ratio=ratio,
         certificate=certify(problem, evidence, inverse, table.se) if limit is None and not problem.firth else None,
         notes=notes,
-        remarks=(*_remarks(model, problem, asked, limit), *_ends_not_found(problem, table)),
+        remarks=(*_remarks(model, problem, asked, evidence, limit), *_ends_not_found(problem, table)),
         model=copy.copy(model),  # another fit of it does not change the record
         limit=limit,
         problem=where,
@@ -241,7 +241,9 @@ def _penalised_ratio(problem: Problem, best: Point) -> TestResult:
     )
 
 
-def _remarks(model: LogisticRegression, problem: Problem, asked: Asked, limit: Limit | None) -> tuple[str, ...]:
+def _remarks(
+    model: LogisticRegression, problem: Problem, asked: Asked, evidence: Evidence, limit: Limit | None
+) -> tuple[str, ...]:
     """What has to be known to read the table right."""
     found = _of_classes(model, problem) if problem.several else []
     if problem.penalised:
@@ -276,7 +278,7 @@ def _remarks(model: LogisticRegression, problem: Problem, asked: Asked, limit: L
             "The factors of class_weight count as numbers of rows in these standard errors. If rows are single "
             'observations all the same, weights="sampling" is right.'
         )
-    elif asked.weights == "frequency" and _has_fractions(problem.data):
+    elif asked.weights == "frequency" and evidence.fractions:
         found.append(
             'Some weights are not whole numbers, but count as numbers of rows. Is it weights="sampling" or "precision"?'
         )
@@ -325,7 +327,3 @@ def _of_classes(model: LogisticRegression, problem: Problem) -> list[str]:
         "for one unit, in the logarithm of the probability of its class, beside the mean of the logarithms of all. Log "
         "odds of two classes change by the difference of their coefficients."
     ]
-
-
-def _has_fractions(data: Data) -> bool:
-    return any(block.weight is not None and (block.weight % 1 != 0).any() for block in data.blocks())

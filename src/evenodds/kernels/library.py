@@ -24,6 +24,7 @@ _SIGNATURES = {
     "rows_c": (None, "pnnipppppdip"),
     "rows_f": (None, "pnnipppppdp"),
     "second_order": (None, "pnnniippppppp"),
+    "newton": ("i", "pnnniipppppppdpippppp"),
     "rows_csr": (None, "pppnppppdp"),
     "curvature_csr": (None, "pppnppppdp"),
     "moments_c": ("d", "pnnipppppp"),
@@ -37,6 +38,18 @@ _SIGNATURES = {
     "row_sums": (None, "pppnppp"),
     "many_rows": (None, "pnnppppp"),
     "path_fits": ("n", "pnipppppppiiddipppppp"),
+    "vector_product": ("d", "ppn"),
+    "matrix_vector": (None, "pnnnipp"),
+    "matrix_product": (None, "pnnpnnnpp"),
+    "cholesky": ("i", "pnp"),
+    "solve_cholesky": (None, "pnp"),
+    "eigen": ("i", "pnpp"),
+    "weighted_gram": (None, "pnnnnppp"),
+    "invert_root": (None, "pnp"),
+    "invert_each": (None, "pnnppp"),
+    "solve_each": (None, "pnnpp"),
+    "before_metric": (None, "pppnnnnpp"),
+    "after_metric": (None, "pppnnnnpp"),
 }
 
 

@@ -28,7 +28,7 @@ def dense_sums(
     """Loss, residual sum and gradient (p,) by the centred coefficients, summed over dense rows (m, p)."""
     by_rows, kind, ld = layout(X)
     m, p = X.shape
-    rows = _rows(m, y, weight, offset)
+    rows = rows_as_read(m, y, weight, offset)
     coef, center = vector(coef, p), vector(center, p)
     sums = np.zeros(2 + p + 3 * padded(p) + 8)  # the results, and room for work after them
     given = (*map(pointer, (*rows, center, coef)), intercept)
@@ -48,7 +48,7 @@ def second_order_sums(
     """
     by_rows, kind, ld = layout(X)
     (m, p), k = X.shape, theta.size
-    rows = _rows(m, y, weight, offset)
+    rows = rows_as_read(m, y, weight, offset)
     theta, center, inverse, q = vector(theta, k), vector(center, p), vector(inverse, p), padded(k)
     room = np.zeros(1 + k + k * k + (66 + q) * q + 8)  # the results, and room for work after them
     near, far = (1, ld) if by_rows else (ld, 1)
@@ -60,7 +60,7 @@ def second_order_sums(
 def sparse_sums(X: Any, y: Any, weight: Array | None, offset: Array | None, intercept: float, coef: Array) -> Sums:
     """The same of CSR rows."""
     table = np.stack([coef, np.zeros_like(coef)], axis=1)
-    out = _csr("rows_csr", X, _rows(X.shape[0], y, weight, offset), table, intercept)
+    out = _csr("rows_csr", X, rows_as_read(X.shape[0], y, weight, offset), table, intercept)
     return float(out[0]), float(out[1]), table[:, 1].copy()
 
 
@@ -68,7 +68,7 @@ def sparse_curvature(X: Any, y: Any, weight: Array | None, offset: Array | None,
     """What `sparse_sums` gives, and sum(h), sum(h x) and sum(h x^2) of the columns, h = s p (1 - p)."""
     table = np.zeros((coef.size, 4))
     table[:, 0] = coef
-    out = _csr("curvature_csr", X, _rows(X.shape[0], y, weight, offset), table, intercept)
+    out = _csr("curvature_csr", X, rows_as_read(X.shape[0], y, weight, offset), table, intercept)
     return float(out[0]), float(out[1]), table[:, 1].copy(), out[2], table[:, 2].copy(), table[:, 3].copy()
 
 
@@ -105,7 +105,8 @@ def tile_rows(p: int) -> int:
     return _LONG_ROWS if 8 * p > _NEAR else min(max(_TILE // padded(p) // 8 * 8, 8), 64)
 
 
-def _rows(m: int, y: Any, weight: Array | None, offset: Array | None) -> tuple[Any, ...]:
+def rows_as_read(m: int, y: Any, weight: Array | None, offset: Array | None) -> tuple[Any, ...]:
+    """Labels, weights and offsets of m rows as the loops read them."""
     y = y if y.dtype == np.uint8 else y > 0
     return (
         vector(y, m, np.uint8),

@@ -225,7 +225,9 @@ def _estimates(model: Any) -> Forest:
     if len(table) != 1:
         raise EvenOddsError(f"coefficients draws a model with two classes; this coef_ has shape {table.shape}.")
     coef = table[0]
-    names = list(getattr(model, "feature_names_in_", [f"x{j}" for j in range(coef.size)]))
+    design = getattr(model, "design_", None)
+    known = getattr(model, "feature_names_in_", [f"x{j}" for j in range(coef.size)])
+    names = list(known if design is None else design.names)
     return Forest(shown_all(names), coef, np.full((coef.size, 2), np.nan), [None] * coef.size)
 
 

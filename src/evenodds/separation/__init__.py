@@ -17,13 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 from ..coordinates import choose_coordinates
 from ..data import Array, Block, Sums, as_data, require_finite
 from ..data.memory import one_blas_thread
-from ..exceptions import EvenOddsError, NonFiniteError, within_range
+from ..exceptions import EvenOddsError, within_range
 from ..labels import combine_weights, encode_labels, require_two
 from ..solvers.regimes import sample_rows
 from ..table import numbers_of, require_same_order
 from .question import OVERLAP, Question, Verdict
 from .recession import Recession, separation_of
-from .sides import TwoSides, exactness, sides_of
+from .sides import exactness, sides_of, two_sided
 from .watch import Watch
 from .words import tell
 
@@ -119,24 +119,21 @@ def find_separation(
     classes, codes = encode_labels(y, array.shape[0])
     require_two(classes, "find_separation")
     weight = combine_weights(sample_weight, None, codes, classes)
-    data = as_data(array, codes, weight, intercept=bool(fit_intercept))
+    data = as_data(array, codes, weight, names=columns, intercept=bool(fit_intercept))
     if not data.class_weights.all():
         empty = classes.tolist()[int(np.argmin(data.class_weights))]
         raise EvenOddsError(f"All rows of class {empty!r} have weight 0: two classes are needed.")
-    try:
-        require_finite(data)
-    except NonFiniteError as error:
-        name = None if columns is None else columns[error.column]
-        raise NonFiniteError(error.row, error.column, error.value, name) from None
+    require_finite(data)
     if not fit_intercept and not data.reduce(_count_entries)[0]:
         raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
     with one_blas_thread, within_range():
         sample = data.sample(sample_rows(data), 0)
         coordinates = choose_coordinates(data, sample, intercept=bool(fit_intercept), standardize=False, strength=0.0)
-        found = separation_of(TwoSides(data, coordinates))
+        found = separation_of(two_sided(data, coordinates))
     names = (*["(intercept)"] * fit_intercept, *(columns or [f"x{k}" for k in range(array.shape[1])]))
     infinite = {name: float(sign) for name, sign in zip(names, found.infinite, strict=True) if sign != 0}
-    rows = np.array([data.original_row(int(k)) for k in np.flatnonzero(found.separated)], dtype=np.intp)
+    rows = np.flatnonzero(found.separated)
+    rows = rows if data.kept is None else data.kept[rows]
     return Separation(found.kind, infinite, rows, found.direction, names, classes)
 
 
@@ -149,7 +146,6 @@ __all__ = [
     "Question",
     "Recession",
     "Separation",
-    "TwoSides",
     "Verdict",
     "Watch",
     "exactness",
@@ -157,4 +153,5 @@ __all__ = [
     "separation_of",
     "sides_of",
     "tell",
+    "two_sided",
 ]

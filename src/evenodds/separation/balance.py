@@ -16,7 +16,7 @@ from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
-from .sides import Reduce, Sides, exactness
+from .sides import Reduce, Sides, SignedHome, exactness
 
 _ROWS = 40  # a coefficient, of the sample on which the proof is tried first
 LEAST = 1e-290  # a multiplier that is certainly not 0
@@ -31,18 +31,19 @@ _SINGLE = 300  # columns from which products are taken in single precision
 Multipliers = Callable[[Block], Array]
 
 
-def balanced(sides: Sides, bounds: Array, multipliers: Multipliers) -> bool:
+def balanced(signed: SignedHome, bounds: Array, multipliers: Multipliers) -> bool:
     """Whether the multipliers of the rows prove that the classes overlap: on a sample, else on all rows.
 
     bounds : (n_coef,) 1 where a direction has a lower bound, so that it cannot fall, -1 where it has an upper one
     """
-    data, k = sides.data, sides.coordinates.columns.size + 1
+    data, sides = signed.data, signed.sides
+    k = sides.coordinates.columns.size + 1
     if _ROWS * k < data.n_rows:
         block = data.sample(_ROWS * k, 0)
         if _balanced(sides, bounds, multipliers, lambda function: function(block)):
             return True
-    work = sides.n_rows * k**2  # multiplications
-    return work <= _MOST_WORK and _balanced(sides, bounds, multipliers, sides.reduce)
+    work = signed.n_rows * k**2  # multiplications
+    return work <= _MOST_WORK and _balanced(sides, bounds, multipliers, signed.reduce)
 
 
 def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: Reduce) -> bool:

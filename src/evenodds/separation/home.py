@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Array, Block, Sums
+from ..data import Array, Sums
 from ..exceptions import EvenOddsError
 from .cone import Face, Mask, support
-from .sides import Dense, Sides, Signed, exactness
+from .sides import Dense, Signed, SignedHome, exactness
 
 _FEW_ROWS = 2000  # taken as they are
 _SAMPLE_ROWS = 4096
@@ -20,31 +20,22 @@ _ON = 100  # times what is rounding: how far off the boundary a row may seem tha
 class Home:
     """The signed rows of a home, and of bounds: all in memory if they are few, else `known`, those that matter."""
 
-    def __init__(self, sides: Sides, bounds: Array | None) -> None:
-        self.sides, self.n_coef = sides, sides.n_coef
+    def __init__(self, signed: SignedHome, bounds: Array | None) -> None:
+        self.signed, self.sides, self.n_coef = signed, signed.sides, signed.sides.n_coef
         self.bounds = np.zeros((0, self.n_coef)) if bounds is None else np.diag(bounds)[bounds != 0]
-        self.exact = exactness(sides.coordinates)
+        self.exact = exactness(self.sides.coordinates)
         self.on = _ON * self.exact
-        self.few = sides.n_rows <= _FEW_ROWS
+        self.few = signed.n_rows <= _FEW_ROWS
         enough = min(30 * self.n_coef, _SAMPLE_ENTRIES // max(self.n_coef, 1))  # the fits on fewer are often separated
-        rows = sides.sample(sides.n_rows if self.few else max(_SAMPLE_ROWS, enough))
+        rows = signed.sample(signed.n_rows if self.few else max(_SAMPLE_ROWS, enough))
         self.sample = np.vstack([rows, self.bounds])
         self.known = self.sample
-
-    def read(self, function: Callable[[Signed], Sums]) -> Sums:
-        """Join the lists that the function makes of tiles of all rows."""
-        sides = self.sides
-
-        def over(block: Block) -> Sums:
-            return sides.over_tiles(block, lambda tile: function(sides.signed(tile)))
-
-        return sides.reduce(over)
 
     def over_rows(self, function: Callable[[Array], Sums]) -> Sums:
         """Join the lists that the function makes of all rows, a tile at a time if they are many."""
         if self.few:
-            return function(self.sample[: self.sides.n_rows])
-        return self.read(lambda tile: function(tile.rows(slice(None))))
+            return function(self.sample[: self.signed.n_rows])
+        return self.signed.read(lambda tile: function(tile.rows(slice(None))))
 
     def learn(self, rows: Array) -> bool:
         """Add rows to those known; False if all are."""
@@ -55,9 +46,9 @@ class Home:
     def strict(self, face: Face) -> Mask:
         """The rows on which the face's direction is positive."""
         if self.few:
-            return face.strict[: self.sides.n_rows]
-        view = self.sides.view_of(face.null)
-        (masks,) = self.read(lambda tile: ([~on_boundary(tile, face, view, self.on)],))
+            return face.strict[: self.signed.n_rows]
+        view, on = self.sides.view_of(face.null), self.on
+        (masks,) = self.signed.read(lambda tile: ([~on_boundary(tile, face, view, on)],))
         return np.concatenate(masks)
 
     def seen_from(self, basis: Array, rows: Array) -> tuple[Array, Mask, float]:

@@ -13,7 +13,7 @@ import itertools
 
 import numpy as np
 
-from ..data import Array
+from ..data import Array, Data
 from ..softmax import dense_design
 from .cone import Mask, span_of
 from .sides import ManySides
@@ -22,11 +22,10 @@ _ROWS = 30  # a coefficient: the fits on fewer are often separated
 _MOST_ENTRIES = 20_000_000
 
 
-def span_of_pairs(sides: ManySides, exact: float) -> Array:
+def span_of_pairs(data: Data, sides: ManySides, exact: float) -> Array:
     """Orthonormal directions (n_coef, q) of a space that the cone of all rows lies in."""
     K, k = sides.n_classes, sides.n_columns
-    n = min(sides.data.n_rows, _ROWS * k * K, _MOST_ENTRIES // k)
-    block = sides.data.sample(n, 0)
+    block = data.sample(min(data.n_rows, _ROWS * k * K, _MOST_ENTRIES // k), 0)
     D = dense_design(sides.coordinates, block)
     rows = [D[block.y == own] for own in range(K)]
     together = np.eye(K, dtype=bool)  # the classes of a tree, for each in it

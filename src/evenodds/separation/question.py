@@ -21,7 +21,7 @@ from ..solvers.penalty import Penalty
 from ..solvers.quasi_newton import State
 from .balance import BELOW, LEAST, ROUGH, balanced, balanced_by_newton
 from .recession import Recession, separation_of
-from .sides import Sides, TwoSides, sides_of
+from .sides import SignedHome, sides_of
 
 Coefs = tuple[Array, Array]  # intercepts and slopes: (1,) and (1, p), or by class (F,) and (F, p)
 
@@ -101,7 +101,7 @@ class Question:
 
     def proves_overlap(self, theta: Array) -> bool:
         """Whether theta proves that the classes overlap, as an optimum does but for rounding."""
-        return balanced(self._sides, self._bounds, lambda block: self.objective.multipliers(block, theta))
+        return balanced(self._signed, self._bounds, self.objective.multipliers(theta))
 
     def proved_by(self, state: State) -> bool:
         """Whether the loop of a fit has come to the proof by itself: by an exact Hessian."""
@@ -120,7 +120,7 @@ class Question:
         objective = self.objective
         if isinstance(objective, SoftmaxObjective) or not self._of_all or metric.least() < ROUGH:
             return False
-        if not objective.multipliers(self.sample, theta).min() > LEAST:
+        if not objective.multipliers(theta)(self.sample).min() > LEAST:
             return False
         pull = self.free.gradient(*first_order(self.sample, self.free, theta)[1:])
         moves = linear_predictor(self.sample, self.free, metric.solve(pull / objective.total_weight))
@@ -132,29 +132,23 @@ class Question:
         return self.free is self.objective.coordinates and not self.bounds.any()
 
     @property
-    def _sides(self) -> Sides:
+    def _signed(self) -> SignedHome:
         return sides_of(self.objective, self.free, bounded=bool(self.bounds.any()))
 
     @property
     def _bounds(self) -> Array:
         """Those of a direction of the rows."""
-        return np.tile(self.bounds, self._sides.n_coef // self.bounds.size)
+        return np.tile(self.bounds, self._signed.sides.n_coef // self.bounds.size)
 
     def _judged(self, theta: Array) -> Recession:
-        sides = self._sides
-        asked = None if isinstance(sides, TwoSides) else np.eye(sides.n_coef)
-        return separation_of(sides, asked, self._bounds, self._restricted(theta))
+        asked = np.eye(self._bounds.size) if isinstance(self.objective, SoftmaxObjective) else None
+        return separation_of(self._signed, asked, self._bounds, self._restricted(theta))
 
     def _separates(self, direction: Array) -> bool:
         """Whether a direction puts every row strictly on its side, within the bounds."""
         if not direction.any() or (self._bounds * direction < 0).any():
             return False
-        sides = self._sides
-
-        def margins(tile: Block) -> Sums:
-            return ([float(sides.signed(tile).dot(direction).min(initial=np.inf))],)
-
-        (least,) = sides.reduce(lambda block: sides.over_tiles(block, margins))
+        (least,) = self._signed.read(lambda tile: ([float(tile.dot(direction).min(initial=np.inf))],))
         return bool(min(least) > 1e-9 * float(np.abs(direction).max()))
 
     def _restricted(self, theta: Array) -> Array:
@@ -176,7 +170,7 @@ class Question:
         first = int(self.free.intercept)
         certain[first + self.free.columns] &= self.bounds[first:] == 0
         named = found.direction if found.rest else np.where(certain | (found.alone != 0), found.direction, 0.0)
-        second = np.concatenate([block.y > 0 for block in self.objective.data.blocks()])[found.separated]
+        second = np.concatenate(self.objective.reduce(_of_second)[0])[found.separated]
         sides = bool((~second).any()), bool(second.any())
         return Verdict((np.zeros(1), named[None, first:]), found.alone[first:], sides)
 
@@ -184,6 +178,10 @@ class Question:
         """The intercepts and slopes of a direction of the rows."""
         parts = [self.free.split(one) for one in direction.reshape(-1, self.bounds.size)]
         return np.array([shift for shift, _ in parts]), np.array([slopes for _, slopes in parts])
+
+
+def _of_second(block: Block) -> Sums:
+    return ([block.y > 0],)
 
 
 def _largest(direction: Array, most: int = 10) -> Array:

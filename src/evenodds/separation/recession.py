@@ -23,7 +23,7 @@ from ..exceptions import EvenOddsError
 from .cone import Face, Mask, fitted, normalised
 from .home import Home, doubtful_rows
 from .pairs import span_of_pairs
-from .sides import EXACT, Dense, ManySides, Sides, Signed
+from .sides import EXACT, Dense, ManySides, Signed, SignedHome
 from .signs import signs_of, values_of
 
 _MOST_COEF = 1000
@@ -59,7 +59,7 @@ class Recession:
 
 
 def separation_of(
-    sides: Sides, functionals: Array | None = None, bounds: Array | None = None, guess: Array | None = None
+    signed: SignedHome, functionals: Array | None = None, bounds: Array | None = None, guess: Array | None = None
 ) -> Recession:
     """What separates the classes of a home. Its coordinates leave out aliased columns, as they do without a penalty.
 
@@ -74,16 +74,16 @@ def separation_of(
     EvenOddsError
         If rounding leaves no certain answer, or there are too many columns or classes for one.
     """
-    data, coordinates = sides.data, sides.coordinates
-    if sides.n_coef > _MOST_WIDE:
-        raise _too_wide(sides.n_coef)
+    data, coordinates = signed.data, signed.sides.coordinates
+    if signed.sides.n_coef > _MOST_WIDE:
+        raise _too_wide(signed.sides.n_coef)
     with one_blas_thread:
-        home = Home(sides, bounds)
+        home = Home(signed, bounds)
         face = _face(home, guess)
         every = functionals is None
         asked, places = _coefficients(coordinates) if functionals is None else _all_of(functionals)
         infinite = np.zeros(int(coordinates.intercept) + data.n_columns if every else len(asked))
-        separated = home.strict(face) if face.direction.any() else np.zeros(sides.n_rows, dtype=bool)
+        separated = home.strict(face) if face.direction.any() else np.zeros(signed.n_rows, dtype=bool)
         if not separated.any():
             return Recession("overlap", infinite, infinite, separated, face.null, infinite, False)
         infinite[places] = signs_of(home, face, asked)
@@ -103,7 +103,7 @@ def _face(home: Home, guess: Array | None) -> Face:
     k = home.n_coef
     if k == 0:
         return _overlap(0)
-    span = span_of_pairs(home.sides, home.exact) if isinstance(home.sides, ManySides) else np.eye(k)
+    span = span_of_pairs(home.signed.data, home.sides, home.exact) if isinstance(home.sides, ManySides) else np.eye(k)
     wide = span.shape[1] > _MOST_COEF
     if span.shape[1] == 0:
         return _overlap(k)
@@ -134,21 +134,21 @@ def _face(home: Home, guess: Array | None) -> Face:
 
 def _nearest(home: Home, direction: Array, most: int) -> Array:
     """About the rows that a direction leaves the worst."""
-    share = 4 * most / home.sides.n_rows
+    share = 4 * most / home.signed.n_rows
 
     def worst(tile: Signed) -> Sums:
         margins = tile.dot(direction) / np.maximum(tile.size(), 1e-300)
         return ([tile.rows(np.argsort(margins)[: math.ceil(share * margins.size)])],)
 
-    rows = np.concatenate(home.read(worst)[0])
+    rows = np.concatenate(home.signed.read(worst)[0])
     return np.asarray(rows[np.argsort(normalised(rows) @ direction)[:most]])
 
 
 def _all_cuts(home: Home, face: Face) -> Array:
     """`_cuts` of all rows."""
-    view = home.sides.view_of(face.null)
-    (cuts,) = home.read(lambda tile: ([_cuts(tile, face, view, home.on)],))
-    return _cuts(Dense(np.concatenate(cuts)), face, face.null, home.on)  # of those of each tile the worst
+    view, on = home.sides.view_of(face.null), home.on
+    (cuts,) = home.signed.read(lambda tile: ([_cuts(tile, face, view, on)],))
+    return _cuts(Dense(np.concatenate(cuts)), face, face.null, on)  # of those of each tile the worst
 
 
 def _too_wide(n_coef: int) -> EvenOddsError:
@@ -232,17 +232,18 @@ def _collinear(home: Home) -> list[list[int]]:
     Each aliased column is a combination of those kept, found by least squares from the triangular factors of the
     blocks.
     """
-    coordinates, first = home.sides.coordinates, int(home.sides.coordinates.intercept)
+    sides, coordinates = home.sides, home.sides.coordinates
+    first = int(coordinates.intercept)
     aliased = np.array(coordinates.aliased())
 
     def triangle(block: Block) -> Sums:
         others = replace(coordinates, columns=aliased).design(block)
         others = others.toarray() if sp.issparse(others) else others
         sign = np.where(block.y > 0, 1.0, -1.0)[:, None]
-        X = np.hstack([home.sides.signed(block).rows(slice(None)), sign * others])
+        X = np.hstack([sides.signed(block).rows(slice(None)), sign * others])
         return ([scipy.linalg.qr(X, mode="r", check_finite=False)[0][: X.shape[1]]],)
 
-    R = np.concatenate(home.sides.reduce(triangle)[0])
+    R = np.concatenate(home.signed.reduce(triangle)[0])
     combinations = scipy.linalg.lstsq(R[:, : home.n_coef], R[:, home.n_coef :])[0]
     functionals, places = _coefficients(coordinates)
     groups: list[set[int]] = []

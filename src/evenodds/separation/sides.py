@@ -139,24 +139,26 @@ class Pairs:
 
 
 class Sides(Protocol):
-    """The signed rows of a home.
+    """How rows are signed. It holds none, so that it can go where they are.
 
-    reduce : a read of the data, counted by the fit that asks
-    n_rows : signed ones
+    each : signed rows of a row
     n_coef : entries of a direction
     """
 
-    data: Data
-    reduce: Reduce
-    coordinates: Coordinates
-    n_rows: int
-    n_coef: int
+    @property
+    def coordinates(self) -> Coordinates:
+        """Whose columns are looked at."""
+
+    @property
+    def each(self) -> int:
+        """See above."""
+
+    @property
+    def n_coef(self) -> int:
+        """See above."""
 
     def signed(self, block: Block) -> Signed:
         """The signed rows of a block."""
-
-    def sample(self, n: int) -> Array:
-        """About n of them, evenly spread, dense."""
 
     def view_of(self, null: Array) -> Any:
         """Orthonormal directions (n_coef, q) as rows take the norm of their products with all of them."""
@@ -168,24 +170,26 @@ class Sides(Protocol):
         """Sum a function over parts of a block that are small enough for copies."""
 
 
+@dataclass(frozen=True)
 class TwoSides:
-    """The signed rows of two classes: theta's columns of each row, times the sign of its label."""
+    """Of two classes: theta's columns of each row, times the sign of its label."""
 
-    def __init__(self, data: Data, coordinates: Coordinates, reduce: Reduce | None = None) -> None:
-        if data.class_weights.size != 2:
-            raise EvenOddsError("Whether classes are separated is decided for two of them.")
-        self.data, self.coordinates, self.n_rows = data, coordinates, data.n_rows
-        self.reduce = data.reduce if reduce is None else reduce
-        self.n_coef = int(coordinates.columns.size) + int(coordinates.intercept)
+    coordinates: Coordinates
+
+    @property
+    def each(self) -> int:
+        """See `Sides`."""
+        return 1
+
+    @property
+    def n_coef(self) -> int:
+        """See `Sides`."""
+        return int(self.coordinates.columns.size) + int(self.coordinates.intercept)
 
     def signed(self, block: Block) -> Dense:
         """See `Sides`."""
         D = SignedRows.of(block, self.coordinates).D
         return Dense(np.asarray(D.toarray() if sp.issparse(D) else D))
-
-    def sample(self, n: int) -> Array:
-        """See `Sides`."""
-        return self.signed(self.data.sample(n, 0)).D
 
     def view_of(self, null: Array) -> Array:
         """See `Sides`."""
@@ -201,29 +205,36 @@ class TwoSides:
         return over_tiles(block, function, max(64, _TILE_ENTRIES // max(self.n_coef, 1)))
 
 
+@dataclass(frozen=True)
 class ManySides:
-    """The signed rows of more classes: one for each row and class other than its own.
+    """Of more classes: one signed row for each row and class other than its own.
 
     baseline : 1 if a direction leaves the first class where it is, else 0
-    n_columns : entries of a direction for each class
     """
 
-    def __init__(self, data: Data, coordinates: Coordinates, reduce: Reduce, *, baseline: bool) -> None:
-        self.data, self.coordinates, self.reduce = data, coordinates, reduce
-        self.baseline = int(baseline)
-        self.n_classes = int(data.class_weights.size)
-        self.n_columns = int(coordinates.columns.size) + int(coordinates.intercept)
-        self.n_rows = data.n_rows * (self.n_classes - 1)
-        self.n_coef = (self.n_classes - self.baseline) * self.n_columns
+    coordinates: Coordinates
+    n_classes: int
+    baseline: int
+
+    @property
+    def n_columns(self) -> int:
+        """Entries of a direction for each class."""
+        return int(self.coordinates.columns.size) + int(self.coordinates.intercept)
+
+    @property
+    def each(self) -> int:
+        """See `Sides`."""
+        return self.n_classes - 1
+
+    @property
+    def n_coef(self) -> int:
+        """See `Sides`."""
+        return (self.n_classes - self.baseline) * self.n_columns
 
     def signed(self, block: Block) -> Pairs:
         """See `Sides`."""
         D = dense_design(self.coordinates, block)
         return Pairs(D, block.y.astype(np.intp), self.n_classes, self.baseline)
-
-    def sample(self, n: int) -> Array:
-        """See `Sides`."""
-        return self.signed(self.data.sample(-(-n // (self.n_classes - 1)), 0)).rows(_EVERY)
 
     def view_of(self, null: Array) -> list[list[Array]]:
         """See `Sides`. For each two classes what their parts differ by, without the directions in which they do not."""
@@ -260,11 +271,50 @@ def _squeezed(matrix: Array) -> Array:
     return np.asarray((left * size)[:, size > _NOTHING])
 
 
-def sides_of(objective: Any, coordinates: Coordinates, *, bounded: bool) -> Sides:
+@dataclass(frozen=True)
+class SignedHome:
+    """The signed rows of a home.
+
+    reduce : a read of the data, counted by the fit that asks
+    """
+
+    data: Data
+    reduce: Reduce
+    sides: Sides
+
+    @property
+    def n_rows(self) -> int:
+        """Signed ones."""
+        return self.data.n_rows * self.sides.each
+
+    def sample(self, n: int) -> Array:
+        """About n of them, evenly spread, dense."""
+        return self.sides.signed(self.data.sample(-(-n // self.sides.each), 0)).rows(_EVERY)
+
+    def over_tiles(self, function: Callable[[Block], Sums]) -> Sums:
+        """One read: the sum of a function of parts of the blocks that are small enough for copies."""
+        sides = self.sides
+        return self.reduce(lambda block: sides.over_tiles(block, function))
+
+    def read(self, function: Callable[[Signed], Sums]) -> Sums:
+        """The same of the signed rows of these parts."""
+        sides = self.sides
+        return self.over_tiles(lambda tile: function(sides.signed(tile)))
+
+
+def two_sided(data: Data, coordinates: Coordinates) -> SignedHome:
+    """The signed rows of two classes."""
+    if data.class_weights.size != 2:
+        raise EvenOddsError("Whether classes are separated is decided for two of them.")
+    return SignedHome(data, data.reduce, TwoSides(coordinates))
+
+
+def sides_of(objective: Any, coordinates: Coordinates, *, bounded: bool) -> SignedHome:
     """The rows of an objective, seen from some of its columns; bounds hold all classes, none is the baseline."""
-    if objective.data.present.size == 2:
-        return TwoSides(objective.data, coordinates, objective.reduce)
-    return ManySides(objective.data, coordinates, objective.reduce, baseline=not bounded)
+    data = objective.data
+    if data.present.size == 2:
+        return SignedHome(data, objective.reduce, TwoSides(coordinates))
+    return SignedHome(data, objective.reduce, ManySides(coordinates, int(data.class_weights.size), int(not bounded)))
 
 
 def exactness(coordinates: Coordinates) -> float:

@@ -121,8 +121,8 @@ def _within(home: Home, face: Face, ways: Array) -> tuple[Array, Array]:
     if home.few:
         shares, rows = _stops(Dense(home.strict_of_known(face)), face, ways)
     else:
-        view = home.sides.view_of(face.null)
-        parts = home.read(lambda tile: _stops(tile, face, ways, view, home.on)), _stops(Dense(home.bounds), face, ways)
+        view, on, signed = home.sides.view_of(face.null), home.on, home.signed
+        parts = signed.read(lambda tile: _stops(tile, face, ways, view, on)), _stops(Dense(home.bounds), face, ways)
         shares, rows = (one + more for one, more in zip(*parts, strict=True))
     return np.concatenate(shares), np.concatenate(rows)
 

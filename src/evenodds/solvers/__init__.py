@@ -44,7 +44,7 @@ class Solution:
     gap : how far `loss` can be above its minimum: the Newton decrement in the solver's metric; with an L1 part, penalty
         factors or bounds the duality gap, which is a proof
     error : the same in standard errors, sqrt(2 N gap), N the larger of S and `n_rows`; what `tol` bounds
-    passes : full reads of the data, those of a hard start and of the judge of separation among them
+    passes : full reads of the data, those for the units of columns, of a hard start and of the judge among them
     iterations : steps of the solver (epochs for SGD)
     status : a `Status`
     history : the mean loss after each read of the data (each epoch for SGD)

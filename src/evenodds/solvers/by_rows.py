@@ -19,6 +19,7 @@ import scipy.sparse as sp
 
 from ..coordinates import Coordinates
 from ..data import Array, Block
+from ..kernels.algebra import dot, product
 from ..objective import Objective, curvature
 from ..softmax import Scores, SoftmaxObjective
 from . import Metric
@@ -31,7 +32,7 @@ _LEAST_TOTAL = 1e-9  # of the weight of a class: what keeps the curvature of its
 def stiffness(objective: Objective | SoftmaxObjective, D: Any) -> float:
     """The most curvature that the loss of a row of the design D may add to the penalty's, in units of the latter."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # infinite, or not a number, is too much
-        squares = (D.multiply(D) if sp.issparse(D) else np.square(D)) @ (1 / objective.ridge)
+        squares = product(D.multiply(D) if sp.issparse(D) else np.square(D), 1 / objective.ridge)
     return 0.25 * float(squares.max(initial=0.0)) / objective.total_weight
 
 
@@ -50,7 +51,7 @@ class ByRows:
         root = np.sqrt(self._inverse)
         scaled = self._D.multiply(root).tocsr() if sp.issparse(self._D) else self._D * root
         scaled = scaled.astype(dtype, copy=False)
-        products = scaled @ scaled.T
+        products = product(scaled, scaled.T)
         self._products = products.toarray() if sp.issparse(products) else products
         self._dtype = np.float64 if isinstance(objective, Objective) else dtype  # of a matrix that need not be exact
 
@@ -63,7 +64,7 @@ class ByRows:
             least = _LEAST_TOTAL * objective.data.class_weights
             return ByClass([self._of(*each) for each in zip(h.T, least, strict=True)])
         first = int(objective.coordinates.intercept)
-        h = curvature(self._sample, self._D @ theta[first:] + (theta[0] if first else 0.0))
+        h = curvature(self._sample, product(self._D, theta[first:]) + (theta[0] if first else 0.0))
         return self._of(h, least_total(objective))
 
     def _of(self, h: Array, least: float) -> Metric:
@@ -73,9 +74,9 @@ class ByRows:
         means = np.zeros(self._D.shape[1])
         intercept = self._objective.coordinates.intercept
         if intercept:  # of the rows less their mean
-            means = np.asarray(h @ self._D) / total
-            with_mean = self._products @ h / total
-            with_mean -= 0.5 * float(with_mean @ h) / total
+            means = np.asarray(product(h, self._D)) / total
+            with_mean = product(self._products, h) / total
+            with_mean -= 0.5 * dot(with_mean, h) / total
             products -= with_mean.astype(self._dtype)
             products -= with_mean.astype(self._dtype)[:, None]
         products *= root.astype(self._dtype)
@@ -95,7 +96,7 @@ class ByRows:
         part.coordinates = Coordinates(np.zeros(n), np.ones(n), np.arange(n), bool(first))
         part.ridge = np.ones(n)
         table = theta.reshape(objective.n_free, -1)
-        slopes = scipy.linalg.solve_triangular(L, self._D @ table[:, first:].T, lower=True).T
+        slopes = scipy.linalg.solve_triangular(L, product(self._D, table[:, first:].T), lower=True).T
         start = np.concatenate([table[:, :first], slopes], axis=1).ravel()
         return RowSpace(part, rows, start, self._D, self._inverse)
 
@@ -118,7 +119,7 @@ class RowSpace:
         first = int(self.objective.coordinates.intercept)
         table = phi.reshape(self.objective.n_free, -1)
         A = scipy.linalg.solve_triangular(self.sample.X, table[:, first:].T, lower=True, trans=1)
-        slopes = np.asarray(self.design.T @ A).T * self.inverse
+        slopes = np.asarray(product(self.design.T, A)).T * self.inverse
         return np.concatenate([table[:, :first], slopes], axis=1).ravel()
 
 
@@ -147,5 +148,5 @@ class Woodbury:
     def solve(self, g: Array) -> Array:
         """P^-1 g."""
         step = g * self._inverse
-        rows = self._root * self._small.solve(self._root * (self._D @ step - float(self._means @ step)))
-        return np.asarray(step - self._inverse * (rows @ self._D - float(rows.sum()) * self._means))
+        rows = self._root * self._small.solve(self._root * (product(self._D, step) - dot(self._means, step)))
+        return np.asarray(step - self._inverse * (product(rows, self._D) - float(rows.sum()) * self._means))

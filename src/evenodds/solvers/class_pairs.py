@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..data import Array, require_finite
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
+from ..kernels.algebra import dot, product
 from ..softmax import other_classes, softmax
 from . import Status
 from .class_penalty import anchored, centred
@@ -117,7 +118,7 @@ class PairSet:
         slopes = columns[columns >= self._first] - self._first
         D = self._X[:, slopes]
         if sp.issparse(D):
-            D = D @ sp.diags_array(1 / self._scale[slopes])
+            D = product(D, sp.diags_array(1 / self._scale[slopes]))
         else:
             D = (D - self._center[slopes]) / self._scale[slopes]
         if slopes.size == columns.size:
@@ -138,19 +139,19 @@ class PairSet:
         W = np.zeros((self.columns.size, self.K))
         W[self.at, self.classes] = x
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            Z = np.asarray(self.D @ W)
+            Z = np.asarray(product(self.D, W))
             if self._offset is not None:
                 Z += self._offset
             losses, P, R = softmax(Z, self._own)
-            odds = float(self._share @ np.expm1(losses))
-        loss = float(self._share @ losses)
+            odds = dot(self._share, np.expm1(losses))
+        loss = dot(self._share, losses)
         R *= self._share[:, None]
         return loss if np.isfinite(loss) else np.inf, R, P, odds
 
     def evaluate(self, points: Array) -> tuple[Array, Array, Array]:
         """What `minimize_all` asks for."""
         values = [self.rows(x) for x in points]
-        gradients = np.array([np.asarray(self.D.T @ R)[self.at, self.classes] for _, R, _, _ in values])
+        gradients = np.array([np.asarray(product(self.D.T, R))[self.at, self.classes] for _, R, _, _ in values])
         return np.array([value[0] for value in values]), gradients, np.array([value[3] for value in values])
 
     def hessian(self, point: Point) -> Array:
@@ -169,8 +170,8 @@ class PairSet:
 
     def _drift(self, base: Array, P: Array) -> float:
         """How far probabilities are from those that the Hessian was made with, beside the curvature of these."""
-        moved = self._share @ np.abs(P - base).sum(axis=1)
-        return float(moved) / max(float(1 - self._share @ np.square(base).sum(axis=1)), 1e-300)
+        moved = dot(self._share, np.abs(P - base).sum(axis=1))
+        return float(moved) / max(float(1 - dot(self._share, np.square(base).sum(axis=1))), 1e-300)
 
     def _curvature(self, P: Array, left: Numbers, right: Numbers) -> Array:
         """The second derivatives by some pairs of the set and others."""
@@ -185,11 +186,11 @@ class PairSet:
             A = D[:, self.at[left]]
             B = A if left is right else D[:, self.at[right]]
             first = _times(A, root, own)
-            part = -_dense(first.T @ (first if left is right else _times(B, root, other)))
+            part = -_dense(product(first.T, first if left is right else _times(B, root, other)))
             h = s[:, None] * p * other_classes(p)
             for a, (i, j) in enumerate(same):
                 if i.size and j.size:
-                    part[np.ix_(i, j)] = _dense(A[:, i].T @ _times(B[:, j], h, np.full(j.size, a)))
+                    part[np.ix_(i, j)] = _dense(product(A[:, i].T, _times(B[:, j], h, np.full(j.size, a))))
             H += part
         return H
 
@@ -197,7 +198,7 @@ class PairSet:
         """The product of every column with residuals (n, K): flat, as theta."""
         slopes = np.zeros((0, self.K))
         if self._X.shape[1]:
-            slopes = np.concatenate(self._home.reduce(lambda block: ([np.asarray(block.X @ R)],))[0])
+            slopes = np.concatenate(self._home.reduce(lambda block: ([np.asarray(product(block.X, R))],))[0])
         total = R.sum(axis=0)
         slopes = (slopes - np.outer(self._center, total)) / self._scale[:, None]
         if not np.isfinite(slopes).all():
@@ -249,14 +250,14 @@ class PairSet:
         _, R, P, odds = self.rows(point.theta)
         bare = np.flatnonzero(point.penalty.bare)
         classes, part = self.classes[bare], point.penalty.on(bare)
-        slope = np.asarray(self.D.T @ R)[self.at[bare], classes]
+        slope = np.asarray(product(self.D.T, R))[self.at[bare], classes]
         H = anchored(self._curvature(P, bare, bare), part, self.numbers[bare] % self.k)
         v, free, step, left = part.freed(point.theta[bare], slope, lambda some: H[:, some])
         reach = 0.0
         if step.any():
             W = np.zeros((self.columns.size, self.K))
             W[self.at[bare[free]], classes[free]] = step
-            V = np.asarray(self.D @ W)
+            V = np.asarray(product(self.D, W))
             reach = float(np.ptp(V, axis=1).max())
             R = R - self._share[:, None] * P * (V - np.einsum("ik,ik->i", P, V)[:, None])
         gradient = self.products(R)

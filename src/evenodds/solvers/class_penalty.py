@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..coordinates import Coordinates
 from ..data import Array
+from ..kernels.algebra import product
 from .penalty import Penalty
 
 
@@ -33,7 +34,7 @@ def anchored(H: Array, penalty: Penalty, columns: NDArray[np.intp]) -> Array:
     """
     free = np.flatnonzero(penalty.bare & np.isinf(penalty.lower) & np.isinf(penalty.upper))
     shared = columns[free][:, None] == columns[free]
-    H[np.ix_(free, free)] += shared * (shared @ H.diagonal()[free] / shared.sum(axis=1) ** 2)
+    H[np.ix_(free, free)] += shared * (product(shared, H.diagonal()[free]) / shared.sum(axis=1) ** 2)
     return H
 
 

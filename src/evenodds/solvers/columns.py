@@ -12,6 +12,7 @@ from ..coordinates import Coordinates, about_mean
 from ..data import Array, require_finite
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
+from ..kernels.algebra import gram, product
 from ..kernels.descent import all_products, beyond_bounds, some_products
 from ..kernels.rows import moment_sums
 from .mean_loss import MeanLoss
@@ -95,8 +96,8 @@ class Columns:
     def estimate(self, r: Array) -> tuple[Array, float]:
         """Factors on what is known that come nearest to r, and how far from it they stay."""
         r = r / np.sqrt(self.weight)
-        a = self._combine @ r
-        return a, float(np.linalg.norm(r - a @ self._kept_rows[: a.size]))
+        a = product(self._combine, r)
+        return a, float(np.linalg.norm(r - product(a, self._kept_rows[: a.size])))
 
     def likely(self, r: Array, limit: Array, skip: Bools) -> Numbers:
         """The columns, none in `skip`, whose product with r is estimated to be larger than `limit` (k,) in size."""
@@ -128,13 +129,13 @@ class Columns:
     def gram(self, D: Array) -> Array:
         """D'D, by the threads of the home."""
         pieces = np.array_split(D, min(8, 1 + D.size // _PIECE))
-        return np.asarray(sum(self._home.map(lambda part: part.T @ part, pieces)))
+        return np.asarray(sum(self._home.map(gram, pieces)))
 
     def _some(self, numbers: Numbers, r: Array) -> Array:
         """The products of some columns with r."""
         X = self._X
         if sp.issparse(X) or numbers.size < 2:
-            return self.take(numbers).T @ r
+            return np.asarray(product(self.take(numbers).T, r))
         slopes = numbers >= self._first
         which = numbers[slopes] - self._first
         pieces = np.array_split(which, 1 + which.size * X.shape[0] // _PIECE)
@@ -146,7 +147,7 @@ class Columns:
     def _times(self, X: Any, R: Array) -> Array:
         """The products of columns, here the rows of X, with the rows of R: (m, k)."""
         if sp.issparse(X):
-            return np.asarray(X @ R.T).T
+            return np.asarray(product(X, R.T)).T
         return all_products(X.T, R)
 
     def _measure(self, data: Memory) -> Array:
@@ -155,7 +156,7 @@ class Columns:
         with np.errstate(over="ignore", invalid="ignore"):
             if sp.issparse(self._X):
                 squares = self._X.multiply(self._X)
-                about = second = squares.T @ weight
+                about = second = product(squares.T, weight)
             else:
                 mean, square = (part[self._columns] for part in column_moments(data))
                 about = second = total * (square + (mean - self._center) ** 2)

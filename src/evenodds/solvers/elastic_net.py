@@ -13,7 +13,7 @@ import numpy as np
 
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data
-from ..data.memory import Memory, one_blas_thread
+from ..data.memory import one_blas_thread
 from . import Report, Solution, Status
 from .class_pairs import pairs_fit, takes_pairs
 from .class_penalty import anchored, centred
@@ -219,8 +219,7 @@ def on_sample(loss: Loss) -> Loss:
 
 def on_rows(loss: Loss, block: Block) -> Loss:
     """F over some rows alone."""
-    n_classes = loss.data.class_weights.size
-    rows = Memory(block.X, block.y, block.weight, block.offset, n_jobs=loss.data.n_jobs, n_classes=n_classes)
+    rows = loss.data.part(block)
     part = type(loss)(rows, loss.coordinates, rows.sample(sample_rows(rows), 0))
     part.objective = loss.objective.on(block)
     return part

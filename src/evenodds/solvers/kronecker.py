@@ -11,11 +11,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..data import Array, Block
+from ..kernels.algebra import eigen, gram, product
 from ..softmax import Scores, SoftmaxObjective
 from . import Metric
 
 _MOST_FULL = 3000  # columns, beyond which G is taken to be diagonal
-_SINGLE = 100  # columns from which G is computed in single precision
+_SINGLE = 192  # columns from which G is computed in single precision
 _FLOOR = 1e-10  # of the largest eigenvalue: what has no curvature and no penalty takes no long step
 
 
@@ -24,7 +25,7 @@ class Kronecker:
 
     def __init__(self, M: Array, G: Array, ridge: Array, means: Array, intercept: bool) -> None:
         self._intercept, self._means = intercept, means
-        m, self._classes = np.linalg.eigh(M)
+        m, self._classes = eigen(M)
         m = np.maximum(m, 0.0)
         # A class direction without curvature is that of all intercepts together, along which nothing changes.
         self._free = np.where(m > 1e-12 * m[-1], 1 / np.maximum(m, 1e-300), 0.0)
@@ -34,23 +35,23 @@ class Kronecker:
         else:
             # In columns of unit penalty the penalty is the identity, and the eigenvectors of G are those of the sum.
             size = 1 / np.sqrt(ridge) if (ridge > 0).all() else np.ones_like(ridge)
-            g, vectors = np.linalg.eigh(G * size * size[:, None])
+            g, vectors = eigen(G * size * size[:, None])
             self._columns = vectors * size[:, None]
             curvature = np.outer(m, np.maximum(g, 0.0)) + (1.0 if (ridge > 0).all() else 0.0)
         self._inverse = 1 / np.maximum(curvature, _FLOOR * curvature.max(initial=1e-300))
 
     def solve(self, g: Array) -> Array:
         """P^-1 g."""
-        table = g.reshape(self._classes.shape[0], -1)
+        table, means = g.reshape(self._classes.shape[0], -1), self._means
         by_intercept = table[:, 0] if self._intercept else None
-        slopes = table[:, 1:] - np.outer(table[:, 0], self._means) if self._intercept else table
-        turned = self._classes.T @ slopes
-        turned = turned if self._columns is None else turned @ self._columns
+        slopes = table[:, 1:] - np.outer(table[:, 0], means) if self._intercept else table
+        turned = product(self._classes.T, slopes)
+        turned = turned if self._columns is None else product(turned, self._columns)
         turned *= self._inverse
-        step = self._classes @ (turned if self._columns is None else turned @ self._columns.T)
+        step = product(self._classes, turned if self._columns is None else product(turned, self._columns.T))
         if by_intercept is None:
             return np.asarray(step.ravel())
-        level = self._classes @ (self._free * (self._classes.T @ by_intercept)) - step @ self._means
+        level = product(self._classes, self._free * product(self._classes.T, by_intercept)) - product(step, means)
         return np.concatenate([level[:, None], step], axis=1).ravel()
 
 
@@ -68,16 +69,16 @@ def kronecker(objective: SoftmaxObjective, P: Array, sample: Block) -> Metric:
     """The metric where a sample of the rows has probabilities P: both factors from it, weighted by its curvature."""
     weight = np.ones(sample.n_rows) if sample.weight is None else sample.weight
     weight = weight / weight.sum()
-    M = np.diag(weight @ P) - (P * weight[:, None]).T @ P
+    M = np.diag(product(weight, P)) - product((P * weight[:, None]).T, P)
     h = weight * np.einsum("ij,ij->i", P, 1 - P)
     h = h / h.sum() if h.sum() > 1e-12 else weight
     D = objective.coordinates.design(sample)
-    means = np.asarray(h @ D).ravel() if objective.coordinates.intercept else np.zeros(D.shape[1])
+    means = np.asarray(product(h, D)).ravel() if objective.coordinates.intercept else np.zeros(D.shape[1])
     if sp.issparse(D) or D.shape[1] > _MOST_FULL:
         squares = D.multiply(D) if sp.issparse(D) else np.square(D)
-        G = np.maximum(np.asarray(h @ squares).ravel() - means**2, 0.0)
+        G = np.maximum(np.asarray(product(h, squares)).ravel() - means**2, 0.0)
     else:
         dtype = np.float32 if D.shape[1] >= _SINGLE else np.float64
         D = ((D - means) * np.sqrt(h)[:, None]).astype(dtype, copy=False)
-        G = (D.T @ D).astype(np.float64, copy=False)
+        G = gram(D)
     return Kronecker(M, G, objective.ridge, means, objective.coordinates.intercept)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums, require_finite
+from ..kernels.algebra import dot, product
 from ..kernels.descent import many_rows
+from ..kernels.rows import AT_ONCE
 from ..objective import Objective, linear_scores
 
 _TILE_ROWS = 512
@@ -85,7 +87,8 @@ class MeanLoss(OverObjective):
             self._last = thetas.copy(), self._one_by_one(thetas)
             return self._last[1]
         else:
-            sums = self.objective.reduce(lambda block: _tiles(block, self.coordinates, thetas, dtype))
+            coordinates = self.coordinates
+            sums = self.objective.reduce(lambda block: _tiles(block, coordinates, thetas, dtype))
         losses, gradients, odds = (total / self.total_weight for total in sums)
         if not (np.isfinite(losses).all() and np.isfinite(gradients).all()):
             require_finite(self.data)
@@ -97,34 +100,38 @@ class MeanLoss(OverObjective):
         return self.objective.hessian(theta)
 
     def hessians(self, thetas: Array) -> Array:
-        """The Hessians of F at several points, of products in single precision: (m, k, k). One read of the data."""
-        if self.data.sparse:
+        """The Hessians of F at several points: (m, k, k). Of many dense columns by one read, in single precision."""
+        if self.data.sparse or self.data.n_columns <= AT_ONCE:
             return np.array([self.objective.hessian(theta, np.float32) for theta in thetas])
-        (total,) = self.objective.reduce(lambda block: _hessian_tiles(block, self.coordinates, thetas))
+        coordinates = self.coordinates
+        (total,) = self.objective.reduce(lambda block: _hessian_tiles(block, coordinates, thetas))
         return np.asarray(total) / self.total_weight
 
     def _one_by_one(self, thetas: Array) -> tuple[Array, Array, Array]:
         values = [self.objective.value_grad(theta)[:2] for theta in thetas]
-        odds = [self._odds(self.sample, theta) / self._odds_weight for theta in thetas]
+        odds = [_odds(self.sample, self.coordinates, theta) / self._odds_weight for theta in thetas]
         return np.array([loss for loss, _ in values]), np.array([gradient for _, gradient in values]), np.array(odds)
 
     def odds(self, theta: Array) -> float:
         """The mean over all rows of (1 - p)/p, p the probability of the label that was seen. One read of the data."""
-        (total,) = self.objective.reduce(lambda block: (self._odds(block, theta),))
+        coordinates = self.coordinates
+        (total,) = self.objective.reduce(lambda block: (_odds(block, coordinates, theta),))
         return float(total) / self.total_weight
 
     @functools.cached_property
     def _odds_weight(self) -> float:
         return float(self.sample.n_rows if self.sample.weight is None else self.sample.weight.sum())
 
-    def _odds(self, block: Block, theta: Array) -> float:
-        intercept, coef = self.coordinates.for_block(block, theta)
-        z = linear_scores(block.X, intercept, coef)
-        if block.offset is not None:
-            z += block.offset
-        with np.errstate(over="ignore"):
-            odds = np.exp(np.where(block.y > 0, -z, z))
-        return float(odds.sum() if block.weight is None else block.weight @ odds)
+
+def _odds(block: Block, coordinates: Coordinates, theta: Array) -> float:
+    """The sum over a block of (1 - p)/p."""
+    intercept, coef = coordinates.for_block(block, theta)
+    z = linear_scores(block.X, intercept, coef)
+    if block.offset is not None:
+        z += block.offset
+    with np.errstate(over="ignore"):
+        odds = np.exp(np.where(block.y > 0, -z, z))
+    return float(odds.sum() if block.weight is None else dot(block.weight, odds))
 
 
 def _tiles(block: Block, coordinates: Coordinates, thetas: Array, dtype: Any) -> Sums:
@@ -140,11 +147,11 @@ def _tiles(block: Block, coordinates: Coordinates, thetas: Array, dtype: Any) ->
         tile = block.take(slice(start, start + _TILE_ROWS))
         D = coordinates.design(tile, out=None if work is None else work[: tile.n_rows])
         D = D if sparse else D.astype(dtype, copy=False)
-        Z = np.ascontiguousarray(D @ slopes, dtype=np.float64)
+        Z = np.ascontiguousarray(product(D, slopes), dtype=np.float64)
         if first:
             Z += thetas[:, 0]
         many_rows(Z, tile.y, tile.weight, tile.offset, losses, odds)
-        gradient += D.T @ (Z if sparse else Z.astype(dtype, copy=False))
+        gradient += product(D.T, Z if sparse else Z.astype(dtype, copy=False))
         by_intercept += Z.sum(axis=0)
     by_slopes = gradient.T
     return losses, np.column_stack([by_intercept, by_slopes]) if first else by_slopes, odds

@@ -9,24 +9,29 @@ so that the intercept stands alone (`Centred`). Few rows with many columns have 
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
+from scipy.linalg import lapack
 
 from ..data import Array, Block
+from ..kernels.algebra import cholesky, dot, solve
 from ..objective import Objective, curvature
 from . import Metric
+
+_ROUNDING = 2e-15  # of an entry of the diagonal, what is left of it by the columns before
+_OWN = 512  # columns up to which our own factorisation takes no longer than LAPACK's
 
 
 class Cholesky:
     """A symmetric positive definite matrix, factored, after scaling to a unit diagonal where that is uneven.
 
     What is not positive definite in floating point is made so by the least ridge, in steps of a hundred,
-    on the scaled matrix. A matrix in single precision is factored in it, which takes half the time.
+    on the scaled matrix. A matrix in single precision is factored in it, which takes half the time. Up to `_OWN`
+    columns the factor has the same bits on every machine, beyond that it is LAPACK's.
     """
 
     def __init__(self, H: Array) -> None:
-        self._single = single = H.dtype == np.float32
-        factor = scipy.linalg.lapack.spotrf if single else scipy.linalg.lapack.dpotrf
+        self._single = H.dtype == np.float32
+        self._own = not self._single and len(H) <= _OWN
         diagonal = H.diagonal()
         self._size: Any = 1.0
         largest = float(diagonal.max(initial=0.0))
@@ -34,14 +39,28 @@ class Cholesky:
             self._size = 1 / np.sqrt(np.maximum(diagonal, 1e-300 + 1e-30 * largest))
             H = H * self._size * self._size[:, None]
             largest = 1.0
-        self._factor, failed = factor(H, lower=1)
-        self._exact = None if failed else H
-        ridge = 1e-6 if single else 1e-14
-        while failed and ridge < 1e6:
-            self._factor, failed = factor(H + ridge * largest * np.eye(len(H), dtype=H.dtype), lower=1)
+        factor = self._factored(H)
+        if factor is not None and (np.square(factor.diagonal()) <= _ROUNDING * H.diagonal()).any():
+            factor = None  # such a pivot is rounding: whether it came out positive is chance
+        self._exact = None if factor is None else H
+        ridge = 1e-6 if self._single else 1e-14
+        while factor is None and ridge < 1e6:
+            factor = self._factored(H + ridge * largest * np.eye(len(H), dtype=H.dtype))
             ridge *= 100
-        if failed:  # not finite: any step will do, as the line search looks after it
-            self._factor = np.eye(len(H), dtype=H.dtype)
+        if factor is None:  # not finite: any step will do, as the line search looks after it
+            factor = self._factored(np.eye(len(H), dtype=H.dtype))
+        self._factor: Any = factor
+
+    def _factored(self, H: Array) -> Array | None:
+        if self._own:
+            return cholesky(H)
+        factor, failed = (lapack.spotrf if self._single else lapack.dpotrf)(H, lower=1)
+        return None if failed else factor
+
+    @property
+    def _lower(self) -> Array:
+        """L of the scaled matrix, with anything above its diagonal."""
+        return np.asarray(self._factor[:, : len(self._factor)].T if self._own else self._factor)
 
     def least(self) -> float:
         """About the least eigenvalue, and hardly more, as a share of the largest entry of the diagonal; 0 with a ridge.
@@ -51,20 +70,19 @@ class Cholesky:
         if self._exact is None:
             return 0.0
         size = np.abs(self._exact).sum(axis=0).max()
-        condition = scipy.linalg.lapack.spocon if self._single else scipy.linalg.lapack.dpocon
-        return float(condition(self._factor, size, uplo="L")[0] * size / self._exact.diagonal().max())
+        condition = lapack.spocon if self._single else lapack.dpocon
+        return float(condition(self._lower, size, uplo="L")[0] * size / self._exact.diagonal().max())
 
     def root(self) -> Array:
         """L, lower triangular, with L L' = H and what was added to it."""
-        return np.asarray(np.tril(self._factor), np.float64) / np.reshape(self._size, (-1, 1))
+        return np.asarray(np.tril(self._lower), np.float64) / np.reshape(self._size, (-1, 1))
 
     def solve(self, g: Array) -> Array:
         """H^-1 g."""
-        if not self._single:
-            half, _ = scipy.linalg.lapack.dpotrs(self._factor, g * self._size, lower=1)
-            return np.asarray(half * self._size)
+        if self._own:
+            return np.asarray(solve(self._factor, g * self._size) * self._size)
         unit = float(np.abs(g).max()) or 1.0  # a gradient can be below what single precision knows
-        half, _ = scipy.linalg.lapack.spotrs(self._factor, g / unit * self._size, lower=1)
+        half, _ = (lapack.spotrs if self._single else lapack.dpotrs)(self._factor, g / unit * self._size, lower=1)
         return np.asarray(half * self._size, np.float64) * unit
 
 
@@ -80,7 +98,7 @@ class Centred:
     def solve(self, g: Array) -> Array:
         """P^-1 g."""
         step = self._slopes.solve(g[1:] - self._means * g[0])
-        return np.concatenate([[g[0] / self._total - self._means @ step], step])
+        return np.concatenate([[g[0] / self._total - dot(self._means, step)], step])
 
 
 class HeadAndDiagonal:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from ..coordinates import Coordinates
 from ..data import Array
+from ..kernels.algebra import dot, eigen, product
 
 _UNSOLVED = 1e-8  # of a gradient, that a step may leave of it
 _ROUNDING = 1e-14  # of gradients by columns of unit size
@@ -82,7 +83,7 @@ class Penalty:
         at = np.flatnonzero(theta)
         x = theta[at]
         with np.errstate(over="ignore"):
-            return float(self.finite_l1[at] @ np.abs(x)) + 0.5 * float((self.l2[at] * x) @ x)
+            return dot(self.finite_l1[at], np.abs(x)) + 0.5 * dot(self.l2[at] * x, x)
 
     def nearest(self, theta: Array) -> Array:
         """Theta within the bounds, and where it has to be under an infinite penalty."""
@@ -116,7 +117,7 @@ class Penalty:
         held = columns[np.isinf(coordinates.scale[columns])]
         nearest = np.clip(np.zeros(held.size), _of(lower, held, -np.inf), _of(upper, held, np.inf))
         coefs[:, held] = nearest
-        return intercepts - float(nearest @ coordinates.center[held]), coefs
+        return intercepts - dot(nearest, coordinates.center[held]), coefs
 
     def conjugate_point(self, v: Array) -> Array:
         """The theta_j at which v_j theta_j - Omega_j(theta_j) is largest; infinite where there is no largest."""
@@ -185,14 +186,16 @@ class Penalty:
             if slope.any():
                 columns = curvature(at)
                 step = _least_squares(columns[at] + np.diag(self.l2[at]), slope)
-                v = columns @ step - gradient
+                v = product(columns, step) - gradient
                 rest = v[at] + self.l2[at] * step - pull[at]
             # What is left beyond rounding has no curvature: the dual point is not orthogonal to it, and proves nothing.
             # Rounding is nothing beside the gradient, yet J goes on along it as far as the coefficients may have to go.
             rounding = max(_UNSOLVED * float(np.abs(slope).max(initial=0.0)), _ROUNDING)
             small = np.abs(rest) <= rounding
-            left = _AGAIN * abs(float(np.where(small, rest, 0.0) @ theta[at]))
+            left = _AGAIN * abs(dot(np.where(small, rest, 0.0), theta[at]))
             v[at] = pull[at] - self.l2[at] * step + np.where(small, 0.0, rest)
+            if free[self.bare].all():
+                return v, at, step, left
             more = self.bare & ~free & (((v > 0) & (theta < self.upper)) | ((v < 0) & (theta > self.lower)))
             if not more.any():
                 return v, at, step, left
@@ -259,7 +262,7 @@ class Penalty:
         within = np.clip(v, -self.l1, self.l1)
         off = np.abs(v - within)
         off[(off > _ROUNDING * unit) | (self.l1 == 0) | (self.l2 > 0)] = 0.0
-        return np.where(off > 0, within, v), _AGAIN * float(off @ np.abs(theta))
+        return np.where(off > 0, within, v), _AGAIN * dot(off, np.abs(theta))
 
     def _terms(self, theta: Array, v: Array, at: Array) -> float:
         """The sum of Omega_j(theta_j) - v_j theta_j + Omega_j*(v_j); the conjugates are attained at `at`."""
@@ -279,7 +282,10 @@ def _least_squares(H: Array, g: Array) -> Array:
     """The shortest step that comes nearest to H step = g."""
     if g.size == 1 and H[0, 0] > 0:
         return np.asarray(g / H[0, 0])
-    return np.asarray(np.linalg.lstsq(H, g, rcond=1e-14)[0], np.float64)
+    values, vectors = eigen(H)
+    turned = product(vectors.T, g)
+    seen = np.abs(values) > 1e-14 * np.abs(values).max()
+    return np.asarray(product(vectors, np.divide(turned, values, out=np.zeros_like(turned), where=seen)), np.float64)
 
 
 def freed_gap(step: Array, slope: Array, reach: float) -> float:
@@ -289,7 +295,7 @@ def freed_gap(step: Array, slope: Array, reach: float) -> float:
     information of sum_k p_k [(1 + t_k) log(1 + t_k) - t_k] <= sum_k p_k t_k^2 (1 + |t_k|) / 2 for t_k >= -1, the sum of
     p_k t_k^2 over the rows being g'd.
     """
-    return 0.5 * (1 + reach) * max(float(step @ slope), 0.0) if reach <= 1 else np.inf
+    return 0.5 * (1 + reach) * max(dot(step, slope), 0.0) if reach <= 1 else np.inf
 
 
 def _lost(c: float, loss: float, odds: float) -> float:

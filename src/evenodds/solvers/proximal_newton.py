@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from ..data import Array
+from ..kernels.algebra import dot, product
 from . import Status
 from .penalty import Penalty, Reach
 from .quadratic import minimize_quadratic
@@ -144,12 +145,12 @@ class Point:
     def aim(self, models: Models, accuracy: float) -> None:
         """Set the step, and the next trial point at its end."""
         H = self.model(models)
-        c = self.gradient - H @ self.theta
+        c = self.gradient - product(H, self.theta)
         x = minimize_quadratic(H, c, self.penalty, self.theta, exact=models.every, accuracy=accuracy)
         self.step = x - self.theta
         with np.errstate(over="ignore", invalid="ignore"):
             fall = self.penalty.value(self.theta) - self.penalty.value(x)
-            self.promised = fall - float(self.gradient @ self.step)
+            self.promised = fall - dot(self.gradient, self.step)
         self.t = self.longest = credible(self.value, self.promised)
         self.trial = x if self.t == 1 else self.theta + self.t * self.step
         if not self.step.any():
@@ -173,8 +174,8 @@ def credible(value: float, promised: float) -> float:
 
 def _updated(H: Array, step: Array, turn: Array) -> Array:
     """H made right along the last step, by what it did to the gradient (BFGS; Nocedal and Wright, section 6.1)."""
-    expected = H @ step
-    curvature, modelled = float(turn @ step), float(expected @ step)
+    expected = product(H, step)
+    curvature, modelled = dot(turn, step), dot(expected, step)
     if not 0.1 * modelled < curvature < 10 * modelled:
         return H
     return np.asarray(H + np.outer(turn / curvature, turn) - np.outer(expected / modelled, expected))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Array
+from ..kernels.algebra import dot, product
 from ..kernels.descent import descend
 from .metrics import Cholesky
 from .penalty import Penalty
@@ -41,7 +42,7 @@ def minimize_quadratic(
     if x.size >= (_SWEPT_EXACT if hard else _SWEPT):
         x = x.copy()
         bounds = (penalty.l1, penalty.l2, penalty.lower, penalty.upper)
-        settled = descend(np.ascontiguousarray(H), H @ x + c, bounds, x, accuracy, _SWEEPS)
+        settled = descend(np.ascontiguousarray(H), product(H, x) + c, bounds, x, accuracy, _SWEEPS)
     if settled or x.size > _MOST_FACTORED:
         return x
     with np.errstate(over="ignore", invalid="ignore"):  # where H is next to nothing a step may leave the numbers
@@ -50,9 +51,9 @@ def minimize_quadratic(
 
 def _newton(H: Array, c: Array, penalty: Penalty, x: Array) -> Array:
     """Projected Newton steps, or along a face, until the conditions of optimality hold to rounding."""
-    size = np.abs(c) + np.abs(H) @ np.abs(x) + np.where(np.isinf(penalty.l1), 0.0, penalty.l1)
+    size = np.abs(c) + product(np.abs(H), np.abs(x)) + np.where(np.isinf(penalty.l1), 0.0, penalty.l1)
     least = np.maximum(1e-15 * size, 1e-300)
-    q = H @ x + c
+    q = product(H, x) + c
     violation = penalty.violation(x, q)
     best, worst, idle, late = x, float(violation.max()), 0, 0
     for _ in range(_STEPS):
@@ -65,8 +66,8 @@ def _newton(H: Array, c: Array, penalty: Penalty, x: Array) -> Array:
             wrong = violation > np.maximum(least, 1e-6 * violation.max())
             new = _along_face(H, q, penalty, x, wrong, int(np.argmax(violation)))
         value = _value(c, q, penalty, x)
-        rounding = 1e-15 * (abs(value) + abs(float(c @ x)))
-        x, q = new, H @ new + c
+        rounding = 1e-15 * (abs(value) + abs(dot(c, x)))
+        x, q = new, product(H, new) + c
         violation = penalty.violation(x, q)
         falls = value - _value(c, q, penalty, x) > rounding
         late = 0 if violation.max() < 0.5 * worst else late + 1
@@ -82,13 +83,13 @@ def _search(H: Array, c: Array, q: Array, penalty: Penalty, x: Array, free: Numb
     """A Newton step of the free coefficients, each held on its side of 0; None if it is far too long."""
     step, low, high = _newton_step(H, q, penalty, x, free)
     value = _value(c, q, penalty, x)
-    rounding = 1e-15 * (abs(value) + abs(float(c @ x)))
+    rounding = 1e-15 * (abs(value) + abs(dot(c, x)))
     for t in (1.0, 0.5, 0.25):
         new = x.copy()
         new[free] = np.clip(x[free] + t * step, low, high)
         if (new == x).all():  # every coefficient would leave 0 on the wrong side
             return None
-        if _value(c, H @ new + c, penalty, new) < value + (rounding if t == 1.0 else 0.0):
+        if _value(c, product(H, new) + c, penalty, new) < value + (rounding if t == 1.0 else 0.0):
             return new
     return None
 
@@ -126,7 +127,7 @@ def _newton_step(H: Array, q: Array, penalty: Penalty, x: Array, free: Numbers) 
     factor, wanted = Cholesky(block), -(slope + l1 * side)
     step = factor.solve(wanted)
     return (
-        step + factor.solve(wanted - block @ step),
+        step + factor.solve(wanted - product(block, step)),
         low,
         high,
     )  # refined, as classes can leave a block nearly singular
@@ -134,4 +135,4 @@ def _newton_step(H: Array, q: Array, penalty: Penalty, x: Array, free: Numbers) 
 
 def _value(c: Array, q: Array, penalty: Penalty, x: Array) -> float:
     """The function; q = H x + c."""
-    return 0.5 * float(x @ (q + c)) + penalty.value(x)
+    return 0.5 * dot(x, q + c) + penalty.value(x)

@@ -13,27 +13,27 @@ with what the metric does not know. Or the loop ends when nothing is left of the
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..data import Array
+from ..kernels.algebra import LastSteps, dot
+from ..kernels.newton import Steps
 from . import Metric, Status
 
 _ARMIJO = 1e-4
-_POLISH = 1e-6  # the decrement from which steps with the last exact Hessian are as good as Newton's
-_NOTHING_LEFT = 1e-24  # of the loss, and no more than that: the next step cannot show in an evaluation
+POLISH = 1e-6  # the decrement from which steps with the last exact Hessian are as good as Newton's
+NOTHING_LEFT = 1e-24  # of the loss, and no more than that: the next step cannot show in an evaluation
 _LEAST_BEND = 1e-290  # below, squares of a change of the gradient have lost their digits
-_LEAST_MEMORY, _MOST_MEMORY = 20, 100  # pairs; each costs as much as four reads of theta
 _EPS = float(np.finfo(np.float64).eps)
 _NEAR_NOISE = 100.0  # times what rounding makes of a decrement, at which one that hardly falls has come to it
 _STILL = 5  # iterations without a tenfold fall
 _HOPELESS = 100  # of Newton's method
-_FAR = 1e-2  # the decrement, in units of J, above which Newton's steps are often too short
+FAR = 1e-2  # the decrement, in units of J, above which Newton's steps are often too short
 _ROUNDING = 1e-12  # of the loss: below it, sums over many rows may differ by rounding alone
 
-Pair = tuple[Array, Array, float]  # a step, the change of the gradient, and their product
 Evaluate = Callable[[Array], tuple[float, Array, Array | None]]
 
 
@@ -45,6 +45,7 @@ class State:
     factor : on the metric's step, from the last pair
     step : the full step that is taken next; decrement : how much of J it promises to gain
     exact_at : where the metric is the Hessian, None where it is so nowhere that is near
+    memory : the last steps, where the metric is not the Hessian
     fallen : the last decrements; lowest : the least ever
     surprise : by what factor the decrement has ever risen above its lowest
     slow : iterations since the decrement last fell tenfold, below `milestone`
@@ -59,7 +60,7 @@ class State:
     iteration: int = 0
     exact_at: Array | None = None
     status: Status = Status.MAX_ITER
-    pairs: deque[Pair] = field(default_factory=deque)
+    memory: LastSteps = field(default_factory=LastSteps)
     factor: float = 1.0
     fallen: deque[float] = field(default_factory=lambda: deque(maxlen=4))
     lowest: float = math.inf
@@ -89,26 +90,19 @@ class State:
 
     def aim(self) -> None:
         """Set the step -P g by the two-loop recursion, and the decrement."""
-        q = self.gradient.copy()
-        weights = []
-        for change, turn, curvature in reversed(self.pairs):
-            a = float(change @ q) / curvature
-            q -= a * turn
-            weights.append(a)
+        q = self.memory.before_metric(self.gradient)
         self.factor = 1.0
-        if self.pairs:
-            _, turn, curvature = self.pairs[-1]
-            bend = float(turn @ self.metric.solve(turn))
+        if self.memory:
+            turn, curvature = self.memory.last
+            bend = dot(turn, self.metric.solve(turn))
             self.factor = curvature / bend if bend > _LEAST_BEND else 1.0
-        q = self.factor * self.metric.solve(q)
-        for (change, turn, curvature), a in zip(self.pairs, reversed(weights), strict=True):
-            q += (a - float(turn @ q) / curvature) * change
+        q = self.memory.after_metric(self.factor * self.metric.solve(q))
         self.step = -q
-        self.decrement = 0.5 * float(q @ self.gradient)
+        self.decrement = 0.5 * dot(q, self.gradient)
 
     def forget(self) -> None:
         """Aim with the metric alone."""
-        self.pairs.clear()
+        self.memory.clear()
         self.aim()
 
     def take_stock(self) -> None:
@@ -132,13 +126,13 @@ class State:
         if self.slow < _STILL or self.decrement > _EPS * size:
             return False
         errors = _EPS * math.sqrt(size) * np.random.default_rng(0).choice([-1.0, 1.0], self.theta.size)
-        return self.decrement <= _NEAR_NOISE * 0.5 * float(errors @ self.metric.solve(errors))
+        return self.decrement <= _NEAR_NOISE * 0.5 * dot(errors, self.metric.solve(errors))
 
     def move(self, theta: Array, value: float, gradient: Array) -> None:
         """Go to a new point, and remember the way."""
         change, turn = theta - self.theta, gradient - self.gradient
-        if not self.exact and (curvature := float(change @ turn)) > 0:
-            self.pairs.append((change, turn, curvature))
+        if not self.exact and (curvature := dot(change, turn)) > 0:
+            self.memory.add(change, turn, curvature)
         self.theta, self.value, self.gradient = theta, value, gradient
 
 
@@ -164,8 +158,9 @@ def minimize(
     confirm: Confirm | None = None,
     watch: Watch | None = None,
     size: float = 0.0,
-    pairs: Iterable[Pair] = (),
-    memory: int = _MOST_MEMORY,
+    memory: LastSteps | None = None,
+    done: int = 0,
+    begun: Steps | None = None,
 ) -> State:
     """Minimise J from `theta` until the gap is at most `target`.
 
@@ -180,18 +175,23 @@ def minimize(
         is more to it, or makes the metric exact
     watch : called each iteration; a status that it returns ends the loop
     size : of the terms of J, where these may cancel: what its rounding errors are measured by, if larger than J
-    pairs : the memory to begin with; memory : how many are kept
+    memory : to begin with; done : iterations before
+    begun : the steps of Newton's method that were taken before, in another place
     """
-    value, gradient, hessian = evaluate(theta)
+    exact_at = theta
+    if begun is None or begun.hessian is None:
+        value, gradient, hessian = evaluate(theta)
+    else:
+        value, gradient, hessian = float(begun.values[-1]), begun.gradient, begun.hessian
+        exact_at = begun.thetas[begun.exact]
     first = metric if metric is not None else from_hessian(_given(hessian))
-    state = State(theta, value, gradient, first, np.zeros_like(theta))
-    state.pairs = deque(pairs, maxlen=min(max(memory, _LEAST_MEMORY), _MOST_MEMORY))
+    state = State(theta, value, gradient, first, np.zeros_like(theta), memory=LastSteps() if memory is None else memory)
     polished = math.inf
-    for state.iteration in range(max_iter + 1):
-        state.exact_at = None if hessian is None else state.theta
-        if hessian is not None and state.iteration:
+    for state.iteration in range(done, max_iter + 1):
+        state.exact_at = None if hessian is None else exact_at
+        if hessian is not None and state.iteration > done:
             state.metric = from_hessian(hessian)
-            state.pairs.clear()
+            state.memory.clear()
         _aim(state, remake)
         if watch is not None and (verdict := watch(state)) is not None:
             state.status = verdict
@@ -211,8 +211,8 @@ def minimize(
                 confirm(state)
             state.status = Status.CONVERGED if state.gap <= target else Status.STALLED
             return state
-        theta, value, gradient, hessian = found
-        state.move(theta, value, gradient)
+        exact_at, value, gradient, hessian = found
+        state.move(exact_at, value, gradient)
     return state
 
 
@@ -241,7 +241,7 @@ def _given(hessian: Array | None) -> Array:
 def _aim(state: State, remake: Remake | None) -> None:
     """Set the step, with a better metric if there is one, and take stock."""
     state.aim()
-    if state.pairs and not state.decrement >= 0:
+    if state.memory and not state.decrement >= 0:
         state.forget()
     if remake is not None and (better := remake(state)) is not None:
         state.metric = better
@@ -257,10 +257,10 @@ def _next(evaluate: Evaluate, state: State, size: float, best_length: BestLength
     if state.decrement == 0:
         return None
     rounding = _ROUNDING * size
-    far = state.exact and state.decrement > _FAR * abs(state.value)
+    far = state.exact and state.decrement > FAR * abs(state.value)
     length = best_length(state.theta, state.step) if far and best_length is not None else 1.0
     found = _search(evaluate, state, rounding, min(length, size / state.decrement))
-    if found is None and state.pairs:
+    if found is None and state.memory:
         state.forget()
         found = _search(evaluate, state, rounding, min(1.0, size / state.decrement))
     return found
@@ -272,7 +272,7 @@ def _search(evaluate: Evaluate, state: State, rounding: float, t: float = 1.0) -
     Where differences of J are rounding, a slope that shrinks is accepted instead (the approximate
     Wolfe conditions of Hager and Zhang, SIAM J. Optim. 16, 2005, section 4).
     """
-    slope = float(state.gradient @ state.step)
+    slope = dot(state.gradient, state.step)
     if not slope < 0:
         return None
     for _ in range(30):
@@ -280,7 +280,7 @@ def _search(evaluate: Evaluate, state: State, rounding: float, t: float = 1.0) -
         value, gradient, hessian = evaluate(theta)
         if value <= state.value + _ARMIJO * t * slope:
             return theta, value, gradient, hessian
-        new_slope = float(gradient @ state.step) if math.isfinite(value) else math.inf
+        new_slope = dot(gradient, state.step) if math.isfinite(value) else math.inf
         if value <= state.value + rounding and abs(new_slope) <= 0.8 * abs(slope):
             return theta, value, gradient, hessian
         # The minimiser of the parabola through both slopes, kept within sense.
@@ -304,7 +304,7 @@ def _polish_from(evaluate: Evaluate, state: State, last: float, target: float, s
     What is left of that from which it was tried before, with another Hessian, is rounding.
     """
     before = state.decrement
-    if before > _POLISH:
+    if before > POLISH:
         return False, last
     return _polish(evaluate, state, target, size) or (before <= _ROUNDING * size and not before < 0.5 * last), before
 
@@ -316,7 +316,7 @@ def _polish(evaluate: Evaluate, state: State, target: float, size: float) -> boo
     of which has come to the target.
     """
     ratio = 1.0
-    nothing = _NOTHING_LEFT * min(1.0, size)
+    nothing = NOTHING_LEFT * min(1.0, size)
     for _ in range(6):
         if state.decrement <= target and ratio * state.decrement <= nothing:
             _last_step(state)
@@ -326,7 +326,7 @@ def _polish(evaluate: Evaluate, state: State, target: float, size: float) -> boo
         if not np.isfinite(value):
             return False
         step = -state.metric.solve(gradient)
-        decrement = -0.5 * float(step @ gradient)
+        decrement = -0.5 * dot(step, gradient)
         ratio = decrement / state.decrement
         if not ratio < 0.1:
             return state.decrement <= min(target, nothing)

@@ -13,20 +13,23 @@ Costs are in multiplications of a Hessian, with n rows, k coefficients and `size
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..data import Array, Block, Data
 from ..data.memory import one_blas_thread
+from ..kernels.algebra import LastSteps, dot
+from ..kernels.newton import Limits, Steps
 from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status, cooling
 from .by_rows import ByRows, stiffness
 from .kronecker import curvature, kronecker, sample_probabilities
 from .metrics import Cholesky, head_and_diagonal
-from .quasi_newton import Pair, State, Watch, minimize
+from .quasi_newton import FAR, NOTHING_LEFT, POLISH, State, Watch, minimize
 
 _CHEAP_HESSIAN = 6e6
 _CHEAP_IN_PATH = 1e8
@@ -54,6 +57,8 @@ _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric m
 _PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which a better metric may pay
 _LATENCY = 5  # reads that a Hessian takes beside its arithmetic
 _PROOF = 1 / 8  # of the reads of a fit is what a look at its end may cost
+_IN_ONE_CALL = 9  # points: a fit that takes more is looked at by whoever watches for separation
+_LEAST_MEMORY, _MOST_MEMORY = 20, 100  # steps
 _DIAGONAL = 2  # reads that the diagonal of the Hessian takes
 
 
@@ -114,7 +119,7 @@ def newton(
     watch: Watch | None = None,
     report: Report | None = None,
 ) -> Solution:
-    """The smooth loop with the exact Hessian at every step."""
+    """The smooth loop with the exact Hessian at every step; its first steps are one call where they can be."""
     with one_blas_thread:  # threads only slow small products down
         return _run("newton", objective, theta, None, None, tol=tol, max_iter=max_iter, watch=watch, report=report)
 
@@ -245,7 +250,7 @@ def sample_optimum(part: Any, theta: Array) -> Array:
 def _is_near(objective: Objective, part: Objective, theta: Array) -> bool:
     """Whether a given start is closer to the optimum than the optimum of the sample can be expected to be."""
     gradient = objective.value_grad(theta)[1]
-    decrement = 0.5 * float(gradient @ _hessian_metric(part, theta).solve(gradient))
+    decrement = 0.5 * dot(gradient, _hessian_metric(part, theta).solve(gradient))
     return decrement < part.n_coef / part.data.n_rows
 
 
@@ -309,8 +314,7 @@ def _run(
     def look(state: State) -> Status | None:
         nonlocal exact
         exact = exact or state.slow > patience
-        iteration = before + state.iteration
-        if report is not None and report(iteration, state.value, error(objective, state.gap), state.theta):
+        if report is not None and report(state.iteration, state.value, error(objective, state.gap), state.theta):
             return Status.STOPPED
         return watch(state) if watch is not None else None
 
@@ -318,32 +322,50 @@ def _run(
         done = exact or state.decrement < _ROUGH * state.value
         return look(state) or (Status.STALLED if done else None)
 
+    small = isinstance(objective, Objective) and choose(objective) == "newton"  # its rows may be taken as a whole
     loop = functools.partial(
         minimize,
         evaluate,
         from_hessian=Cholesky,
         polish=first_order,
         still_moves=functools.partial(still_moves, objective),
-        best_length=objective.best_length
-        if isinstance(objective, Objective) and choose(objective) == "newton"
-        else None,
+        best_length=objective.best_length if small else None,
         remake=remake,
         confirm=functools.partial(_confirm, objective),
-        memory=objective.data.size // (4 * objective.n_coef),
     )
-    before = 0
-    memory: Iterable[Pair] = ()
+    done, memory = 0, _memory(objective)
     if metric is not None and isinstance(objective, SoftmaxObjective) and objective.may_be_single():
         objective.single = True
-        state = loop(theta, metric, target=0.0, max_iter=max_iter, watch=look_roughly, size=_SINGLE_SIZE)
+        state = loop(theta, metric, target=0.0, max_iter=max_iter, watch=look_roughly, size=_SINGLE_SIZE, memory=memory)
         objective.in_double()
         if state.status not in (Status.STALLED, Status.MAX_ITER):
             return record(name, objective, state, history)
-        theta, metric, memory, before = state.theta, state.metric, state.pairs, state.iteration
+        theta, metric, done = state.theta, state.metric, state.iteration
     target = tol**2 / (2 * objective.observations)
-    state = loop(theta, metric, target=target, max_iter=max_iter - before, watch=look, pairs=memory)
-    state.iteration += before
+    begun = None
+    if exact and small:
+        limits = Limits(POLISH, target, NOTHING_LEFT, FAR, min(max_iter + 1, _IN_ONE_CALL))
+        begun = _reported(objective, objective.by_newton(theta, limits), report)
+    if begun is not None:
+        history.extend(begun.values[: None if begun.hessian is not None else -1].tolist())  # it is evaluated again
+        theta, done = begun.thetas[-1], len(begun.thetas) - 1
+    state = loop(theta, metric, target=target, max_iter=max_iter, watch=look, memory=memory, done=done, begun=begun)
     return record(name, objective, state, history)
+
+
+def _reported(objective: Objective, steps: Steps | None, report: Report | None) -> Steps | None:
+    """Steps that are reported, but for the last; they end with the one after which the report asks to stop."""
+    if steps is None or report is None:
+        return steps
+    for k in range(len(steps.thetas) - 1):
+        if report(k, steps.values[k], error(objective, steps.decrements[k]), steps.thetas[k]):
+            return replace(steps, thetas=steps.thetas[: k + 1], values=steps.values[: k + 1], hessian=None)
+    return steps
+
+
+def _memory(objective: Any) -> LastSteps:
+    """As many steps as cost a read of the data: each costs as much as four reads of theta."""
+    return LastSteps(min(max(objective.data.size // (4 * objective.n_coef), _LEAST_MEMORY), _MOST_MEMORY))
 
 
 def _hessian_reads(objective: Any) -> float:
@@ -367,7 +389,7 @@ def _confirm(objective: Any, state: State) -> None:
         state.forget()
     elif reads >= _DIAGONAL:
         curvature = np.maximum(objective.diagonal(state.theta), 1e-300)
-        state.surprise *= max(1.0, 0.5 * float(state.gradient @ (state.gradient / curvature)) / state.gap)
+        state.surprise *= max(1.0, 0.5 * dot(state.gradient, state.gradient / curvature) / state.gap)
 
 
 def record(name: str, objective: Any, state: State, history: list[float]) -> Solution:
@@ -394,7 +416,7 @@ def still_moves(objective: Any, state: State) -> bool:
     changes by a factor of e where its score changes by 1 (self-concordance; Bach, Electronic Journal of Statistics 4,
     2010). Rows are only read where the loss is nearly flat along the step, beside the loss itself.
     """
-    flat = 2 * state.decrement < 1e-3 * state.value * float(state.step @ state.step)
+    flat = 2 * state.decrement < 1e-3 * state.value * dot(state.step, state.step)
     return flat and objective.largest_move(state.step) >= 0.1
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..data import Array
 from ..exceptions import EvenOddsError
+from ..kernels.algebra import dot
 from . import Report, Solution, Status
 from .metrics import Cholesky
 
@@ -67,7 +68,7 @@ def sgd(
     gap = np.nan
     if objective.n_coef <= _MOST_CERTIFIED:
         _, gradient, hessian = objective.value_grad_hess(theta)
-        gap = 0.5 * float(gradient @ Cholesky(hessian).solve(gradient))
+        gap = 0.5 * dot(gradient, Cholesky(hessian).solve(gradient))
     return Solution(
         theta=theta,
         loss=value,

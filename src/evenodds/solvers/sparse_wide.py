@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..data import Array
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
+from ..kernels.algebra import dot, product
 from ..kernels.descent import descend_sparse
 from . import Status
 from .mean_loss import MeanLoss
@@ -56,18 +57,18 @@ class SparseColumns:
     def scores(self, theta: Array) -> Array:
         """The score of each row."""
         intercept, coef = self.loss.coordinates.for_block(self.block, theta)
-        z = np.asarray(self.block.X @ coef + intercept)
+        z = np.asarray(product(self.block.X, coef) + intercept)
         return z if self.block.offset is None else z + self.block.offset
 
     def mean_loss(self, z: Array) -> float:
         """F, from scores."""
         v = self._sign * z
-        return float(self._share @ (np.log1p(np.exp(-np.abs(v))) - np.minimum(v, 0.0)))
+        return dot(self._share, np.log1p(np.exp(-np.abs(v))) - np.minimum(v, 0.0))
 
     def mean_odds(self, z: Array) -> float:
         """The mean over rows of (1 - p)/p, p the probability of the label that was seen."""
         with np.errstate(over="ignore"):
-            return float(self._share @ np.exp(-self._sign * z))
+            return dot(self._share, np.exp(-self._sign * z))
 
     def row_curvature(self, z: Array) -> Array:
         """The second derivative of F by each row's score."""
@@ -95,7 +96,7 @@ class SparseColumns:
         which = free[slopes] - self.first
         A[:, slopes] = self._csc[:, which].toarray() * self._unit[which]
         A *= self.row_curvature(self.scores(theta))[:, None]
-        found = (self._csc.T @ A) * self._unit[:, None]
+        found = (product(self._csc.T, A)) * self._unit[:, None]
         return np.concatenate([A.sum(axis=0)[None, :], found]) if self.first else np.asarray(found)
 
     def step(
@@ -167,7 +168,7 @@ def _advance(columns: SparseColumns, point: Point, z: Array, moments: tuple[floa
     penalty, theta = point.penalty, point.theta
     end, change = columns.step(penalty, theta, point.gradient, z, moments)
     direction = end - theta
-    promised = penalty.value(theta) - penalty.value(end) - float(point.gradient @ direction)
+    promised = penalty.value(theta) - penalty.value(end) - dot(point.gradient, direction)
     if not direction.any():
         return math.nan
     before = columns.mean_loss(z) + penalty.value(theta)

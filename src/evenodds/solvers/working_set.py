@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Array
+from ..kernels.algebra import dot, product
 from ..kernels.descent import descend, row_sums
 from . import Status
 from .columns import Columns
@@ -108,7 +109,7 @@ class WorkingSet:
         self.inside[new] = True
         if self._base is not None:
             self._root[:, have:need] = np.sqrt(self._base)[:, None] * self.D[:, have:]
-            cross = self._root[:, :need].T @ self._root[:, have:need]
+            cross = product(self._root[:, :need].T, self._root[:, have:need])
             self._H[:need, have:need], self._H[have:need, :need] = cross, cross.T
 
     def _enlarge(self, have: int, room: int) -> None:
@@ -127,7 +128,7 @@ class WorkingSet:
 
     def rows(self, theta: Array) -> Rows:
         """What the rows say at coefficients of the set."""
-        v = self.D @ theta
+        v = product(self.D, theta)
         if self.columns.offset is not None:
             v += self.columns.offset
         loss, odds, r, h = row_sums(v, self._sign, self._share)
@@ -140,12 +141,16 @@ class WorkingSet:
         if bare.size:
             A = self.D[:, bare]
             W = rows.h[:, None] * A
-            slope, H = rows.r @ A, A.T @ W
+            slope, H = product(rows.r, A), product(A.T, W)
             v, free, step, left = penalty.on(bare).freed(theta[bare], slope, lambda some: H[:, some])
-            reach = float(np.abs(A[:, free] @ step).max(initial=0.0))
-            dual, near, base = dual - W[:, free] @ step, theta.copy(), left + freed_gap(step, slope[free], reach)
+            reach = float(np.abs(product(A[:, free], step)).max(initial=0.0))
+            dual, near, base = (
+                dual - product(W[:, free], step),
+                theta.copy(),
+                left + freed_gap(step, slope[free], reach),
+            )
             near[bare[free]] -= step
-        gradient = dual @ self.D
+        gradient = product(dual, self.D)
         gradient[bare] = -v
         gap = penalty.gap_at(-gradient, theta, rows.loss, rows.odds, base)
         return At(theta, rows.loss + penalty.value(theta), rows, dual, near, gradient, base, gap)
@@ -229,7 +234,7 @@ class WorkingSet:
         step = x - at.theta
         rounding = ROUNDING * max(1.0, abs(at.value))
         rows = self.rows(x)
-        promised = penalty.value(at.theta) - penalty.value(x) - float(at.rows.r @ (rows.scores - at.rows.scores))
+        promised = penalty.value(at.theta) - penalty.value(x) - dot(at.rows.r, rows.scores - at.rows.scores)
         theta, t = x, 1.0
         longest = credible(at.value, promised)
         if longest < 1:
@@ -251,7 +256,7 @@ class WorkingSet:
         if not to_the_end and descend(self._H, at.gradient / c, bounds, x, _ACCURACY, _SWEEPS):
             return x
         H = c * self._H[:k, :k].astype(np.float64)
-        return minimize_quadratic(H, at.gradient - H @ at.near, penalty, penalty.nearest(x), exact=True)
+        return minimize_quadratic(H, at.gradient - product(H, at.near), penalty, penalty.nearest(x), exact=True)
 
     def ahead(self, penalty: Penalty, at: At) -> Callable[[], Array]:
         """The residuals at the optimum on the set for a weaker penalty, about."""

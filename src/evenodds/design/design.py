@@ -1,0 +1,335 @@
+"""What a model remembers of the table it was fitted on, and how it makes numbers of other tables by it.
+
+A row becomes the same numbers, to the bit, alone or among others, whatever package holds it and wherever its columns
+stand: each number depends on its row and the memory alone. Scores add column after column, by code where a column is a
+factor, so that they too do not depend on how many rows there are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..advice import listed_labels, nearest
+from ..exceptions import EvenOddsError
+from ..labels import labels_of
+from ..table import is_frame, is_missing
+from .columns import WORDS, Codes, Column, Table, coded
+from .expressions import Array, part_level, part_of
+from .terms import Factor, Number, Piece, Term, block_names, block_pieces, block_size
+
+MISSING = ("error", "drop", "indicator")
+UNSEEN = ("error", "reference", "missing")
+_FEW = 64  # columns that are held dense, however many are 0
+_SPARSE = 4  # columns a number that a row has
+
+
+@dataclass(frozen=True)
+class Design:
+    """The memory of a design.
+
+    kinds : the columns that the model takes, in order, and what kind each is of
+    atoms, terms : what they are made into
+    intercept : whether the model has one
+    missing, unseen : what happens to rows with missing values, and with levels that the fit has not seen
+    fills : the means that stand for missing numbers, where an indicator says that they are missing
+    formula, target, positive, weight, offset : as they were given to `fit_table`
+    rest : whether the positive label is modelled against several others
+    counts : of the table that it was learnt from, the missing values of each column that has some
+    dropped : how many of its rows were left out because of them
+    """
+
+    kinds: Mapping[str, str]
+    atoms: tuple[Number | Factor, ...]
+    terms: tuple[Term, ...]
+    intercept: bool = True
+    missing: str = "error"
+    unseen: str = "error"
+    fills: Mapping[str, float] = field(default_factory=dict)
+    formula: str | None = None
+    target: str | None = None
+    positive: Any = None
+    rest: bool = False
+    weight: str | None = None
+    offset: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    dropped: int = 0
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns that have coefficients."""
+        return tuple(name for term in self.terms for block in term.blocks for name in block_names(block, self.atoms))
+
+    @cached_property
+    def columns_of(self) -> dict[str, range]:
+        """The numbers of the columns of each term, by its name."""
+        found, first = {}, 0
+        for term in self.terms:
+            count = sum(block_size(block, self.atoms) for block in term.blocks)
+            found[term.name] = range(first, first + count)
+            first += count
+        return found
+
+    @property
+    def rest_label(self) -> str:
+        """The label of all that are not the positive one."""
+        return f"not {self.positive}"
+
+    def beside(self, frame: Any, sample_weight: Any, offset: Any) -> tuple[Any, Any, Any]:
+        """Labels, weights and offsets from the columns that the model has them in, where they are not given."""
+        table = Table(frame) if is_frame(frame) else None
+        if table is None or self.target is None:
+            return None, sample_weight, offset
+        y = table.native(self.target)
+        if self.rest:
+            labels = labels_of(y)
+            y = np.array([None if is_missing(one) else self._label(one) for one in labels.tolist()], dtype=object)
+        if sample_weight is None and self.weight is not None:
+            sample_weight = table.native(self.weight)
+        if offset is None and self.offset is not None:
+            offset = table.native(self.offset)
+        return y, sample_weight, offset
+
+    def _label(self, label: Any) -> str:
+        return str(self.positive) if label == self.positive else self.rest_label
+
+    @property
+    def factors(self) -> list[Factor]:
+        """The factors among the atoms."""
+        return [atom for atom in self.atoms if isinstance(atom, Factor)]
+
+    def read(self, frame: Any) -> "DesignRows":
+        """The rows of a frame, whose columns are found by name; others are left alone.
+
+        Raises
+        ------
+        EvenOddsError
+            If a column is not there or of another kind than in the fit, or holds what the policies do not allow.
+        """
+        if not is_frame(frame):
+            raise EvenOddsError(
+                f"The model was fitted on a frame with {listed_labels(list(self.kinds))}: give a frame with these "
+                f"columns, not a {type(frame).__name__}."
+            )
+        rows = _Memorised(self, Table(frame))
+        codes = {k: self._codes(atom, rows) for k, atom in enumerate(self.atoms) if isinstance(atom, Factor)}
+        gone = rows.incomplete()
+        for k, found in codes.items():
+            if None not in self.atoms[k].levels:  # type: ignore[union-attr]
+                gone |= found < 0
+        if gone.any() and self.missing != "drop":
+            raise self._missing_error(rows, codes)
+        values: dict[int, Any] = {}
+        for k, atom in enumerate(self.atoms):
+            values[k] = codes[k] if isinstance(atom, Factor) else _finite(atom, rows, gone)
+        pieces: list[Piece] = []
+        first = 0
+        for term in self.terms:
+            for block in term.blocks:
+                pieces += block_pieces(first, block, self.atoms, values)
+                first = pieces[-1].first + pieces[-1].count if pieces else 0
+        return DesignRows(rows.n_rows, len(self.names), pieces, gone, self.missing == "drop")
+
+    def _codes(self, factor: Factor, rows: "_Memorised") -> Codes:
+        """The places of each row's level; -1 for a missing value that is no level."""
+        codes = factor_codes(factor, rows.column(factor.source))
+        new = codes == -2
+        if new.any():
+            if self.unseen == "error":
+                raise self._unseen_error(factor, rows.column(factor.source), int(new.argmax()))
+            instead = -1 if self.unseen == "missing" else factor.levels.index(factor.reference)
+            codes = np.where(new, np.int32(instead), codes)
+        if None in factor.levels:
+            codes = np.where(codes == -1, np.int32(factor.levels.index(None)), codes)
+        return codes
+
+    def _unseen_error(self, factor: Factor, column: Column, row: int) -> EvenOddsError:
+        value = column.value_at(row)
+        known = [level for level in factor.levels if level is not None]
+        return EvenOddsError(
+            f"Column {factor.source!r} holds {value!r}, first in row {row} (counted from 0), and the fit has seen only "
+            f'{listed_labels(known, 8)}. Leave such rows out, or fit with unseen="reference" or unseen="missing".'
+        )
+
+    def _missing_error(self, rows: "_Memorised", codes: Mapping[int, Codes]) -> EvenOddsError:
+        """Of the first column, in the order of the model, that has no number in some row."""
+        for k, atom in enumerate(self.atoms):
+            if k in codes:
+                missing = codes[k] < 0
+            else:
+                names = [name for name in atom.expression.columns() if name not in self.fills]
+                missing = np.logical_or.reduce([np.zeros(rows.n_rows, bool), *(rows.column(n).missing for n in names)])
+            if missing.any():
+                row = int(missing.argmax())
+                names = [name for name in atom.expression.columns() if k in codes or rows.column(name).missing[row]]
+                return missing_error(names[0], missing, self.missing, rows.column(names[0]))
+        raise AssertionError("no value is missing")
+
+
+class _Memorised:
+    """The columns of a table as a design remembers them."""
+
+    def __init__(self, design: Design, table: Table) -> None:
+        self._design, self._table, self.n_rows = design, table, table.n_rows
+        lost = [name for name in design.kinds if name not in table.names]
+        if lost:
+            raise EvenOddsError(
+                f"The frame has no column {', '.join(map(repr, lost[:5]))}, which the model was fitted on. "
+                f"{nearest(lost[0], table.names)}"
+            )
+
+    def column(self, name: str) -> Column:
+        """A column, of the kind that it was of in the fit."""
+        column, kind = self._table.column(name), self._design.kinds[name]
+        alike = {column.kind, kind} == {"number", "boolean"}  # 0 is False, and 1 True
+        if column.kind not in (kind, "nothing") and not alike:
+            raise EvenOddsError(
+                f"Column {name!r} held {WORDS[kind]} in the fit, and holds {WORDS[column.kind]} here, such as "
+                f"{_some(column)!r}. Give it the type that it had."
+            )
+        return column
+
+    def numbers(self, name: str) -> Array:
+        """A column as numbers, its mean for those that are missing where an indicator says so."""
+        values = self.column(name).numbers()
+        fill = self._design.fills.get(name)
+        return values if fill is None else np.where(np.isnan(values), fill, values)
+
+    def complete(self, values: Array) -> Array:
+        """All rows: nothing is learnt here."""
+        return values
+
+    def incomplete(self) -> NDArray[np.bool_]:
+        """The rows in which a number is missing."""
+        gone = np.zeros(self.n_rows, dtype=bool)
+        for atom in self._design.atoms:
+            if isinstance(atom, Number) and atom.expression.operation != "missing":
+                for name in atom.expression.columns():
+                    if name not in self._design.fills:
+                        gone |= self.column(name).missing
+        return gone
+
+
+@dataclass(frozen=True)
+class DesignRows:
+    """Some rows as a design makes numbers of them.
+
+    pieces : the columns, in order
+    gone : (n,) the rows that have no numbers, because a value is missing
+    drops : whether a fit leaves out rows with missing values
+    """
+
+    n_rows: int
+    n_columns: int
+    pieces: list[Piece]
+    gone: NDArray[np.bool_]
+    drops: bool
+
+    def matrix(self) -> Any:
+        """The columns (n, k): an array, or CSR where most entries are 0. Rows that are gone are NaN."""
+        if self.n_columns > max(_FEW, _SPARSE * len(self.pieces)):
+            return self._sparse()
+        X = np.zeros((self.n_rows, self.n_columns))
+        for piece in self.pieces:
+            if piece.codes is None:
+                X[:, piece.first] = 1.0 if piece.values is None else piece.values
+            else:
+                rows = np.flatnonzero(piece.codes >= 0)
+                X[rows, piece.first + piece.codes[rows]] = 1.0 if piece.values is None else piece.values[rows]
+        X[self.gone] = np.nan
+        return X
+
+    def _sparse(self) -> Any:
+        shape = (self.n_rows, len(self.pieces))
+        columns, entries = np.empty(shape, dtype=np.int32), np.empty(shape)
+        there = np.ones(shape, dtype=bool)
+        for j, piece in enumerate(self.pieces):
+            columns[:, j] = piece.first if piece.codes is None else piece.first + piece.codes
+            entries[:, j] = 1.0 if piece.values is None else piece.values
+            if piece.codes is not None:
+                there[:, j] = piece.codes >= 0
+        columns[self.gone] = [piece.first for piece in self.pieces]
+        entries[self.gone], there[self.gone] = np.nan, True
+        ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+        return sp.csr_array((entries[there], columns[there], ends), shape=(self.n_rows, self.n_columns))
+
+    def scores(self, intercept: Any, coef: Array) -> Array:
+        """b + x w of each row, w (k,) or (k, K); NaN for rows that are gone. They can overflow."""
+        if coef.ndim == 2:
+            return np.column_stack([self.scores(b, w) for b, w in zip(intercept, coef.T, strict=True)])
+        scores = np.full(self.n_rows, float(intercept))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for piece in self.pieces:
+                w = coef[piece.first : piece.first + piece.count]
+                if piece.codes is None:
+                    scores += w[0] if piece.values is None else piece.values * w[0]
+                else:
+                    own = np.append(w, 0.0)[piece.codes]
+                    scores += own if piece.values is None else piece.values * own
+        scores[self.gone] = np.nan
+        return scores
+
+
+def factor_codes(factor: Factor, column: Column) -> Codes:
+    """Each row's place among the levels: -1 where it has no value, -2 where it has another one."""
+    if not factor.is_part:
+        return column.codes(factor.levels)
+    operation = factor.expression.operation
+    numbers = part_of(operation, column) if column.kind != "nothing" else np.full(len(column.values), np.nan)
+    codes, values = part_codes(operation, numbers)
+    return coded(codes, values, factor.levels)
+
+
+def part_codes(operation: str, numbers: Array) -> tuple[Codes, list[Any]]:
+    """A part of dates as codes, -1 where there is none, and the levels that they mean."""
+    found, codes = np.unique(numbers[~np.isnan(numbers)], return_inverse=True)
+    every = np.full(numbers.size, -1, dtype=np.int32)
+    every[~np.isnan(numbers)] = codes
+    return every, [part_level(operation, int(number)) for number in found]
+
+
+def missing_error(name: str, missing: NDArray[np.bool_], policy: str, column: Column) -> EvenOddsError:
+    """A value is missing where none may be."""
+    count, row = np.count_nonzero(missing), int(missing.argmax())
+    what = "a missing value" if count == 1 else f"{count:,} missing values"
+    if not column.missing[row]:
+        return EvenOddsError(
+            f"Column {name!r} holds {column.value_at(row)!r} in row {row} (counted from 0), which the fit has not seen "
+            "and takes for missing; and it has no coefficient for missing values of this column. Leave such rows out."
+        )
+    if policy == "indicator":
+        return EvenOddsError(
+            f"Column {name!r} has {what}, first in row {row} (counted from 0): in the fit none was "
+            "missing, so that the model has no coefficient for it. Leave such rows out, or fill them in."
+        )
+    return EvenOddsError(
+        f"Column {name!r} has {what}, first in row {row} (counted from 0). Fill such values in, or fit "
+        'with missing="drop", which leaves the rows out, or missing="indicator", which gives them a coefficient.'
+    )
+
+
+def _finite(atom: Number, rows: _Memorised, gone: NDArray[np.bool_]) -> Array:
+    """The values (n, columns) of an atom, or an error where one is no number."""
+    values = atom.expression.values(rows)
+    values = (values[:, None] if values.ndim == 1 else values)[:, atom.first : atom.first + atom.columns]
+    if values.shape[1] != atom.columns:
+        raise EvenOddsError(f"{atom.name} has {values.shape[1]} columns here, and had {atom.columns} in the fit.")
+    bad = ~np.isfinite(values).all(axis=1) & ~gone
+    if bad.any():
+        row = int(bad.argmax())
+        if atom.expression.operation == "column":
+            raise EvenOddsError(
+                f"Column {atom.name!r} holds infinity, first in row {row} (counted from 0). Replace it, or leave the "
+                "row out."
+            )
+        args = " and ".join(f"{name!r} is {rows.column(name).value_at(row)!r}" for name in atom.expression.columns())
+        raise EvenOddsError(f"{atom.name} is no finite number in row {row} (counted from 0), where {args}.")
+    return values
+
+
+def _some(column: Column) -> Any:
+    return column.value_at(int((~column.missing).argmax()))

@@ -1,0 +1,153 @@
+"""What a formula makes of columns, as data: a tree of operations that can be saved, and gives each row the same bits
+wherever it stands.
+
+Nothing is evaluated but the operations of this module. What an operation learns from the rows of the fit (a mean, the
+knots of a spline) is its state.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ..exceptions import EvenOddsError
+from .columns import WORDS, Column, Level
+
+Array = NDArray[np.float64]
+
+_BINARY: dict[str, Callable[[Array, Array], Array]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "**": np.power,
+}
+_UNARY: dict[str, Callable[[Array], Array]] = {
+    "neg": np.negative,
+    **{name: getattr(np, name) for name in ("log", "log2", "log10", "log1p", "exp", "exp2", "expm1", "sqrt", "abs")},
+}
+PARTS = {
+    "year": pc.year,
+    "quarter": pc.quarter,
+    "month": pc.month,
+    "day": pc.day,
+    "weekday": pc.day_of_week,
+    "hour": pc.hour,
+    "minute": pc.minute,
+}
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September")
+PART_NAMES: dict[str, tuple[int, tuple[str, ...]]] = {  # the number of the first, and all
+    "month": (1, (*_MONTHS, "October", "November", "December")),
+    "weekday": (0, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")),
+}
+BASES = ("poly", "bs", "cr")
+LEARNING = ("center", "scale")
+FUNCTIONS = (*(name for name in _UNARY if name != "neg"), *LEARNING)
+
+
+class Rows(Protocol):
+    """Some rows, from which expressions take columns; a missing value is NaN, or what stands for it."""
+
+    def numbers(self, name: str) -> Array:
+        """A column of numbers or booleans."""
+
+    def column(self, name: str) -> Column:
+        """A column of any kind."""
+
+    def complete(self, values: Array) -> Array:
+        """Those of the rows that a fit takes."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """An operation on others: their results, of one number a row, make one, or a basis of several.
+
+    operation : "column", "missing" (1 where a column has no value), "number", one of `PARTS`, `FUNCTIONS`, `BASES`,
+        or arithmetic
+    args : expressions; of a column its name, of a number its value
+    options : of a basis, as the formula gives them
+    state : what it has learnt
+    """
+
+    operation: str
+    args: tuple[Any, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns that it takes."""
+        if self.operation in ("column", "missing"):
+            return self.args
+        if self.operation == "number":
+            return ()
+        return tuple(dict.fromkeys(name for arg in self.args for name in arg.columns()))
+
+    def learnt(self, rows: Rows) -> "Expression":
+        """The same with the state that it learns from the rows of a fit."""
+        if self.operation in ("column", "missing", "number"):
+            return self
+        this = replace(self, args=tuple(arg.learnt(rows) for arg in self.args))
+        if self.operation in LEARNING:
+            x = rows.complete(this.args[0].values(rows))
+            state = {"mean": float(x.mean())}
+            if self.operation == "scale":
+                state["deviation"] = float(x.std(ddof=1))
+                if not state["deviation"] > 0:
+                    raise EvenOddsError(f"scale({_named(this)}): the column is constant, so that it has no scale.")
+            return replace(this, state=state)
+        if self.operation in BASES:
+            from .splines import learnt_basis
+
+            return replace(this, state=learnt_basis(this, rows.complete(this.args[0].values(rows))))
+        return this
+
+    def values(self, rows: Rows) -> Array:
+        """One number a row (n,), of a basis several (n, k)."""
+        name = self.operation
+        if name == "column":
+            return rows.numbers(self.args[0])
+        if name == "missing":
+            return rows.column(self.args[0]).missing.astype(np.float64)
+        if name == "number":
+            return np.asarray(float(self.args[0]))
+        if name in PARTS:
+            return part_of(name, rows.column(self.args[0].args[0]))
+        with np.errstate(all="ignore"):
+            args = [arg.values(rows) for arg in self.args]
+            if name in _BINARY:
+                return np.asarray(_BINARY[name](*args))
+            if name in _UNARY:
+                return np.asarray(_UNARY[name](*args))
+            if name in LEARNING:
+                return np.asarray((args[0] - self.state["mean"]) / self.state.get("deviation", 1.0))
+        from .splines import basis_of
+
+        return basis_of(self, args[0])
+
+
+def _named(expression: Expression) -> str:
+    return ", ".join(expression.columns())
+
+
+def part_of(name: str, column: Column) -> Array:
+    """A part of dates, as numbers."""
+    if column.kind != "date":
+        advice = " Make dates of it first." if column.kind == "text" else ""
+        raise EvenOddsError(
+            f"{name}({column.name}) is a part of dates, and the column has {WORDS[column.kind]}.{advice}"
+        )
+    try:
+        return np.asarray(pc.cast(PARTS[name](column.values), "double").to_numpy(zero_copy_only=False))
+    except (NotImplementedError, ValueError) as error:
+        raise EvenOddsError(f"{name}({column.name}): dates of type {column.values.type} have no such part.") from error
+
+
+def part_level(name: str, number: int) -> Level:
+    """The level of a part: weekdays and months by name."""
+    if name not in PART_NAMES:
+        return number
+    first, names = PART_NAMES[name]
+    return names[number - first]

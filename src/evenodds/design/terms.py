@@ -1,0 +1,245 @@
+"""The terms of a model: numbers, factors, and products of both.
+
+A factor is held as codes, one integer a row. In a term it has a column for each level but the reference (treatment
+coding), or for all of them where nothing else in the model makes up for the reference.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..advice import nearest
+from ..exceptions import EvenOddsError
+from .columns import Codes, Level
+from .expressions import PARTS, Expression
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Number:
+    """Numbers as they enter a model, in one column or in those of a basis.
+
+    columns : how many
+    first : the first column of the basis that is taken
+    """
+
+    name: str
+    expression: Expression
+    columns: int = 1
+    first: int = 0
+
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        if self.columns + self.first == 1 and self.expression.operation not in ("poly", "bs", "cr"):
+            return [self.name]
+        return [f"{self.name}[{k + 1}]" for k in range(self.first, self.first + self.columns)]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A factor: a column, or a part of dates.
+
+    levels : in order; None is the missing value, where it is a level
+    reference : the level that the others are compared with
+    """
+
+    name: str
+    expression: Expression
+    levels: tuple[Level, ...]
+    reference: Level
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of dates."""
+        return self.expression.operation in PARTS
+
+    @property
+    def source(self) -> str:
+        """The name of its column."""
+        return self.expression.columns()[0]
+
+    def label(self, level: Level) -> str:
+        """What a level is called."""
+        if level is not None:
+            return str(level)
+        return "(missing)" if "missing" in self.levels else "missing"
+
+    def shown(self, full: bool) -> list[Level]:
+        """The levels that have a column."""
+        return [level for level in self.levels if full or level != self.reference]
+
+    def names(self, full: bool) -> list[str]:
+        """The names of the columns."""
+        return [f"{self.name}[{self.label(level)}]" for level in self.shown(full)]
+
+    def places(self, codes: Codes, full: bool) -> Codes:
+        """Codes of `levels` as numbers of the columns, -1 for the reference."""
+        if full:
+            return codes
+        reference = self.levels.index(self.reference)
+        place = np.arange(len(self.levels), dtype=np.int32)
+        return np.where(place == reference, np.int32(-1), place - (place > reference))[codes].astype(np.int32)
+
+
+Atom = Number | Factor
+
+
+@dataclass(frozen=True)
+class Part:
+    """An atom in a term. full : of a factor, whether all levels have a column."""
+
+    atom: int
+    full: bool = False
+
+
+@dataclass(frozen=True)
+class Term:
+    """A product of atoms, with a name; blocks of columns that add up to it.
+
+    blocks : each a product of parts; most terms have one
+    """
+
+    name: str
+    blocks: tuple[tuple[Part, ...], ...]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Columns of some rows: of a factor one for each code, of numbers one.
+
+    first : the number of the first column in the design
+    count : how many columns
+    codes : (n,) the column of each row, -1 for none; None where there is one column for all rows
+    values : (n,) the entries; None where all are 1
+    """
+
+    first: int
+    count: int
+    codes: Codes | None
+    values: Array | None
+
+    def taken(self, rows: Any) -> "Piece":
+        """Those of some rows."""
+        codes = None if self.codes is None else self.codes[rows]
+        return Piece(self.first, self.count, codes, None if self.values is None else self.values[rows])
+
+
+def block_size(block: Sequence[Part], atoms: Sequence[Atom]) -> int:
+    """How many columns a block has."""
+    numbers, factors = _split(block, atoms)
+    sizes = [number.columns for _, number in numbers] + [len(factor.shown(part.full)) for part, factor in factors]
+    return math.prod(sizes)
+
+
+def block_names(block: Sequence[Part], atoms: Sequence[Atom]) -> list[str]:
+    """The names of a block's columns: numbers change slowest, and the first factor fastest."""
+    numbers, factors = _split(block, atoms)
+    found = []
+    order = [part.atom for part in block]
+    for some in _products([number.names() for _, number in numbers]):
+        for levels in _products([factor.names(part.full) for part, factor in factors]):
+            by_atom = {
+                **dict(zip([part.atom for part, _ in numbers], some, strict=True)),
+                **dict(zip([part.atom for part, _ in factors], levels, strict=True)),
+            }
+            found.append(":".join(by_atom[atom] for atom in order))
+    return found
+
+
+def block_pieces(first: int, block: Sequence[Part], atoms: Sequence[Atom], values: dict[int, Any]) -> Iterable[Piece]:
+    """The columns of a block, from the values of its atoms: (n, k) of numbers, codes of factors."""
+    numbers, factors = _split(block, atoms)
+    codes, count = None, 1
+    for part, factor in factors:
+        places = factor.places(values[part.atom], part.full)
+        combined = places if codes is None else np.where((codes < 0) | (places < 0), -1, codes + count * places)
+        codes, count = combined.astype(np.int32), count * len(factor.shown(part.full))
+    for some in _products([list(range(number.columns)) for _, number in numbers]):
+        entries = None
+        for (part, _), k in zip(numbers, some, strict=True):
+            column = values[part.atom][:, k]
+            entries = column if entries is None else entries * column
+        yield Piece(first, count, codes, entries)
+        first += count
+
+
+def _split(block: Sequence[Part], atoms: Sequence[Atom]) -> tuple[list[tuple[Part, Number]], list[tuple[Part, Factor]]]:
+    pairs = [(part, atoms[part.atom]) for part in block]
+    return [(part, a) for part, a in pairs if isinstance(a, Number)], [
+        (part, a) for part, a in pairs if isinstance(a, Factor)
+    ]
+
+
+def _products(lists: Sequence[list[Any]]) -> list[tuple[Any, ...]]:
+    """All combinations, the first list changing fastest."""
+    found: list[tuple[Any, ...]] = [()]
+    for one in lists:
+        found = [(*rest, value) for value in one for rest in found]
+    return found
+
+
+def coded_terms(products: Sequence[tuple[str, tuple[int, ...]]], atoms: Sequence[Atom], intercept: bool) -> list[Term]:
+    """Terms in which factors are coded so that no column is a combination of others.
+
+    A factor's columns are 1 in sum, so that a product with all levels of it spans what it is without the factor. Each
+    term is taken apart into products of factors without their reference; those that an earlier term with the same
+    numbers spans are left out, and the others put together again (the algorithm of patsy, "Redundancy and how it
+    works", in its manual).
+
+    products : name and atoms of each term
+    """
+    spanned: dict[frozenset[int], set[frozenset[int]]] = {frozenset(): {frozenset()} if intercept else set()}
+    terms = []
+    for name, members in products:
+        factors = [k for k in members if isinstance(atoms[k], Factor)]
+        numbers = frozenset(members) - frozenset(factors)
+        known = spanned.setdefault(numbers, set())
+        every = [frozenset(some) for size in range(len(factors) + 1) for some in combinations(factors, size)]
+        fresh = [some for some in every if some not in known]
+        known.update(fresh)
+        blocks = _put_together([dict.fromkeys(some, False) for some in fresh])
+        terms.append(
+            Term(
+                name,
+                tuple(
+                    tuple(Part(k, block.get(k, False)) for k in members if k in block or k in numbers)
+                    for block in blocks
+                ),
+            )
+        )
+    return terms
+
+
+def _put_together(blocks: list[dict[int, bool]]) -> list[dict[int, bool]]:
+    """Blocks, of which two that differ by one factor without its reference become one with it."""
+    for a, small in enumerate(blocks):
+        for b, large in enumerate(blocks):
+            more = large.keys() - small.keys()
+            if len(more) == 1 and len(large) == len(small) + 1 and not large[next(iter(more))]:
+                factor = next(iter(more))
+                if all(large[k] == small[k] for k in small):
+                    merged = {k: k == factor or full for k, full in large.items()}
+                    rest = [block for k, block in enumerate(blocks) if k not in (a, b)]
+                    return _put_together([*rest[: b - (a < b)], merged, *rest[b - (a < b) :]])
+    return blocks
+
+
+def chosen_reference(name: str, levels: Sequence[Level], wanted: Any) -> Level:
+    """The level that was asked for by its value or label."""
+    found = [level for level in levels if level is not None and (_same(level, wanted) or str(level) == wanted)]
+    if not found:
+        labels = [str(level) for level in levels if level is not None]
+        raise EvenOddsError(
+            f"The reference {wanted!r} is no level of {name!r}. {nearest(str(wanted), labels, 'The levels are')}"
+        )
+    return found[0]
+
+
+def _same(level: Level, wanted: Any) -> bool:
+    return isinstance(level, str) == isinstance(wanted, str) and bool(level == wanted)

@@ -1,0 +1,135 @@
+"""`fit_table`: a table as it is, and a formula or the name of its target, to a fitted model that remembers both."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from .advice import listed_labels, nearest
+from .design import Design, is_formula, learn
+from .exceptions import EvenOddsError
+from .labels import kept_labels
+from .model import LogisticRegression
+from .table import is_frame, unique_names
+
+
+def fit_table(
+    formula_or_target: str,
+    frame: Any,
+    *,
+    missing: str = "error",
+    unseen: str = "error",
+    positive: Any = None,
+    reference: Mapping[str, Any] | None = None,
+    weight: str | None = None,
+    offset: str | None = None,
+    **parameters: Any,
+) -> LogisticRegression:
+    """Fit a logistic regression to a table with text, categoricals, booleans and dates.
+
+    Text, categoricals, enums and booleans are factors: each of their levels but the reference has a coefficient, named
+    ``carrier[AA]``, which compares it with the reference. The model remembers levels, types, means and knots, and takes
+    frames of any package whose columns have these names, in any order and among others.
+
+    Parameters
+    ----------
+    formula_or_target : str
+        The name of the target, which all other columns explain; or a formula, such as
+        ``"late ~ distance + C(month) + poly(age, 2) + bs(hour, df=4) + distance:carrier"``. In formulas ``C(x)``
+        makes a factor of numbers and ``C(x, Treatment("b"))`` names its reference; ``poly``, ``bs`` and ``cr`` are
+        polynomials and splines; ``log``, ``exp``, ``sqrt``, ``center``, ``scale`` and arithmetic in ``I(...)`` make
+        numbers; ``month``, ``weekday``, ``year``, ``quarter``, ``day``, ``hour`` and ``minute`` make factors of dates.
+        Names with spaces stand between backticks, ``.`` is all other columns and ``- 1`` leaves out the intercept.
+        Formulas need formulaic (``pip install "evenodds[tables]"``).
+    frame : frame of pandas, polars, Arrow, or another that narwhals reads
+    missing : {"error", "drop", "indicator"}, default="error"
+        What happens to missing values. "drop" leaves out rows with one in a column of the model, or in the target, and
+        counts them (``model.design_.dropped``); such rows have the probability NaN. "indicator" gives them a
+        coefficient: a column ``age[missing]`` beside numbers, which stand at their mean then, and a level
+        ``carrier[missing]`` of factors.
+    unseen : {"error", "reference", "missing"}, default="error"
+        What happens, in rows to predict, to a level that the fit has not seen: an error, it counts as the reference, or
+        as a missing value.
+    positive : label, optional
+        The label whose log odds are modelled; by default the last in sorting order. Of more than two labels it is
+        modelled against all others, ``"not <label>"``.
+    reference : dict, optional
+        References of factors by column, such as ``{"carrier": "AA"}``; by default the first level.
+    weight, offset : str, optional
+        Columns with the weights of rows, and with offsets of the scores.
+    **parameters
+        Those of `LogisticRegression`, such as ``C`` and ``firth``.
+
+    Returns
+    -------
+    LogisticRegression
+        Fitted. ``model.design_`` is what it remembers, and ``model.design_.names`` names what ``coef_`` holds.
+
+    Raises
+    ------
+    EvenOddsError
+        If the table or the formula is wrong; the message says what, where and what to do.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from evenodds import fit_table, infer
+    >>> frame = pd.DataFrame({"late": [0, 1, 0, 1, 1, 0, 0, 1], "carrier": list("ABABBCCC"), "hours": range(8)})
+    >>> model = fit_table("late", frame, reference={"carrier": "B"}, firth=True)
+    >>> model.design_.names
+    ('carrier[A]', 'carrier[C]', 'hours')
+    >>> infer(model, frame).names
+    ('(intercept)', 'carrier[A]', 'carrier[C]', 'hours')
+    """
+    if not is_frame(frame):
+        raise EvenOddsError(f"fit_table takes a frame of pandas, polars or Arrow, not a {type(frame).__name__}.")
+    _, names = unique_names(frame)
+    formula, target = _meant(formula_or_target, names)
+    model = LogisticRegression(**parameters)
+    design = learn(
+        frame,
+        formula,
+        target=target,
+        positive=positive,
+        weight=weight,
+        offset=offset,
+        references=reference,
+        missing=missing,
+        unseen=unseen,
+        intercept=bool(model.fit_intercept),
+    )
+    if design.target is None:
+        raise EvenOddsError(f"The formula {formula!r} has no left side: write the target and ~ before it.")
+    if design.target not in names:
+        raise EvenOddsError(f"There is no column {design.target!r}. {nearest(design.target, names)}")
+    model.set_params(fit_intercept=design.intercept)
+    design, classes = _with_positive(design, frame)
+    return model._fit_rows(frame, None, None, None, design, classes)
+
+
+def _meant(text: str, names: list[Any]) -> tuple[str | None, str | None]:
+    """The formula, or the target, that a text is."""
+    if not isinstance(text, str):
+        raise EvenOddsError(f"The first argument is a formula or the name of the target, not a {type(text).__name__}.")
+    if text in names:
+        return None, text
+    if is_formula(text):
+        return text, None
+    raise EvenOddsError(f"There is no column {text!r}. {nearest(text, [str(name) for name in names])}")
+
+
+def _with_positive(design: Design, frame: Any) -> tuple[Design, Any]:
+    """The design with the positive label as the table has it, and the classes in order."""
+    if design.positive is None:
+        return design, None
+    labels = np.unique(kept_labels(nw.from_native(frame, eager_only=True)[design.target].to_native())).tolist()
+    found = [label for label in labels if label == design.positive or str(label) == design.positive]
+    if not found:
+        raise EvenOddsError(
+            f"positive={design.positive!r} is no label of {design.target!r}, which has {listed_labels(labels, 10)}."
+        )
+    design = replace(design, positive=found[0], rest=len(labels) > 2)
+    others = [design.rest_label] if design.rest else [label for label in labels if label != found[0]]
+    return design, np.array([*others, str(found[0]) if design.rest else found[0]])

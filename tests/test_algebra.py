@@ -1,0 +1,195 @@
+"""Our own linear algebra against NumPy's: any shape and layout, and what has no answer."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+
+from evenodds.kernels import algebra
+from evenodds.kernels.newton import Limits, newton
+from evenodds.kernels.rows import second_order_sums
+
+
+def layouts(rng, m, k):
+    """A matrix (m, k) in C and F order, in steps, backwards, transposed, and as one column of a larger one."""
+    A = rng.normal(size=(m, k))
+    room = np.zeros((2 * m, 3 * k))
+    room[::2, ::3] = A
+    yield from (A, np.asfortranarray(A), room[::2, ::3], A[::-1].copy()[::-1], np.ascontiguousarray(A.T).T)
+    yield np.broadcast_to(A[:1], (m, k)) if m else A
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_products(seed):
+    rng = np.random.default_rng(seed)
+    m, k, n = rng.integers(0, 40, 3)
+    x, z = rng.normal(size=k), rng.normal(size=(2, m))[0]
+    for A in layouts(rng, m, k):
+        assert_allclose(algebra.product(A, x), A @ x, atol=1e-12)
+        assert_allclose(algebra.product(z, A), z @ A, atol=1e-12)
+        assert_allclose(algebra.gram(A), A.T @ A, atol=1e-12)
+        assert_allclose(algebra.gram(A, z), A.T @ (z[:, None] * A), atol=1e-12)
+        for B in layouts(rng, k, n):
+            assert_allclose(algebra.product(A, B), A @ B, atol=1e-12)
+    assert algebra.dot(x, x) == pytest.approx(x @ x, rel=1e-14)
+    assert algebra.dot(x[::-1], x) == pytest.approx(x[::-1] @ x, abs=1e-13)
+
+
+def test_products_of_other_types():
+    rng = np.random.default_rng(0)
+    A, x = rng.normal(size=(30, 7)), rng.normal(size=7)
+    single, whole = A.astype(np.float32), rng.integers(0, 9, (30, 7))
+    assert_allclose(algebra.product(single, x), single.astype(float) @ x, rtol=1e-14)
+    assert_array_equal(algebra.product(whole, np.ones(7)), whole.sum(axis=1))
+    assert algebra.product(single, single.T).dtype == np.float32
+    assert_allclose(algebra.product(sp.csr_array(A), x), A @ x, rtol=1e-14)
+    assert_allclose(algebra.product(A > 0, x), (A > 0) @ x, atol=1e-14)
+    wide = rng.normal(size=(300, 250))  # by BLAS
+    assert_allclose(algebra.product(wide, wide.T), wide @ wide.T, atol=1e-11)
+    assert_allclose(algebra.gram(wide), wide.T @ wide, atol=1e-11)
+
+
+@pytest.mark.parametrize(("a", "b"), [((3,), (4,)), ((2, 3), (4,)), ((2, 3), (2, 3)), ((3,), (4, 2))])
+def test_shapes_without_a_product(a, b):
+    with pytest.raises(ValueError, match="have no"):
+        (algebra.dot if len(a) == len(b) == 1 else algebra.product)(np.zeros(a), np.zeros(b))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 7, 8, 9, 16, 31, 33, 64, 129])
+def test_cholesky(n):
+    rng = np.random.default_rng(n)
+    D = rng.normal(size=(2 * n + 1, n)) * 10.0 ** rng.uniform(-3, 3, n)
+    H, x = D.T @ D, rng.normal(size=n)
+    R = algebra.cholesky(H)
+    assert_allclose(R[:, :n].T @ R[:, :n], H, rtol=1e-12, atol=1e-14 * np.abs(H).max(initial=0))
+    assert_array_equal(np.tril(R, -1), 0)
+    assert_allclose(algebra.solve(R, H @ x), x, rtol=1e-5)
+    W = algebra.inverse_root(R)
+    assert_array_equal(np.tril(W, -1), 0)
+    assert_allclose(W.T @ H @ W, np.eye(n), atol=1e-6)
+
+
+def test_many_at_once():
+    rng = np.random.default_rng(0)
+    for n in (0, 1, 3, 8, 13):
+        D = rng.normal(size=(20, 2 * n + 1, n))
+        A, b = D.transpose(0, 2, 1) @ D, rng.normal(size=(20, n))
+        inverse, log_det = algebra.inverses(A)
+        assert_allclose(inverse @ A, np.broadcast_to(np.eye(n), A.shape), atol=1e-9)
+        assert_allclose(log_det, np.linalg.slogdet(A)[1], atol=1e-10)
+        assert_allclose(algebra.solutions(A, b), np.linalg.solve(A, b[:, :, None])[:, :, 0], rtol=1e-9)
+    A[3] = -np.eye(n)
+    inverse, log_det = algebra.inverses(A)
+    at = np.arange(20) == 3
+    assert_array_equal(np.isnan(inverse).all(axis=(1, 2)), at)
+    assert_array_equal(np.isnan(log_det), at)
+    assert_array_equal(np.isnan(algebra.solutions(A, b)).all(axis=1), at)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0, 0.0])
+def test_cholesky_of_what_is_not_positive_definite(bad):
+    for at in (0, 3, 11):
+        H = np.eye(12)
+        H[at, at] = bad
+        found = algebra.cholesky(H)
+        assert found is None or not np.isfinite(found).all()
+    assert algebra.cholesky(np.ones((3, 3))) is None
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_eigen(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(0, 45))
+    A = rng.normal(size=(n, n))
+    A = [A + A.T, A[:, : n // 2] @ A[:, : n // 2].T, np.round(A + A.T), np.diag(A.diagonal())][seed % 4]
+    A = A * 10.0 ** rng.integers(-140, 140)
+    size = np.abs(A).max(initial=0)
+    values, vectors = algebra.eigen(A)
+    assert_allclose(vectors @ np.diag(values) @ vectors.T, A, atol=1e-13 * size * max(n, 1))
+    assert_allclose(vectors.T @ vectors, np.eye(n), atol=1e-13 * max(n, 1))
+    assert_allclose(values, np.linalg.eigvalsh(A), atol=1e-13 * size * max(n, 1))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_eigen_of_what_is_not_finite(bad):
+    for A in (np.full((4, 4), bad), np.diag([1.0, bad, 2.0])):
+        with pytest.raises(np.linalg.LinAlgError):
+            algebra.eigen(A)
+
+
+def test_last_steps():
+    """The recursion against the matrix that it stands for, before and after the ring is full."""
+    rng = np.random.default_rng(1)
+    k, most = 6, 5
+    D = rng.normal(size=(9, k))
+    curved, pairs, steps = D.T @ D, [], algebra.LastSteps(most)
+    for count in range(12):
+        change = rng.normal(size=k)
+        pairs.append((change, curved @ change))
+        steps.add(*pairs[-1], float(change @ pairs[-1][1]))
+        assert len(steps) == min(count + 1, most)
+        turn, curvature = steps.last
+        assert_array_equal(turn, pairs[-1][1])
+        assert curvature == change @ pairs[-1][1]
+        inverse = 0.5 * np.eye(k)
+        for s, t in pairs[-most:]:
+            P = np.eye(k) - np.outer(s, t) / (s @ t)
+            inverse = P @ inverse @ P.T + np.outer(s, s) / (s @ t)
+        g = rng.normal(size=k)
+        assert_allclose(steps.after_metric(0.5 * steps.before_metric(g)), inverse @ g, rtol=1e-8, atol=1e-8)
+    steps.clear()
+    assert len(steps) == 0
+    assert_array_equal(steps.after_metric(steps.before_metric(g)), g)
+
+
+# Newton's method in one call
+
+EASY = Limits(polish=1e-6, target=1e-12, nothing=1e-24, far=1e-2, points=9)
+
+
+def table(seed, order="C", dtype=float):
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.integers(30, 400)), int(rng.integers(1, 25))
+    X = np.asarray(rng.normal(size=(n, p)) * 3 + 2, dtype, order)
+    y = (rng.random(n) < 1 / (1 + np.exp(-X[:, 0] / 3))).astype(np.uint8)
+    weight = rng.random(n) if seed % 2 else None
+    offset = rng.normal(size=n) if seed % 3 else None
+    return X, y, weight, offset
+
+
+@pytest.mark.parametrize(("order", "dtype"), [("C", float), ("F", float), ("C", np.float32), ("F", np.float32)])
+@pytest.mark.parametrize("seed", range(8))
+def test_newton_ends_where_the_gradient_is_0(seed, order, dtype):
+    X, y, weight, offset = table(seed, order, dtype)
+    n, p = X.shape
+    first = seed % 4 > 0
+    center, inverse, pull = X.mean(axis=0, dtype=float), np.ones(p), np.full(p + first, 0.01)
+    total = n if weight is None else weight.sum()
+    args = (X, y, weight, offset)
+    found = newton(*args, np.zeros(p + first), center, inverse, pull, total, EASY)
+    theta = found.thetas[-1]
+    loss, gradient, _ = second_order_sums(*args, theta, center, inverse)
+    assert found.values[-1] == pytest.approx(loss / total + 0.5 * pull @ theta**2, rel=1e-14)
+    assert_allclose(found.gradient, gradient / total + pull * theta, atol=1e-16 * total)
+    exact = second_order_sums(*args, found.thetas[found.exact], center, inverse)[2]
+    assert_allclose(found.hessian, exact / total + np.diag(pull), rtol=1e-12, atol=1e-14)
+    assert np.abs(found.gradient).max() < 1e-10
+    assert (np.diff(found.values) <= 1e-15).all()
+    assert len(found.thetas) <= EASY.points
+    assert found.reads >= len(found.thetas)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_newton_gives_nothing_of_what_is_not_finite(bad):
+    X, y, _, _ = table(2)
+    X[3, 0] = bad
+    p = X.shape[1]
+    found = newton(X, y, None, None, np.zeros(p), np.zeros(p), np.ones(p), np.zeros(p), len(X), EASY)
+    assert len(found.thetas) == 0
+
+
+def test_newton_gives_up_where_the_hessian_is_singular():
+    X = np.column_stack([np.arange(8.0), np.zeros(8)])
+    y = np.arange(8) % 2
+    found = newton(X, y, None, None, np.zeros(2), np.zeros(2), np.ones(2), np.zeros(2), 8.0, EASY)
+    assert len(found.thetas) == 0

@@ -1,0 +1,45 @@
+"""The same bits for any number of threads, any level of vector instructions and any kernel of OpenBLAS."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evenodds.kernels import library
+
+SCRIPT = Path(__file__).with_name("same_bits.py")
+KERNELS = ["Prescott", "Haswell", "SkylakeX"]  # a processor without AVX-512 takes the last one it can
+
+
+def digests(*arguments, **environment):
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return digests(1)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_kernels_of_blas(plain, kernel):
+    assert digests(1, OPENBLAS_CORETYPE=kernel) == plain
+
+
+@pytest.mark.parametrize("threads", [2, 7])
+def test_threads(plain, threads):
+    assert digests(threads) == plain
+
+
+@pytest.mark.parametrize("level", range(2, library.load()[1]))
+def test_vector_instructions(plain, level):
+    assert digests(1, level) == plain
