@@ -22,6 +22,24 @@ def separated(X, y, *, intercept=True, free=None, lower=None, upper=None):
     return bool(margins) and _largest(margins, fences) > 0
 
 
+def signs(X, y, *, intercept=True):
+    """To which infinity each coefficient of two classes goes, the intercept first: inf, -inf, nan for either, or 0.
+
+    None if a column is a combination of others.
+    """
+    X = np.asarray(X, dtype=float)
+    p = X.shape[1]
+    margins, _ = _rows(X, np.asarray(y), intercept, np.full(p, -np.inf), np.full(p, np.inf))
+    k = p + int(intercept)
+    if len(_independent(margins)[0]) < k:
+        return None
+    found = []
+    for j in range(k):
+        up, down = (_largest([[Fraction(s * (at == j)) for at in range(k)]], margins) > 0 for s in (1, -1))
+        found.append(np.nan if up and down else np.inf if up else -np.inf if down else 0.0)
+    return found
+
+
 def _rows(X, y, intercept, lower, upper):
     """What may not be negative: the margins of the rows, and the coefficients that have a bound."""
     n_classes = int(y.max()) + 1

@@ -1,4 +1,4 @@
-"""Separated classes, nearly separated and not: whether a fit, a path and `find_separation` know.
+"""Separated classes, nearly separated and not: whether a fit, a path, `infer` and `find_separation` know.
 
 Small problems are decided in rational numbers. Large ones are made so that the answer is known: a planted direction, or
 rows that balance one another.
@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 
-from evenodds import SeparationWarning, Status, find_separation, path
+from evenodds import SeparationWarning, Status, find_separation, infer, path
 
-from . import Family, Problem, quietly
-from ._exact import separated
+from . import Family, Problem, _draw, quietly
+from ._exact import separated, signs
 
 _LONGEST = 3.0  # seconds of work for any answer; what else the machine does is not counted
 
@@ -61,7 +61,7 @@ def check_small(problem):
 
 
 def check(problem, truth):
-    """The fit says what is true, and so do the path and `find_separation` where they take such a problem."""
+    """The fit says what is true, and so do `infer`, the path and `find_separation` where they take such a problem."""
     start = time.process_time()
     model, told = problem.fit()
     seconds = time.process_time() - start
@@ -81,6 +81,11 @@ def check(problem, truth):
         found = find_separation(problem.X, problem.y, problem.sample_weight, fit_intercept=settings["fit_intercept"])
         assert (found.kind != "overlap") == truth, f"find_separation says {found.kind}"
         assert time.process_time() - start < _LONGEST, "find_separation took long"
+    if not settings.keys() & {"penalty_factor", "lower", "upper"}:
+        start = time.process_time()
+        table = infer(model, problem.X, problem.y, problem.sample_weight, problem.offset)
+        assert (table.limit is not None) == truth, f"infer {'knows no limit' if truth else 'speaks of one'}"
+        assert time.process_time() - start < _LONGEST, "infer took long"
     if "penalty_factor" in settings and not np.all(settings["penalty_factor"]):
         settings["Cs"] = [settings.pop("C")]
         _, told = quietly(
@@ -146,8 +151,36 @@ def tables(rng):
     return replace(problem, facts={"separated": separated(X[at], y[at])})
 
 
+def two_classes(rng):
+    """Two classes of small integers, or of columns and units of all kinds."""
+    while True:
+        problem = small(rng) if rng.random() < 0.5 else _draw.crossed(rng, most_rows=400, classes=False, forms=False)
+        n, p = problem.X.shape
+        if n * p <= 400 and np.unique(problem.y).size == 2 and problem.X.any():
+            settings = {"fit_intercept": problem.settings.get("fit_intercept", True)}
+            return Problem(problem.X.astype(float), problem.y, settings=settings)
+
+
+def check_signs(problem):
+    """To which infinity `find_separation` sends each coefficient; where rounding is in the way it may say either."""
+    y = np.unique(problem.y, return_inverse=True)[1]
+    intercept = problem.settings["fit_intercept"]
+    design = np.column_stack([problem.X, np.ones(len(y))]) if intercept else problem.X
+    spread = np.linalg.svd(design / np.linalg.norm(design, axis=0).clip(1e-300), compute_uv=False)
+    truth = signs(problem.X, y, intercept=intercept) if y.max() == 1 and spread[-1] > 1e-7 * spread[0] else None
+    if truth is None:
+        return  # made too small, or what is collinear but for rounding
+    found = find_separation(problem.X, y, **problem.settings)
+    integers = (np.round(problem.X) == problem.X).all() and np.abs(problem.X).max() < 1000
+    for name, right in zip(found.names, truth, strict=True):
+        told = found.infinite.get(name, 0.0)
+        either = np.isnan(told) and right != 0 and not integers
+        assert either or np.array_equal(told, right, equal_nan=True), f"{name}: told {told}, it is {right}"
+
+
 FAMILIES = [
     Family("separation in small integers", small, check_small, 400),
     Family("separation that is planted", planted, check_planted, 40),
     Family("separation by levels of a factor", tables, check_planted, 60),
+    Family("signs of separated coefficients", two_classes, check_signs, 80),
 ]

@@ -51,7 +51,8 @@ def limit_of(problem: Problem) -> Limit | None:
     """The limit, or None if the classes overlap."""
     if isinstance(problem.objective, SoftmaxObjective):
         return _limit_of_classes(problem, problem.objective)
-    found = separation_of(sides_of(problem.objective, problem.objective.coordinates, bounded=False))
+    signed = sides_of(problem.objective, problem.objective.coordinates, bounded=False)
+    found = separation_of(signed, guess=problem.theta)
     if found.kind == "overlap":
         return None
     rows = np.flatnonzero(~found.separated)
@@ -90,7 +91,8 @@ def without(problem: Problem, separated: NDArray[np.bool_], gauge: Array) -> Pro
     else:
         rest = some_rows(data, rows)
     q, left = problem.theta.size, replace(old, data=rest)
-    return replace(problem, data=rest, objective=left, theta=np.zeros(q), gauge=gauge, n_coef=q - gauge.shape[1])
+    theta = problem.theta - gauge @ (gauge.T @ problem.theta)  # near the optimum, whatever the offsets
+    return replace(problem, data=rest, objective=left, theta=theta, gauge=gauge, n_coef=q - gauge.shape[1])
 
 
 def _without_classes(apart: NDArray[np.bool_], block: Block) -> Block:
@@ -129,8 +131,9 @@ def _optimum(problem: Problem, data: Data) -> Problem:
     coordinates = choose_coordinates(data, sample, intercept=intercept, standardize=False, strength=0.0)
     objective = Objective(data, coordinates, np.zeros(coordinates.columns.size))
     solve = regimes.newton if costs.choose(objective) == "newton" else regimes.quasi_newton
-    solution = solve(objective, np.zeros(objective.n_coef), sample, tol=1e-6, max_iter=100)
-    theta, to_raw = solution.theta, raw_map(coordinates)
+    theta, to_raw = np.zeros(objective.n_coef), raw_map(coordinates)
+    if theta.size:  # of the columns some may have nothing but zeros left
+        theta = solve(objective, theta, sample, tol=1e-6, max_iter=100).theta
     nothing = np.zeros((theta.size, 0))
     return replace(
         problem, data=data, objective=objective, theta=theta, to_raw=to_raw, gauge=nothing, n_coef=theta.size

@@ -38,8 +38,8 @@ class Separation:
         classes are on the boundary. Overlap: no direction separates, and all coefficients are finite.
     infinite : dict
         For the coefficients that are infinite, by name: inf, -inf, or nan where the data do not determine the sign
-        (as for columns that repeat one another), and, where more than 200 coefficients are free of one another, nan
-        for all, as signs are not looked for.
+        (as for columns that repeat one another), and, where many coefficients (from 130 to 200) are free of one
+        another, nan for all, as signs are not looked for.
     rows : ndarray of int
         The numbers, counted from 0, of the rows that are strictly on their side. Their fitted probability is 0 or 1.
     direction : ndarray of shape (k,)

@@ -31,6 +31,7 @@ Mask = NDArray[np.bool_]
 _CLEAR = 1e-3  # a margin above it is beyond the tolerance of the programme, 1e-7
 _BEYOND = 100  # times what is rounding
 _ACTIVE = 1e-9  # beside the multiplier of a row, that of another which is not zero
+_ROOM = 1e-3  # beside a length of 1, what rounding may add up to in a proof
 _BOX = 1e4  # the largest entry of a direction in the programme
 _SMALL = (1e-3, 1e-3, 1.0, 1.0, 30.0, 1e-1)  # up to which a margin is small, one attempt after another
 _FEW = 8  # steps of a fit that show a direction of a wide cone
@@ -84,30 +85,32 @@ def span_of(rows: Array, exact: float = EXACT) -> Array:
     return np.eye(rows.shape[1]) if face is None else face.null
 
 
-def reach(rows: Array, inside: Array, exact: float) -> Array | None:
-    """A d of the cone that is clearly positive on the last row; zero if it is proved that none is, None if unknown.
+def reach(rows: Array, aim: Array, inside: Array, exact: float) -> Array | None:
+    """A d of the cone that `aim`, of length 1, is positive on; zero if it is proved that none is, None if unknown.
 
-    In a wide cone a fit is soon there, and in most others it shows the face; else one programme has d, or the
-    multipliers that exclude it.
+    What non-negative multiples of the rows leave of -aim is zero, or makes such a d (Farkas): all rows are positive on
+    its negative, or zero. Least squares with non-negative weights (Lawson and Hanson, 1974) say which.
 
-    inside : a direction that is positive on all rows but the last, and negative on that
+    inside : a direction that is positive on all rows, and negative on the aim
     """
-    d = fitted(rows, _FEW, exact, alert=True).guess
-    if d is not None and _is_beyond(rows, d, exact):
-        return d
-    face = _fitted_face(rows, _in_units_of(rows, np.ones(len(rows), dtype=bool), exact), exact, programme=False)
-    if face is not None:
-        return face.direction if face.strict[-1] else np.zeros(rows.shape[1])
-    guess, weight = _programme(rows, np.arange(len(rows)) == len(rows) - 1)
-    value, back = float(rows[-1] @ guess), -float(rows[-1] @ inside)
-    if value > _CLEAR:
-        d = guess + 0.5 * value / max(back, value) * inside
-        return d if _is_beyond(rows, d, exact) else None
-    near = weight > _ACTIVE * weight[-1]
-    if not near[-1]:
+    from scipy.optimize import nnls
+
+    try:
+        weight, _ = nnls(rows.T, -aim)
+    except RuntimeError:  # it turned in circles
         return None
-    left, size, _, _ = _decomposed(rows[near], exact)
-    return np.zeros_like(guess) if _proves_balance(left, weight[near], _noise(size, exact)) else None
+    basis = scipy.linalg.qr(rows[weight > 0].T, mode="economic", check_finite=False)[0]
+    left = aim
+    for _ in range(2):  # so that what is left is exact beside itself, however little it is
+        left = left - basis @ (basis.T @ left)
+    value, back = float(aim @ left), -float(aim @ inside)
+    d = left + 0.5 * value / max(back, value) * inside
+    if _is_beyond(np.vstack([rows, aim]), d, exact):
+        return d
+    size, sums = np.linalg.norm(left), 1 + weight.sum()
+    is_way = (rows @ left).min() > -_CLEAR * np.abs(left).max() and size > rounding(aim.size) * sums
+    room = _BEYOND * exact * sums
+    return None if is_way or not size < room < _ROOM else np.zeros_like(aim)
 
 
 def _is_beyond(rows: Array, d: Array, exact: float) -> bool:
@@ -268,8 +271,9 @@ def _solved(cost: Array, matrix: Any, bounds: Array) -> tuple[Array, Array]:
     from scipy.optimize import linprog
 
     zeros, most = np.zeros(matrix.shape[0]), {"maxiter": 100 + 10 * sum(matrix.shape)}  # it may turn in circles
-    for method in ("highs", "highs-ipm"):
-        answer = linprog(cost, A_ub=matrix, b_ub=zeros, bounds=bounds, method=method, options=most)
+    tight = most | {"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9}  # another way round
+    for method, options in (("highs", most), ("highs", tight), ("highs-ipm", most)):
+        answer = linprog(cost, A_ub=matrix, b_ub=zeros, bounds=bounds, method=method, options=options)
         if answer.status == 0:
             return np.asarray(answer.x), -np.asarray(answer.ineqlin.marginals)
     return np.zeros_like(cost), zeros

@@ -91,7 +91,7 @@ class Question:
         if self.proves_overlap(theta):
             return OVERLAP
         try:
-            found = self._judged()
+            found = self._judged(theta)
         except EvenOddsError as error:
             direction = self._restricted(theta)
             if not self._separates(direction):
@@ -140,9 +140,9 @@ class Question:
         """Those of a direction of the rows."""
         return np.tile(self.bounds, self._signed.sides.n_coef // self.bounds.size)
 
-    def _judged(self) -> Recession:
+    def _judged(self, theta: Array) -> Recession:
         asked = np.eye(self._bounds.size) if isinstance(self.objective, SoftmaxObjective) else None
-        return separation_of(self._signed, asked, self._bounds)
+        return separation_of(self._signed, asked, self._bounds, self._restricted(theta))
 
     def _separates(self, direction: Array) -> bool:
         """Whether a direction puts every row strictly on its side, within the bounds."""

@@ -7,6 +7,7 @@ that its answer is wrong about: cutting planes. That a few rows balance proves i
 leave free is a space that the cone lies in: from then on nothing but that is looked at, and the rows that see it.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,8 +41,8 @@ class Recession:
     `separation_of` was asked about.
 
     kind : "overlap", "quasi-complete" or "complete"
-    infinite : (k,) inf or -inf where a coefficient goes there, nan where it goes to either (and, in a cone of more than
-        200 dimensions, where the sign was not looked for), 0 where it stays finite
+    infinite : (k,) inf or -inf where a coefficient goes there, nan where it goes to either (and, in a cone of some 130
+        dimensions or more, where the sign was not looked for), 0 where it stays finite
     direction : (k,) a direction that is positive on the rows of `separated`, zero on the others; 0 for aliased columns
     separated : (n_rows,) the rows of the home that some direction makes positive
     null : (q, d) orthonormal, the changes of theta that are zero on all other rows
@@ -58,13 +59,16 @@ class Recession:
     rest: bool
 
 
-def separation_of(signed: SignedHome, functionals: Array | None = None, bounds: Array | None = None) -> Recession:
+def separation_of(
+    signed: SignedHome, functionals: Array | None = None, bounds: Array | None = None, guess: Array | None = None
+) -> Recession:
     """What separates the classes of a home. Its coordinates leave out aliased columns, as they do without a penalty.
 
     functionals : (k, q) the coefficients that are asked about, as functions of theta; of two classes those of the raw
         columns if None
     bounds : (q,) 1 where an entry of theta has a lower bound, so that it cannot fall for ever, -1 where it has an upper
         one, else 0
+    guess : (q,) a direction that nearly separates them if any does, as where a fit has come to
 
     Raises
     ------
@@ -76,7 +80,7 @@ def separation_of(signed: SignedHome, functionals: Array | None = None, bounds: 
         raise _too_wide(signed.sides.n_coef)
     with one_blas_thread:
         home = Home(signed, bounds)
-        face = _face(home)
+        face = _face(home, guess)
         every = functionals is None
         asked, places = _coefficients(coordinates) if functionals is None else _all_of(functionals)
         infinite = np.zeros(int(coordinates.intercept) + data.n_columns if every else len(asked))
@@ -97,7 +101,7 @@ def separation_of(signed: SignedHome, functionals: Array | None = None, bounds: 
     return Recession(kind, infinite, direction, separated, face.null, alone, rest)
 
 
-def _face(home: Home) -> Face:
+def _face(home: Home, guess: Array | None) -> Face:
     """The face of all rows."""
     k = home.n_coef
     if k == 0:
@@ -118,8 +122,9 @@ def _face(home: Home) -> Face:
         return _overlap(k)
     if wide:
         raise _too_wide(k)
-    nearest = np.argsort(seen @ fit.direction)
-    home.known = np.vstack([rows[nearest[: max(200, 10 * span.shape[1])]], home.bounds])
+    most = max(200, 10 * span.shape[1])
+    nearest = rows[np.argsort(seen @ fit.direction)[:most]] if guess is None else _nearest(home, guess, most)
+    home.known = np.vstack([nearest, home.bounds])
     for _ in range(_ROUNDS):
         face = home.face_within(span)
         if face.null.shape[1] == 0:
@@ -128,6 +133,18 @@ def _face(home: Home) -> Face:
             return face
         span = face.null if face.null.shape[1] < span.shape[1] else span
     raise EvenOddsError("Whether the classes are separated was not decided: the rows leave too many corners.")
+
+
+def _nearest(home: Home, direction: Array, most: int) -> Array:
+    """About the rows that a direction leaves the worst."""
+    share = 4 * most / home.signed.n_rows
+
+    def worst(tile: Signed) -> Sums:
+        margins = tile.dot(direction) / np.maximum(tile.size(), 1e-300)
+        return ([tile.rows(np.argsort(margins)[: math.ceil(share * margins.size)])],)
+
+    rows = np.concatenate(home.signed.read(worst)[0])
+    return np.asarray(rows[np.argsort(normalised(rows) @ direction)[:most]])
 
 
 def _all_cuts(home: Home, face: Face) -> Array:

@@ -1,9 +1,10 @@
 """The signs that coefficients have in the directions of a cone: to which infinity they go.
 
 The direction of the face is inside the cone: a coefficient that is zero there, but not everywhere, takes both signs;
-else only the other sign has to be looked for. That is the question whether the rows and the coefficient, as one more
-row, leave a direction. It is asked of the rows known, for one coefficient after another; then one read tells how far
-along all the directions that were found the other rows allow, and which rows have to be known to say more.
+else only the other sign has to be looked for. Least squares with non-negative weights of the rows tell whether these
+leave a direction that has it (`reach`). They are taken of the rows known, for one coefficient after another; then one
+read tells how far along all the directions that were found the other rows allow, and which rows have to be known to
+say more.
 """
 
 from typing import Any
@@ -12,12 +13,11 @@ import numpy as np
 import scipy.linalg
 
 from ..data import Array, Sums
-from ..exceptions import EvenOddsError
-from .cone import Face, Mask, normalised, reach, rounding, support
+from .cone import Face, Mask, normalised, reach, rounding
 from .home import Home, on_boundary, unknown
 from .sides import Dense, Signed
 
-_MOST_SIGNS = 200  # dimensions of the cone up to which signs are looked for
+_MOST_WORK = 3e8  # dimensions of the cone, cubed, times coefficients, up to which signs are looked for: 2 s
 _ROUNDS = 100
 _MOST_WAYS = 32  # at once
 _MOST_CUTS = 100  # rows at once
@@ -34,11 +34,10 @@ def signs_of(home: Home, face: Face, functionals: Array) -> Array:
     moves = np.array([_signs(home, functionals, column) for column in face.null.T]).any(axis=0)
     inside = _signs(home, functionals, face.direction)
     both = inside == 0
-    dimensions = face.null.shape[1]
-    if dimensions > _MOST_SIGNS:
+    dimensions, open_ = face.null.shape[1], np.flatnonzero(moves & ~both)
+    if dimensions**3 * open_.size > _MOST_WORK:
         return np.where(moves, np.nan, 0.0)
     if dimensions > 1:
-        open_ = np.flatnonzero(moves & ~both)
         both[open_] = _are_positive(home, face, -inside[open_, None] * functionals[open_])
     with np.errstate(invalid="ignore"):
         return np.where(~moves, 0.0, np.where(both, np.nan, inside * np.inf))
@@ -71,13 +70,12 @@ def _are_positive(home: Home, face: Face, functionals: Array) -> Mask:
         for j, functional in enumerate(asked):
             if promised[j] or len(ways) == _MOST_WAYS:
                 continue
-            try:
-                way = _way(np.vstack([seen, functional]), inside, face, exact)
-            except EvenOddsError:
+            way = _way(seen, functional, inside, face, exact)
+            if way is None:
                 found[j] = True
-                continue
-            excluded[j] = way is None
-            if way is not None:
+            elif not way.any():
+                excluded[j] = True
+            else:
                 ways.append(way)
                 aims.append(j)
                 promised |= _signs(home, functionals, way) > 0
@@ -95,18 +93,17 @@ def _are_positive(home: Home, face: Face, functionals: Array) -> Mask:
     return found | ~excluded
 
 
-def _way(seen: Array, inside: Array, face: Face, exact: float) -> Array | None:
-    """A direction that rows, seen from the basis of the face, leave, positive on the last; None if there is none.
+def _way(seen: Array, aim: Array, inside: Array, face: Face, exact: float) -> Array | None:
+    """A direction that rows, seen from the basis of the face, leave, and on which the aim is positive.
 
-    inside : the direction of the face, seen so, which is negative on the last
+    Zero if none is, None if rounding does not let it be told.
+
+    inside : the direction of the face, seen so, on which the aim is negative
     """
-    last = reach(normalised(seen), inside, exact)
-    if last is None:
-        found = support(seen, exact)
-        last = found.direction if found.strict[-1] else np.zeros_like(inside)
-    if not last.any():
-        return None
-    direction = face.basis @ last
+    way = reach(normalised(seen), aim / np.linalg.norm(aim), inside, exact)
+    if way is None or not way.any():
+        return way
+    direction = face.basis @ way
     return np.asarray(direction / np.abs(direction).max())
 
 
