@@ -30,6 +30,7 @@ ONCE_WRONG = [
     ("crossed optimum", 2703144603),  # offsets of 134 cooled by Newton's steps, where Firth's likelihood is not concave
     ("results bits", 919879671),
     ("crossed optimum", 1440233874),  # weights over 27 powers of ten: a scale in which the rows were rounding
+    ("separation that is planted", 700285),  # CONVERGED: a sample's overlap was proved by the Hessian of a theta before
     ("separation that is planted", 5078),  # a linear programme that HiGHS gives up, at its usual tolerance
     ("separation in small integers", 700264),  # infer: offsets of 42, what is left of separated rows begun at 0
     ("separation in small integers", 700906),  # infer: rows are left, and nothing but zeros in their column

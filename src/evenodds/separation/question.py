@@ -23,6 +23,10 @@ from .balance import BELOW, LEAST, ROUGH, balanced, balanced_by_newton
 from .recession import Recession, separation_of
 from .sides import SignedHome, sides_of
 
+_REFINED = 6  # times, at the most
+_SETTLED = 1e-3  # of a score: what more refining would change
+_NEAR = 1e-5  # of a step: from the slopes so far apart comes the product with the Hessian
+
 Coefs = tuple[Array, Array]  # intercepts and slopes: (1,) and (1, p), or by class (F,) and (F, p)
 
 
@@ -113,18 +117,32 @@ class Question:
         return bool(self.sample.n_rows < self.objective.data.n_rows)
 
     def proved_on_sample(self, theta: Array, metric: Cholesky) -> bool:
-        """Whether the optimum theta of the sample, with the Hessian there, proves that the classes overlap.
+        """Whether the optimum theta of the sample, with about the Hessian there, proves that the classes overlap.
 
-        What balances the sample's rows is then sigmoid's derivative less Newton's step: s q (1 - p x delta).
+        What balances the sample's rows is then sigmoid's derivative less Newton's step: s q (1 - p x delta). The metric
+        may be of a theta before, where rows that are separated weigh more, so that the step is refined until it is that
+        of the Hessian here.
         """
         objective = self.objective
         if isinstance(objective, SoftmaxObjective) or not self._of_all or metric.least() < ROUGH:
             return False
         if not objective.multipliers(theta)(self.sample).min() > LEAST:
             return False
-        pull = self.free.gradient(*first_order(self.sample, self.free, theta)[1:])
-        moves = linear_predictor(self.sample, self.free, metric.solve(pull / objective.total_weight))
-        return float(np.max(np.where(self.sample.y > 0, -moves, moves))) < BELOW
+
+        def slope(at: Array) -> Array:
+            pull = self.free.gradient(*first_order(self.sample, self.free, at)[1:])
+            return np.asarray(pull / objective.total_weight)
+
+        pull = left = slope(theta)
+        step = np.zeros_like(theta)
+        for _ in range(_REFINED):
+            more = metric.solve(left)
+            step = step + more
+            if float(np.abs(linear_predictor(self.sample, self.free, more)).max()) < _SETTLED:
+                moves = linear_predictor(self.sample, self.free, step)
+                return float(np.max(np.where(self.sample.y > 0, -moves, moves))) < BELOW
+            left = pull - (slope(theta + _NEAR * step) - pull) / _NEAR
+        return False
 
     @property
     def _of_all(self) -> bool:
