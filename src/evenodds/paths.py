@@ -37,7 +37,8 @@ class Path:
     gaps : ndarray of shape (m,)
         How far the mean loss with its penalty can be above its minimum: duality gaps.
     names : tuple
-        Of the columns; their numbers where they have no names.
+        Of the columns; their numbers where they have no names; of a table with text or dates those of the coefficients,
+        such as ``carrier[AA]``.
     classes : ndarray of shape (K,)
         Of two, scores are the log odds of the second.
     l1_ratio : float

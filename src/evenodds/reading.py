@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array
 from .data import Data, as_data, require_finite
 from .exceptions import EvenOddsError
 from .labels import combine_weights, encode_kept, encode_labels, require_two, row_offsets
-from .table import is_frame, numeric_array, numeric_rows, require_same_order, require_some
+from .table import is_all_numeric, is_frame, numeric_array, numeric_rows, require_same_order, require_some
 
 Numbers = tuple[Any, list[str] | None, NDArray[np.bool_] | None]
 
@@ -46,7 +46,7 @@ def read(
     if y is None:
         raise EvenOddsError(f"{caller} requires y to be passed, but the target y is None. Pass the labels of the rows.")
     require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
-    array, names, gone = _plain_numbers(X, caller) if numbers is None else numbers(X)
+    array, names, gone = _any_numbers(X, caller, intercept) if numbers is None else numbers(X)
     n_rows, kept = array.shape[0], None
     if gone is None:
         found, codes = encode_labels(y, n_rows, classes)
@@ -81,10 +81,18 @@ def numbers_of(X: Any, check: Callable[..., Any]) -> tuple[Any, list[Any] | None
     return array, columns
 
 
-def _plain_numbers(X: Any, caller: str) -> Numbers:
-    """The numbers of X for a function that knows nothing of its columns, whose names are strings or none."""
-    array, columns = numbers_of(X, partial(check_array, estimator=caller))
-    return array, columns if columns and all(isinstance(name, str) for name in columns) else None, None
+def _any_numbers(X: Any, caller: str, intercept: bool) -> Numbers:
+    """The numbers of X for a function that keeps no model: as they are, or of a table with text or dates by a design.
+
+    The names of columns are strings or none. Without an intercept the first factor has a column for each of its levels.
+    """
+    if not is_frame(X) or is_all_numeric(X):
+        array, columns = numbers_of(X, partial(check_array, estimator=caller))
+        return array, columns if columns and all(isinstance(name, str) for name in columns) else None, None
+    from .design import learn  # here, as it needs pyarrow, and arrays do not
+
+    design = learn(X, intercept=intercept)
+    return design.read(X).matrix(), list(design.names), None
 
 
 def require_finite_array(array: Any, names: list[str] | None) -> None:
