@@ -45,19 +45,8 @@ LAYERS = {
     "progress": {"advice", "data", "solvers"},
     "classifier": {"data", "design", "exceptions", "labels", "reading", "scores", "softmax", "table"},
     "model": {
-        *(
-            "absent",
-            "advice",
-            "classifier",
-            "coordinates",
-            "data",
-            "design",
-            "exceptions",
-            "fitting",
-            "labels",
-            "moments",
-        ),
-        *("parameters", "penalised", "progress", "reading", "separation", "solvers"),
+        *("absent", "advice", "classifier", "coordinates", "data", "design", "exceptions", "fitting", "labels"),
+        *("moments", "parameters", "penalised", "progress", "reading", "separation", "solvers"),
     },
     "inference": {
         *("advice", "coordinates", "data", "design", "exceptions", "firth", "fitting", "labels", "model"),

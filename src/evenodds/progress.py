@@ -138,7 +138,7 @@ class Callbacks:
         """
         self._estimator, self._told = estimator, {"estimator": new, "X": X, "y": y}
         self._task: Any = None
-        self._iteration = 0
+        self._iteration, self._stopped = 0, False
 
     def report(self, most: int, to_coefs: Callable[[Array], tuple[Array, Array]] | None) -> Report | None:
         """A report that runs the callbacks; None if there are none to run.
@@ -153,6 +153,8 @@ class Callbacks:
         root.call_on_fit_task_begin(**self._told)
 
         def report(iteration: int, loss: float, error: float, theta: Array) -> bool:
+            if self._stopped:  # Newton's steps of one call ended there, and the loop that goes on from them asks again
+                return True
             given = dict(self._told)
             if to_coefs is not None:  # made only for callbacks that ask for them
                 given["reconstruction_attributes"] = lambda: dict(
@@ -162,7 +164,7 @@ class Callbacks:
                 if iteration == self._iteration:  # another metric goes on from here
                     return False
                 if self._task.call_on_fit_task_end(**given):
-                    self._task = None
+                    self._task, self._stopped = None, True
                     return True
             self._iteration = iteration
             self._task = root.subcontext(task_name="iteration").call_on_fit_task_begin(**given)
