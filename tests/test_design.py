@@ -13,7 +13,16 @@ import scipy.sparse as sp
 import statsmodels.api as sm
 from numpy.testing import assert_allclose, assert_array_equal
 
-from evenodds import CollinearWarning, EvenOddsError, LogisticRegression, fit_table, infer
+from evenodds import (
+    CollinearWarning,
+    EvenOddsError,
+    LogisticRegression,
+    LogisticRegressionCV,
+    find_separation,
+    fit_table,
+    infer,
+    path,
+)
 from evenodds.design import learn
 from evenodds.export import load, save
 
@@ -550,18 +559,40 @@ def test_every_damage_of_a_saved_design_is_one_error(tmp_path):
             yield from places(one, (*path, key))
 
     count = 0
-    for path in itertools.islice(places(good["design"]), 1, None):
+    for place in itertools.islice(places(good["design"]), 1, None):
         for wrong in (None, -1, "zz", [], {}, 1e999, True):
             record = json.loads(json.dumps(good))
             inner = record["design"]
-            for key in path[:-1]:
+            for key in place[:-1]:
                 inner = inner[key]
-            if inner[path[-1]] == wrong:
+            if inner[place[-1]] == wrong:
                 continue
-            inner[path[-1]] = wrong
+            inner[place[-1]] = wrong
             (tmp_path / "bad.json").write_text(json.dumps(record).replace("Infinity", '"inf"'))
             try:
                 load(tmp_path / "bad.json").predict_proba(FRAME)
             except EvenOddsError:
                 count += 1
     assert count > 300
+
+
+def test_paths_folds_and_separation_take_tables():
+    frame = FRAME[["y", "f", "x1", "b"]]
+    X, y = frame.drop(columns="y"), frame["y"]
+    columns = dummies(X)
+    D = pd.DataFrame(columns)
+    ours, theirs = path(X, y, Cs=[0.01, 0.1, 1.0]), path(D, y, Cs=[0.01, 0.1, 1.0])
+    assert ours.names == tuple(columns)
+    assert_allclose(ours.coefs, theirs.coefs, rtol=1e-9, atol=1e-12)
+    chosen, other = (LogisticRegressionCV(Cs=[0.01, 0.1, 1.0], cv=3).fit(one, y) for one in (X, D))
+    assert chosen.C_ == other.C_
+    assert_allclose(chosen.scores_, other.scores_, rtol=1e-9)
+    assert_allclose(chosen.predict_proba(X), other.predict_proba(D), rtol=1e-10)
+    assert_array_equal(chosen.predict_proba(X.iloc[[3]]), chosen.predict_proba(X)[[3]])
+    separating = X.assign(f=np.where(y.to_numpy() == y.iloc[0], X["f"], "only"))
+    found = find_separation(separating, y)
+    assert set(found.infinite) >= {"f[only]"}
+    without = find_separation(separating, y, fit_intercept=False)
+    assert "f[a]" in without.names
+    with pytest.raises(EvenOddsError, match=r"Column 'f' has .* missing=.drop."):
+        path(X.assign(f=np.where(X["f"] == "a", None, X["f"])), y)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from evenodds import EvenOddsError, LogisticRegression
+from evenodds import EvenOddsError, LogisticRegression, fit_table
 from evenodds.inference import display, infer
 from oracle import case
 
@@ -408,3 +408,18 @@ def test_the_first_backend_that_is_installed(results, monkeypatch):
         results["plain"].to_frame("pandas")
     with pytest.raises(EvenOddsError, match="'pandas', 'polars', 'pyarrow', got 'dask'"):
         results["plain"].to_frame("dask")
+
+
+def test_references_of_factors_have_a_row():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"y": rng.integers(0, 2, 200), "c": rng.choice(list("abc"), 200), "x": rng.normal(size=200)})
+    frame["k"], frame["b"] = rng.choice(list("pqr"), 200), rng.random(200) < 0.5
+    result = infer(fit_table("y ~ c*x + b + k:x", frame, reference={"c": "b"}), frame)
+    names = [line.split()[0] for line in str(result).splitlines() if line.endswith(" reference")]
+    assert names == ["c[b]", "b[False]"]
+    lines = [line.split()[0] for line in str(result).splitlines() if line.startswith(("c[", "b["))]
+    assert lines == ["c[b]", "c[a]", "c[c]", "b[False]", "b[True]", "c[a]:x", "c[c]:x"]
+    assert result._repr_html_().count("<em>reference</em>") == 2
+    assert "reference" not in str(infer(fit_table("y ~ c - 1", frame), frame))
+    several = str(infer(fit_table("k ~ c", frame), frame)).splitlines()
+    assert [line for line in several if line.endswith("reference")] == ["  c[a]         reference"] * 2

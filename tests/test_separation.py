@@ -506,7 +506,7 @@ BAD = {
     "sparse NaN": (sp.csr_array(np.where(X0 == 5, np.nan, X0)), Y0, None),
     "named NaN": (pd.DataFrame({"dose": np.where(X0[:, 0] == 5, np.nan, 1.0)}), Y0, None),
     "missing": (pl.DataFrame({"dose": [1, 2, None, 4, 5, 6, 7]}), Y0, None),
-    "text": (pd.DataFrame({"dose": list("abcdefg")}), Y0, None),
+    "mixed": (pd.DataFrame({"dose": [*"abcdef", 7]}), Y0, None),
     "no y": (X0, None, None),
     "lengths": (X0, Y0[:-1], None),
     "one class": (X0, Y0 * 0, None),

@@ -19,6 +19,7 @@ from .exceptions import EvenOddsError, require_range, within_range
 from .labels import combine_weights, encode_labels, row_offsets
 from .per_column import LEAST_C, bounds, check_l1_ratio, penalty_factors
 from .progress import PathLines, Stop
+from .reading import any_numbers
 from .separation import OVERLAP, Question, tell
 from .solvers import Status
 from .solvers.class_path import class_path
@@ -33,7 +34,7 @@ from .solvers.softmax_loss import SoftmaxLoss
 from .solvers.sparse_wide import sparse_path
 from .solvers.tall_path import tall_path
 from .solvers.working_set import wide_path
-from .table import numbers_of, require_same_order
+from .table import require_same_order
 
 _SAMPLE = 8192
 _STEPS = 100
@@ -63,7 +64,8 @@ class Path:
     gaps : ndarray of shape (m,)
         How far the mean loss with its penalty can be above its minimum: duality gaps.
     names : tuple
-        Of the columns; their numbers where they have no names.
+        Of the columns; their numbers where they have no names; of a table with text or dates those of the coefficients,
+        such as ``carrier[AA]``.
     classes : ndarray of shape (K,)
         Of two, scores are the log odds of the second.
     l1_ratio : float
@@ -190,7 +192,7 @@ def path(
     ratio = check_l1_ratio(l1_ratio)
     _check_grid(n_C, min_ratio, tol)
     require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
-    array, names = numbers_of(X, "path")
+    array, names = any_numbers(X, "path", bool(fit_intercept))
     classes, codes = encode_labels(y, array.shape[0])
     weight = combine_weights(sample_weight, class_weight, codes, classes)
     shift = None if offset is None else row_offsets(offset, array.shape[0], classes.size)

@@ -9,10 +9,11 @@ from typing import Any
 from ..advice import nearest
 from ..exceptions import EvenOddsError
 from .columns import Level, Table
-from .design import MISSING, UNSEEN, Design, DesignRows
+from .design import MISSING, UNSEEN, Design
 from .expressions import Expression
 from .formula import Formula, is_formula, left_side, parsed
 from .learning import all_columns, learnt
+from .rows import DesignRows
 from .terms import Factor, Number, Part, Term
 
 

@@ -5,13 +5,12 @@ stand: each number depends on its row and the memory alone. Scores add column af
 factor, so that they too do not depend on how many rows there are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..advice import listed_labels, nearest
@@ -20,12 +19,12 @@ from ..labels import labels_of
 from ..table import is_frame, is_missing
 from .columns import WORDS, Codes, Column, Table, coded
 from .expressions import Array, part_level, part_of
-from .terms import Factor, Number, Piece, Term, block_names, block_pieces, block_size
+from .rows import DesignRows
+from .slopes import derivative
+from .terms import Cell, Factor, Number, Piece, Term, block_cells, block_names, block_pieces, block_size, subsets
 
 MISSING = ("error", "drop", "indicator")
 UNSEEN = ("error", "reference", "missing")
-_FEW = 64  # columns that are held dense, however many are 0
-_SPARSE = 4  # columns a number that a row has
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,42 @@ class Design:
             first += count
         return found
 
+    def restrictions(self, dropped: Collection[str]) -> Array:
+        """Combinations of the coefficients (k,) that are 0 where the model is the one without some terms.
+
+        Of terms without what others span of them: without ``f`` the columns of ``f:g`` still make up for ``f``.
+        """
+        spanned = {(frozenset[int](), frozenset[int]())} if self.intercept else set()
+        for term in self.terms:
+            if term.name not in dropped and term.blocks:
+                spanned.update(subsets(term.members, self.atoms))
+        rows: dict[Cell, dict[int, int]] = {}
+        columns = [cells for term in self.terms for block in term.blocks for cells in block_cells(block, self.atoms)]
+        for j, cells in enumerate(columns):
+            for cell, count in cells.items():
+                numbers, levels = cell
+                if (frozenset(k for k, _ in numbers), frozenset(k for k, _ in levels)) not in spanned:
+                    rows.setdefault(cell, {})[j] = count
+        found = np.zeros((len(rows), len(columns)))
+        for i, row in enumerate(rows.values()):
+            found[i, list(row)] = list(row.values())
+        return found
+
+    def containing(self, name: str) -> list[str]:
+        """The terms that are products of a term and others."""
+        (members,) = (term.members for term in self.terms if term.name == name)
+        return [term.name for term in self.terms if term.members > members]
+
+    def reference_of(self, name: str) -> str | None:
+        """What the reference of a factor is called, if a term is the factor alone and has no column for it."""
+        (term,) = (term for term in self.terms if term.name == name)
+        if [len(block) for block in term.blocks] != [1] or term.blocks[0][0].full:
+            return None
+        atom = self.atoms[term.blocks[0][0].atom]
+        if isinstance(atom, Factor) and len(atom.levels) > 1:
+            return f"{atom.name}[{atom.label(atom.reference)}]"
+        return None
+
     @property
     def rest_label(self) -> str:
         """The label of all that are not the positive one."""
@@ -88,11 +123,15 @@ class Design:
         if self.rest:
             labels = labels_of(y)
             y = np.array([None if is_missing(one) else self._label(one) for one in labels.tolist()], dtype=object)
+        return y, *self.weighting(frame, sample_weight, offset)
+
+    def weighting(self, frame: Any, sample_weight: Any, offset: Any) -> tuple[Any, Any]:
+        """Weights and offsets from the columns that the model has them in, where they are not given."""
         if sample_weight is None and self.weight is not None:
-            sample_weight = table.native(self.weight)
+            sample_weight = Table(frame).native(self.weight)
         if offset is None and self.offset is not None:
-            offset = table.native(self.offset)
-        return y, sample_weight, offset
+            offset = Table(frame).native(self.offset)
+        return sample_weight, offset
 
     def _label(self, label: Any) -> str:
         return str(self.positive) if label == self.positive else self.rest_label
@@ -102,7 +141,7 @@ class Design:
         """The factors among the atoms."""
         return [atom for atom in self.atoms if isinstance(atom, Factor)]
 
-    def read(self, frame: Any) -> "DesignRows":
+    def read(self, frame: Any) -> DesignRows:
         """The rows of a frame, whose columns are found by name; others are left alone.
 
         Raises
@@ -115,7 +154,14 @@ class Design:
                 f"The model was fitted on a frame with {listed_labels(list(self.kinds))}: give a frame with these "
                 f"columns, not a {type(frame).__name__}."
             )
-        rows = _Memorised(self, Table(frame))
+        return self.rows_of(*self.values(frame))
+
+    def values(self, frame: Any, held: Mapping[str, float] | None = None) -> tuple[dict[int, Any], NDArray[np.bool_]]:
+        """What each atom is in the rows of a frame, numbers (n, columns) or codes (n,); and which rows are gone.
+
+        held : numbers that columns have in all rows, instead of their own
+        """
+        rows = _Memorised(self, Table(frame), held or {})
         codes = {k: self._codes(atom, rows) for k, atom in enumerate(self.atoms) if isinstance(atom, Factor)}
         gone = rows.incomplete()
         for k, found in codes.items():
@@ -126,13 +172,33 @@ class Design:
         values: dict[int, Any] = {}
         for k, atom in enumerate(self.atoms):
             values[k] = codes[k] if isinstance(atom, Factor) else _finite(atom, rows, gone)
+        return values, gone
+
+    def numbers(self, frame: Any, source: str) -> Array:
+        """A column of numbers (n,)."""
+        return _Memorised(self, Table(frame), {}).numbers(source)
+
+    def slopes(self, frame: Any, source: str, held: Mapping[str, float] | None = None) -> dict[int, Array]:
+        """The derivative of each atom of numbers by a column that it takes (n, columns)."""
+        rows = _Memorised(self, Table(frame), held or {})
+        found = {}
+        for k, atom in enumerate(self.atoms):
+            if isinstance(atom, Number) and atom.takes(source):
+                slope = derivative(atom.expression, rows, source)
+                slope = slope[:, None] if slope.ndim == 1 else slope
+                found[k] = slope[:, atom.first : atom.first + atom.columns]
+        return found
+
+    def rows_of(self, values: dict[int, Any], gone: NDArray[np.bool_], only: int | None = None) -> DesignRows:
+        """The rows whose atoms have these values; if `only`, the columns without this atom are 0."""
         pieces: list[Piece] = []
         first = 0
         for term in self.terms:
             for block in term.blocks:
-                pieces += block_pieces(first, block, self.atoms, values)
-                first = pieces[-1].first + pieces[-1].count if pieces else 0
-        return DesignRows(rows.n_rows, len(self.names), pieces, gone, self.missing == "drop")
+                if only is None or only in (part.atom for part in block):
+                    pieces += block_pieces(first, block, self.atoms, values)
+                first += block_size(block, self.atoms)
+        return DesignRows(gone.size, len(self.names), pieces, gone, self.missing == "drop")
 
     def _codes(self, factor: Factor, rows: "_Memorised") -> Codes:
         """The places of each row's level; -1 for a missing value that is no level."""
@@ -173,8 +239,8 @@ class Design:
 class _Memorised:
     """The columns of a table as a design remembers them."""
 
-    def __init__(self, design: Design, table: Table) -> None:
-        self._design, self._table, self.n_rows = design, table, table.n_rows
+    def __init__(self, design: Design, table: Table, held: Mapping[str, float]) -> None:
+        self._design, self._table, self._held, self.n_rows = design, table, held, table.n_rows
         lost = [name for name in design.kinds if name not in table.names]
         if lost:
             raise EvenOddsError(
@@ -195,6 +261,8 @@ class _Memorised:
 
     def numbers(self, name: str) -> Array:
         """A column as numbers, its mean for those that are missing where an indicator says so."""
+        if name in self._held:
+            return np.full(self.n_rows, float(self._held[name]))
         values = self.column(name).numbers()
         fill = self._design.fills.get(name)
         return values if fill is None else np.where(np.isnan(values), fill, values)
@@ -209,69 +277,9 @@ class _Memorised:
         for atom in self._design.atoms:
             if isinstance(atom, Number) and atom.expression.operation != "missing":
                 for name in atom.expression.columns():
-                    if name not in self._design.fills:
+                    if name not in self._design.fills and name not in self._held:
                         gone |= self.column(name).missing
         return gone
-
-
-@dataclass(frozen=True)
-class DesignRows:
-    """Some rows as a design makes numbers of them.
-
-    pieces : the columns, in order
-    gone : (n,) the rows that have no numbers, because a value is missing
-    drops : whether a fit leaves out rows with missing values
-    """
-
-    n_rows: int
-    n_columns: int
-    pieces: list[Piece]
-    gone: NDArray[np.bool_]
-    drops: bool
-
-    def matrix(self) -> Any:
-        """The columns (n, k): an array, or CSR where most entries are 0. Rows that are gone are NaN."""
-        if self.n_columns > max(_FEW, _SPARSE * len(self.pieces)):
-            return self._sparse()
-        X = np.zeros((self.n_rows, self.n_columns))
-        for piece in self.pieces:
-            if piece.codes is None:
-                X[:, piece.first] = 1.0 if piece.values is None else piece.values
-            else:
-                rows = np.flatnonzero(piece.codes >= 0)
-                X[rows, piece.first + piece.codes[rows]] = 1.0 if piece.values is None else piece.values[rows]
-        X[self.gone] = np.nan
-        return X
-
-    def _sparse(self) -> Any:
-        shape = (self.n_rows, len(self.pieces))
-        columns, entries = np.empty(shape, dtype=np.int32), np.empty(shape)
-        there = np.ones(shape, dtype=bool)
-        for j, piece in enumerate(self.pieces):
-            columns[:, j] = piece.first if piece.codes is None else piece.first + piece.codes
-            entries[:, j] = 1.0 if piece.values is None else piece.values
-            if piece.codes is not None:
-                there[:, j] = piece.codes >= 0
-        columns[self.gone] = [piece.first for piece in self.pieces]
-        entries[self.gone], there[self.gone] = np.nan, True
-        ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
-        return sp.csr_array((entries[there], columns[there], ends), shape=(self.n_rows, self.n_columns))
-
-    def scores(self, intercept: Any, coef: Array) -> Array:
-        """b + x w of each row, w (k,) or (k, K); NaN for rows that are gone. They can overflow."""
-        if coef.ndim == 2:
-            return np.column_stack([self.scores(b, w) for b, w in zip(intercept, coef.T, strict=True)])
-        scores = np.full(self.n_rows, float(intercept))
-        with np.errstate(over="ignore", invalid="ignore"):
-            for piece in self.pieces:
-                w = coef[piece.first : piece.first + piece.count]
-                if piece.codes is None:
-                    scores += w[0] if piece.values is None else piece.values * w[0]
-                else:
-                    own = np.append(w, 0.0)[piece.codes]
-                    scores += own if piece.values is None else piece.values * own
-        scores[self.gone] = np.nan
-        return scores
 
 
 def factor_codes(factor: Factor, column: Column) -> Codes:

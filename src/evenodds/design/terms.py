@@ -34,6 +34,10 @@ class Number:
     columns: int = 1
     first: int = 0
 
+    def takes(self, source: str) -> bool:
+        """Whether it is computed from the values of a column."""
+        return self.expression.operation != "missing" and source in self.expression.columns()
+
     def names(self) -> list[str]:
         """The names of the columns."""
         if self.columns + self.first == 1 and self.expression.operation not in ("poly", "bs", "cr"):
@@ -108,6 +112,11 @@ class Term:
     name: str
     blocks: tuple[tuple[Part, ...], ...]
 
+    @property
+    def members(self) -> frozenset[int]:
+        """The atoms that it is a product of."""
+        return frozenset(part.atom for block in self.blocks for part in block)
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -150,6 +159,38 @@ def block_names(block: Sequence[Part], atoms: Sequence[Atom]) -> list[str]:
             }
             found.append(":".join(by_atom[atom] for atom in order))
     return found
+
+
+Cell = tuple[tuple[tuple[int, int], ...], frozenset[tuple[int, Level]]]  # columns of numbers, and levels of factors
+
+
+def block_cells(block: Sequence[Part], atoms: Sequence[Atom]) -> list[dict[Cell, int]]:
+    """A block's columns, in order, as sums of products of numbers with levels of factors, none of them a reference.
+
+    The column of a reference, where it has one, is 1 less those of the other levels.
+    """
+    numbers, factors = _split(block, atoms)
+    found = []
+    for some in _products([[(part.atom, k) for k in range(number.columns)] for part, number in numbers]):
+        shown = [[(part.atom, factor, level) for level in factor.shown(part.full)] for part, factor in factors]
+        for levels in _products(shown):
+            sums: dict[frozenset[tuple[int, Level]], int] = {frozenset(): 1}
+            for k, factor, level in levels:
+                ways = [(frozenset({(k, level)}), 1)]
+                if level == factor.reference:
+                    others = factor.shown(False)
+                    ways = [(frozenset(), 1), *((frozenset({(k, other)}), -1) for other in others)]
+                sums = {there | one: count * sign for there, count in sums.items() for one, sign in ways}
+            found.append({(tuple(sorted(some)), there): count for there, count in sums.items()})
+    return found
+
+
+def subsets(members: Iterable[int], atoms: Sequence[Atom]) -> list[tuple[frozenset[int], frozenset[int]]]:
+    """The numbers of a term, with each of the products of its factors that it spans, few factors first."""
+    members = tuple(members)
+    factors = [k for k in members if isinstance(atoms[k], Factor)]
+    numbers = frozenset(members) - frozenset(factors)
+    return [(numbers, frozenset(some)) for size in range(len(factors) + 1) for some in combinations(factors, size)]
 
 
 def block_pieces(first: int, block: Sequence[Part], atoms: Sequence[Atom], values: dict[int, Any]) -> Iterable[Piece]:
@@ -197,11 +238,10 @@ def coded_terms(products: Sequence[tuple[str, tuple[int, ...]]], atoms: Sequence
     spanned: dict[frozenset[int], set[frozenset[int]]] = {frozenset(): {frozenset()} if intercept else set()}
     terms = []
     for name, members in products:
-        factors = [k for k in members if isinstance(atoms[k], Factor)]
-        numbers = frozenset(members) - frozenset(factors)
+        every = subsets(members, atoms)
+        numbers = every[0][0]
         known = spanned.setdefault(numbers, set())
-        every = [frozenset(some) for size in range(len(factors) + 1) for some in combinations(factors, size)]
-        fresh = [some for some in every if some not in known]
+        fresh = [some for _, some in every if some not in known]
         known.update(fresh)
         blocks = _put_together([dict.fromkeys(some, False) for some in fresh])
         terms.append(

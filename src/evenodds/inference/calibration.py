@@ -8,7 +8,7 @@ from scipy.special import expit, ndtri
 
 from ..data import Array
 from ..exceptions import EvenOddsError
-from ..labels import combine_weights, encode_labels, require_two
+from ..labels import combine_weights, encode_kept, encode_labels, require_two
 from ..model import LogisticRegression
 from ..table import require_same_order
 from .hypotheses import TestResult, chi_squared
@@ -19,13 +19,26 @@ if TYPE_CHECKING:
 
 
 def _scored(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any) -> tuple[Array, Array, Array]:
-    """Log odds, class codes and weights of rows."""
+    """Log odds, class codes and weights of rows: of all that have a value in each column, and a label."""
     require_two(result.model.classes_, "Calibration of log odds, and the test of Hosmer and Lemeshow,")
+    design = getattr(result.model, "design_", None)
+    if y is None and design is not None:
+        y, sample_weight, offset = design.beside(X, sample_weight, offset)
+    if y is None:
+        raise EvenOddsError("The labels y are needed: the model knows no column that holds them.")
     require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
-    z = log_odds(result, X, offset)
-    _, codes = encode_labels(y, z.size, result.model.classes_)
+    z, rows = log_odds(result, X, offset)
+    n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
+    if design is None or design.missing != "drop":
+        _, codes = encode_labels(y, n, result.model.classes_)
+    else:
+        there = np.zeros(n, dtype=bool)
+        there[rows] = True
+        _, codes, kept = encode_kept(y, there, result.model.classes_)
+        z, rows = (z, rows) if kept is None else (z[kept[rows]], np.flatnonzero(kept))
     weight = combine_weights(sample_weight, None, codes, result.model.classes_)
-    return z, codes.astype(np.float64), np.ones(z.size) if weight is None else weight
+    weight = np.ones(n) if weight is None else weight
+    return z, codes[rows].astype(np.float64), weight[rows]
 
 
 def hosmer_lemeshow(result: "Inference", X: Any, y: Any, n_groups: int, sample_weight: Any, offset: Any) -> TestResult:

@@ -1,4 +1,4 @@
-"""Tables of a record: as a frame, as text, as HTML. All three are functions of the same record."""
+"""Tables of a record: as a frame, as text, and as HTML in `display_html.py`. All are functions of the same record."""
 
 import itertools
 import math
@@ -9,8 +9,9 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape as _safe
 from typing import TYPE_CHECKING, Any
+
+from .terms import terms_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 100  # of text that goes into a file or a pipe
 _LEAST_NAME = 12
+REFERENCE = "reference"  # what is said of the level that others are compared with
 _Z, _SE, _RATIO = 2, 1, 6  # columns of a table
 # Whether decimal points stand below each other, and which columns are left out: the first that has room is taken.
 _LAYOUTS = ((True, ()), (True, (_RATIO,)), (False, (_RATIO,)), (False, (_Z, _RATIO)), (False, (_SE, _Z, _RATIO)))
@@ -67,7 +69,7 @@ def sheet(result: "Inference") -> Sheet:
     remarks = list(result.remarks)
     ratio = () if result.baseline is None else ("odds ratio",)
     if result.certificate is not None:
-        remarks.append(_sentence(str(result.certificate)))
+        remarks.append(sentence(str(result.certificate)))
     return Sheet(
         _title(result),
         _facts(result),
@@ -123,7 +125,7 @@ def _facts(result: "Inference") -> list[tuple[str, str]]:
 
 def _lines(result: "Inference") -> Iterator[str]:
     if not math.isnan(result.likelihood_ratio.statistic):
-        yield _sentence(str(result.likelihood_ratio))
+        yield sentence(str(result.likelihood_ratio))
     elif result.problem.penalised:
         yield "AIC, BIC and a likelihood-ratio test do not exist for a ridge fit"
     yield f"Covariance: {_covariance(result)}"
@@ -142,10 +144,26 @@ def _covariance(result: "Inference") -> str:
 def _rows(result: "Inference") -> Iterator[Row]:
     """The coefficients; of more than two classes under the name of each."""
     k, indent = len(result.names), "  " if result.problem.several else ""
+    references = _references(result)
     for j, key in enumerate(result.problem.keys):
         if indent and j % k == 0:
             yield Row(printable(result.listed[j // k]))
+        if j % k in references:
+            yield Row(indent + printable(references[j % k]), (), REFERENCE)
         yield _row(result, j, indent + printable(result.names[j % k]), result.notes.get(key))
+
+
+def _references(result: "Inference") -> dict[int, str]:
+    """The reference of each factor that stands alone in a term, by the place of its first coefficient."""
+    design = getattr(result.model, "design_", None)
+    if design is None or len(result.names) != len(design.names) + bool(result.model.fit_intercept):
+        return {}
+    found = {}
+    for name, places in terms_of(result).items():
+        factor = design.reference_of(name)
+        if factor is not None:
+            found[places[0]] = factor
+    return found
 
 
 def _row(result: "Inference", j: int, name: str, note: str | None) -> Row:
@@ -168,7 +186,8 @@ def _row(result: "Inference", j: int, name: str, note: str | None) -> Row:
     return Row(name, cells)
 
 
-def _sentence(words: str) -> str:
+def sentence(words: str) -> str:
+    """Words that begin with a capital."""
     return words[:1].upper() + words[1:]
 
 
@@ -277,7 +296,7 @@ def _listed(facts: Sequence[tuple[str, str]]) -> list[str]:
     room = max((len(name) for name, _ in facts), default=0)
     before = max(map(len, whole), default=0)
     return [
-        f"{_sentence(name):{room}}  {' ' * (before - len(digits))}{value}"
+        f"{sentence(name):{room}}  {' ' * (before - len(digits))}{value}"
         for (name, value), digits in zip(facts, whole, strict=True)
     ]
 
@@ -304,7 +323,7 @@ def _table(page: Sheet, width: int) -> Iterator[tuple[str, str]]:
         elif row.note is None:
             yield shortened(row.name, width), "bold"
         else:
-            yield f"{name}  {row.note}", "yellow"
+            yield f"{name}  {row.note}", "dim" if row.note == REFERENCE else "yellow"
 
 
 def _total(columns: Sequence[Sequence[str]]) -> int:
@@ -318,82 +337,12 @@ def _columns(page: Sheet, aligned: bool) -> list[list[str]]:
 
 
 def _column(heading: str, cells: Sequence[str], aligned: bool) -> list[str]:
-    after = max(len(_decimals(cell)) for cell in cells) if aligned else 0
-    cells = [cell + " " * (after - len(_decimals(cell))) for cell in cells]
+    after = max(len(decimals(cell)) for cell in cells) if aligned else 0
+    cells = [cell + " " * (after - len(decimals(cell))) for cell in cells]
     room = max(map(len, [heading, *cells]))
     return [f"{cell:>{room}}" for cell in (heading, *cells)]
 
 
-def _decimals(cell: str) -> str:
+def decimals(cell: str) -> str:
     """The decimal point and what follows."""
     return cell[cell.index(".") :] if "." in cell else ""
-
-
-# HTML
-
-_TABLE = (
-    "border-collapse: collapse; border: 0; margin: 0.8em 0; color: inherit; font-size: inherit; "
-    "font-variant-numeric: tabular-nums"
-)
-_LEFT = "text-align: left; padding: 0.2em 0.8em 0.2em 0; border: 0; background: transparent"
-_RIGHT = "text-align: right; padding: 0.2em 0 0.2em 1.2em; border: 0; background: transparent; white-space: nowrap"
-_RULE = "; border-bottom: 1px solid currentColor; font-weight: 600"
-_PLAIN = "; font-weight: normal"
-
-
-def html(result: "Inference") -> str:
-    """The table for a notebook: it takes the colours of the page, be they dark or light."""
-    page = sheet(result)
-    half = (len(page.facts) + 1) // 2
-    pairs = itertools.zip_longest(page.facts[:half], page.facts[half:], fillvalue=("", ""))
-    facts = "\n".join(f"<tr>{_fact(*one)}{_fact(*two)}</tr>" for one, two in pairs)
-    paragraphs = [f'<p style="margin: 0.3em 0; max-width: 50em">{_safe(line)}</p>' for line in page.lines]
-    remarks = [f'<p style="margin: 0.6em 0; max-width: 50em">{_safe(remark)}</p>' for remark in page.remarks]
-    return "\n".join(
-        [
-            '<div style="overflow-x: auto">',
-            f'<p style="margin: 0.3em 0; font-weight: 600">{_safe(page.title)}</p>',
-            f'<table style="{_TABLE}"><tbody>\n{facts}\n</tbody></table>',
-            *paragraphs,
-            _html_table(page),
-            *remarks,
-            "</div>",
-        ]
-    )
-
-
-def _fact(name: str, value: str) -> str:
-    if not name:
-        return ""
-    head = f'<th scope="row" style="{_LEFT}{_PLAIN}">{_safe(_sentence(name))}</th>'
-    return f'{head}<td style="{_LEFT}; padding-right: 2.4em">{_safe(value)}</td>'
-
-
-def _html_table(page: Sheet) -> str:
-    after = [
-        max((len(_decimals(row.cells[k])) for row in page.rows if row.cells), default=0)
-        for k in range(len(page.headings))
-    ]
-    heads = "".join(f'<th scope="col" style="{_RIGHT}{_RULE}">{_safe(name)}</th>' for name in page.headings)
-    first = f'<th scope="col" style="{_LEFT}{_RULE}">term</th>'
-    body = "\n".join(f"<tr>{_html_row(row, after)}</tr>" for row in page.rows)
-    return f'<table style="{_TABLE}">\n<thead><tr>{first}{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
-
-
-def _html_row(row: Row, after: Sequence[int]) -> str:
-    style = f"{_LEFT}{_PLAIN}; max-width: 24em; overflow-wrap: anywhere"
-    if row.note is None and not row.cells:
-        span = f'scope="rowgroup" colspan="{len(after) + 1}"'
-        return f'<th {span} style="{_LEFT}; font-weight: 600">{_safe(row.name)}</th>'
-    name = f'<th scope="row" style="{style}">{_safe(row.name)}</th>'
-    if row.note is not None:
-        words = f"<em>{_safe(row.note)}</em>"
-        return f'{name}<td colspan="{len(after)}" style="{_LEFT}; padding-left: 1.2em">{words}</td>'
-    cells = zip(row.cells, after, strict=True)
-    return name + "".join(f'<td style="{_RIGHT}">{_safe(cell)}{_hidden(cell, most)}</td>' for cell, most in cells)
-
-
-def _hidden(cell: str, most: int) -> str:
-    """Room for the missing decimals, which is neither copied nor read aloud."""
-    missing = (".000000000000000" if "." not in cell else "0" * most)[: most - len(_decimals(cell))]
-    return f'<span style="visibility: hidden">{missing}</span>' if missing else ""

@@ -81,10 +81,10 @@ class Effects:
     def _add_slopes(self, D: Array, Z: Array, weight: Array, some: Columns) -> None:
         """The slopes of some columns."""
         P, m = softmax(Z, axis=1), self.jacobian.shape[2]
-        K, less = P.shape[1], _less(P)
+        K, rest = P.shape[1], less(P)
         slopes, columns = self._slopes[:, some], self._columns[some]
-        W = P[:, :, None] * less
-        M = np.where(P[:, :, None] == 0, np.nan, less) if self.logs else W  # log 0 has no slope
+        W = P[:, :, None] * rest
+        M = np.where(P[:, :, None] == 0, np.nan, rest) if self.logs else W  # log 0 has no slope
         mean = np.einsum("i,ick->ck", weight, M)
         size = np.einsum("i,ick->ck", np.abs(weight), np.abs(M))
         self.effect[:, columns] += mean @ slopes
@@ -93,22 +93,26 @@ class Effects:
             # The derivative of M_ck of the rows by z_c.
             turn = np.broadcast_to(-W[:, None, :, c], M.shape)
             if not self.logs:
-                turn = P[:, :, None] * turn + W[:, :, c, None] * less
+                turn = P[:, :, None] * turn + W[:, :, c, None] * rest
             by_theta = np.tensordot(turn * weight[:, None, None], D, axes=(0, 0))
             self.jacobian[:, columns, a] += np.einsum("kj,ckt->cjt", slopes, by_theta)
         endless = (self._endless[:, :, some] != 0) & (size[:, :, None] > 0) & ~np.eye(K, dtype=bool)[:, :, None]
         self.effect[:, columns] += np.where(endless.any(axis=1), np.nan, 0.0)
 
     def _outcome(self, X: Array, shift: Array, weight: Array) -> tuple[Array, Array]:
-        """The sum of p, or of log p, of some rows, and its derivative by theta."""
-        D, Z = limit_scores(self.result, X, shift)
-        P, m = softmax(Z, axis=1), self.jacobian.shape[2]
-        turn, values = _less(P)[:, :, -m:], log_softmax(Z, axis=1) if self.logs else P
-        turn = turn if self.logs else P[:, :, None] * turn
-        return weight @ values, np.tensordot(turn * weight[:, None, None], D, axes=(0, 0))
+        return outcome(self.result, X, shift, weight, self.logs)
 
 
-def _less(P: Array) -> Array:
+def outcome(result: "Inference", X: Array, shift: Array, weight: Array, logs: bool) -> tuple[Array, Array]:
+    """The sum of p (K,), or of log p, of some rows, and its derivative by theta (K, m, k)."""
+    D, Z = limit_scores(result, X, shift)
+    P, m = softmax(Z, axis=1), result.problem.n_free
+    turn, values = less(P)[:, :, -m:], log_softmax(Z, axis=1) if logs else P
+    turn = turn if logs else P[:, :, None] * turn
+    return weight @ values, np.tensordot(turn * weight[:, None, None], D, axes=(0, 0))
+
+
+def less(P: Array) -> Array:
     """1{c=k} - p_k (n, K, K), with all digits where p is nearly 1."""
     found = np.repeat(-P[:, None, :], P.shape[1], axis=1)
     np.einsum("icc->ic", found)[:] = P @ (1 - np.eye(P.shape[1]))

@@ -17,6 +17,7 @@ from ..softmax import dense_design
 from .certain import signs_of
 from .problem import Problem, fingerprint
 from .profile import constrained_maximum, maxima, require_lower
+from .terms import terms_of
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -57,8 +58,13 @@ def chi_squared(statistic: float, df: int, hypothesis: str) -> TestResult:
 
 def wald(result: "Inference", restrictions: str) -> TestResult:
     """Wald's test of linear restrictions, given as text."""
+    R, q = _parse(restrictions, result)
+    return tested(result, R, q, f"Wald test of {' '.join(restrictions.split())}")
+
+
+def tested(result: "Inference", R: Array, q: Array, words: str) -> TestResult:
+    """Wald's test of R coef = q; coefficients of aliased columns are 0, and left out."""
     problem = result.problem
-    R, q = _parse(restrictions, problem, result.baseline if problem.several else None)
     unknown = ~np.isfinite(result.se.ravel()) & R.any(axis=0)
     if result.limit is not None and result.whole.to_raw[unknown].any(axis=1).all():
         # Sums of infinite coefficients may have a limit.
@@ -66,7 +72,7 @@ def wald(result: "Inference", restrictions: str) -> TestResult:
     for j in np.flatnonzero(unknown):
         name = problem.keys[j]
         raise EvenOddsError(f"{name!r} has no standard error, so it cannot be tested: {result.notes.get(name, '')}.")
-    R, q = _independent(_less_their_means(R, problem), q, restrictions)
+    R, q = _independent(_less_their_means(R, problem), q, words)
     # In the coordinates of the fit, where columns far from zero do not cancel.
     R = R @ problem.to_raw
     V = R @ result.theta_covariance @ R.T
@@ -82,7 +88,7 @@ def wald(result: "Inference", restrictions: str) -> TestResult:
             )
         )
     statistic = float(rest / size @ np.linalg.solve(V / np.outer(size, size), rest / size))
-    return chi_squared(statistic, len(q), f"Wald test of {' '.join(restrictions.split())}")
+    return chi_squared(statistic, len(q), words)
 
 
 def compare(larger: "Inference", smaller: "Inference") -> TestResult:
@@ -177,14 +183,20 @@ def _independent(R: Array, q: Array, text: str) -> tuple[Array, Array]:
     return R[kept], q[kept]
 
 
-def _parse(text: str, problem: Problem, baseline: Any) -> tuple[Array, Array]:
-    """The R and q of R coef = q; the baseline, of more than two classes, for the words of an error."""
+def _parse(text: str, result: "Inference") -> tuple[Array, Array]:
+    """The R and q of R coef = q."""
+    problem = result.problem
     names = problem.keys if not problem.several else (*problem.keys, *problem.names)
-    tokens = _tokens(text, names, baseline)
+    terms = {name: columns for name, columns in terms_of(result).items() if name not in names}
+    # Of more than two classes the baseline is for the words of an error.
+    tokens = _tokens(text, (*names, *terms), result.baseline if problem.several else None)
     for token in tokens:
         problem.require_one_meaning(token.removeprefix("`"))
     rows: list[Array] = []
     for equation in _split(tokens, ","):
+        if of_terms := [token[1:] for token in equation if token[:1] == "`" and token[1:] in terms]:
+            rows += _of_term(of_terms[0], equation, terms[of_terms[0]], problem)
+            continue
         sides = [_side(side, text, names) for side in _split(equation, "=")]
         sides = sides if len(sides) > 1 else [*sides, np.zeros(len(names) + 1)]
         for left, right in itertools.pairwise(sides):
@@ -192,7 +204,21 @@ def _parse(text: str, problem: Problem, baseline: Any) -> tuple[Array, Array]:
     table = np.stack(rows)
     if not np.isfinite(table).all():
         raise EvenOddsError(f"The restriction {text!r} holds a number that is larger than numbers go.")
-    return table[:, :-1], -table[:, -1]
+    return table[:, : len(problem.keys)], -table[:, -1]
+
+
+def _of_term(name: str, equation: Sequence[str], columns: Sequence[int], problem: Problem) -> list[Array]:
+    """All coefficients of a term are 0, but for those of aliased columns."""
+    if equation not in ([f"`{name}"], [f"`{name}", "=", "0"]):
+        raise EvenOddsError(
+            f"{name!r} is a term of {len(columns)} coefficients, which can be tested to be all 0; for other "
+            f"restrictions name the coefficients, such as {problem.names[columns[0]]!r}."
+        )
+    k = len(problem.names)
+    places = [c * k + j for c in range(len(problem.listed)) for j in columns]
+    estimated = [j for j in places if problem.to_raw[j].any()]
+    size = len(problem.keys) + (k if problem.several else 0)
+    return list(np.eye(size + 1)[estimated or places])
 
 
 def _of_all_classes(row: Array, problem: Problem) -> list[Array]:
@@ -200,9 +226,9 @@ def _of_all_classes(row: Array, problem: Problem) -> list[Array]:
     m, k = problem.shape
     of_classes, of_all, constant = row[: m * k], row[m * k : -1], row[-1:]
     if not of_all.any():
-        return [np.concatenate([of_classes, constant])]
+        return [row]
     every = np.kron(np.eye(m), of_all)
-    return [np.concatenate([of_classes + one, constant]) for one in every]
+    return [np.concatenate([of_classes + one, of_all, constant]) for one in every]
 
 
 def _tokens(text: str, names: Sequence[str], baseline: Any) -> list[str]:

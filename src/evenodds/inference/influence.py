@@ -18,7 +18,7 @@ from ..objective import over_tiles
 from .certain import limit_scores
 from .covariance import Inverse
 from .limit import NEVER
-from .prediction import chosen, dense_tiles, read, shifts
+from .prediction import chosen, complete, dense_tiles, shifts, spread
 from .rows import FittedRows
 
 if TYPE_CHECKING:
@@ -48,29 +48,24 @@ def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: A
             "Pass the X, y, sample_weight and offset of the fit."
         )
     n_rows = int(np.shape(X)[0]) if hasattr(X, "shape") else len(X)
-    if n_rows == data.n_rows:
-        return columns
-    return {name: _spread(values, data.kept, n_rows) for name, values in columns.items()}
+    kept = np.arange(n_rows) if data.kept is None else data.kept
+    return {name: spread(values, kept, n_rows) for name, values in columns.items()}
 
 
 def _with_certainty(result: "Inference", X: Any, offset: Any) -> Array:
     """The offsets that make rows as certain as they are in the limit of separated classes; others as they are."""
+    array, kept = complete(result, X)
     shift, start, parts = shifts(result, offset, X), 0, []
     theta = result.problem.theta.reshape(result.problem.n_free, -1)
-    for tile in dense_tiles(read(result, X)):
-        rows = shift[start : start + len(tile)]
+    for tile in dense_tiles(array):
+        rows = shift[kept[start : start + len(tile)]]
         start += len(tile)
         D, Z = limit_scores(result, tile, rows)
         far = NEVER + 2 * np.abs(D @ theta.T).max(initial=0.0) + 2 * np.abs(rows).max(initial=0.0)
         parts.append(rows - far * np.isneginf(Z))
-    moved = np.concatenate(parts)
+    moved = shift.copy()
+    moved[kept] = np.concatenate(parts)
     return moved if result.problem.several else np.asarray(moved[:, 1] - moved[:, 0])
-
-
-def _spread(values: Array, kept: Any, n_rows: int) -> Array:
-    whole = np.full(n_rows, np.nan)
-    whole[kept] = values
-    return whole
 
 
 @dataclass(frozen=True)

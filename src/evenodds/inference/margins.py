@@ -3,13 +3,12 @@
 Standard errors are by the delta method: V is the covariance of theta and g the derivative of an effect, then g' V g.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
 
 from ..advice import listed
 from ..data import Array, Block, Sums
@@ -17,8 +16,8 @@ from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..labels import row_numbers
 from ..table import require_same_order
-from .certain import warn_of_open
 from .effects import Columns, Effects
+from .margins_table import MIDDLES, known_columns, number_at, require_overall, table
 from .prediction import columns_of, dense_tiles, read, shifts
 
 if TYPE_CHECKING:
@@ -48,6 +47,13 @@ def margins(
             'take "dydx" or "eydx".'
         )
     require_same_order(X=X, sample_weight=sample_weight, offset=offset)
+    if hasattr(result.model, "design_"):
+        if groups is not None:
+            raise EvenOddsError("This model knows its factors, and their levels are taken as such: leave out groups.")
+        from .table_margins import Asked, table_margins  # here, as it needs pyarrow, and arrays do not
+
+        asked = Asked(at, kind[:2] == "ey", times, discrete)
+        return table_margins(result, X, asked, sample_weight, offset, _binary_columns(result))
     array = read(result, X)
     n = array.shape[0]
     weight = np.ones(n) if sample_weight is None else row_numbers(sample_weight, "sample_weight", n)
@@ -66,7 +72,9 @@ def margins(
             rows = slice(start, start + len(tile))
             start += len(tile)
             effects.add(tile, shift[rows], weight[rows])
-    return _table(result, effects.effect / weight.sum(), effects.jacobian / weight.sum())
+    # Aliased columns have no effect of their own; nor has a constant column beside a ridge, whose error is 0.
+    total = weight.sum()
+    return table(result, columns_of(result), known_columns(result), effects.effect / total, effects.jacobian / total)
 
 
 def _number_of(result: "Inference", name: Any, what: str) -> int:
@@ -152,26 +160,16 @@ def _rows(
     result: "Inference", X: Any, weight: Array, shift: Array, at: Any
 ) -> tuple[Any, Array, Array, dict[int, float]]:
     """The rows that effects are averaged over, their weights and offsets, and values that columns have in all."""
-    middles: dict[str, Callable[[Array, Array], float]] = {"mean": _mean, "median": _median}
-    if isinstance(at, str) and at in middles:
-        middle = middles[at]
+    if isinstance(at, str) and at in MIDDLES:
+        middle = MIDDLES[at]
         one = np.array([[middle(column, weight) for column in _columns(X)]])
         shift = np.array([[middle(column, weight) for column in shift.T]])
         return one, np.ones(1), shift, {}
     if isinstance(at, Mapping):
-        fixed = {_number_of(result, name, "at"): _value(name, value) for name, value in at.items()}
+        fixed = {_number_of(result, name, "at"): number_at(name, value) for name, value in at.items()}
         return X, weight, shift, fixed
-    if at != "overall":
-        raise EvenOddsError(
-            f'at is "overall", "mean", "median" or a mapping of columns to values, such as {{"age": 40}}, got {at!r}.'
-        )
+    require_overall(at)
     return X, weight, shift, {}
-
-
-def _value(name: Any, value: Any) -> float:
-    if not isinstance(value, float | int | np.number | np.bool_) or not np.isfinite(value):
-        raise EvenOddsError(f"at[{name!r}] is a number, got {value!r}.")
-    return float(value)
 
 
 def _columns(X: Any) -> Iterator[Array]:
@@ -179,18 +177,6 @@ def _columns(X: Any) -> Iterator[Array]:
     for j in range(X.shape[1]):
         column = X[:, [j]].toarray() if sp.issparse(X) else np.asarray(X[:, j])
         yield column.ravel().astype(np.float64)
-
-
-def _mean(values: Array, weight: Array) -> float:
-    return float(np.average(values, weights=weight))
-
-
-def _median(values: Array, weight: Array) -> float:
-    """The value with half of the weight on each side, as of rows that are repeated."""
-    order = np.argsort(values)
-    reached = np.cumsum(weight[order])
-    low, high = (np.searchsorted(reached, 0.5 * reached[-1], side=side) for side in ("left", "right"))
-    return float(0.5 * (values[order[low]] + values[order[min(high, order.size - 1)]]))
 
 
 def _binary_columns(result: "Inference") -> Any:
@@ -204,42 +190,3 @@ def _binary_columns(result: "Inference") -> Any:
 
     others, zeros, ones = result.whole.objective.over_tiles(sums)
     return (others == 0) & (zeros > 0) & (ones > 0)
-
-
-# The table
-
-
-def _table(result: "Inference", effect: Array, jacobian: Array) -> dict[str, Any]:
-    first, K = int(bool(result.model.fit_intercept)), len(result.classes)
-    names, classes = columns_of(result), result.classes
-    jacobian = jacobian.reshape(*effect.shape, -1)
-    with np.errstate(invalid="ignore"):
-        se = np.sqrt(np.einsum("cjt,tu,cju->cj", jacobian, result.theta_covariance, jacobian, optimize=True))
-    # Aliased columns have no effect of their own; nor has a constant column beside a ridge, whose error is 0.
-    of_class = result.whole.to_raw.reshape(len(result.listed), len(result.names), -1)[0, first:]
-    constant = result.se.reshape(-1, len(result.names))[0, first:] == 0
-    se[:, ~of_class.any(axis=1) | constant] = np.nan
-    effect, se = (np.where(np.isfinite(effect), values, np.nan) for values in (effect, se))
-    warn_of_open(
-        [name for name, column in zip(names, effect.T, strict=True) if np.isnan(column).any()],
-        "column",
-        "has no marginal effect: in the limit it is infinite, or depends on how far each coefficient has grown",
-    )
-    if K == 2:
-        effect, se, labels = effect[1], se[1], {"term": list(names)}
-    else:
-        every = [(label, name) for label in classes for name in names]
-        labels = {"class": [label for label, _ in every], "term": [name for _, name in every]}
-    effect, se = effect.ravel(), se.ravel()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = effect / se
-    quantile = ndtri(0.5 + result.level / 2)
-    return {
-        **labels,
-        "effect": effect,
-        "se": se,
-        "z": z,
-        "p_value": 2 * ndtr(-np.abs(z)),
-        "lower": effect - quantile * se,
-        "upper": effect + quantile * se,
-    }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, ndtri
 
 from ..advice import listed
@@ -28,17 +28,19 @@ if TYPE_CHECKING:
     from .record import Inference
 
 _TILE_ENTRIES = 1 << 18
+Rows = NDArray[np.intp]
 _OPEN = "has no probability: in the limit it is 0 or 1 or between, depending on how far each coefficient has grown"
 
 
 def predict(result: "Inference", X: Any, offset: ArrayLike | None) -> dict[str, Array]:
     """The columns probability, se, lower, upper; of more than two classes four for each."""
     require_same_order(X=X, offset=offset)
-    shift = shifts(result, offset, X)
+    array, kept = complete(result, X)
+    shift = shifts(result, offset, X)[kept]
     quantile = float(ndtri(0.5 + result.level / 2))
     parts, start = [], 0
     with one_blas_thread:
-        for tile in dense_tiles(read(result, X)):
+        for tile in dense_tiles(array):
             rows = slice(start, start + len(tile))
             start += len(tile)
             D, Z = limit_scores(result, tile, shift[rows])
@@ -52,7 +54,8 @@ def predict(result: "Inference", X: Any, offset: ArrayLike | None) -> dict[str, 
     slope = p * expit(-z)
     se = np.where(np.isfinite(z), slope * np.where(slope > 0, se, 0.0), np.nan)
     table = {"probability": p, "se": se, "lower": expit(ends[..., 0]), "upper": expit(ends[..., 1])}
-    warn_of_open(np.flatnonzero(np.isnan(p).any(axis=1)).tolist(), "row", _OPEN)
+    warn_of_open(kept[np.isnan(p).any(axis=1)].tolist(), "row", _OPEN)
+    table = {name: spread(values, kept, _n_rows(X)) for name, values in table.items()}
     if len(result.classes) == 2:
         return {name: values[:, 0] for name, values in table.items()}
     each = [(c, label, name) for c, label in enumerate(result.classes) for name in table]
@@ -105,18 +108,43 @@ def _followed(ask: Callable[[], Any], otherwise: Any) -> Any:
         return otherwise
 
 
-def log_odds(result: "Inference", X: Any, offset: ArrayLike | None) -> Array:
-    """Of the second of two classes (n,), infinite where a row is certain; an error where a row has none."""
-    shift, start, parts = shifts(result, offset, X), 0, []
+def log_odds(result: "Inference", X: Any, offset: ArrayLike | None) -> tuple[Array, Rows]:
+    """Of the second of two classes, infinite where a row is certain, and the rows that have one; else an error."""
+    array, kept = complete(result, X)
+    shift, start, parts = shifts(result, offset, X)[kept], 0, []
     with one_blas_thread:
-        for tile in dense_tiles(read(result, X)):
+        for tile in dense_tiles(array):
             Z = limit_scores(result, tile, shift[start : start + len(tile)])[1]
             start += len(tile)
             parts.append(Z[:, 1] - Z[:, 0])
     z = np.concatenate(parts)
     if np.isnan(z).any():
-        raise EvenOddsError(f"The classes are separated: row {int(np.isnan(z).argmax())} (counted from 0) {_OPEN}.")
-    return z
+        row = int(kept[np.isnan(z).argmax()])
+        raise EvenOddsError(f"The classes are separated: row {row} (counted from 0) {_OPEN}.")
+    return z, kept
+
+
+def complete(result: "Inference", X: Any) -> tuple[Any, Rows]:
+    """X as `read` has it, less the rows that a design drops as a value is missing; and the numbers of those left."""
+    design = getattr(result.model, "design_", None)
+    if design is None:
+        return read(result, X), np.arange(_n_rows(X))
+    rows = design.read(X)
+    kept = np.flatnonzero(~rows.gone)
+    return rows.matrix()[kept], kept
+
+
+def spread(values: Array, kept: Rows, n_rows: int) -> Array:
+    """Values of some rows among all, NaN in the others."""
+    if kept.size == n_rows:
+        return values
+    whole = np.full((n_rows, *values.shape[1:]), np.nan)
+    whole[kept] = values
+    return whole
+
+
+def _n_rows(X: Any) -> int:
+    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
 
 
 def read(result: "Inference", X: Any) -> Any:
@@ -153,7 +181,7 @@ def chosen(result: "Inference", X: Any) -> Any:
 
 def shifts(result: "Inference", offset: ArrayLike | None, X: Any) -> Array:
     """The offset of each class's score (n, K); a number a row, of two classes, is the second one's."""
-    n, K = X.shape[0] if hasattr(X, "shape") else len(X), len(result.classes)
+    n, K = _n_rows(X), len(result.classes)
     if offset is None:
         return np.zeros((n, K))
     values = row_offsets(offset, n, K)
@@ -163,7 +191,7 @@ def shifts(result: "Inference", offset: ArrayLike | None, X: Any) -> Array:
 def dense_tiles(X: Any) -> Iterator[Array]:
     """Some rows after others, dense."""
     rows = max(1, _TILE_ENTRIES // X.shape[1])
-    for k in range(0, X.shape[0], rows):
+    for k in range(0, max(X.shape[0], 1), rows):
         tile = X[k : k + rows]
         yield tile.toarray() if sp.issparse(tile) else np.asarray(tile)
 

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..exceptions import within_range
-from . import calibration, display, frames, hypotheses, influence, intervals, margins, prediction
+from . import calibration, display, display_html, frames, hypotheses, influence, intervals, margins, prediction, terms
 from .estimates import Estimates
 from .hypotheses import TestResult
 
@@ -142,9 +142,12 @@ class Inference(Estimates):
 
         Of more than two classes, that in the probability of each; these sum to 0 over the classes.
 
-        For a column of zeros and ones the probability at 1 less that at 0, the other columns left as they are; for
-        the levels of a factor that at the level less that at its baseline; for the others dp/dx. Standard errors by the
+        For a column of zeros and ones the probability at 1 less that at 0, the other columns left as they are; for the
+        levels of a factor that at the level less that at its reference; for the others dp/dx. Standard errors by the
         delta method. What separated classes make infinite is NaN, and a SeparationWarning tells the columns.
+
+        Of a model that was fitted on a table with factors, or by a formula, effects are of the columns of the table: a
+        number changes in all terms that hold it (products, polynomials, splines), and so does a factor.
 
         Parameters
         ----------
@@ -152,19 +155,21 @@ class Inference(Estimates):
             The columns of this result; a frame may have others beside them.
             The rows to average over.
         at : {"overall", "mean", "median"} or mapping, default="overall"
-            Where: averaged over the rows; at one row, of the means or medians of all columns and offsets; or averaged
-            over the rows with some columns held, such as ``{"age": 40}``.
+            Where: averaged over the rows; at one row, of the means or medians of all columns and offsets, and of the
+            most frequent level of each factor; or averaged over the rows with some columns held, such as
+            ``{"age": 40, "carrier": "AA"}``.
         kind : {"dydx", "eyex", "dyex", "eydx"}, default="dydx"
             d is a change and e a relative one: dp/dx, d log p / d log x (elasticity), dp / d log x, d log p / dx.
-            With respect to log x columns of zeros and ones have slopes too, times their values.
+            With respect to log x columns of zeros and ones have slopes too, times their values; factors have none.
         groups : mapping of str to list of str, optional
-            Factors, each by its columns of zeros and ones, without the baseline: ``{"level": ["level_2", "level_3"]}``.
+            Of a fit of numbers: factors, each by its columns of zeros and ones, without the reference, such as
+            ``{"level": ["level_2", "level_3"]}``.
             One of them is set to 1 and the others to 0, against 0 in all. Columns that are products with these
             (interactions) are refused, as they would have to change along.
         discrete : bool, default=True
             False takes slopes of columns of zeros and ones as well, but for `groups`.
         sample_weight, offset : array-like of shape (n_samples,), optional
-            As in the fit.
+            As in the fit; by default those of the columns that `fit_table` was given.
 
         Returns
         -------
@@ -192,7 +197,8 @@ class Inference(Estimates):
             Equations between names, joined by commas: ``"x1 = x2"``, ``"x1 = 0, x2 = 0"``, ``"2*x1 - x2 = 1"``.
             A name with spaces or signs may be put in backticks. Of more than two classes a coefficient is
             ``name[class]``, as in ``"x1[b] = x1[c]"``; a name alone stands for that of each class in turn, so that
-            ``"x1 = 0"`` is the test that x1 tells no classes apart.
+            ``"x1 = 0"`` is the test that x1 tells no classes apart. The name of a term, such as ``"carrier"`` or
+            ``"bs(age, df=4)"``, stands for all of its coefficients: that each of them is 0.
 
         Returns
         -------
@@ -205,6 +211,31 @@ class Inference(Estimates):
             If a name is unknown, a coefficient has no standard error, or the restrictions contradict each other.
         """
         return hypotheses.wald(self, restrictions)
+
+    @within_range()
+    def anova(self, kind: str = "marginal") -> Any:
+        """Each term of the model tested: all levels of a factor, or all columns of a spline, at once.
+
+        Parameters
+        ----------
+        kind : {"marginal", "sequential"}, default="marginal"
+            Against what. "marginal": the model with the term against that without it, both without the terms that
+            contain it, as ``a:b`` contains ``a`` (type II, as of R's ``car::Anova``). "sequential": the terms up to
+            this one against those before it (type I, as of R's ``anova``).
+
+        Returns
+        -------
+        frame
+            term, df, and chi-squared of two tests with their p-values: wald, wald_p_value, with the covariance of this
+            result; lr, lr_p_value, by likelihood ratio (penalised for Firth's fit), NaN where there is no likelihood.
+            Aliased columns are left out. For each likelihood ratio a smaller model is fitted.
+
+        Raises
+        ------
+        EvenOddsError
+            If the classes are separated, so that coefficients are infinite.
+        """
+        return frames.frame(terms.anova(self, kind), None)
 
     @within_range()
     def compare(self, smaller: Inference) -> TestResult:
@@ -248,14 +279,14 @@ class Inference(Estimates):
 
     @within_range()
     def influence(
-        self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
+        self, X: Any, y: Any = None, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
     ) -> Any:
         """How each row fits, and what it does to the fit.
 
         Parameters
         ----------
         X, y, sample_weight, offset
-            What the model was fitted on.
+            What the model was fitted on. Of `fit_table`, the frame: the model knows the columns of the others.
 
         Returns
         -------
@@ -286,7 +317,7 @@ class Inference(Estimates):
     def hosmer_lemeshow(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         n_groups: int = 10,
         *,
         sample_weight: ArrayLike | None = None,
@@ -299,7 +330,8 @@ class Inference(Estimates):
         Parameters
         ----------
         X, y, sample_weight, offset
-            Rows: those of the fit (chi-squared with ``n_groups - 2`` degrees of freedom) or others (``n_groups``).
+            Rows: those of the fit (chi-squared with ``n_groups - 2`` degrees of freedom) or others (``n_groups``). Of
+            `fit_table`, a frame is enough.
         n_groups : int, default=10
             Groups of about equal weight by predicted probability. Rows of equal probability stay together: a group ends
             with the value at which its share of the whole is reached, and a value that takes several shares makes fewer
@@ -314,7 +346,7 @@ class Inference(Estimates):
 
     @within_range()
     def calibration(
-        self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
+        self, X: Any, y: Any = None, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
     ) -> Any:
         """Intercept and slope of calibration: the fit of `y` on the predicted log odds (Cox, Biometrika 45, 1958).
 
@@ -324,7 +356,7 @@ class Inference(Estimates):
         Parameters
         ----------
         X, y, sample_weight, offset
-            Rows that the model has not seen.
+            Rows that the model has not seen. Of `fit_table`, a frame is enough.
 
         Returns
         -------
@@ -343,4 +375,4 @@ class Inference(Estimates):
         return display.rich(self, options.max_width)
 
     def _repr_html_(self) -> str:
-        return display.html(self)
+        return display_html.html(self)

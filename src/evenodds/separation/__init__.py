@@ -19,8 +19,9 @@ from ..data import Array, Block, Sums, as_data, require_finite
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError, within_range
 from ..labels import combine_weights, encode_labels, require_two
+from ..reading import any_numbers
 from ..solvers.regimes import sample_rows
-from ..table import numbers_of, require_same_order
+from ..table import require_same_order
 from .question import OVERLAP, Question, Verdict
 from .recession import Recession, separation_of
 from .sides import exactness, sides_of, two_sided
@@ -115,7 +116,7 @@ def find_separation(
     if y is None:
         raise EvenOddsError("find_separation requires y to be passed, but the target y is None. Pass the labels.")
     require_same_order(X=X, y=y, sample_weight=sample_weight)
-    array, columns = numbers_of(X, "find_separation")
+    array, columns = any_numbers(X, "find_separation", bool(fit_intercept))
     classes, codes = encode_labels(y, array.shape[0])
     require_two(classes, "find_separation")
     weight = combine_weights(sample_weight, None, codes, classes)

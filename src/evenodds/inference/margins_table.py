@@ -1,0 +1,91 @@
+"""What margins of columns and margins of a table share: the places where, and the table that is made at the end."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from ..data import Array
+from ..exceptions import EvenOddsError
+from .certain import warn_of_open
+
+if TYPE_CHECKING:
+    from .record import Inference
+
+
+def _mean(values: Array, weight: Array) -> float:
+    return float(np.average(values, weights=weight))
+
+
+def _median(values: Array, weight: Array) -> float:
+    """The value with half of the weight on each side, as of rows that are repeated."""
+    order = np.argsort(values)
+    reached = np.cumsum(weight[order])
+    low, high = (np.searchsorted(reached, 0.5 * reached[-1], side=side) for side in ("left", "right"))
+    return float(0.5 * (values[order[low]] + values[order[min(high, order.size - 1)]]))
+
+
+MIDDLES: dict[str, Callable[[Array, Array], float]] = {"mean": _mean, "median": _median}
+
+
+def require_overall(at: Any) -> None:
+    """An error for a place that is not known."""
+    if not isinstance(at, str) or at != "overall":
+        raise EvenOddsError(
+            f'at is "overall", "mean", "median" or a mapping of columns to values, such as {{"age": 40}}, got {at!r}.'
+        )
+
+
+def number_at(name: Any, value: Any) -> float:
+    """A value that a column is held at."""
+    if not isinstance(value, float | int | np.number | np.bool_) or not np.isfinite(value):
+        raise EvenOddsError(f"at[{name!r}] is a number, got {value!r}.")
+    return float(value)
+
+
+def known_columns(result: "Inference") -> NDArray[np.bool_]:
+    """Which columns have an effect that is estimated.
+
+    Aliased columns have none of their own; nor has a constant column beside a ridge, whose error is 0.
+    """
+    first = int(bool(result.model.fit_intercept))
+    of_class = result.whole.to_raw.reshape(len(result.listed), len(result.names), -1)[0, first:]
+    constant = result.se.reshape(-1, len(result.names))[0, first:] == 0
+    return np.asarray(of_class.any(axis=1) & ~constant)
+
+
+def table(
+    result: "Inference", names: Sequence[str], known: NDArray[np.bool_], effect: Array, jacobian: Array
+) -> dict[str, Any]:
+    """The columns of the table, of effects (K, p) and their derivatives by theta."""
+    K, classes = len(result.classes), result.classes
+    jacobian = jacobian.reshape(*effect.shape, -1)
+    with np.errstate(invalid="ignore"):
+        se = np.sqrt(np.einsum("cjt,tu,cju->cj", jacobian, result.theta_covariance, jacobian, optimize=True))
+    se[:, ~known] = np.nan
+    effect, se = (np.where(np.isfinite(effect), values, np.nan) for values in (effect, se))
+    warn_of_open(
+        [name for name, column in zip(names, effect.T, strict=True) if np.isnan(column).any()],
+        "column",
+        "has no marginal effect: in the limit it is infinite, or depends on how far each coefficient has grown",
+    )
+    if K == 2:
+        effect, se, labels = effect[1], se[1], {"term": list(names)}
+    else:
+        every = [(label, name) for label in classes for name in names]
+        labels = {"class": [label for label, _ in every], "term": [name for _, name in every]}
+    effect, se = effect.ravel(), se.ravel()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = effect / se
+    quantile = ndtri(0.5 + result.level / 2)
+    return {
+        **labels,
+        "effect": effect,
+        "se": se,
+        "z": z,
+        "p_value": 2 * ndtr(-np.abs(z)),
+        "lower": effect - quantile * se,
+        "upper": effect + quantile * se,
+    }

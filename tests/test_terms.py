@@ -1,0 +1,192 @@
+"""Terms of a model: joint tests and their table, against fits of the smaller models by statsmodels."""
+
+import itertools
+
+import formulaic
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from numpy.testing import assert_allclose
+from scipy.stats import chi2
+
+from evenodds import EvenOddsError, LogisticRegression, fit_table, infer
+
+POOL = ["f", "g", "x", "z", "f:g", "f:x", "x:z", "g:z", "poly(w, 2)", "bs(v, df=4)", "f:poly(w, 2)", "b", "h:x", "f:b"]
+
+
+def draw(seed, labels=("no", "yes")):
+    """A table, and the terms of a random formula on it."""
+    rng = np.random.default_rng(seed)
+    n = 400
+    frame = pd.DataFrame(
+        {
+            "f": rng.choice(list("abc"), n),
+            "g": rng.choice(list("uv"), n),
+            "h": rng.choice(list("pqrs"), n),
+            "b": rng.random(n) < 0.5,
+            "x": rng.normal(size=n),
+            "z": rng.normal(100, 2, n),
+            "v": rng.random(n),
+            "w": rng.random(n),
+        }
+    )
+    score = 0.5 * frame["x"] + 0.4 * (frame["f"] == "b") - 0.3 * frame["b"] + rng.logistic(size=n)
+    frame["y"] = np.array(labels)[np.digitize(score, np.quantile(score, np.arange(1, len(labels)) / len(labels)))]
+    terms = rng.choice(POOL, rng.integers(2, 6), replace=False).tolist()
+    return frame, sorted(terms, key=lambda term: term.count(":")), bool(rng.random() < 0.8)
+
+
+def design(frame, terms, intercept):
+    """formulaic's matrix, which codes what is left of a formula anew (and takes booleans for numbers)."""
+    frame = frame.assign(b=frame["b"].astype(str))
+    right = " + ".join(["1" if intercept else "0", *terms])
+    return (
+        formulaic.model_matrix(right, frame).to_numpy(dtype=float) if terms or intercept else np.zeros((len(frame), 0))
+    )
+
+
+def log_likelihood(X, y):
+    if X.shape[1] == 0:
+        return -len(y) * np.log(2)
+    return sm.GLM(y, X, family=sm.families.Binomial()).fit(tol=1e-13, maxiter=200).llf
+
+
+def variables(term):
+    return frozenset(term.split(":"))
+
+
+def of_this(terms, k, kind):
+    """The terms that are beside a term in its test."""
+    if kind == "sequential":
+        return terms[:k]
+    return [term for term in terms if not variables(term) >= variables(terms[k])]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_the_table_of_terms_is_of_fits_without_them(seed):
+    frame, terms, intercept = draw(seed)
+    y = (frame["y"] == "yes").to_numpy(dtype=float)
+    formula = "y ~ " + " + ".join(terms) + " - 1" * (not intercept)
+    result = infer(fit_table(formula, frame), frame)
+    large = design(frame, terms, intercept)
+    fit = sm.GLM(y, large, family=sm.families.Binomial()).fit(tol=1e-13, maxiter=200)
+    for kind in ("marginal", "sequential"):
+        table = result.anova(kind)
+        assert [variables(t.replace(" ", "")) for t in table["term"]] == [variables(t.replace(" ", "")) for t in terms]
+        for k, row in enumerate(table.itertuples()):
+            small = design(frame, of_this(terms, k, kind), intercept)
+            middle = design(frame, [*of_this(terms, k, kind), terms[k]], intercept)
+            df = np.linalg.matrix_rank(middle) - np.linalg.matrix_rank(small)
+            assert row.df == df
+            assert_allclose(row.lr, 2 * (log_likelihood(middle, y) - log_likelihood(small, y)), rtol=1e-6, atol=1e-6)
+            assert_allclose(row.lr_p_value, chi2.sf(row.lr, df), rtol=1e-6)
+            falls = [_distance(fit, large, part) for part in (small, middle)]
+            assert_allclose(row.wald, falls[0] - falls[1], rtol=1e-4, atol=1e-4)
+
+
+def _distance(fit, large, small):
+    """How far the fit is from the smaller model, in the metric of its covariance (Wald's statistic)."""
+    information = np.linalg.inv(np.asarray(fit.cov_params()))
+    root = np.linalg.cholesky(information).T
+    goal = root @ fit.params
+    if small.shape[1] == 0:
+        return goal @ goal
+    inside = root @ np.linalg.lstsq(large, small, rcond=None)[0]
+    return float(np.sum((goal - inside @ np.linalg.lstsq(inside, goal, rcond=None)[0]) ** 2))
+
+
+def test_a_term_by_its_name_is_the_test_of_all_its_coefficients():
+    frame, *_ = draw(1)
+    result = infer(fit_table("y ~ f*x + h + bs(v, df=4)", frame), frame)
+    for term, names in {
+        "f": ["f[b]", "f[c]"],
+        "h": ["h[q]", "h[r]", "h[s]"],
+        "f:x": ["f[b]:x", "f[c]:x"],
+        "bs(v, df=4)": [f"bs(v, df=4)[{k}]" for k in range(1, 5)],
+    }.items():
+        places = [result.names.index(name) for name in names]
+        beta, V = result.coef[places], result.covariance[np.ix_(places, places)]
+        for text in (term, f"{term} = 0", f"`{term}`", ", ".join(f"`{name}` = 0" for name in names)):
+            found = result.test(text)
+            assert found.df == len(names)
+            assert_allclose(found.statistic, beta @ np.linalg.solve(V, beta), rtol=1e-8)
+    assert result.test("h, f, x = 0").df == 6
+    with pytest.raises(EvenOddsError, match=r"'h' is a term of 3 coefficients, .* such as 'h\[q\]'"):
+        result.test("h = 1")
+    with pytest.raises(EvenOddsError, match="'h' is a term of 3 coefficients"):
+        result.test("h = x")
+    with pytest.raises(EvenOddsError, match="no coefficient 'hh' in the model"):
+        result.test("hh")
+    with pytest.raises(EvenOddsError, match="kind is one of 'marginal', 'sequential', got 'III'"):
+        result.anova("III")
+
+
+def test_levels_that_are_aliased_have_no_part_in_a_test():
+    frame, *_ = draw(2)
+    frame["h2"] = np.where(frame["h"] == "q", "only", frame["f"])
+    with pytest.warns(match="linear combination"):
+        model = fit_table("y ~ h + h2", frame[["y", "h", "h2"]])
+    result = infer(model, frame)
+    assert result.test("h2").df == 2
+    assert result.anova()["df"].tolist() == [3, 2]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_terms_of_several_classes(seed):
+    frame, *_ = draw(seed, ("a", "b", "c"))
+    result = infer(fit_table("y ~ f*x + g", frame), frame)
+    table = result.anova().set_index("term")
+    codes = pd.Categorical(frame["y"]).codes
+
+    def fitted(right):
+        return sm.MNLogit(codes, formulaic.model_matrix(right, frame).to_numpy(dtype=float)).fit(
+            disp=0, method="newton", maxiter=100
+        )
+
+    for term, large, small in (
+        ("f", "f + x + g", "x + g"),
+        ("x", "f + x + g", "f + g"),
+        ("g", "f*x + g", "f*x"),
+        ("f:x", "f*x + g", "f + x + g"),
+    ):
+        assert_allclose(table["lr"][term], 2 * (fitted(large).llf - fitted(small).llf), rtol=1e-6)
+        assert table["df"][term] == 2 * (2 if "f" in term else 1)
+    assert result.test("f").df == 4
+    ridge = infer(fit_table("y ~ f*x + g", frame, C=1.0), frame)
+    assert ridge.anova()["df"].tolist() == table["df"].tolist()
+    assert np.isnan(ridge.anova()["lr"]).all()
+    assert_allclose(ridge.anova()["wald"][2], ridge.test("g").statistic, rtol=1e-8)
+
+
+def test_terms_of_other_fits():
+    frame, *_ = draw(3)
+    for parameters, cov in ({"firth": True}, "model"), ({"C": 1.0}, "model"), ({}, "HC1"):
+        result = infer(fit_table("y ~ f + x + h", frame, **parameters), frame, cov=cov)
+        table = result.anova().set_index("term")
+        for term in ("f", "x", "h"):
+            assert_allclose(table["wald"][term], result.test(term).statistic, rtol=1e-7)
+            if parameters.get("firth"):
+                smaller = " + ".join(one for one in ("f", "x", "h") if one != term)
+                ratio = result.compare(infer(fit_table(f"y ~ {smaller}", frame, firth=True), frame))
+                assert_allclose(table["lr"][term], ratio.statistic, rtol=1e-6)
+            assert np.isnan(table["lr"][term]) == ("C" in parameters)
+    X = frame[["x", "z", "v"]]
+    model = LogisticRegression().fit(X, frame["y"])
+    result = infer(model, X, frame["y"])
+    table = result.anova()
+    assert table["term"].tolist() == ["x", "z", "v"]
+    assert_allclose(table["wald"], result.z[1:] ** 2, rtol=1e-8)
+    for name, lr in itertools.islice(zip(table["term"], table["lr"], strict=True), 2):
+        rest = X.drop(columns=name)
+        smaller = infer(LogisticRegression().fit(rest, frame["y"]), rest, frame["y"])
+        assert_allclose(lr, result.compare(smaller).statistic, rtol=1e-6)
+
+
+def test_separated_classes_have_no_table_of_terms():
+    frame, *_ = draw(4)
+    frame["f"] = np.where(frame["y"] == "yes", frame["f"], "only no")
+    with pytest.warns(match="separate"):
+        model = fit_table("y ~ f + x", frame)
+    with pytest.raises(EvenOddsError, match="firth=True"):
+        infer(model, frame).anova()
