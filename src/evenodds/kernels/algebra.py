@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
 from .library import function, pointer, vector
 from .rows import padded
@@ -74,6 +75,15 @@ def solve(R: Array, b: Array) -> Array:
     x[:n] = b
     function("solve_cholesky")(pointer(R), n, pointer(x))
     return x[:n]
+
+
+def solve_lower(A: Array, B: Array, *, transposed: bool = False) -> Array:
+    """X (n, m) with A X = B, or A'X = B, of a lower triangular A (n, n); LAPACK's beyond `_OWN` rows."""
+    if len(A) > _OWN:
+        return np.asarray(solve_triangular(A, B, lower=True, trans=int(transposed)))
+    A, X = np.ascontiguousarray(A, np.float64), np.array(B, np.float64, order="C")
+    function("solve_lower")(pointer(A), *X.shape, transposed, pointer(X))
+    return X
 
 
 def inverse_root(R: Array) -> Array:

@@ -46,6 +46,7 @@ _SIGNATURES = {
     "eigen": ("i", "pnpp"),
     "weighted_gram": (None, "pnnnnppp"),
     "invert_root": (None, "pnp"),
+    "solve_lower": (None, "pnnip"),
     "invert_each": (None, "pnnppp"),
     "solve_each": (None, "pnnpp"),
     "before_metric": (None, "pppnnnnpp"),

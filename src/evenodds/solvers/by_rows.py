@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
 
 from ..coordinates import Coordinates
 from ..data import Array, Block
-from ..kernels.algebra import dot, product
+from ..kernels.algebra import dot, product, solve_lower
 from ..objective import Objective, curvature
 from ..softmax import Scores, SoftmaxObjective
 from . import Metric
 from .metrics import Centred, Cholesky, least_total
 
+_MOST_DOUBLE = 192  # rows whose products cost little, and have the same bits everywhere
 _SINGLE = 1e4  # the largest entry beside 1 of a matrix in single precision
 _LEAST_TOTAL = 1e-9  # of the weight of a class: what keeps the curvature of its intercept from vanishing
 
@@ -47,7 +47,8 @@ class ByRows:
         self._D = objective.coordinates.design(sample)
         self._inverse = 1 / objective.ridge
         weight = 1.0 if sample.weight is None else float(sample.weight.max())
-        dtype = np.float32 if weight * stiffness(objective, self._D) < _SINGLE else np.float64
+        many = sample.n_rows > _MOST_DOUBLE and weight * stiffness(objective, self._D) < _SINGLE
+        dtype = np.float32 if many else np.float64
         root = np.sqrt(self._inverse)
         scaled = self._D.multiply(root).tocsr() if sp.issparse(self._D) else self._D * root
         scaled = scaled.astype(dtype, copy=False)
@@ -96,7 +97,7 @@ class ByRows:
         part.coordinates = Coordinates(np.zeros(n), np.ones(n), np.arange(n), bool(first))
         part.ridge = np.ones(n)
         table = theta.reshape(objective.n_free, -1)
-        slopes = scipy.linalg.solve_triangular(L, product(self._D, table[:, first:].T), lower=True).T
+        slopes = solve_lower(L, product(self._D, table[:, first:].T)).T
         start = np.concatenate([table[:, :first], slopes], axis=1).ravel()
         return RowSpace(part, rows, start, self._D, self._inverse)
 
@@ -118,7 +119,7 @@ class RowSpace:
         """Theta of all columns."""
         first = int(self.objective.coordinates.intercept)
         table = phi.reshape(self.objective.n_free, -1)
-        A = scipy.linalg.solve_triangular(self.sample.X, table[:, first:].T, lower=True, trans=1)
+        A = solve_lower(self.sample.X, table[:, first:].T, transposed=True)
         slopes = np.asarray(product(self.design.T, A)).T * self.inverse
         return np.concatenate([table[:, :first], slopes], axis=1).ravel()
 
