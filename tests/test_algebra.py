@@ -113,6 +113,18 @@ def test_eigen(seed):
     assert_allclose(values, np.linalg.eigvalsh(A), atol=1e-13 * size * max(n, 1))
 
 
+def test_eigen_of_sizes_far_apart():
+    """Entries over 600 powers of ten: what is known of each eigenvalue is known beside the largest entry."""
+    rng = np.random.default_rng(3)
+    for power in (-300, -150, 0, 150, 290):
+        for _ in range(40):
+            root = 10.0 ** rng.uniform(-300, 0, 6) * rng.normal(size=6)
+            A = np.ldexp(np.outer(root, root) + np.diag(np.square(root)), int(power / 0.30103))
+            values, vectors = algebra.eigen(A)
+            assert_allclose(vectors @ np.diag(values) @ vectors.T, A, rtol=0, atol=1e-14 * np.abs(A).max())
+            assert_allclose(vectors.T @ vectors, np.eye(6), atol=1e-14)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_eigen_of_what_is_not_finite(bad):
     for A in (np.full((4, 4), bad), np.diag([1.0, bad, 2.0])):
