@@ -60,10 +60,21 @@ LAYERS = {
         *("classifier", "kernels", "data", "exceptions", "fold_scores", "labels", "model"),
         *("parameters", "paths", "per_column", "progress", "table"),
     },
+    "diagnosis": {"advice", "design", "exceptions", "labels", "model", "separation", "table"},
     "export": {"design", "exceptions", "model", "parameters", "solvers"},
     "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
     "__init__": {
-        *("cross_validation", "exceptions", "export", "inference", "model", "paths", "separation", "solvers"),
+        *(
+            "cross_validation",
+            "diagnosis",
+            "exceptions",
+            "export",
+            "inference",
+            "model",
+            "paths",
+            "separation",
+            "solvers",
+        ),
         "tabular",
     },
 }
