@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from scipy.optimize import linprog
 from scipy.special import expit
 
 from evenodds import EvenOddsError, diagnose
@@ -251,3 +253,25 @@ def test_factors_of_very_many_levels_stand_aside():
     frame["street"] = [f"s{k}" for k in rng.integers(0, 1100, len(frame))]
     found = diagnose(frame.assign(sure=answer(frame) & (rng.random(len(frame)) < 0.1)), "ill").findings
     assert {("separation", ("sure",)), ("undecided", ("street",))} <= {(one.kind, one.columns) for one in found}
+
+
+def separates(frame, columns, y):
+    """Albert and Anderson's linear programme: a direction that no row contradicts and some row follows."""
+    rows = np.column_stack([np.ones(len(frame)), frame[list(columns)]]) * np.where(y, 1.0, -1.0)[:, None]
+    found = linprog(-rows.sum(axis=0), A_ub=-rows, b_ub=np.zeros(len(rows)), bounds=[(-1, 1)] * rows.shape[1])
+    return -found.fun > 1e-7
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_of_a_set_that_separates_no_column_can_be_left_out(seed):
+    rng = np.random.default_rng(seed)
+    n, p = rng.integers(12, 60), rng.integers(2, 6)
+    names = list("abcde"[:p])
+    frame = pd.DataFrame(rng.integers(-2, 4, (n, p)), columns=names)
+    y = frame.to_numpy() @ rng.normal(size=p) + rng.choice([0, 0.5, 1]) * rng.normal(size=n) > 0
+    y[:2] = True, False
+    sets = [one.columns for one in diagnose(frame.assign(y=y), "y").findings if one.kind == "separation"]
+    for columns in sets:
+        assert separates(frame, columns, y)
+        assert not any(separates(frame, fewer, y) for fewer in combinations(columns, len(columns) - 1) if fewer)
+    assert not separates(frame, [name for name in names if not any(name in columns for columns in sets)], y)
