@@ -59,11 +59,22 @@ LAYERS = {
         *("classifier", "data", "exceptions", "fold_scores", "labels", "model"),
         *("parameters", "paths", "per_column", "progress", "table"),
     },
+    "diagnosis": {"advice", "design", "exceptions", "labels", "model", "separation", "table"},
     "restoring": {"design", "exceptions", "model", "parameters", "solvers"},
     "export": {"design", "exceptions", "model", "restoring", "solvers"},
     "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
     "__init__": {
-        *("cross_validation", "exceptions", "export", "inference", "model", "paths", "separation", "solvers"),
+        *(
+            "cross_validation",
+            "diagnosis",
+            "exceptions",
+            "export",
+            "inference",
+            "model",
+            "paths",
+            "separation",
+            "solvers",
+        ),
         "tabular",
     },
 }

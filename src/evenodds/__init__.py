@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .cross_validation import LogisticRegressionCV
+    from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
     from .export import load, save
     from .inference import Inference, infer
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "SGD": "solvers.sgd",
     "CollinearWarning": "exceptions",
+    "Diagnosis": "diagnosis",
     "EvenOddsError": "exceptions",
     "Inference": "inference",
     "LogisticRegression": "model",
@@ -33,6 +35,7 @@ _HOMES = {
     "SeparationWarning": "exceptions",
     "Solution": "solvers",
     "Status": "solvers",
+    "diagnose": "diagnosis",
     "find_separation": "separation",
     "fit_table": "tabular",
     "infer": "inference",
@@ -44,6 +47,7 @@ _HOMES = {
 __all__ = [
     "SGD",
     "CollinearWarning",
+    "Diagnosis",
     "EvenOddsError",
     "Inference",
     "LogisticRegression",
@@ -54,6 +58,7 @@ __all__ = [
     "Solution",
     "Status",
     "__version__",
+    "diagnose",
     "find_separation",
     "fit_table",
     "infer",

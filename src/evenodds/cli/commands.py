@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,16 @@ import numpy as np
 import pyarrow as pa
 import rich_click as click
 
-from .. import EvenOddsError, LogisticRegression, __version__, fit_table
+from .. import EvenOddsError, LogisticRegression, __version__, diagnosis, fit_table
 from ..advice import listed
 from ..design import MISSING, UNSEEN, left_side
-from ..export import load, save
+from ..export import load, plain, save
 from ..files import format_of, numbers, read_table, require_columns, require_named, with_labels, write_csv, write_table
 from . import end_of_interrupt
 from .facts import all_facts, fit_aloud
 from .lesson import HELP, learn
 from .report import show_fit
-from .terminal import progress, say, stdout_console
+from .terminal import as_options, progress, say, stdout_console
 
 _WEIGHT = "The weights of rows are numbers."
 
@@ -266,6 +267,37 @@ def _check_together(C: float, l1_ratio: float, firth: bool, solver: str) -> None
         raise click.UsageError("--l1-ratio is a part of the penalty, and there is none: give its strength, --C, too.")
     if l1_ratio > 0 and solver == "sgd":
         raise click.UsageError("--l1-ratio and --solver sgd do not go together.")
+
+
+@cli.command()
+@click.argument("data", type=click.Path(path_type=Path), help="The file with the table.")
+@click.option("--target", required=True, metavar="NAME", help="The column to explain: two labels or more.")
+@click.option("--drop", multiple=True, metavar="NAME", help="Leave a column out; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+def diagnose(data: Path, target: str, drop: tuple[str, ...], as_json: bool) -> None:
+    """Say what will go wrong in a fit of a table, and what to do.
+
+    The most harmful comes first: columns that know the answer or separate the classes, values that stand for missing
+    ones, identifiers, numbers and dates as text, repeated rows, curves that are no straight line, missing values, rare
+    classes, collinear columns, constants, scales.
+
+    \b
+    evenodds diagnose flights.csv --target late
+    """
+    apart = [target, *drop]
+    if len(set(apart)) < len(apart):
+        raise click.UsageError("--target and --drop name the same column.")
+    with progress("Reading the table"):
+        table = read_table(data)
+        require_columns(apart, table.column_names, data)
+        table = with_labels(table.drop(list(drop)), data, target)
+    with progress("Looking for what goes wrong"):
+        found = diagnosis.diagnose(table, target)
+    if as_json:
+        facts = {**asdict(found), "rows_of_class": list(found.rows_of_class.values())}
+        click.echo(json.dumps(plain({**facts, "classes": list(found.rows_of_class)}), allow_nan=False))
+    else:
+        click.echo(as_options(str(found)))
 
 
 def _writable(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:

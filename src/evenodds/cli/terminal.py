@@ -17,6 +17,7 @@ _OPTIONS = {
     "C=1.": "--C 1.",
     'missing="drop"': "--missing drop",
     'missing="indicator"': "--missing indicator",
+    "standardize=True": "--standardize",
     'unseen="reference"': "--unseen reference",
     'unseen="missing"': "--unseen missing",
     ", for example with sklearn.impute.SimpleImputer": "",
@@ -56,9 +57,14 @@ def progress(what: str) -> Iterator[None]:
 
 def say(kind: str, text: str, colour: str) -> None:
     """One line on stderr; what the library advises in terms of Python is put in terms of options."""
+    click.echo(f"{click.style(kind + ':', fg=colour, bold=True)} {' '.join(as_options(text).split())}", err=True)
+
+
+def as_options(text: str) -> str:
+    """Advice in terms of Python in terms of options."""
     for python, option in _OPTIONS.items():
         text = text.replace(python, option)
-    click.echo(f"{click.style(kind + ':', fg=colour, bold=True)} {' '.join(text.split())}", err=True)
+    return text
 
 
 def printable(value: Any) -> str:

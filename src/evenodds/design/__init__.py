@@ -8,7 +8,7 @@ from typing import Any
 
 from ..advice import nearest
 from ..exceptions import EvenOddsError
-from .columns import Level, Table
+from .columns import Column, Level, Table
 from .design import MISSING, UNSEEN, Design
 from .expressions import Expression
 from .formula import Formula, is_formula, left_side, parsed
@@ -65,6 +65,7 @@ def learn(
 __all__ = [
     "MISSING",
     "UNSEEN",
+    "Column",
     "Design",
     "DesignRows",
     "Expression",

@@ -24,6 +24,7 @@ from scipy.special import expit, log_expit
 
 from ..data import Array
 from ..exceptions import EvenOddsError
+from ..solvers.metrics import Cholesky
 from .sides import EXACT
 
 Mask = NDArray[np.bool_]
@@ -342,7 +343,7 @@ def _newton_step(rows: Array, wrong: Array, right: Array) -> Array:
     """Newton's step for the loss sum(-log(right)); with a trace of a ridge, as the curvature may vanish."""
     hessian = (rows * (wrong * right)[:, None]).T @ rows
     np.einsum("ii->i", hessian)[:] += 1e-14 * np.trace(hessian) + 1e-300
-    return np.asarray(scipy.linalg.solve(hessian, rows.T @ wrong, assume_a="pos", check_finite=False))
+    return Cholesky(hessian).solve(rows.T @ wrong)
 
 
 def _careful_step(rows: Array, wrong: Array, right: Array) -> Array:
