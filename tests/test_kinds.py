@@ -188,11 +188,10 @@ def test_what_is_no_number_is_one_error(reader):
         raise AssertionError(f"{reader} takes {kind}")
 
 
-@pytest.mark.parametrize("reader", ["path", "find_separation"])
-def test_text_is_for_fits_alone(reader):
+def test_text_is_a_factor_of_paths_and_of_the_judge():
     for make in (lambda: of_polars(pl.String), lambda: of_pandas("string"), lambda: of_pandas("category")):
-        with pytest.raises(EvenOddsError, match="Not numeric"):
-            READERS[reader](make())
+        assert path(make(), Y, n_C=2).names == ("a[1]", "b")
+        assert find_separation(make(), Y).names == ("(intercept)", "a[1]", "b")
 
 
 @pytest.mark.parametrize("name", NO_NUMBERS)

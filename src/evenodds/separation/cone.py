@@ -13,6 +13,8 @@ Regress 1 on the rows with weights lambda: where all fitted values are below 1, 
 and balance the rows exactly.
 """
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +34,7 @@ Mask = NDArray[np.bool_]
 _CLEAR = 1e-3  # a margin above it is beyond the tolerance of the programme, 1e-7
 _BEYOND = 100  # times what is rounding
 _ACTIVE = 1e-9  # beside the multiplier of a row, that of another which is not zero
+_NEAREST = 1e-9  # what rounding leaves of an angle, times weights
 _ROOM = 1e-3  # beside a length of 1, what rounding may add up to in a proof
 _BOX = 1e4  # the largest entry of a direction in the programme
 _SMALL = (1e-3, 1e-3, 1.0, 1.0, 30.0, 1e-1)  # up to which a margin is small, one attempt after another
@@ -94,11 +97,8 @@ def reach(rows: Array, aim: Array, inside: Array, exact: float) -> Array | None:
 
     inside : a direction that is positive on all rows, and negative on the aim
     """
-    from scipy.optimize import nnls
-
-    try:
-        weight, _ = nnls(rows.T, -aim)
-    except RuntimeError:  # it turned in circles
+    weight = _multiples(rows, -aim)
+    if weight is None:
         return None
     basis = scipy.linalg.qr(rows[weight > 0].T, mode="economic", check_finite=False)[0]
     left = aim
@@ -112,6 +112,28 @@ def reach(rows: Array, aim: Array, inside: Array, exact: float) -> Array | None:
     is_way = (rows @ left).min() > -_CLEAR * np.abs(left).max() and size > rounding(aim.size) * sums
     room = _BEYOND * exact * sums
     return None if is_way or not size < room < _ROOM else np.zeros_like(aim)
+
+
+def _multiples(rows: Array, target: Array) -> Array | None:
+    """The non-negative multiples of rows whose sum is nearest to a target of length 1; None if they are not found.
+
+    What is left is orthogonal to the rows that are used, and to no row at an acute angle. That is looked at, as SciPy's
+    `nnls` can turn in circles, or end with weights that are no such thing.
+    """
+    from scipy.optimize import lsq_linear, nnls
+
+    ways: list[Callable[[], Any]] = [
+        lambda: nnls(rows.T, target)[0],
+        lambda: lsq_linear(rows.T, target, (0, np.inf), "bvls", 1e-15).x,
+    ]
+    for solve in ways:
+        with contextlib.suppress(RuntimeError):
+            weight = np.maximum(solve(), 0.0)
+            left = target - rows.T @ weight
+            pull, room = rows @ left, _NEAREST * (1 + weight.sum())
+            if pull.max(initial=0.0) <= room and np.abs(pull[weight > 0]).max(initial=0.0) <= room:
+                return np.asarray(weight)
+    return None
 
 
 def _is_beyond(rows: Array, d: Array, exact: float) -> bool:

@@ -184,7 +184,8 @@ class Question:
         if isinstance(self.objective, SoftmaxObjective):
             certain &= np.tile(self.bounds == 0, certain.size // self.bounds.size)
             signs = np.where(certain, np.sign(found.infinite), 0.0)
-            return Verdict(self._split(signs if signs.any() else found.direction))
+            slopes = signs.reshape(-1, self.bounds.size)[:, int(self.free.intercept) :]
+            return Verdict(self._split(signs if slopes.any() else found.direction))  # with columns to name
         first = int(self.free.intercept)
         certain[first + self.free.columns] &= self.bounds[first:] == 0
         named = found.direction if found.rest else np.where(certain | (found.alone != 0), found.direction, 0.0)
