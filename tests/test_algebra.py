@@ -29,6 +29,8 @@ def test_products(seed):
         assert_allclose(algebra.product(z, A), z @ A, atol=1e-12)
         assert_allclose(algebra.gram(A), A.T @ A, atol=1e-12)
         assert_allclose(algebra.gram(A, z), A.T @ (z[:, None] * A), atol=1e-12)
+        each = rng.normal(size=(3, m))
+        assert_allclose(algebra.grams(A, each), [A.T @ (h[:, None] * A) for h in each], atol=1e-12)
         for B in layouts(rng, k, n):
             assert_allclose(algebra.product(A, B), A @ B, atol=1e-12)
     assert algebra.dot(x, x) == pytest.approx(x @ x, rel=1e-14)
@@ -47,6 +49,9 @@ def test_products_of_other_types():
     wide = rng.normal(size=(300, 250))  # by BLAS
     assert_allclose(algebra.product(wide, wide.T), wide @ wide.T, atol=1e-11)
     assert_allclose(algebra.gram(wide), wide.T @ wide, atol=1e-11)
+    many, weights = rng.normal(size=(20, 150)), rng.normal(size=(30, 20))  # a few products at a time
+    assert_allclose(algebra.grams(many, weights), [many.T @ (h[:, None] * many) for h in weights], atol=1e-11)
+    assert algebra.grams(wide, wide[:1, :1].repeat(300, axis=1)).shape == (1, 250, 250)
 
 
 @pytest.mark.parametrize(("a", "b"), [((3,), (4,)), ((2, 3), (4,)), ((2, 3), (2, 3)), ((3,), (4, 2))])

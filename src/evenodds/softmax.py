@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
 from .data.memory import add_up
-from .kernels.algebra import dot, gram, product
+from .kernels.algebra import dot, grams, product
 from .kernels.softmax import softmax_sums
 
 _SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
@@ -341,11 +341,10 @@ class Scores:
         P, rest = P[:, free], other_classes(P)[:, free]
         F, k = P.shape[1], D.shape[1]
         hessian = np.empty((F, k, F, k))
-        for a in range(F):
-            for b in range(a, F):
-                h = weight * P[:, a] * (rest[:, a] if a == b else -P[:, b])
-                hessian[a, :, b] = gram(D, h)
-                hessian[b, :, a] = hessian[a, :, b].T
+        first, second = np.triu_indices(F)
+        others = np.where((first == second)[:, None], rest.T[first], -P.T[second])
+        for a, b, products in zip(first, second, grams(D, weight * P.T[first] * others), strict=True):
+            hessian[a, :, b] = hessian[b, :, a] = products
         gradient = product(self._weighted(block, R).T, D)
         return dot(weight, losses), np.asarray(gradient), hessian.reshape(F * k, F * k)
 

@@ -20,6 +20,7 @@ _SIZE = 8  # bytes of a number
 _OWN = 192  # columns, an intercept and pseudo-columns among them: beyond, BLAS is faster
 _MOST_TURNED = 256  # columns
 _MORE = 8  # pairs
+_TOGETHER = 1 << 18  # numbers of products that stay in the cache
 
 
 def dot(a: Array, b: Array) -> float:
@@ -38,7 +39,8 @@ def product(a: Any, b: Any, out: Array | None = None, *, own: bool = False) -> A
     own : ours, however large the matrices are
     SciPy's of a sparse matrix, and BLAS's of what is in single precision or has more than `_OWN` columns.
     """
-    if sp.issparse(a) or sp.issparse(b) or a.dtype == b.dtype == np.float32:
+    plain = a.__class__ is b.__class__ is np.ndarray
+    if (not plain and (sp.issparse(a) or sp.issparse(b))) or a.dtype.char == b.dtype.char == "f":
         return a @ b
     a, b = _real(a), _real(b)
     if a.shape[-1] != b.shape[0]:
@@ -50,14 +52,29 @@ def product(a: Any, b: Any, out: Array | None = None, *, own: bool = False) -> A
 
 def gram(D: Any, weight: Array | None = None) -> Array:
     """D' diag(weight) D, (k, k), of a matrix (m, k)."""
-    m, k = D.shape
-    if k > _OWN or D.dtype == np.float32:
+    k = D.shape[1]
+    if k > _OWN or D.dtype.char == "f":
         return np.asarray(D.T @ (D if weight is None else D * weight[:, None]), np.float64)
-    D = _real(D)
-    weight = None if weight is None else vector(weight, m)
-    out, work = np.empty((k, k)), np.empty((64 + padded(k)) * padded(k))
-    far, near = (step // _SIZE for step in D.strides)
-    function("weighted_gram")(pointer(D), near, far, m, k, *map(pointer, (weight, out, work)))
+    found: Array = _grams(D, weight, 1)[0]
+    return found
+
+
+def grams(D: Any, weights: Array) -> Array:
+    """D' diag(weight) D of a matrix (m, k) for each row of `weights`, (count, m): (count, k, k)."""
+    most = max(_TOGETHER // max(D.shape[1], 1) ** 2, 1)
+    if D.shape[1] > _OWN or D.dtype.char == "f":
+        return np.array([gram(D, one) for one in weights])
+    parts = [weights[start : start + most] for start in range(0, len(weights), most)]
+    return np.concatenate([_grams(D, part, len(part)) for part in parts])
+
+
+def _grams(D: Any, weights: Array | None, count: int) -> Array:
+    D, (m, k) = _real(D), D.shape
+    q = padded(k)
+    weights = None if weights is None else vector(weights, count * m)
+    out, work = np.empty((count, k, k)), np.empty((64 + count * q) * q)
+    far, near = D.strides[0] // _SIZE, D.strides[1] // _SIZE
+    function("weighted_grams")(pointer(D), near, far, m, k, pointer(weights), count, pointer(out), pointer(work))
     return out
 
 
@@ -205,6 +222,6 @@ def _matrices(A: Array, B: Array, out: Array | None, own: bool) -> Array:
         return np.matmul(A, B, out=out)
     B = np.ascontiguousarray(B)
     out, work = np.empty((m, n)) if out is None else out, np.empty(8 * k)
-    far, near = (step // _SIZE for step in A.strides)
+    far, near = A.strides[0] // _SIZE, A.strides[1] // _SIZE
     function("matrix_product")(pointer(A), near, far, pointer(B), m, k, n, pointer(out), pointer(work))
     return out

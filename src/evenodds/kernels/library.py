@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 _ENDINGS = {"win32": ".dll", "darwin": ".dylib"}
 PATH = Path(__file__).with_name("_kernels" + _ENDINGS.get(sys.platform, ".so"))
 
+_BEGINNING = ctypes.c_char * 0
 _TYPES: dict[str, Any] = {"p": ctypes.c_void_p, "n": ctypes.c_ssize_t, "i": ctypes.c_int, "d": ctypes.c_double}
 # The result of each function, then its arguments: pointers, sizes, ints and doubles.
 _SIGNATURES = {
@@ -44,7 +45,7 @@ _SIGNATURES = {
     "cholesky": ("i", "pnp"),
     "solve_cholesky": (None, "pnp"),
     "eigen": ("i", "pnpp"),
-    "weighted_gram": (None, "pnnnnppp"),
+    "weighted_grams": (None, "pnnnnpnpp"),
     "invert_root": (None, "pnp"),
     "solve_lower": (None, "pnnip"),
     "invert_each": (None, "pnnppp"),
@@ -83,9 +84,14 @@ def function(name: str, kind: str = "") -> Callable[..., Any]:
     return found
 
 
-def pointer(array: NDArray[Any] | None) -> int | None:
+def pointer(array: Any) -> Any:
     """Where an array begins, which the caller has to keep; None for none."""
-    return None if array is None else int(array.__array_interface__["data"][0])
+    if array is None:
+        return None
+    flags = array.flags
+    if flags.c_contiguous and flags.writeable:  # a quarter of the time of the other way
+        return _BEGINNING.from_buffer(array)
+    return int(array.__array_interface__["data"][0])
 
 
 def vector(a: Any, size: int, dtype: Any = np.float64) -> NDArray[Any]:
