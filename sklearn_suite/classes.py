@@ -117,7 +117,8 @@ class LogisticRegressionCV(_Named, evenodds.LogisticRegressionCV):
         self.intercept_scaling = intercept_scaling
         self.use_legacy_attributes = use_legacy_attributes
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, **metadata: Any) -> Any:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None, **metadata: Any) -> Any:
+        metadata = metadata if groups is None else {"groups": groups, **metadata}
         super().fit(X, y, sample_weight, **metadata)
         self.scores_ = np.moveaxis(self.scores_, 2, 0)
         self.Cs_, self.l1_ratios_ = self.Cs_[0], np.asarray(self.l1_ratios)
