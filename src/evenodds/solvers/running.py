@@ -21,6 +21,7 @@ _ROUGH = 1e-8  # the decrement, in units of the loss, from which single precisio
 _SINGLE_SIZE = 1e5  # how much larger its rounding errors are
 _PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which a better metric may pay
 _PROOF = 1 / 8  # of the reads of a fit is what a look at its end may cost
+_ONE_CALL = 4000  # rows up to which one call saves more than the loops for single evaluations are faster
 _IN_ONE_CALL = 9  # points: a fit that takes more is looked at by whoever watches for separation
 _LEAST_MEMORY, _MOST_MEMORY = 20, 100  # steps
 _DIAGONAL = 2  # reads that the diagonal of the Hessian takes
@@ -87,7 +88,7 @@ def run(
         theta, metric, done = state.theta, state.metric, state.iteration
     target = tol**2 / (2 * objective.observations)
     begun = None
-    if exact and small:
+    if exact and small and objective.data.n_rows <= _ONE_CALL:
         limits = Limits(POLISH, target, NOTHING_LEFT, FAR, min(max_iter + 1, _IN_ONE_CALL))
         begun = _reported(objective, objective.by_newton(theta, limits), report)
     if begun is not None:
