@@ -10,6 +10,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,11 +54,11 @@ def ratio(shape: Shape) -> tuple[float, str]:
     solvers = ["lbfgs", "newton-cg"] + (["newton-cholesky"] if shape.columns * shape.classes <= 500 else [])
     entries: list[tuple[str, Callable[[], Any]]] = []
     for tol in (1e-4, 1e-2):
-        entries.append(("ours", lambda tol=tol: LogisticRegression(C=shape.C, tol=tol, n_jobs=1).fit(X, y)))  # type: ignore[misc]
+        entries.append(("ours", partial(LogisticRegression(C=shape.C, tol=tol, n_jobs=1).fit, X, y)))
     for solver in solvers:
         for tol in (1e-4, 1e-6):
             model = Theirs(C=shape.C, solver=solver, tol=tol, max_iter=2000)
-            entries.append((solver, lambda model=model: model.fit(X, y)))  # type: ignore[misc]
+            entries.append((solver, partial(model.fit, X, y)))
     fits = [(name, *found) for (name, _), found in zip(entries, least([fit for _, fit in entries]), strict=True)]
     losses = [loss(X, y, shape.C, model) for _, _, model in fits]
     good = [fit for fit, value in zip(fits, losses, strict=True) if value <= min(losses) * (1 + _TARGET)]

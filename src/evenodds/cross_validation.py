@@ -204,14 +204,7 @@ class LogisticRegressionCV(Classifier):
 
         with one_blas_thread:
             parts = Parallel(n_jobs=self._folds_at_once(rows), prefer="threads")(delayed(job)(a, k) for a, k in jobs)
-        m = max(one.Cs.size for one in whole)
-        grids, scores = np.full((len(ratios), m), np.nan), np.full((len(ratios), m, len(folds)), np.nan)
-        for a, one in enumerate(whole):
-            grids[a, : one.Cs.size] = one.Cs
-        coefs = np.full((len(folds), len(ratios), m, *parts[0][1].shape[1:]), np.nan)
-        reads = np.empty((len(folds), len(ratios), m), dtype=np.int64)
-        for (a, k), (part, fits, passes) in zip(jobs, parts, strict=True):
-            scores[a, : part.size, k], coefs[k, a, : part.size], reads[k, a] = part, fits, passes
+        grids, scores, coefs, reads = _tables([one.Cs for one in whole], parts)
         with within_range():
             a, c = choose(scores, self.rule)
         C, ratio = float(grids[a, c]), ratios[a]
@@ -376,3 +369,24 @@ class LogisticRegressionCV(Classifier):
 def _of_rows(value: Any, k: Any, n_rows: int) -> Any:
     """Some rows of what has one value a row, and anything else as it is."""
     return np.asarray(value)[k] if np.ndim(value) and len(value) == n_rows else value
+
+
+def _tables(
+    grids: Sequence[Array], parts: Sequence[tuple[Array, Array, int]]
+) -> tuple[Array, Array, Array, NDArray[np.int64]]:
+    """The C of each ratio (R, m), and by fold the scores (R, m, F), the fits (F, R, m, ...) and the reads (F, R, m).
+
+    NaN where the path of a ratio is shorter than m.
+
+    parts : of the first ratio's folds, then of the next one's
+    """
+    m, n_ratios, n_folds = max(grid.size for grid in grids), len(grids), len(parts) // len(grids)
+    found, scores = np.full((n_ratios, m), np.nan), np.full((n_ratios, m, n_folds), np.nan)
+    coefs = np.full((n_folds, n_ratios, m, *parts[0][1].shape[1:]), np.nan)
+    reads = np.empty((n_folds, n_ratios, m), dtype=np.int64)
+    for a, grid in enumerate(grids):
+        found[a, : grid.size] = grid
+    for at, (part, fits, passes) in enumerate(parts):
+        a, k = divmod(at, n_folds)
+        scores[a, : part.size, k], coefs[k, a, : part.size], reads[k, a] = part, fits, passes
+    return found, scores, coefs, reads

@@ -76,10 +76,10 @@ class Column:
         codes, values = self._coded()
         codes = codes if kept is None else codes[kept]
         there = np.bincount(codes[codes >= 0], minlength=len(values)) > 0
-        found = {value for value, is_there in zip(values, there, strict=True) if is_there}
+        found: set[Any] = {value for value, is_there in zip(values, there, strict=True) if is_there}  # of one kind
         if self.levels_in_order is not None:
             return tuple(value for value in self.levels_in_order if value in found)
-        return tuple(sorted(found))  # type: ignore[type-var]  # they are of one kind
+        return tuple(sorted(found))
 
     def value_at(self, row: int) -> Any:
         """The value in a row, for a message."""

@@ -162,10 +162,11 @@ class Design:
         held : numbers that columns have in all rows, instead of their own
         """
         rows = _Memorised(self, Table(frame), held or {})
-        codes = {k: self._codes(atom, rows) for k, atom in enumerate(self.atoms) if isinstance(atom, Factor)}
+        factors = {k: atom for k, atom in enumerate(self.atoms) if isinstance(atom, Factor)}
+        codes = {k: self._codes(factor, rows) for k, factor in factors.items()}
         gone = rows.incomplete()
         for k, found in codes.items():
-            if None not in self.atoms[k].levels:  # type: ignore[union-attr]
+            if None not in factors[k].levels:
                 gone |= found < 0
         if gone.any() and self.missing != "drop":
             raise self._missing_error(rows, codes)

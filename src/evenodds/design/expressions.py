@@ -141,7 +141,7 @@ def part_of(name: str, column: Column) -> Array:
         )
     try:
         return np.asarray(pc.cast(PARTS[name](column.values), "double").to_numpy(zero_copy_only=False))
-    except (NotImplementedError, ValueError) as error:
+    except (NotImplementedError, ValueError) as error:  # what Arrow raises of a type without the part, as hours of days
         raise EvenOddsError(f"{name}({column.name}): dates of type {column.values.type} have no such part.") from error
 
 
