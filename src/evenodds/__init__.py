@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
     from .export import load, save
-    from .inference import Inference, infer
+    from .inference import Inference, PublishedTable, compare_table, infer
     from .model import LogisticRegression
     from .paths import Path, path
     from .separation import Separation, find_separation
@@ -31,10 +31,12 @@ _HOMES = {
     "LogisticRegression": "model",
     "LogisticRegressionCV": "cross_validation",
     "Path": "paths",
+    "PublishedTable": "inference",
     "Separation": "separation",
     "SeparationWarning": "exceptions",
     "Solution": "solvers",
     "Status": "solvers",
+    "compare_table": "inference",
     "diagnose": "diagnosis",
     "find_separation": "separation",
     "fit_table": "tabular",
@@ -53,11 +55,13 @@ __all__ = [
     "LogisticRegression",
     "LogisticRegressionCV",
     "Path",
+    "PublishedTable",
     "Separation",
     "SeparationWarning",
     "Solution",
     "Status",
     "__version__",
+    "compare_table",
     "diagnose",
     "find_separation",
     "fit_table",

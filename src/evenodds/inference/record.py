@@ -9,13 +9,13 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..exceptions import within_range
-from . import calibration, display, display_html, frames, hypotheses, influence, intervals, margins, prediction, terms
-from .estimates import Estimates
+from . import calibration, frames, hypotheses, influence, intervals, margins, prediction, terms
 from .hypotheses import TestResult
+from .shown import Shown
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Inference(Estimates):
+class Inference(Shown):
     """Coefficients with their standard errors, tests and intervals, and what the fit says as a whole.
 
     Arrays are in the order of `names`. A statistic that does not exist is NaN, and `notes` says why.
@@ -364,15 +364,3 @@ class Inference(Estimates):
             term ("intercept", "slope"), estimate, se, lower, upper.
         """
         return frames.frame_like(X, calibration.recalibrate(self, X, y, sample_weight, offset))
-
-    def __str__(self) -> str:
-        return display.text(self)
-
-    def __repr__(self) -> str:
-        return display.text(self)
-
-    def __rich_console__(self, console: Any, options: Any) -> Any:
-        return display.rich(self, options.max_width)
-
-    def _repr_html_(self) -> str:
-        return display_html.html(self)
