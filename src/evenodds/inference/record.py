@@ -198,7 +198,8 @@ class Inference(Shown):
             A name with spaces or signs may be put in backticks. Of more than two classes a coefficient is
             ``name[class]``, as in ``"x1[b] = x1[c]"``; a name alone stands for that of each class in turn, so that
             ``"x1 = 0"`` is the test that x1 tells no classes apart. The name of a term, such as ``"carrier"`` or
-            ``"bs(age, df=4)"``, stands for all of its coefficients: that each of them is 0.
+            ``"bs(age, df=4)"``, stands for all of its coefficients: that each of them is 0; and ``"age (non-linear)"``
+            for the test that a polynomial or a spline of ``age`` is a straight line.
 
         Returns
         -------
@@ -228,7 +229,8 @@ class Inference(Shown):
         frame
             term, df, and chi-squared of two tests with their p-values: wald, wald_p_value, with the covariance of this
             result; lr, lr_p_value, by likelihood ratio (penalised for Firth's fit), NaN where there is no likelihood.
-            Aliased columns are left out. For each likelihood ratio a smaller model is fitted.
+            Aliased columns are left out. For each likelihood ratio a smaller model is fitted. A polynomial or a spline
+            by itself has a second row, ``"age (non-linear)"``: the test that it is a straight line.
 
         Raises
         ------
