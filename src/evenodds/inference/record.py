@@ -74,6 +74,8 @@ class Inference(Shown):
         What the methods need: the limit of a separated fit (else None), the fitted model, the rows from which finite
         coefficients are estimated, all rows, the inverse of the curvature and the covariance in the coordinates of
         `problem`.
+    given
+        The rows as `infer` got them, from which pictures take ranges and means.
     """
 
     def to_frame(self, backend: str | None = None) -> Any:
