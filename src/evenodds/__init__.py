@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .inference import Inference, PublishedTable, compare_table, infer
     from .model import LogisticRegression
     from .paths import Path, path
+    from .report import write_report
     from .separation import Separation, find_separation
     from .solvers import Solution, Status
     from .solvers.sgd import SGD
@@ -44,6 +45,7 @@ _HOMES = {
     "load": "export",
     "path": "paths",
     "save": "export",
+    "write_report": "report",
 }
 
 __all__ = [
@@ -69,6 +71,7 @@ __all__ = [
     "load",
     "path",
     "save",
+    "write_report",
 ]
 
 

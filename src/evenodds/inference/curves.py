@@ -35,7 +35,8 @@ class Curve:
     by : the name and value of the column that has a curve for each, if one was asked for
     values : (n,) numbers, or the labels of levels
     is_number : whether values between these have probabilities too
-    probability, lower, upper : (n, c) of the second of two classes, or of each of more
+    probability, lower, upper : (n, c) of the second of two classes, or of each of more; the ends are NaN where
+        separated classes leave no doubt, as each would take a search
     """
 
     by: tuple[str, Value] | None
@@ -77,7 +78,7 @@ class Ground:
         rows = self.columns.rows(name, values, held)
         if not np.isfinite(rows).all():
             raise EvenOddsError(f"The model has no finite numbers for {name!r} along its range with {dict(held)!r}.")
-        found = probabilities(self.result, rows, np.zeros((len(rows), len(self.result.classes))))
+        found = probabilities(self.result, rows, np.zeros((len(rows), len(self.result.classes))), searched=False)
         return Curve(by, tuple(values), is_number, found["probability"], found["lower"], found["upper"])
 
 

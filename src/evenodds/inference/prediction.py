@@ -46,10 +46,12 @@ def predict(result: "Inference", X: Any, offset: ArrayLike | None) -> dict[str, 
     return {f"{name}_{label}": table[name][:, c] for c, label, name in each}
 
 
-def probabilities(result: "Inference", array: Any, shift: Array) -> dict[str, Array]:
+def probabilities(result: "Inference", array: Any, shift: Array, searched: bool = True) -> dict[str, Array]:
     """probability, se, lower and upper (n, c) of rows as the model takes them, with the offsets (n, K) of their scores.
 
     Of two classes of the second, of more of each.
+
+    searched : whether the ends of rows that separated classes make certain are looked for, row by row; else NaN
     """
     quantile = float(ndtri(0.5 + result.level / 2))
     parts, start = [], 0
@@ -60,7 +62,7 @@ def probabilities(result: "Inference", array: Any, shift: Array) -> dict[str, Ar
             D, Z = limit_scores(result, tile, shift[rows])
             z, se = _log_odds(Z, variances(result, D))
             ends = np.stack([z - quantile * se, z + quantile * se], axis=2)
-            if result.limit is not None:
+            if result.limit is not None and searched:
                 _set_ends(result, tile, shift[rows], z, ends)
             parts.append((z, se, ends))
     z, se, ends = (np.concatenate(values) for values in zip(*parts, strict=True))

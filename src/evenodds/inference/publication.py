@@ -7,13 +7,14 @@ those before it have not is put behind the row that it follows there, so that th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..exceptions import EvenOddsError
 from . import writers
-from .display import COVARIANCES, lines, number, printable, sentence, title_of
+from .display import COVARIANCES, Line, lines, number, printable, sentence, title_of
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -182,7 +183,7 @@ def published(result: Inference, style: Style) -> PublishedTable:
 
 def tabled(fits: Sequence[Inference], names: Sequence[str], style: Style) -> PublishedTable:
     """The table of some fits; of one without a name."""
-    columns = [_Column(fit, style) for fit in fits]
+    columns = [Column(fit, style) for fit in fits]
     headings = [heading for column in columns for heading in column.headings]
     several = any(fit.problem.several for fit in fits)
     rows, section = [], ""
@@ -217,7 +218,7 @@ def _united(orders: Sequence[Sequence[Key]]) -> list[Key]:
     return found
 
 
-class _Column:
+class Column:
     """The columns of one fit. cells : by class and name of the row"""
 
     def __init__(self, result: Inference, style: Style) -> None:
@@ -228,17 +229,18 @@ class _Column:
         self.cells: dict[Key, tuple[str, ...]] = {}
         self._has_infinite = False
         section = printable(result.listed[-1])
-        for line in lines(result):
+        seen: Counter[tuple[str, str]] = Counter()
+        for line, cells in self.lines():
             if line.kind == "class":
                 section = line.name
-                continue
-            if line.is_intercept and not style.intercept:
-                continue
-            count = sum(key[:2] == (section, line.name) for key in self.cells) if line.name in self._names() else 0
-            self.cells[section, line.name, count] = self._of(line.place) if line.kind == "coef" else self._reference()
+            elif style.intercept or not line.is_intercept:
+                self.cells[section, line.name, seen[section, line.name]] = cells
+                seen[section, line.name] += 1
 
-    def _names(self) -> set[str]:
-        return {key[1] for key in self.cells}
+    def lines(self) -> Iterator[tuple[Line, tuple[str, ...]]]:
+        """Each line of the printed table with its numbers."""
+        for line in lines(self._result):
+            yield line, self._reference() if line.kind == "reference" else self._of(line.place)
 
     def cells_of(self, key: Key) -> tuple[str, ...]:
         """The numbers in a row; nothing, where this fit has no such row."""
@@ -248,6 +250,8 @@ class _Column:
         return ("1" if self._ratio else "0", "reference", "")
 
     def _of(self, j: int) -> tuple[str, ...]:
+        if j < 0:
+            return ()
         result = self._result
         coef, p = float(result.coef.flat[j]), float(result.p_value.flat[j])
         low, high = map(float, result.conf_int.reshape(-1, 2)[j])
@@ -301,7 +305,7 @@ class _Column:
         return [*found, _STAR_NOTE] if self._style.stars else found
 
 
-def _foot(columns: Sequence[_Column]) -> list[PublishedRow]:
+def _foot(columns: Sequence[Column]) -> list[PublishedRow]:
     facts = [column.foot() for column in columns]
     names = dict.fromkeys(name for one in facts for name in one)
     return [
@@ -349,4 +353,4 @@ def _p(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-__all__ = ["PublishedRow", "PublishedTable", "Style", "compare_table", "published"]
+__all__ = ["Column", "PublishedRow", "PublishedTable", "Style", "compare_table", "published"]
