@@ -63,6 +63,14 @@ LAYERS = {
     "restoring": {"design", "exceptions", "model", "parameters", "solvers"},
     "export": {"design", "exceptions", "model", "restoring", "solvers"},
     "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
+    "plots": {
+        *("advice", "cross_validation", "data", "exceptions", "inference", "labels", "model", "paths", "strengths"),
+        "table",
+    },
+    "report": {
+        *("advice", "cross_validation", "data", "design", "exceptions", "export", "inference", "labels", "model"),
+        *("plots", "solvers", "table"),
+    },
     "__init__": {
         *(
             "cross_validation",
@@ -72,13 +80,14 @@ LAYERS = {
             "inference",
             "model",
             "paths",
+            "report",
             "separation",
             "solvers",
         ),
         "tabular",
     },
 }
-FRONT = {"scratch", "demo", "learn", "plots", "files", "cli", "__main__"}  # on top: they may import all
+FRONT = {"scratch", "demo", "learn", "files", "cli", "__main__"}  # on top: they may import all
 SCRATCH_USERS = {"demo", "learn"}
 
 

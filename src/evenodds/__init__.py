@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
     from .export import load, save
-    from .inference import Inference, infer
+    from .inference import Inference, PublishedTable, compare_table, infer
     from .model import LogisticRegression
     from .paths import Path, path
+    from .report import write_report
     from .separation import Separation, find_separation
     from .solvers import Solution, Status
     from .solvers.sgd import SGD
@@ -31,10 +32,12 @@ _HOMES = {
     "LogisticRegression": "model",
     "LogisticRegressionCV": "cross_validation",
     "Path": "paths",
+    "PublishedTable": "inference",
     "Separation": "separation",
     "SeparationWarning": "exceptions",
     "Solution": "solvers",
     "Status": "solvers",
+    "compare_table": "inference",
     "diagnose": "diagnosis",
     "find_separation": "separation",
     "fit_table": "tabular",
@@ -42,6 +45,7 @@ _HOMES = {
     "load": "export",
     "path": "paths",
     "save": "export",
+    "write_report": "report",
 }
 
 __all__ = [
@@ -53,11 +57,13 @@ __all__ = [
     "LogisticRegression",
     "LogisticRegressionCV",
     "Path",
+    "PublishedTable",
     "Separation",
     "SeparationWarning",
     "Solution",
     "Status",
     "__version__",
+    "compare_table",
     "diagnose",
     "find_separation",
     "fit_table",
@@ -65,6 +71,7 @@ __all__ = [
     "load",
     "path",
     "save",
+    "write_report",
 ]
 
 
