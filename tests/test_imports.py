@@ -16,6 +16,7 @@ LAYERS = {
     "exceptions": set(),
     "kernels": set(),
     "scratch": set(),
+    "delimited": {"exceptions"},
     "data": {"exceptions"},
     "moments": {"data", "kernels"},
     "coordinates": {"data", "exceptions", "kernels", "moments"},
