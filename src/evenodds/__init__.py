@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .cross_validation import LogisticRegressionCV
+    from .data.scan import Scan, scan
     from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
     from .export import load, save
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "SGD": "solvers.sgd",
+    "Scan": "data.scan",
     "CollinearWarning": "exceptions",
     "Diagnosis": "diagnosis",
     "EvenOddsError": "exceptions",
@@ -42,6 +44,7 @@ _HOMES = {
     "load": "export",
     "path": "paths",
     "save": "export",
+    "scan": "data.scan",
 }
 
 __all__ = [
@@ -53,6 +56,7 @@ __all__ = [
     "LogisticRegression",
     "LogisticRegressionCV",
     "Path",
+    "Scan",
     "Separation",
     "SeparationWarning",
     "Solution",
@@ -65,6 +69,7 @@ __all__ = [
     "load",
     "path",
     "save",
+    "scan",
 ]
 
 
