@@ -1,7 +1,7 @@
 """What is cheap for which data: the cost model, by the shape of the data, the classes and the penalty alone.
 
 Costs are in multiplications of a Hessian, with n rows, k coefficients and `size` entries. A Hessian takes
-`size * size / n`; a read of the data as long as `_READ` for each entry.
+`size * size / n`; a read of the data `read_cost` for each entry, which its home tells; of a sample `IN_MEMORY`.
 
 - Newton's method pays the Hessian at each of its 5 to 8 steps. It is chosen where that is little
   (`_CHEAP_HESSIAN`), as it then ends at machine precision.
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Block, Data
+from ..data.memory import IN_MEMORY
 from ..kernels.algebra import dot, product
 from ..objective import Objective
 from ..softmax import SoftmaxObjective
@@ -26,7 +27,7 @@ _CHEAP_HESSIAN = 6e6
 _CHEAP_IN_PATH = 1e8
 _CHEAP_SPARSE = 3e7  # reads of sparse data take longer for each entry
 _CHEAP_COEF = 400  # a factorisation costs as much as the Hessian does
-_READ = 32  # a pass is bound by memory, a Hessian by arithmetic
+_MOST_SAMPLED = 1 << 25  # entries, which are copied
 _SOLVE = 12  # reads of the sample: to draw it and to find its optimum
 _DIGITS = np.log(1e12)  # how far a gap has to fall
 _MOST_FULL = 3000
@@ -59,8 +60,8 @@ def sample_rows(data: Data) -> int:
     most = max(data.n_rows // 16, min(16 * k, data.n_rows // 2))  # few, as they are copied
     m = np.unique(np.geomspace(2 * k, most, 50).astype(int)) if most > 2 * k else np.array([data.n_rows])
     hessians = (1 if k >= _SINGLE else 2) * m * k
-    reads = _SOLVE * m + data.n_rows * _DIGITS / np.log(m / k)
-    return max(4096, int(m[np.argmin(hessians + _READ * reads)]))
+    reads = IN_MEMORY * _SOLVE * m + data.read_cost * data.n_rows * _DIGITS / np.log(m / k)
+    return max(4096, min(int(m[np.argmin(hessians + reads)]), _MOST_SAMPLED // data.n_columns))
 
 
 def choose(objective: Objective | SoftmaxObjective) -> str:
@@ -154,7 +155,7 @@ def hessian_reads(objective: Any) -> float:
     if k > most_full(data):
         return np.inf
     products = 4 * k / (data.n_columns + 1) * data.size / data.n_rows  # for each entry of X
-    return float(_LATENCY + (products + k**3 / 6 / max(data.size, 1)) / _READ)
+    return float(_LATENCY + (products + k**3 / 6 / max(data.size, 1)) / data.read_cost)
 
 
 def factor_is_dear(objective: SoftmaxObjective) -> bool:
