@@ -42,8 +42,9 @@ class Blocks:
         ]
         self.n_rows, self.n_columns = X.shape
         self.center = np.zeros(self.n_columns)
-        self.sparse = bool(sp.issparse(X))
-        self.size = X.nnz if self.sparse else X.size
+        self.layout = getattr(X, "layout", None)
+        self.sparse = bool(sp.issparse(X)) or self.layout is not None
+        self.size = X.nnz if sp.issparse(X) else X.size
         self.present = np.ones(n_classes, dtype=bool)
         self.class_weights = np.bincount(y, weights=weight, minlength=n_classes).astype(float)
 

@@ -332,7 +332,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
 
         def numbers(X: Any) -> Numbers:
             rows = self._design_rows(X, reset=reset)
-            array = self._array(X, reset=reset) if rows is None else rows.matrix()
+            array = self._array(X, reset=reset) if rows is None else rows.for_fit()
             return array, self._names, rows.gone if rows is not None and rows.drops else None
 
         own: dict[str, Any] = {"intercept": bool(self.fit_intercept), "every": every, "n_jobs": self.n_jobs}

@@ -220,7 +220,7 @@ def _of_term(name: str, equation: Sequence[str], columns: Sequence[int], problem
         )
     k = len(problem.names)
     places = [c * k + j for c in range(len(problem.listed)) for j in columns]
-    estimated = [j for j in places if problem.to_raw[j].any()]
+    estimated = [j for j in places if problem.estimated[j]]
     size = len(problem.keys) + (k if problem.several else 0)
     return list(np.eye(size + 1)[estimated or places])
 
@@ -230,7 +230,7 @@ def _of_bend(name: str, equation: Sequence[str], straight: Array, problem: Probl
     if equation not in ([f"`{name}"], [f"`{name}", "=", "0"]):
         raise EvenOddsError(f"{name!r} is the test that a term is a straight line, and stands for itself.")
     more = 1 + (len(problem.names) if problem.several else 0)
-    every = np.kron(np.eye(len(problem.listed)), straight) * problem.to_raw.any(axis=1)
+    every = np.kron(np.eye(len(problem.listed)), straight) * problem.estimated
     return list(np.pad(every[every.any(axis=1)], ((0, 0), (0, more))))
 
 
