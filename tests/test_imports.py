@@ -24,7 +24,7 @@ LAYERS = {
     "row_sums": {"coordinates", "data", "kernels"},
     "objective": {"arrow", "coordinates", "data", "exceptions", "kernels", "row_sums"},
     "scores": {"data"},
-    "softmax": {"coordinates", "data", "exceptions", "kernels"},
+    "softmax": {"coordinates", "data", "exceptions", "kernels", "row_sums"},
     "solvers": {
         *("arrow", "coordinates", "data", "exceptions", "kernels", "objective", "row_sums", "scores", "softmax"),
     },

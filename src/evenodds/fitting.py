@@ -13,6 +13,7 @@ import numpy as np
 from . import firth, penalised
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data
+from .data.memory import uncoded
 from .exceptions import EvenOddsError
 from .objective import Objective
 from .parameters import seed
@@ -56,7 +57,7 @@ def fit(model: Any, data: Data, *, last: Coefs | None, reporter: Reporter) -> Fi
     """
     if penalised.is_composite(model):
         report = reporter("proximal newton", model.max_iter + 1, None)
-        coefs, solution, verdict = penalised.fit(model, data, last=last, report=report)
+        coefs, solution, verdict = penalised.fit(model, uncoded(data), last=last, report=report)
         return Fit(coefs, solution).judged(verdict)
     sample = data.sample((firth if model.firth else costs).sample_rows(data), seed(model.random_state))
     strength = penalised.strength_of(model, data)

@@ -1,5 +1,7 @@
 """Sums over the rows of one block, dense, CSR or coded: loss, gradient, curvature, and scores."""
 
+from typing import Any
+
 import numpy as np
 from scipy.special import expit
 
@@ -53,24 +55,28 @@ def coded_second_order(block: Block, coordinates: Coordinates, theta: Array) -> 
     return loss, residual, by_coef, *coded_products(block.rows, h, block.rows.layout.wide)
 
 
-def coded_scores(rows: Coded, intercept: float, coef: Array) -> Array:
-    """The score of each coded row."""
+def coded_gradient(rows: Coded, r: Array, power: int = 1) -> tuple[Any, Array]:
+    """The sum of r (m,) or (m, F) over coded rows, and that of r x, or for a power of 2 of r x^2: (p,) or (p, F)."""
+    layout, found = rows.layout, np.zeros((rows.layout.n_columns, *r.shape[1:]))
+    found[layout.columns] = product((rows.numbers if power == 1 else np.square(rows.numbers)).T, r)
+    each = r[:, None] if r.ndim == 1 else r
+    for f, (first, count) in enumerate(zip(layout.firsts, layout.counts, strict=True)):
+        entry, at = rows.entry(f), rows.codes[f] + 1
+        for k, one in enumerate(each.T):
+            sums = np.bincount(at, one if entry is None else one * entry**power, count + 1)[1:]
+            found.reshape(layout.n_columns, -1)[first : first + count, k] = sums
+    return r.sum(axis=0), found
+
+
+def coded_scores(rows: Coded, intercept: Any, coef: Array) -> Array:
+    """The score of each coded row (m,), or the scores (m, F) by coefficients (p, F)."""
     layout = rows.layout
     scores = product(rows.numbers, coef[layout.columns]) + intercept
     for f, (first, count) in enumerate(zip(layout.firsts, layout.counts, strict=True)):
-        own, entry = np.append(coef[first : first + count], 0.0)[rows.codes[f]], rows.entry(f)
-        scores += own if entry is None else own * entry
+        known, entry = np.concatenate([coef[first : first + count], np.zeros((1, *coef.shape[1:]))]), rows.entry(f)
+        own = known[rows.codes[f]]
+        scores += own if entry is None else own * (entry if coef.ndim == 1 else entry[:, None])
     return np.asarray(scores)
-
-
-def coded_gradient(rows: Coded, r: Array) -> tuple[float, Array]:
-    """The sum of r, and the sums (p,) of r x over coded rows."""
-    layout, found = rows.layout, np.zeros(rows.layout.n_columns)
-    found[layout.columns] = product(r, rows.numbers)
-    for f, (first, count) in enumerate(zip(layout.firsts, layout.counts, strict=True)):
-        entry = rows.entry(f)
-        found[first : first + count] = np.bincount(rows.codes[f] + 1, r if entry is None else r * entry, count + 1)[1:]
-    return float(r.sum()), found
 
 
 def linear_predictor(block: Block, coordinates: Coordinates, theta: Array) -> Array:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from ..arrow import Arrow
 from ..data import Array, Block, Sums
+from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..objective import over_tiles
 from .evidence import Evidence
@@ -76,7 +77,10 @@ class Inverse:
 
 def inverse_of(A: Any) -> Inverse | WideInverse:
     """The inverse of a curvature, in whichever form it is."""
-    return WideInverse(A) if isinstance(A, Arrow) else Inverse(A)
+    if not isinstance(A, Arrow):
+        return Inverse(A)
+    with one_blas_thread:  # more are no faster, and round in another way
+        return WideInverse(A)
 
 
 def covariance(
@@ -89,7 +93,8 @@ def covariance(
 ) -> Array | LowRank:
     """The covariance of theta (q, q)."""
     if isinstance(inverse, WideInverse) or isinstance(evidence.information, Arrow):
-        return _wide_covariance(problem, evidence, inverse, kind, groups, by)
+        with one_blas_thread:
+            return _wide_covariance(problem, evidence, inverse, kind, groups, by)
     if problem.theta.size == 0:
         return inverse.full
     if kind == "model" and by.kind != "sampling":

@@ -125,7 +125,7 @@ def pose(model: LogisticRegression, data: Data, strength: float, baseline: Any =
     strength : the penalty's lam, 1 / (C S) with the weights of the fit
     baseline : the label that coefficients are against; None: that of the fit
     """
-    sample = data.sample(max(_ENOUGH_ROWS, 16 * data.n_columns), 0)
+    sample = data.sample(max(_ENOUGH_ROWS, 0 if is_wide(data.layout) else 16 * data.n_columns), 0)
     chosen = choose_coordinates(
         data,
         sample,
