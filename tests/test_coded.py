@@ -200,3 +200,24 @@ def test_influence_of_rows_beside_a_wide_factor(held):
     assert not any(name.startswith("dfbeta") for name in found[0].columns)
     for name in found[0].columns:
         assert found[0][name].to_numpy() == pytest.approx(expected[0][name].to_numpy(), rel=1e-7)
+
+
+@pytest.mark.parametrize("cov", ["model", "HC1", "cluster"])
+@pytest.mark.parametrize("C", [np.inf, 1.0])
+def test_the_joint_test_of_many_levels_makes_no_matrix_of_them(cov, C, held, monkeypatch):
+    table = many_levels(1500, 60)
+    table = table[table.groupby("city").y.transform("nunique") == 2]
+    groups = np.arange(len(table)) % 200 if cov == "cluster" else None
+    found = []
+    for how in ("dense", "wide"):
+        held(how)
+        result = infer(fit_table("y", table, C=C, tol=1e-9), table, cov=cov, groups=groups)
+        monkeypatch.setattr("evenodds.inference.hypotheses.MANY", 10)
+        monkeypatch.setattr("evenodds.inference.terms.MANY", 10)
+        found.append(result)
+    (expected, test) = (result.test("city") for result in found)
+    assert (test.df, test.hypothesis) == (expected.df, expected.hypothesis)
+    assert test.statistic == pytest.approx(expected.statistic, rel=1e-8)
+    assert found[1].test("few").statistic == pytest.approx(found[0].test("few").statistic, rel=1e-8)
+    with pytest.raises(EvenOddsError, match=r"result.test\('city'\)"):
+        found[1].anova()

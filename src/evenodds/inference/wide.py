@@ -23,6 +23,7 @@ from ..kernels.coded import coded_products
 from ..objective import Objective
 from ..row_sums import coded_gradient, linear_predictor
 
+MANY = 1000  # coefficients of a term, beyond which no matrix is made of them
 TILE_ROWS = 8192  # of which a wide design has products with all that are few
 _TINY = float(np.finfo(float).tiny)
 SINGULAR = (
@@ -140,6 +141,21 @@ def raw_map_of(coordinates: Coordinates) -> RawMap:
         places = np.concatenate([places, [0], first + far])
         values = np.concatenate([values, [1.0], moved[far]])
     return RawMap(sp.csr_array((values, (rows, places)), shape=(k, q)))
+
+
+def wide_term(problem: Any, V: LowRank, columns: NDArray[np.intp]) -> tuple[float, int]:
+    """Wald's statistic of the hypothesis that all coefficients of a term are 0, and how many are estimated.
+
+    The covariance of many levels is inverted as a diagonal and a matrix of low rank (Woodbury).
+    """
+    columns, entries = columns[problem.estimated[columns]], problem.to_raw.entries
+    at = entries.indices[entries.indptr[columns]]  # of a slope there is one entry; its size is of no account
+    theta, U, D = problem.theta[at], V.U[at], V.diagonal_part[at]
+    if not (D > 0).all():
+        return float(theta @ np.linalg.solve(np.diag(D) + U @ V.C @ U.T, theta)), at.size
+    along = U.T @ (theta / D)
+    inner = np.eye(len(V.C)) + V.C @ (U.T @ (U / D[:, None]))
+    return float(theta @ (theta / D) - along @ np.linalg.solve(inner, V.C @ along)), at.size
 
 
 class WideInverse:
