@@ -12,7 +12,12 @@ import evenodds.data.coded
 import evenodds.design.rows
 from coded_tables import draw, optimum
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, fit_table, infer
+from evenodds.coordinates import choose_coordinates
+from evenodds.data.memory import Memory
+from evenodds.design import learn
+from evenodds.objective import Objective
 from evenodds.solvers import Status
+from homes import Blocks, Remote
 
 pytest.importorskip("formulaic")
 COVARIANCES = ("model", "HC0", "HC1", "HC2", "HC3", "cluster")
@@ -221,3 +226,23 @@ def test_the_joint_test_of_many_levels_makes_no_matrix_of_them(cov, C, held, mon
     assert found[1].test("few").statistic == pytest.approx(found[0].test("few").statistic, rel=1e-8)
     with pytest.raises(EvenOddsError, match=r"result.test\('city'\)"):
         found[1].anova()
+
+
+@pytest.mark.parametrize("home", [Blocks, Remote])
+def test_rows_that_are_elsewhere(home):
+    table = many_levels(900, 30)
+    rng = np.random.default_rng(0)
+    coded = learn(table, target="y").read(table)._coded().centred()
+    y, weight, offset = table.y.to_numpy().astype(np.uint8), rng.random(900) + 0.1, rng.normal(size=900)
+    data, far = Memory(coded, y, weight, offset), home(coded, y, weight, offset, cuts=(1, 130, 500))
+    coordinates = choose_coordinates(data, data.sample(900, 0), intercept=True, standardize=False, strength=0.0)
+    found = [Objective(one, coordinates, np.full(coordinates.columns.size, 0.1)) for one in (data, far)]
+    theta = 0.1 * rng.normal(size=found[0].n_coef)
+    for ask in ("value_grad", "hessian", "diagonal", "column_curvature", "largest_move", "least_multiplier"):
+        one, other = (getattr(objective, ask)(theta) for objective in found)
+        for a, b in zip(one, other, strict=True) if isinstance(one, tuple) else [(one, other)]:
+            assert a is b is None or b == pytest.approx(a, rel=1e-12, abs=1e-12)
+    assert (
+        choose_coordinates(far, far.sample(900, 0), intercept=True, standardize=False, strength=0.0).columns.tolist()
+        == coordinates.columns.tolist()
+    )
