@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .exceptions import EvenOddsError
 from .model import LogisticRegression
-from .parameters import check_parameters
+from .settings import Settings
 from .solvers import Solution, Status
 from .solvers.sgd import SGD
 
@@ -79,7 +79,7 @@ def _no_constant(token: str) -> Any:
 def _model(record: dict[str, Any]) -> LogisticRegression:
     """The fitted estimator of a record."""
     model = LogisticRegression(**_parameters(_get(record, "parameters", dict)))
-    check_parameters(model)
+    Settings.of(model)
     model.classes_ = _classes(_get(record, "classes", dict))
     coef = _get(record, "coef", dict, list)
     names = list(coef) if isinstance(coef, dict) else None
