@@ -16,6 +16,7 @@ LAYERS = {
     "exceptions": set(),
     "kernels": set(),
     "scratch": set(),
+    "delimited": {"exceptions"},
     "data": {"exceptions"},
     "moments": {"data", "kernels"},
     "coordinates": {"data", "exceptions", "kernels", "moments"},
@@ -57,7 +58,7 @@ LAYERS = {
     "fold_scores": {"data", "exceptions", "model", "paths", "scores", "softmax"},
     "cross_validation": {
         *("classifier", "data", "exceptions", "fold_scores", "labels", "model"),
-        *("parameters", "paths", "per_column", "progress", "table"),
+        *("parameters", "paths", "per_column", "progress", "reading", "table"),
     },
     "diagnosis": {"advice", "design", "exceptions", "labels", "model", "separation", "table"},
     "restoring": {"design", "exceptions", "model", "parameters", "solvers"},
@@ -74,6 +75,7 @@ LAYERS = {
     "__init__": {
         *(
             "cross_validation",
+            "data",
             "diagnosis",
             "exceptions",
             "export",

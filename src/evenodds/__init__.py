@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .cross_validation import LogisticRegressionCV
+    from .data.scan import Scan, scan
     from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
     from .export import load, save
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "SGD": "solvers.sgd",
+    "Scan": "data.scan",
     "CollinearWarning": "exceptions",
     "Diagnosis": "diagnosis",
     "EvenOddsError": "exceptions",
@@ -46,6 +48,7 @@ _HOMES = {
     "path": "paths",
     "save": "export",
     "write_report": "report",
+    "scan": "data.scan",
 }
 
 __all__ = [
@@ -58,6 +61,7 @@ __all__ = [
     "LogisticRegressionCV",
     "Path",
     "PublishedTable",
+    "Scan",
     "Separation",
     "SeparationWarning",
     "Solution",
@@ -71,6 +75,7 @@ __all__ = [
     "load",
     "path",
     "save",
+    "scan",
     "write_report",
 ]
 

@@ -274,9 +274,14 @@ def text(result: "Inference", width: int | None = None) -> str:
 
 def rich(result: "Inference", width: int) -> "Iterator[Text]":
     """The lines of the text with their styles, for a console of rich."""
+    return styled(sheet(result), width)
+
+
+def styled(page: Sheet, width: int) -> "Iterator[Text]":
+    """The lines of a page with their styles, for a console of rich."""
     from rich.text import Text
 
-    for line, style in _laid_out(sheet(result), width):
+    for line, style in _laid_out(page, width):
         yield Text(line, style, overflow="fold")  # what has no room all the same is not cut off
 
 
@@ -291,7 +296,8 @@ def _laid_out(page: Sheet, width: int) -> Iterator[tuple[str, str]]:
     yield "", ""
     yield from ((line, "") for line in _in_two(page.facts, width))
     yield from ((line, "") for words in page.lines for line in _wrapped(words, width))
-    yield "", ""
+    if page.facts or page.lines:
+        yield "", ""
     yield from _table(page, width)
     for remark in page.remarks:
         yield "", ""
@@ -306,6 +312,8 @@ def _in_two(facts: Sequence[tuple[str, str]], width: int) -> list[str]:
     """Facts in two columns, to be read down; in one where there is no room for two."""
     half = (len(facts) + 1) // 2
     left, right = _listed(facts[:half]), _listed(facts[half:])
+    if not facts:
+        return []
     room = max(map(len, left))
     both = [f"{one:{room}}    {two}".rstrip() for one, two in itertools.zip_longest(left, right, fillvalue="")]
     return both if max(map(len, both)) <= width else _listed(facts)
@@ -322,12 +330,17 @@ def _listed(facts: Sequence[tuple[str, str]]) -> list[str]:
     ]
 
 
+def room_for(page: Sheet) -> int:
+    """The width that the table of a page takes if nothing of it is left out."""
+    return max((cells_of(row.name) for row in page.rows), default=0) + _total(_columns(page, True))
+
+
 def _table(page: Sheet, width: int) -> Iterator[tuple[str, str]]:
     """The coefficients. Where there is little room, odds ratios go first, then names' middles and decimal points.
 
     Of what is left, z and at last se are the next that the other columns can spare.
     """
-    need = max(cells_of(row.name) for row in page.rows if row.cells or row.note)
+    need = max((cells_of(row.name) for row in page.rows if row.cells or row.note), default=0)
     for aligned, without in _LAYOUTS:
         columns = [column for k, column in enumerate(_columns(page, aligned)) if k not in without]
         if (min(need, _LEAST_NAME) if without else need) + _total(columns) <= width:

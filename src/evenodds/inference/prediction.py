@@ -28,7 +28,7 @@ from .intervals import ends_of, least_of, most_of
 if TYPE_CHECKING:
     from .record import Inference
 
-_TILE_ENTRIES = 1 << 18
+TILE_ENTRIES = 1 << 18
 Rows = NDArray[np.intp]
 _OPEN = "has no probability: in the limit it is 0 or 1 or between, depending on how far each coefficient has grown"
 
@@ -208,7 +208,7 @@ def shifts(result: "Inference", offset: ArrayLike | None, X: Any) -> Array:
 
 def dense_tiles(X: Any) -> Iterator[Array]:
     """Some rows after others, dense."""
-    rows = max(1, _TILE_ENTRIES // X.shape[1])
+    rows = max(1, TILE_ENTRIES // X.shape[1])
     for k in range(0, max(X.shape[0], 1), rows):
         tile = X[k : k + rows]
         yield tile.toarray() if sp.issparse(tile) else np.asarray(tile)
