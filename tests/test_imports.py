@@ -58,28 +58,38 @@ LAYERS = {
     "fold_scores": {"data", "exceptions", "model", "paths", "scores", "softmax"},
     "cross_validation": {
         *("classifier", "data", "exceptions", "fold_scores", "labels", "model"),
-        *("parameters", "paths", "per_column", "progress", "table"),
+        *("parameters", "paths", "per_column", "progress", "reading", "table"),
     },
     "diagnosis": {"advice", "design", "exceptions", "labels", "model", "separation", "table"},
     "restoring": {"design", "exceptions", "model", "parameters", "solvers"},
     "export": {"design", "exceptions", "model", "restoring", "solvers"},
     "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
+    "plots": {
+        *("advice", "cross_validation", "data", "exceptions", "inference", "labels", "model", "paths", "strengths"),
+        "table",
+    },
+    "report": {
+        *("advice", "cross_validation", "data", "design", "exceptions", "export", "inference", "labels", "model"),
+        *("plots", "solvers", "table"),
+    },
     "__init__": {
         *(
             "cross_validation",
+            "data",
             "diagnosis",
             "exceptions",
             "export",
             "inference",
             "model",
             "paths",
+            "report",
             "separation",
             "solvers",
         ),
         "tabular",
     },
 }
-FRONT = {"scratch", "demo", "learn", "plots", "files", "cli", "__main__"}  # on top: they may import all
+FRONT = {"scratch", "demo", "learn", "files", "cli", "__main__"}  # on top: they may import all
 SCRATCH_USERS = {"demo", "learn"}
 
 

@@ -14,6 +14,7 @@ from .classifier import Classifier
 from .coordinates import coordinates_of
 from .data import Array, Data, require_finite
 from .data.memory import one_blas_thread
+from .data.scan import Scan
 from .exceptions import EvenOddsError, require_range, within_range
 from .labels import plain_labels
 from .moments import Moments
@@ -196,7 +197,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         X : array, frame or sparse matrix of shape (n_samples, n_features)
             Numbers or booleans. float32 and float64 arrays, C or F ordered, and CSR are not copied;
             but a sparse matrix that is no smaller than a dense one becomes dense, and one with columns far from zero
-            is taken less a value of each.
+            is taken less a value of each. Or what `scan` returns, which holds y, weights and offsets as well.
         y : array-like of shape (n_samples,)
             Labels with two different values or more: numbers, strings or booleans, in a list, an array or a column of
             pandas, polars or Arrow. Rows belong together by their place; an index of pandas that has those of X in
@@ -324,7 +325,9 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         reset : whether columns and classes are learnt from it, by a model that is `_blank`
         every : whether classes whose rows all have weight 0 are among those of the home
         """
-        if y is None and getattr(self, "design_", None) is not None:
+        if isinstance(X, Scan):
+            X = self._scan_of(X, reset=reset)
+        elif y is None and getattr(self, "design_", None) is not None:
             y, sample_weight, offset = self.design_.beside(X, sample_weight, offset)
 
         def numbers(X: Any) -> Numbers:

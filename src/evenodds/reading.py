@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
 from .data import Data, as_data, require_finite
+from .data.scan import Scan
 from .exceptions import EvenOddsError
-from .labels import combine_weights, encode_kept, encode_labels, require_two, row_offsets
+from .labels import class_factors, combine_weights, encode_kept, encode_labels, require_two, row_offsets
 from .table import is_all_numeric, is_frame, numeric_array, numeric_rows, require_same_order, require_some
 
 Numbers = tuple[Any, list[str] | None, NDArray[np.bool_] | None]
@@ -43,6 +44,9 @@ def read(
     two : what is for two classes only, if something is
     intercept, every, n_jobs : see `as_data`
     """
+    if isinstance(X, Scan):
+        require_alone(y, sample_weight, offset)
+        return _read_scan(X, caller, classes, class_weight, two, every, n_jobs)
     if y is None:
         raise EvenOddsError(f"{caller} requires y to be passed, but the target y is None. Pass the labels of the rows.")
     require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
@@ -60,6 +64,53 @@ def read(
     shift = None if offset is None else row_offsets(offset, n_rows, found.size)
     own: dict[str, Any] = {"n_jobs": n_jobs, "n_classes": found.size, "names": names, "every": every}
     return as_data(array, codes, weight, shift, intercept=intercept, **own), found
+
+
+def _read_scan(
+    scan: Scan, caller: str, classes: Any, class_weight: Any, two: str | None, every: bool, n_jobs: int | None
+) -> tuple[Data, NDArray[Any]]:
+    """The home of rows that are scanned, and the classes, from one read; see `read`."""
+    scan.require_target(caller)
+    labels = np.empty(len(scan.labels(n_jobs)), dtype=object)
+    labels[:] = scan.labels(n_jobs)
+    counts, totals = scan.counts(n_jobs)
+    if labels.size == 1 and classes is None:
+        raise EvenOddsError(
+            f"The target {scan.roles.target!r} holds one class only, {labels[0]!r} in all {int(counts.sum()):,} rows: "
+            "two classes are needed. Check the target column, or how the rows were filtered."
+        )
+    found, codes = encode_labels(labels, labels.size, classes)
+    if two is not None:
+        require_two(found, two)
+    factors = None if class_weight is None else class_factors(class_weight, codes, found, totals)
+    if factors is not None and not factors.all():
+        raise EvenOddsError("A class weight of 0 takes all rows of a class away: leave them out of what is scanned.")
+    n_offsets, wanted = len(scan.roles.offset), 1 if found.size == 2 else found.size
+    if n_offsets not in (0, wanted):
+        raise EvenOddsError(
+            f"scan was told {n_offsets} columns of offsets; {found.size} classes have "
+            + ("one, for the second." if wanted == 1 else f"{wanted}, one for each class in the order of the labels.")
+        )
+    return scan.home(codes.astype(np.intp), found.size, factors, n_jobs, every=every), found
+
+
+def require_alone(y: Any, sample_weight: Any, offset: Any) -> None:
+    """An error for what is given beside a scan, which has it among its columns."""
+    given = {"y": (y, "target"), "sample_weight": (sample_weight, "weight"), "offset": (offset, "offset")}
+    for name, (values, role) in given.items():
+        if values is not None:
+            raise EvenOddsError(f"A scan reads all from its columns: leave out {name}, and say scan(..., {role}=...).")
+
+
+def unpacked(X: Any, y: Any, sample_weight: Any, offset: Any, what: str) -> tuple[Any, Any, Any, Any]:
+    """The same in memory: rows that are scanned are read, if they fit the budget of the scan.
+
+    what : needs them so, for the error
+    """
+    if not isinstance(X, Scan):
+        return X, y, sample_weight, offset
+    require_alone(y, sample_weight, offset)
+    return X.table(what)
 
 
 def numbers_of(X: Any, check: Callable[..., Any]) -> tuple[Any, list[Any] | None]:

@@ -16,10 +16,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..advice import listed_labels
 from ..data import Data, require_finite
+from ..data.scan import Scan
 from ..exceptions import EvenOddsError, within_range
-from ..labels import combine_weights, encode_labels, row_numbers, row_offsets
+from ..labels import combine_weights, encode_labels, labels_of, row_numbers, row_offsets
 from ..model import LogisticRegression
 from ..penalised import is_composite, penalty_of, strength_of
+from ..reading import unpacked
 from ..softmax import log_probabilities
 from ..solvers import Status
 from ..table import is_frame, is_missing, require_same_order, values_of
@@ -110,6 +112,8 @@ def infer(
     """
     fit: Any = getattr(model, "estimator_", model)  # of a cross-validation, what it ended with
     model = fit
+    if isinstance(X, Scan) and isinstance(groups, str):
+        groups = X.column(groups)
     require_same_order(X=X, groups=groups)
     _check_arguments(model, cov, groups, level, weights, post_selection)
     asked = {"cov": cov, "groups": groups, "level": level, "weights": weights, "baseline": _label(model, baseline)}
@@ -130,7 +134,7 @@ def infer(
             better = _refitted(model, problem, higher, X, y, sample_weight, offset)
             return infer(better, X, y, sample_weight, offset, **asked)
     _warn_of_distance(result)
-    return result
+    return replace(result, given=X)
 
 
 def _refitted(
@@ -203,6 +207,7 @@ def _label(model: LogisticRegression, baseline: Any) -> Any:
 
 def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset: Any, **asked: Any) -> Inference:
     """Maximum likelihood of the columns that an L1 penalty has chosen, on rows that it has not seen."""
+    X, y, sample_weight, offset = unpacked(X, y, sample_weight, offset, "post_selection")
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     chosen = np.flatnonzero(model._coef.any(axis=0))
     if chosen.size == 0:
@@ -251,8 +256,7 @@ def _rows(
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     if not data.class_weights.all():
         missing = model.classes_.tolist()[int(np.argmin(data.class_weights))]
-        codes = encode_labels(y, _n_rows(X), model.classes_)[1]
-        if (codes == np.argmin(data.class_weights)).any():
+        if not isinstance(X, Scan) and missing in labels_of(y).tolist():
             raise EvenOddsError(
                 f"All rows of class {missing!r} have weight 0: its coefficients have no standard errors. Fit "
                 "the rows of the other classes."
@@ -267,6 +271,8 @@ def _rows(
                 "Firth's penalty depends on the scale of the weights: for precision weights give the fit weights with "
                 f"a mean of 1 (these have {1 / factor:.6g})."
             )
+        if isinstance(X, Scan):
+            return model._read(X.times(factor), None, None, None, classes=model.classes_, reset=False), total, strength
         weight = factor * (1.0 if sample_weight is None else row_numbers(sample_weight, "sample_weight", _n_rows(X)))
         data = model._read(X, y, weight, offset, classes=model.classes_, reset=False)
     return data, total, strength
