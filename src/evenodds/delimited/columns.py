@@ -150,7 +150,8 @@ def _are_mistakes(column: TextColumn, numerals: Written, odd: NDArray[np.bool_])
     rows, distinct = int(counts[odd].sum()), np.count_nonzero(odd)
     few_rows = rows == 1 or rows <= _FEW_ROWS * counts.sum()
     few_texts = distinct <= _FEW and np.count_nonzero(~odd) > _MANY and rows < counts.sum() / 2
-    return (few_rows or few_texts) and not pc.any(pc.match_substring_regex(numerals.texts, r"^0\d+$")).as_py()
+    codes = pc.any(pc.match_substring_regex(numerals.texts, r"^0\d+$")).as_py()
+    return bool((few_rows or few_texts) and not codes)
 
 
 def _cell(column: TextColumn, number: int) -> str:
