@@ -60,8 +60,7 @@ LAYERS = {
         *("parameters", "paths", "per_column", "progress", "table"),
     },
     "diagnosis": {"advice", "design", "exceptions", "labels", "model", "separation", "table"},
-    "restoring": {"design", "exceptions", "model", "parameters", "solvers"},
-    "export": {"design", "exceptions", "model", "restoring", "solvers"},
+    "export": {"advice", "data", "design", "exceptions", "model", "parameters", "solvers"},
     "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
     "__init__": {
         *(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .cross_validation import LogisticRegressionCV
     from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
-    from .export import load, save
+    from .export import load, save, to_sql
     from .inference import Inference, infer
     from .model import LogisticRegression
     from .paths import Path, path
@@ -42,6 +42,7 @@ _HOMES = {
     "load": "export",
     "path": "paths",
     "save": "export",
+    "to_sql": "export",
 }
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "load",
     "path",
     "save",
+    "to_sql",
 ]
 
 
