@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .cross_validation import LogisticRegressionCV
     from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
-    from .export import load, save, to_sql
+    from .export import load, save, to_onnx, to_sql
     from .inference import Inference, infer
     from .model import LogisticRegression
     from .paths import Path, path
@@ -42,6 +42,7 @@ _HOMES = {
     "load": "export",
     "path": "paths",
     "save": "export",
+    "to_onnx": "export",
     "to_sql": "export",
 }
 
@@ -66,6 +67,7 @@ __all__ = [
     "load",
     "path",
     "save",
+    "to_onnx",
     "to_sql",
 ]
 

@@ -5,6 +5,7 @@ name or a text in what is written.
 """
 
 from .model_file import load, plain, replacing, said, save
+from .onnx_file import to_onnx
 from .sql import to_sql
 
-__all__ = ["load", "plain", "replacing", "said", "save", "to_sql"]
+__all__ = ["load", "plain", "replacing", "said", "save", "to_onnx", "to_sql"]

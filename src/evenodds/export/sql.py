@@ -180,7 +180,7 @@ def _add_block(scorer: Scorer, sql: Sql, block: Sequence[Part], first: int, term
     for k, parts in enumerate(terms):
         own = weights[:, k].reshape(-1, int(np.prod(shape)))
         for one, entries in zip(own, columns, strict=True):
-            number = looked_up(sql, [factor for _, factor in factors], _by_level(one, factors, shape))
+            number = looked_up(sql, [factor for _, factor in factors], by_level(one, factors, shape))
             parts.append(number if entries is None else sql.times(entries.copy(), number))
     return first + count
 
@@ -215,7 +215,7 @@ def _products(sql: Sql, numbers: Sequence[Number]) -> "list[E | None]":
     return found
 
 
-def _by_level(weights: Array, factors: Sequence[tuple[Part, Factor]], shape: Sequence[int]) -> Array:
+def by_level(weights: Array, factors: Sequence[tuple[Part, Factor]], shape: Sequence[int]) -> Array:
     """The coefficients of a block by the levels of its factors, one axis each; 0 for those without a column."""
     found = weights.reshape(shape, order="F")
     for axis, (part, factor) in enumerate(factors):
