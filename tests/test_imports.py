@@ -61,8 +61,7 @@ LAYERS = {
         *("parameters", "paths", "per_column", "progress", "reading", "table"),
     },
     "diagnosis": {"advice", "design", "exceptions", "labels", "model", "separation", "table"},
-    "restoring": {"design", "exceptions", "model", "parameters", "solvers"},
-    "export": {"design", "exceptions", "model", "restoring", "solvers"},
+    "export": {"advice", "data", "design", "exceptions", "model", "parameters", "solvers"},
     "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
     "plots": {
         *("advice", "cross_validation", "data", "exceptions", "inference", "labels", "model", "paths", "strengths"),

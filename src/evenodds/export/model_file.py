@@ -21,14 +21,14 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from .exceptions import EvenOddsError
-from .model import LogisticRegression
+from ..exceptions import EvenOddsError
+from ..model import LogisticRegression
+from ..solvers import Solution
+from ..solvers.sgd import SGD
 from .restoring import FORMAT, VERSION, restored
-from .solvers import Solution
-from .solvers.sgd import SGD
 
 if TYPE_CHECKING:
-    from .design import Design
+    from ..design import Design
 
 
 def save(model: LogisticRegression, path: str | os.PathLike[str]) -> None:
@@ -158,7 +158,7 @@ def plain(value: Any) -> Any:
 
 
 def _record(model: LogisticRegression) -> dict[str, Any]:
-    from . import __version__  # not at the top: the package itself may import this module
+    from .. import __version__  # not at the top: the package itself may import this module
 
     names, design = model._names, getattr(model, "design_", None)
     solution, kind = getattr(model, "solution_", None), model.classes_.dtype
@@ -180,7 +180,7 @@ def _record(model: LogisticRegression) -> dict[str, Any]:
 
 
 def _recorded(design: "Design") -> dict[str, Any]:
-    from .design.record import recorded
+    from ..design.record import recorded
 
     return recorded(design)
 
