@@ -61,8 +61,7 @@ LAYERS = {
         *("settings", "paths", "per_column", "progress", "reading", "table"),
     },
     "diagnosis": {"advice", "design", "exceptions", "labels", "model", "separation", "table"},
-    "restoring": {"design", "exceptions", "model", "settings", "solvers"},
-    "export": {"design", "exceptions", "model", "restoring", "solvers"},
+    "export": {"advice", "data", "design", "exceptions", "model", "settings", "solvers"},
     "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
     "plots": {
         *("advice", "cross_validation", "data", "exceptions", "inference", "labels", "model", "paths", "strengths"),
