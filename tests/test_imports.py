@@ -16,6 +16,7 @@ LAYERS = {
     "exceptions": set(),
     "kernels": set(),
     "scratch": set(),
+    "delimited": {"exceptions"},
     "data": {"exceptions"},
     "moments": {"data", "kernels"},
     "coordinates": {"data", "exceptions", "kernels", "moments"},
@@ -63,6 +64,14 @@ LAYERS = {
     "restoring": {"design", "exceptions", "model", "parameters", "solvers"},
     "export": {"design", "exceptions", "model", "restoring", "solvers"},
     "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
+    "plots": {
+        *("advice", "cross_validation", "data", "exceptions", "inference", "labels", "model", "paths", "strengths"),
+        "table",
+    },
+    "report": {
+        *("advice", "cross_validation", "data", "design", "exceptions", "export", "inference", "labels", "model"),
+        *("plots", "solvers", "table"),
+    },
     "__init__": {
         *(
             "cross_validation",
@@ -73,13 +82,14 @@ LAYERS = {
             "inference",
             "model",
             "paths",
+            "report",
             "separation",
             "solvers",
         ),
         "tabular",
     },
 }
-FRONT = {"scratch", "demo", "learn", "plots", "files", "cli", "__main__"}  # on top: they may import all
+FRONT = {"scratch", "demo", "learn", "files", "cli", "__main__"}  # on top: they may import all
 SCRATCH_USERS = {"demo", "learn"}
 
 

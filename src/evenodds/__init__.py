@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
     from .export import load, save
-    from .inference import Inference, infer
+    from .inference import Inference, PublishedTable, compare_table, infer
     from .model import LogisticRegression
     from .paths import Path, path
+    from .report import write_report
     from .separation import Separation, find_separation
     from .solvers import Solution, Status
     from .solvers.sgd import SGD
@@ -33,10 +34,12 @@ _HOMES = {
     "LogisticRegression": "model",
     "LogisticRegressionCV": "cross_validation",
     "Path": "paths",
+    "PublishedTable": "inference",
     "Separation": "separation",
     "SeparationWarning": "exceptions",
     "Solution": "solvers",
     "Status": "solvers",
+    "compare_table": "inference",
     "diagnose": "diagnosis",
     "find_separation": "separation",
     "fit_table": "tabular",
@@ -44,6 +47,7 @@ _HOMES = {
     "load": "export",
     "path": "paths",
     "save": "export",
+    "write_report": "report",
     "scan": "data.scan",
 }
 
@@ -56,12 +60,14 @@ __all__ = [
     "LogisticRegression",
     "LogisticRegressionCV",
     "Path",
+    "PublishedTable",
     "Scan",
     "Separation",
     "SeparationWarning",
     "Solution",
     "Status",
     "__version__",
+    "compare_table",
     "diagnose",
     "find_separation",
     "fit_table",
@@ -70,6 +76,7 @@ __all__ = [
     "path",
     "save",
     "scan",
+    "write_report",
 ]
 
 

@@ -136,7 +136,7 @@ def infer(
             better = _refitted(model, problem, higher, X, y, sample_weight, offset)
             return infer(better, X, y, sample_weight, offset, **asked)
     _warn_of_distance(result)
-    return result
+    return replace(result, given=X)
 
 
 def _refitted(
