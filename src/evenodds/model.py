@@ -13,6 +13,7 @@ from . import absent, advice, fitting, progress
 from .classifier import Classifier
 from .coordinates import coordinates_of
 from .data import Array, Data, require_finite
+from .data.lazy import is_dask
 from .data.memory import one_blas_thread
 from .data.scan import Scan
 from .exceptions import EvenOddsError, require_range, within_range
@@ -325,6 +326,8 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         """
         if isinstance(X, Scan):
             X = self._scan_of(X, reset=reset)
+        elif is_dask(X):
+            X = self._dask_of(X, reset=reset)
         elif y is None and getattr(self, "design_", None) is not None:
             y, sample_weight, offset = self.design_.beside(X, sample_weight, offset)
 
