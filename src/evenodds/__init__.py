@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from .cross_validation import LogisticRegressionCV
     from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
-    from .export import load, save, to_onnx, to_sql
+    from .export import load, save
+    from .export.onnx_file import to_onnx
+    from .export.sql import to_sql
     from .inference import Inference, infer
     from .model import LogisticRegression
     from .paths import Path, path
@@ -42,8 +44,8 @@ _HOMES = {
     "load": "export",
     "path": "paths",
     "save": "export",
-    "to_onnx": "export",
-    "to_sql": "export",
+    "to_onnx": "export.onnx_file",
+    "to_sql": "export.sql",
 }
 
 __all__ = [
