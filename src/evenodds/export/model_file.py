@@ -125,10 +125,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         If it cannot be written; ``filename`` is `path`.
     """
     target = Path(path).resolve()
-    beside = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         if target.exists() and not target.is_file():
             raise OSError(None, "Not a file that can be replaced")
+        beside = target.with_name(f".{secrets.token_hex(8)}.tmp")
         try:
             with beside.open("xb") as file:
                 yield file

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..exceptions import EvenOddsError
 from ..model import LogisticRegression
-from ..parameters import check_parameters
+from ..settings import Settings
 from ..solvers import Solution, Status
 from ..solvers.sgd import SGD
 
@@ -74,7 +74,7 @@ def _no_constant(token: str) -> Any:
 def _model(record: dict[str, Any]) -> LogisticRegression:
     """The fitted estimator of a record that the schema has found valid."""
     model = LogisticRegression(**_parameters(record["parameters"]))
-    check_parameters(model)
+    Settings.of(model)
     model.classes_ = _classes(record["classes"])
     coef, n_classes = record["coef"], model.classes_.size
     names = list(coef) if isinstance(coef, dict) else None

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import Array, require_finite
+from ..data.lazy import is_dask
+from ..data.scan import Scan
 from ..exceptions import EvenOddsError
 from ..objective import over_tiles
+from ..reading import unpacked
 from .certain import limit_scores
 from .covariance import Inverse
 from .limit import NEVER
@@ -28,7 +31,10 @@ if TYPE_CHECKING:
 def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any) -> dict[str, Array]:
     """The columns of the table, NaN in rows of weight zero."""
     model, problem = result.model, result.problem
-    if result.limit is not None:
+    if isinstance(X, Scan):
+        X.require_room(len(problem.keys) + 5, "The table of influence")
+    if is_dask(X) or result.limit is not None:
+        X, y, sample_weight, offset = unpacked(X, y, sample_weight, offset, "Influence")
         offset = _with_certainty(result, X, offset)
     X = chosen(result, X)
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
