@@ -172,6 +172,8 @@ READ = {
         {"y": [datetime.date(2024, 2, 13), datetime.date(2024, 3, 4)]},
     ),
     "addresses and versions": ("x,y\n192.168.0.1,1.2.3\n10.0.0.1,1.10.0\n", {"x": ["192.168.0.1", "10.0.0.1"]}),
+    "labels among numbers": ("x,y\n" + "1,a\n2,b\nA3,c\n" * 10, {"x": ["1", "2", "A3"] * 10}),
+    "labels with zeros": ("x,y\n" + "".join(f"{k:03d},a\n" for k in range(50)) + "A3,a\n", {}),
     "codes among numbers": ("x,y\n" + "".join(f"{k if k % 3 else f'A/{k}'},1\n" for k in range(60)), {}),
     "the last row decides": ("x,y\n" + "1,2\n" * 30000 + "1,2.5\n", {"y": [2.0] * 30000 + [2.5]}),
     "the last row has thousands": ("x;y\n" + "1;2,5\n" * 30000 + "1;1.234,5\n", {"y": [2.5] * 30000 + [1234.5]}),
@@ -201,6 +203,10 @@ REFUSED = {
     "a text among numbers": (
         "x,y\n1,2\n\n2,unknown\n3,4\n5,6\n",
         ["column 'y' 'unknown'", "row 1", "line 4", "3 other rows", "--missing-text unknown", "--text y"],
+    ),
+    "a text among many numbers": (
+        "x,y\n" + "".join(f"1,{k if k % 3 else 'none of them'}\n" for k in range(1, 60)),
+        ["column 'y' 'none of them'", "row 2", "--missing-text 'none of them'"],
     ),
     "a text with a space": ("x,a b\n1,2\n2,not known\n3,4\n", ["--missing-text 'not known'", "--text 'a b'"]),
     "two separators": ("a,b;c\n1,2;3\n", ["';'", "','", "--separator"]),

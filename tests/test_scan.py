@@ -456,7 +456,7 @@ def test_wrong_calls(tmp_path):
         "not those that the model|not the rows": lambda: infer(
             LogisticRegression().fit(X, y), scan(lambda: table[:90], "y", NAMES)
         ),
-        "was told 2 columns of offsets; 2 classes have one": lambda: LogisticRegression().fit(
+        "There are 2 columns of offsets; 2 classes have one": lambda: LogisticRegression().fit(
             scan(file, "y", NAMES, offset=["o", "w"])
         ),
     }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .data.scan import Scan, scan
     from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
-    from .export import load, save
+    from .export import load, save, to_onnx, to_sql
     from .inference import Inference, PublishedTable, compare_table, infer
     from .model import LogisticRegression
     from .paths import Path, path
@@ -49,6 +49,8 @@ _HOMES = {
     "save": "export",
     "write_report": "report",
     "scan": "data.scan",
+    "to_onnx": "export",
+    "to_sql": "export",
 }
 
 __all__ = [
@@ -76,6 +78,8 @@ __all__ = [
     "path",
     "save",
     "scan",
+    "to_onnx",
+    "to_sql",
     "write_report",
 ]
 

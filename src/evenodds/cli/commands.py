@@ -74,7 +74,7 @@ def demo(out: Path) -> None:
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), help="bash, zsh or fish.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL", help="bash, zsh or fish.")
 def completion(shell: str) -> None:
     """Print what makes a shell complete commands, options, and names of columns.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import rich_click as click
 
-from .. import diagnosis, fit_table
+from .. import EvenOddsError, LogisticRegression, diagnosis, fit_table
 from ..delimited import Spelling
 from ..design import MISSING, UNSEEN, left_side
 from ..export import plain, save
@@ -119,6 +119,7 @@ _ROBUST = ("model", "HC0", "HC1", "HC2", "HC3")
     help="Save the model for predict, as JSON.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@click.option_panel("Arguments")
 @click.option_panel(
     "The table",
     options=[
@@ -183,13 +184,24 @@ def fit(
     model, result = fit_aloud(lambda: fit_table(formula or target, table, **given), table, asked)
     with progress("Scoring the training data"):
         facts = all_facts(model, result, table)
+    unsaved = None if model_path is None else _not_saved(model, model_path)
     if as_json:
         click.echo(json.dumps(facts, allow_nan=False))
     else:
         show_fit(model, result, facts)
+    if unsaved is not None:
+        raise unsaved
     if model_path is not None:
-        save(model, model_path)
         say("Model", f"saved to {model_path}", "green")
+
+
+def _not_saved(model: LogisticRegression, path: Path) -> Exception | None:
+    """Save a model before it is printed, as a pipe may close; why it cannot be saved is told after."""
+    try:
+        save(model, path)
+    except (EvenOddsError, OSError) as error:
+        return error
+    return None
 
 
 def _question(formula: str | None, target: str | None) -> tuple[str | None, str]:
@@ -234,6 +246,8 @@ def _check_together(C: float, l1_ratio: float, firth: bool, solver: str) -> None
 @column_option("--target", required=True, help="The column to explain: two labels or more.")
 @column_option("--drop", multiple=True, help="Leave a column out; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@click.option_panel("Arguments")
+@click.option_panel("Options")
 @spelling_options
 def diagnose(data: Path, target: str, drop: tuple[str, ...], as_json: bool, spelling: Spelling) -> None:
     """Say what will go wrong in a fit of a table, and what to do.

@@ -152,14 +152,10 @@ class Scan:
         from .streamed import Classes, home_of
 
         survey, reading = self._surveyed(n_jobs)
-        found = np.bincount(codes, survey.counts, n_classes) > 0
-        present = np.ones(n_classes, dtype=np.bool_) if every or found.all() else found
-        if not present.all():
-            codes = np.maximum(np.cumsum(present) - 1, 0)[codes]
-            factors = None if factors is None else factors[present]
         if self._factor != 1:
-            factors = np.full(int(present.sum()), self._factor) * (1.0 if factors is None else factors)
-        return home_of(self._source, reading, survey, Classes(codes, factors, present), n_jobs)
+            factors = np.full(n_classes, self._factor) * (1.0 if factors is None else factors)
+        classes = Classes.of_labels(codes, survey.counts, n_classes, factors, every)
+        return home_of(self._source, reading, survey, classes, n_jobs)
 
     def times(self, factor: float) -> Scan:
         """The same rows with all weights multiplied."""
@@ -227,6 +223,11 @@ class Scan:
     def with_columns(self, columns: Sequence[str]) -> Scan:
         """The same rows with other columns of X."""
         return Scan(self._source, replace(self.roles, columns=tuple(columns)), self._memory, self._spill, self._factor)
+
+    @property
+    def n_offsets(self) -> int:
+        """Columns of offsets."""
+        return len(self.roles.offset)
 
     @property
     def known(self) -> Sequence[str]:

@@ -35,6 +35,21 @@ class Classes:
     factors: Array | None
     present: NDArray[np.bool_]
 
+    @classmethod
+    def of_labels(
+        cls, codes: NDArray[np.intp], counts: Any, n_classes: int, factors: Array | None, every: bool
+    ) -> "Classes":
+        """The classes of labels with so many rows.
+
+        every : whether classes without a row belong to the data
+        """
+        found = np.bincount(codes, counts, n_classes) > 0
+        present = np.ones(n_classes, dtype=np.bool_) if every or found.all() else found
+        if not present.all():
+            codes = np.maximum(np.cumsum(present) - 1, 0)[codes]
+            factors = None if factors is None else factors[present]
+        return cls(codes, factors, present)
+
     @property
     def n(self) -> int:
         """How many there are here."""
@@ -43,6 +58,11 @@ class Classes:
     def by_class(self, values: Any) -> Any:
         """Sums over the classes of what each label has."""
         return np.bincount(self.codes, values, self.n)
+
+    def weights(self, totals: Any) -> Array:
+        """The weight of each class from that of each label."""
+        found = np.asarray(self.by_class(totals), dtype=np.float64)
+        return found if self.factors is None else found * self.factors
 
     def of(self, block: Block, first: int = 0) -> Block:
         """A block whose y were the numbers of labels."""
@@ -102,9 +122,7 @@ class Streamed:
         self.n_rows, self.n_columns = survey.n_rows, len(reading.roles.columns)
         self.size, self.center = self.n_rows * self.n_columns, np.zeros(self.n_columns)
         self.present, self.n_jobs = classes.present, n_jobs
-        self.class_weights = np.asarray(classes.by_class(survey.totals), dtype=np.float64)
-        if classes.factors is not None:
-            self.class_weights *= classes.factors
+        self.class_weights = classes.weights(survey.totals)
         self.read_cost = _MAPPED if survey.spill is not None else _PARSED
         firsts = itertools.accumulate((found.n_rows for _, found in survey.units), initial=0)
         jobs = [(unit, found, first) for (unit, found), first in zip(survey.units, firsts, strict=False)]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import Array, require_finite
+from ..data.lazy import is_dask
 from ..data.scan import Scan
 from ..exceptions import EvenOddsError
 from ..objective import over_tiles
@@ -33,8 +34,8 @@ def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: A
     model, problem = result.model, result.problem
     if isinstance(X, Scan):
         X.require_room(len(problem.keys) + 5, "The table of influence")
-    if result.limit is not None:
-        X, y, sample_weight, offset = unpacked(X, y, sample_weight, offset, "Influence where classes are separated")
+    if is_dask(X) or result.limit is not None:
+        X, y, sample_weight, offset = unpacked(X, y, sample_weight, offset, "Influence")
         offset = _with_certainty(result, X, offset)
     X = chosen(result, X)
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)

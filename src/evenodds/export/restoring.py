@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .exceptions import EvenOddsError
-from .model import LogisticRegression
-from .parameters import check_parameters
-from .solvers import Solution, Status
-from .solvers.sgd import SGD
+from ..exceptions import EvenOddsError
+from ..model import LogisticRegression
+from ..settings import Settings
+from ..solvers import Solution, Status
+from ..solvers.sgd import SGD
 
 if TYPE_CHECKING:
-    from .design import Design
+    from ..design import Design
 
 FORMAT, VERSION = "evenodds model", 2  # version 1 had no "design"
 
@@ -79,7 +79,7 @@ def _no_constant(token: str) -> Any:
 def _model(record: dict[str, Any]) -> LogisticRegression:
     """The fitted estimator of a record."""
     model = LogisticRegression(**_parameters(_get(record, "parameters", dict)))
-    check_parameters(model)
+    Settings.of(model)
     model.classes_ = _classes(_get(record, "classes", dict))
     coef = _get(record, "coef", dict, list)
     names = list(coef) if isinstance(coef, dict) else None
@@ -94,7 +94,7 @@ def _model(record: dict[str, Any]) -> LogisticRegression:
     found = _get(record, "design", dict, type(None)) if record["version"] > 1 else None
     features: Any = names
     if found is not None:
-        from .design.record import restored as restored_design  # here, as it needs pyarrow, and other models do not
+        from ..design.record import restored as restored_design  # here, as it needs pyarrow, and other models do not
 
         model.design_ = restored_design(found)
         _require_design(model.design_, names, len(columns))
