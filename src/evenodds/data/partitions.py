@@ -20,6 +20,7 @@ from .lazy import compute, in_a_tree, is_dask
 from .memory import Memory, add_up, one_blas_thread, part_of, quiet
 from .sampling import drawn_of
 from .streamed import Classes
+from .telling import told
 
 _SAMPLED = 1 << 22  # entries of the sample, 32 MB
 _LEAST = 2048  # rows of each class that a partition gives for it, if it has them
@@ -169,7 +170,8 @@ class DaskRows:
         if self._seen is None:
             most = max(_LEAST, 2 * _SAMPLED // self.n_columns // len(self.parts))
             tasks = [delayed(_survey)(part, most, *given) for part, given in zip(self.parts, self._given, strict=True)]
-            self._seen = in_a_tree(tasks, _together)
+            with told(None, self.n_columns):
+                self._seen = in_a_tree(tasks, _together)
             if not sum(self._seen.rows):
                 raise EvenOddsError("There are no rows with a weight.")
         return self._seen
@@ -293,7 +295,8 @@ class Partitions:
 
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """Sum `function(block)` over all rows: a task a partition, and a tree of sums."""
-        total = in_a_tree(self._rows.tasks(self._ids, self._classes, self._firsts, function), _added)
+        with told(self.n_rows, self.n_columns):
+            total = in_a_tree(self._rows.tasks(self._ids, self._classes, self._firsts, function), _added)
         assert total is not None
         return tuple(total)
 
