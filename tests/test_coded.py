@@ -60,6 +60,8 @@ def test_fits_are_the_optimum(how, seeds, held):
         if model.solution_.status is Status.SEPARATED:
             continue
         X, ridge = dense(model, table)
+        if X.shape[1] > 300:  # for which long doubles take long
+            continue
         kept = table.w.to_numpy() > 0
         y, weight, offset = (table[name].to_numpy()[kept] for name in "ywo")
         strength = 0.0 if np.isinf(C) else 1 / (C * weight.sum())

@@ -13,7 +13,6 @@ import numpy as np
 from . import firth, penalised
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data
-from .data.memory import uncoded
 from .exceptions import EvenOddsError
 from .objective import Objective
 from .separation import OVERLAP, Question, Verdict, Watch
@@ -57,7 +56,7 @@ def fit(settings: Settings, data: Data, *, last: Coefs | None, reporter: Reporte
     """
     if settings.composite:
         report = reporter("proximal newton", settings.max_iter + 1, None)
-        coefs, solution, verdict = penalised.fit(settings, uncoded(data), last=last, report=report)
+        coefs, solution, verdict = penalised.fit(settings, data, last=last, report=report)
         return Fit(coefs, solution).judged(verdict)
     sample = data.sample((firth if settings.firth else costs).sample_rows(data), settings.seed)
     strength = settings.strength(data)

@@ -134,20 +134,6 @@ def part_of(data: Data, block: Block) -> Memory:
     return Memory(block.rows, block.y, block.weight, block.offset, n_classes=data.class_weights.size, **own)
 
 
-def uncoded(data: Data) -> Data:
-    """The home with factors multiplied out, for what reads its columns one by one, again and again."""
-    rows = data.whole() if data.layout is not None else None
-    if rows is None:
-        return data
-    X, center = rows.X, data.center
-    if X.nnz * (X.data.itemsize + X.indices.itemsize) >= X.shape[0] * X.shape[1] * X.data.itemsize:
-        X, center = X.toarray(), np.zeros_like(center)
-        X += data.center
-    own: dict[str, Any] = {"n_jobs": data.n_jobs, "center": center, "names": data.names, "kept": data.kept}
-    own |= {"n_classes": data.class_weights.size} if data.present.all() else {"present": data.present}
-    return Memory(X, rows.y, rows.weight, rows.offset, **own)
-
-
 def _require_sparse(X: Any) -> None:
     """An error if an entry of a CSR array lies outside it: the loops go where the indices say."""
     try:
