@@ -29,7 +29,7 @@ from .kernels.rows import AT_ONCE, second_order_sums
 from .moments import Moments, exact_moments, moments_of
 
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
-_NO_LENGTH = 1e-12  # the square of a length, beside a size of 1, that rounding of products may be
+_NO_LENGTH = 1e-10  # the square of a length, beside a size of 1, that rounding of products may hide
 _NOTHING = 1e-6  # of a combination of columns, a part that is none
 _LEAST = 1e-303  # a deviation below it is none: the coefficient could not be represented
 _LIGHT = 1e-8  # of the heaviest row: the least weight where only digits are at stake
@@ -216,8 +216,8 @@ def independent(data: Data, sample: Block, coordinates: Coordinates) -> Coordina
     """The coordinates without columns that are combinations of earlier ones, if they are not too many to know."""
     columns = coordinates.columns
     if data.layout is not None and is_wide(data.layout):
-        dependent = _dependent_beside_wide(data, data.layout, coordinates)
-        return replace(coordinates, columns=np.delete(columns, dependent), reads=coordinates.reads + 1)
+        dependent, reads = _dependent_beside_wide(data, data.layout, coordinates)
+        return replace(coordinates, columns=np.delete(columns, dependent), reads=coordinates.reads + reads)
     if columns.size > _MOST_COLUMNS:
         return coordinates
     dependent, reads = _dependent_columns(data, sample, coordinates)
@@ -279,8 +279,12 @@ def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> t
     return candidates[dependent] - int(coordinates.intercept), 1
 
 
-def _dependent_beside_wide(data: Data, layout: Layout, coordinates: Coordinates) -> NDArray[np.intp]:
-    """The same where a factor has most of the columns, from the null space of the products of all rows."""
+def _dependent_beside_wide(data: Data, layout: Layout, coordinates: Coordinates) -> tuple[NDArray[np.intp], int]:
+    """The same where a factor has most of the columns.
+
+    The products of all rows tell, but for rounding, in which directions they may have no length; the rows themselves,
+    in which they have none.
+    """
 
     def sums(block: Block) -> Sums:
         return coded_products(block.rows, np.ones(block.n_rows), layout.wide)
@@ -288,6 +292,18 @@ def _dependent_beside_wide(data: Data, layout: Layout, coordinates: Coordinates)
     first = int(coordinates.intercept)
     found = products(layout, coordinates.columns, coordinates.inverse, coordinates.intercept, data.reduce(sums))
     null = null_space(found, _NO_LENGTH)
+    if not null.shape[1]:
+        return np.empty(0, np.intp), 1
+    size = np.sqrt(found.diagonal())
+    parts = [coordinates.split(one) for one in (null / size[:, None]).T]
+    shifts, coefs = np.array([shift for shift, _ in parts]), np.array([coef for _, coef in parts]).T
+
+    def residual_products(block: Block) -> Sums:
+        E = block.X @ coefs + shifts
+        return (E.T @ E,)
+
+    values, vectors = np.linalg.eigh(data.reduce(residual_products)[0])
+    null = null @ vectors[:, values <= _DEPENDENT**2]
     dependent: list[int] = []
     while null.shape[1]:  # the last column of a combination is one of those before it
         size = np.abs(null).max(axis=1)
@@ -297,7 +313,7 @@ def _dependent_beside_wide(data: Data, layout: Layout, coordinates: Coordinates)
         null = rest - np.outer(null[:, pivot], rest[last] / null[last, pivot])
         null[last] = 0.0
         dependent.append(last - first)
-    return np.array(dependent, dtype=np.intp)
+    return np.array(dependent, dtype=np.intp), 2
 
 
 def _with_intercept(D: Any, intercept: bool) -> Array:
