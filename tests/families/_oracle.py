@@ -159,11 +159,14 @@ class Objective:
         return -self.q.firth * np.log(diagonal).sum(), self.q.firth * gradient
 
     def noise(self, theta) -> float:
-        """What rounding leaves in F: log det has few digits where a column is nearly a combination of others."""
+        """What rounding leaves in F: log det has few digits where a column is nearly a combination of others.
+
+        Each of its pivots is a sum over the rows of what cancels: `firth_twins` measures distances another way.
+        """
         _, P = self.losses(theta)
         root = np.sqrt(self.q.s * P[:, 0] * P[:, -1])[:, None] * self.D[:, self.part.there]
         lost = self.q.firth and (np.sqrt(np.square(root).sum(axis=0)) / orthogonal(root)[1]).sum()
-        return 5e-18 * abs(float(self.value(theta))) + float(self.q.firth * lost * np.finfo(wide).eps)
+        return 5e-18 * abs(float(self.value(theta))) + float(self.q.firth * lost * len(self.D) * np.finfo(wide).eps)
 
     def derivatives(self, theta):
         """Gradient and Hessian of F without its L1 part."""
