@@ -1,17 +1,24 @@
-"""Other homes of data than `Memory`: a list of uneven blocks, and one whose rows are elsewhere."""
+"""Other homes of data than `Memory`: a list of uneven blocks, one whose rows are elsewhere, and files."""
 
 import io
 import itertools
 import pickle
+import shutil
+import tempfile
+import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import cloudpickle
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
+from pyarrow import csv, parquet
 
+from evenodds import scan
 from evenodds.coordinates import choose_coordinates
 from evenodds.data import Block
-from evenodds.data.memory import add_up, part_of
+from evenodds.data.memory import IN_MEMORY, add_up, part_of
 from evenodds.data.views import joined
 from evenodds.objective import Objective
 from evenodds.softmax import SoftmaxObjective
@@ -21,7 +28,7 @@ from evenodds.solvers import costs, regimes
 class Blocks:
     """What files and clusters will be. `reads` counts the full reads."""
 
-    n_jobs, names, kept = 1, None, None
+    n_jobs, names, kept, read_cost = 1, None, None, IN_MEMORY
 
     def __init__(self, X, y, weight=None, offset=None, cuts=(), n_classes=2):
         self.reads = 0
@@ -89,7 +96,14 @@ class Remote(Blocks):
         self.reads += 1
         parcel = io.BytesIO()
         Courier(parcel).dump(function)
-        return add_up(pickle.loads(parcel.getvalue())(block) for block in self._blocks)
+
+        def there(block):
+            lent = replace(block, X=block.X.copy())
+            found = pickle.loads(parcel.getvalue())(lent)
+            (lent.X.data if sp.issparse(lent.X) else lent.X)[:] = np.nan  # as the next block takes its place
+            return found
+
+        return add_up(map(there, self._blocks))
 
     def blocks(self):
         raise AssertionError("all rows are brought to the driver")
@@ -99,13 +113,106 @@ class Remote(Blocks):
         return super().sample(n, rng)
 
 
+# Files: rows beyond a budget of one byte, in uneven units
+
+
+def to_parquet(table, path, cuts):
+    with parquet.ParquetWriter(path, table.schema) as writer:
+        for a, b in itertools.pairwise([0, *cuts, table.num_rows]):
+            writer.write_table(table[a:b])
+            writer.write_table(table[:0])
+
+
+def to_arrow(table, path, cuts, make=pa.ipc.new_file):
+    with make(path, table.schema) as writer:
+        for a, b in itertools.pairwise([0, *cuts, table.num_rows]):
+            writer.write_table(table[a:b])
+            writer.write_batch(pa.RecordBatch.from_pylist([], table.schema))
+
+
+def to_csv(table, path, cuts):
+    folder = Path(path)
+    folder.mkdir()
+    for k, (a, b) in enumerate(itertools.pairwise([0, *cuts, table.num_rows])):
+        ending = ".csv.gz" if k % 2 else ".csv"
+        with pa.output_stream(folder / f"{k}{ending}", compression="gzip" if k % 2 else None) as file:
+            csv.write_csv(table[a:b], file)
+
+
+def parquet_rows(table, cuts, folder):
+    to_parquet(table, folder / "rows.parquet", cuts)
+    return folder / "rows.parquet"
+
+
+def arrow_rows(table, cuts, folder):
+    to_arrow(table, folder / "rows.arrow", cuts)
+    return folder / "rows.arrow"
+
+
+def stream_rows(table, cuts, folder):
+    to_arrow(table, folder / "rows.arrows", cuts, pa.ipc.new_stream)
+    return folder / "rows.arrows"
+
+
+def csv_rows(table, cuts, folder):
+    to_csv(table, folder / "rows", cuts)
+    return folder / "rows"
+
+
+def asked_rows(table, cuts, folder):
+    pieces = [table[a:b] for a, b in itertools.pairwise([0, *cuts, table.num_rows])]
+    return lambda: pa.concat_tables(pieces).to_reader()
+
+
+class Scanned:
+    """What makes the home of rows that are scanned; `reads` counts its reads."""
+
+    def __init__(self, write, spill=False):
+        self._write, self._spill = write, spill
+
+    def __call__(self, X, y, weight=None, offset=None, cuts=(), n_classes=2):
+        X = X.toarray() if sp.issparse(X) else np.asarray(X, np.float64)
+        columns = {f"x{j}": X[:, j] for j in range(X.shape[1])} | {"y": y.astype(int)}
+        columns |= {} if weight is None else {"w": weight}
+        shifts = [] if offset is None else list(np.atleast_2d(offset.T))
+        columns |= {f"o{k}": shift for k, shift in enumerate(shifts)}
+        folder = Path(tempfile.mkdtemp())
+        what = self._write(pa.table(columns), cuts, folder)
+        roles = {"target": "y", "weight": "w" if weight is not None else None}
+        roles["offset"] = [f"o{k}" for k in range(len(shifts))] or None
+        scanned = scan(what, **roles, memory=1, spill=self._spill)
+        labels = scanned.labels(2)
+        home = scanned.home(np.array(labels, dtype=np.intp), n_classes, None, 2)
+        weakref.finalize(home, shutil.rmtree, folder)
+        home.reads, reduce = 0, home.reduce
+
+        def counted(function):
+            home.reads += 1
+            return reduce(function)
+
+        home.reduce = counted
+        return home
+
+
+SCANNED = {
+    "parquet": Scanned(parquet_rows),
+    "arrow": Scanned(arrow_rows),
+    "stream": Scanned(stream_rows),
+    "csv": Scanned(csv_rows),
+    "asked": Scanned(asked_rows),
+    "spilled": Scanned(parquet_rows, spill=True),
+}
+
+
 def moved(memory, kind):
     """A home of the same rows as one in memory."""
     (block,) = memory.blocks()
+    if isinstance(kind, Scanned) and memory.sparse:
+        block = replace(block, X=block.X.toarray() + memory.center)
     n = block.n_rows
     cuts = (1, n // 3, n // 3 + 5, n // 2)
     data = kind(block.X, block.y, block.weight, block.offset, cuts, n_classes=memory.class_weights.size)
-    for name in ("center", "present", "names", "kept"):
+    for name in ("present", "names", "kept", *([] if isinstance(kind, Scanned) else ["center"])):
         setattr(data, name, getattr(memory, name))
     return data
 

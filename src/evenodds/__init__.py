@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .cross_validation import LogisticRegressionCV
+    from .data.scan import Scan, scan
     from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
     from .export import load, save
-    from .inference import Inference, infer
+    from .export.onnx_file import to_onnx
+    from .export.sql import to_sql
+    from .inference import Inference, PublishedTable, compare_table, infer
     from .model import LogisticRegression
     from .paths import Path, path
+    from .report import write_report
     from .separation import Separation, find_separation
     from .solvers import Solution, Status
     from .solvers.sgd import SGD
@@ -24,6 +28,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "SGD": "solvers.sgd",
+    "Scan": "data.scan",
     "CollinearWarning": "exceptions",
     "Diagnosis": "diagnosis",
     "EvenOddsError": "exceptions",
@@ -31,10 +36,12 @@ _HOMES = {
     "LogisticRegression": "model",
     "LogisticRegressionCV": "cross_validation",
     "Path": "paths",
+    "PublishedTable": "inference",
     "Separation": "separation",
     "SeparationWarning": "exceptions",
     "Solution": "solvers",
     "Status": "solvers",
+    "compare_table": "inference",
     "diagnose": "diagnosis",
     "find_separation": "separation",
     "fit_table": "tabular",
@@ -42,6 +49,10 @@ _HOMES = {
     "load": "export",
     "path": "paths",
     "save": "export",
+    "write_report": "report",
+    "scan": "data.scan",
+    "to_onnx": "export.onnx_file",
+    "to_sql": "export.sql",
 }
 
 __all__ = [
@@ -53,11 +64,14 @@ __all__ = [
     "LogisticRegression",
     "LogisticRegressionCV",
     "Path",
+    "PublishedTable",
+    "Scan",
     "Separation",
     "SeparationWarning",
     "Solution",
     "Status",
     "__version__",
+    "compare_table",
     "diagnose",
     "find_separation",
     "fit_table",
@@ -65,6 +79,10 @@ __all__ = [
     "load",
     "path",
     "save",
+    "scan",
+    "to_onnx",
+    "to_sql",
+    "write_report",
 ]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,9 +15,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .data import Array
+from .data.lazy import brought, is_dask, lazily
+from .data.scan import Scan
 from .exceptions import EvenOddsError
 from .labels import accuracy
-from .reading import numbers_of, require_finite_array
+from .reading import numbers_of, require_alone, require_finite_array, unpacked
 from .scores import bounded_scores, linear_scores
 from .softmax import log_probabilities
 from .table import (
@@ -32,6 +36,22 @@ if TYPE_CHECKING:
 _NO_NAMES = np.empty(0)
 
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def by_partition(method: Method) -> Method:
+    """Have a method that predicts give a collection of Dask for one."""
+
+    @functools.wraps(method)
+    def either(self: Any, X: Any) -> Any:
+        if not is_dask(X):
+            return method(self, X)
+        check_is_fitted(self)
+        return lazily(self, method.__name__, self._dask_of(X, reset=False))
+
+    return cast(Method, either)
+
+
 # scikit-learn has no types, so mypy sees bases of type Any and says so.
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """What `LogisticRegression` and `LogisticRegressionCV` share: reading rows, predicting, and taking over a fit."""
@@ -45,6 +65,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     n_features_in_: int
     design_: Design
 
+    @by_partition
     def decision_function(self, X: Any) -> Array:
         """Scores: the log odds of ``classes_[1]``, 0 at even odds; of more classes one score each.
 
@@ -57,19 +78,27 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
         check_is_fitted(self)
-        coef, intercept = (self._coef[0], self.intercept_[0]) if self._binary else (self._coef.T, self.intercept_)
+        if isinstance(X, Scan):
+            rows_of = self._scan_of(X, reset=False)
+            return np.concatenate([self._linear_scores(block.X) for block in rows_of.blocks()])
+        coef, intercept = self._by_class
         rows = self._design_rows(X, reset=False)
         if rows is not None:
             scores = rows.scores(intercept, coef)
             kept = ~rows.gone
             return scores if np.isfinite(scores[kept]).all() else bounded_scores(rows.matrix(), intercept, coef, scores)
-        array = self._array(X, reset=False)
+        return self._linear_scores(self._array(X, reset=False))
+
+    def _linear_scores(self, array: Any) -> Array:
+        """Scores of checked rows without a design; an error where they are not finite numbers."""
+        coef, intercept = self._by_class
         scores = linear_scores(array, intercept, coef)
         if not np.isfinite(scores).all():
             require_finite_array(array, self._names)
             scores = bounded_scores(array, intercept, coef, scores)
         return scores
 
+    @by_partition
     def predict(self, X: Any) -> NDArray[Any]:
         """The more likely class of each row.
 
@@ -90,6 +119,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             labels[gone] = None
         return labels
 
+    @by_partition
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class.
 
@@ -107,6 +137,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return np.asarray(np.exp(log_probabilities(scores)))
         return np.stack([expit(-scores), expit(scores)], axis=1)
 
+    @by_partition
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of the probability of each class, exact where the probability is not.
 
@@ -123,7 +154,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return log_probabilities(scores)
         return np.stack([log_expit(-scores), log_expit(scores)], axis=1)
 
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """The share of rows that are predicted right (accuracy).
 
         Parameters
@@ -135,8 +166,19 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         float
         """
+        if isinstance(X, Scan):
+            return self._score_scan(X, y, sample_weight)
+        if is_dask(X):
+            return accuracy(brought(y), np.asarray(brought(self.predict(X))), brought(sample_weight))
         require_same_order(X=X, y=y, sample_weight=sample_weight)
         return accuracy(y, self.predict(X), sample_weight)
+
+    def _score_scan(self, scan: Scan, y: Any, sample_weight: Any) -> float:
+        """The same of rows that are scanned: labels and weights are among their columns."""
+        require_alone(y, sample_weight, None)
+        scan.require_target("score")
+        predicted, (labels, weight) = self.predict(scan), scan.beside()
+        return accuracy(labels, predicted, weight)
 
     def sparsify(self) -> Self:
         """Hold `coef_` as a sparse matrix, which is smaller where most coefficients are 0, as of a lasso.
@@ -176,6 +218,11 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.coef_.toarray() if sp.issparse(self.coef_) else self.coef_)
 
     @property
+    def _by_class(self) -> tuple[Array, Any]:
+        """Coefficients and intercept that give one score for two classes, (p,) and a number, or (p, K) and (K,)."""
+        return (self._coef[0], self.intercept_[0]) if self._binary else (self._coef.T, self.intercept_)
+
+    @property
     def _binary(self) -> bool:
         return bool(self.classes_.size == 2)
 
@@ -192,6 +239,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _array(self, X: Any, *, reset: bool) -> Any:
         """X as a checked 2-d array or CSR matrix. Whether it is finite shows in the first read."""
+        X = self._scan_of(X, reset=reset) if isinstance(X, Scan) else X
+        X = unpacked(X, None, None, None, "What is asked for")[0]
         rows = self._design_rows(X, reset=reset)
         if rows is not None:
             return rows.matrix()
@@ -202,6 +251,26 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if columns is not None and (reset or columns != getattr(self, "feature_names_in_", _NO_NAMES).tolist()):
             self._check_names(X, reset=reset)
         return array
+
+    def _scan_of(self, scan: Scan, *, reset: bool) -> Scan:
+        """Rows that are scanned, their columns learnt or those of the fit, found by name."""
+        if hasattr(self, "design_"):
+            raise EvenOddsError("scan reads numbers, and this model is of a table with text or dates, or of a formula.")
+        fitted = [] if reset else list(getattr(self, "feature_names_in_", []))
+        if fitted and set(fitted) <= set(scan.known) and fitted != list(scan.roles.columns):
+            scan = scan.with_columns(fitted)
+        self._check_names(scan.names_alone(), reset=reset)
+        return scan
+
+    def _dask_of(self, X: Any, *, reset: bool) -> Any:
+        """A collection of Dask, its columns learnt or those of the fit, found by name."""
+        if hasattr(self, "design_"):
+            raise EvenOddsError("This model is of a table with text or dates, or of a formula: give it rows in memory.")
+        fitted = [] if reset else list(getattr(self, "feature_names_in_", []))
+        if fitted and hasattr(X, "columns") and set(fitted) <= set(X.columns):
+            X = X[fitted]
+        self._check_names(X._meta if hasattr(X, "columns") else np.empty((1, X.shape[1])), reset=reset)
+        return X
 
     def _check_names(self, X: Any, *, reset: bool) -> None:
         """Learn the names of the columns of a frame of numbers, or compare them with those of the fit."""

@@ -28,10 +28,11 @@ from .exceptions import EvenOddsError, within_range
 from .fold_scores import Rows, certain, choose, score, score_of
 from .labels import combine_weights, encode_labels, plain_labels, row_numbers, row_offsets
 from .model import LogisticRegression
-from .parameters import check_parameters
 from .paths import Path, path
 from .per_column import bounds, check_l1_ratio, penalty_factors
 from .progress import FoldLines
+from .reading import unpacked
+from .settings import Settings
 from .table import require_same_order
 
 _TOL, _PATH_TOL, _LEAST_TOL = 1e-4, 1e-7, 1e-13  # of a fit and of a path, by default, and what rounding leaves
@@ -185,9 +186,10 @@ class LogisticRegressionCV(Classifier):
             where all have, there are as many folds as the largest class has rows.
         """
         ratios = self._check()
+        X, y, sample_weight, offset = unpacked(X, y, sample_weight, offset, "A cross-validation")
         require_same_order(X=X, groups=groups)
         final = self._one().set_params(C=1.0)
-        check_parameters(final)
+        Settings.of(final)
         rows = self._rows(final, X, y, sample_weight, offset)
         to_splitter, to_scorer = self._routed(sample_weight, groups, metadata)
         folds = self._folds(rows, to_splitter)
@@ -215,7 +217,7 @@ class LogisticRegressionCV(Classifier):
         self._become(final, **found, coefs_paths_=coefs, n_iter_=reads, estimator_=final)
         return self
 
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, **metadata: Any) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, **metadata: Any) -> float:
         """The score by `scoring`; accuracy if that is None.
 
         Parameters
@@ -232,6 +234,7 @@ class LogisticRegressionCV(Classifier):
         if self.scoring is None:
             self._require_routing("score", metadata)
             return super().score(X, y, sample_weight)
+        X, y, sample_weight, _ = unpacked(X, y, sample_weight, None, "A scorer")
         given = metadata if sample_weight is None else {"sample_weight": sample_weight, **metadata}
         if get_config()["enable_metadata_routing"]:
             given = dict(process_routing(self, "score", **given).scorer.score)

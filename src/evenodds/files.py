@@ -1,93 +1,169 @@
-"""Tables in files: CSV, Parquet and Arrow, read and written through pyarrow; the extension says which."""
+"""Tables in files, read and written by their extension: delimited text, such as CSV; Parquet; Arrow.
+
+Text is read by `delimited`, the others through pyarrow. Of standard input the first bytes say what it is.
+"""
 
 import csv
 import gzip
 import io
+import mmap
+import os
+import sys
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from .advice import listed, nearest
+from .delimited import Delimited, NotRead, Spelling, is_number
 from .exceptions import EvenOddsError
 from .export import replacing
 
-FORMATS = (".csv", ".csv.gz", ".parquet", ".feather", ".arrow")
-_BLOCK = 8 << 20  # bytes of a CSV parsed at a time; a row must fit into it
+_TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat")
+_ARROW = (".feather", ".arrow")
+FORMATS = (*_TEXTS, *(f"{suffix}.gz" for suffix in _TEXTS), ".parquet", *_ARROW)
+_MAGIC = ((b"PAR1", ".parquet"), (b"ARROW1", ".arrow"), (b"\x1f\x8b", ".csv.gz"))
+STANDARD = Path("-")  # input or output
 _ROWS = 1 << 16  # rows of a CSV written at a time
 
 
 def format_of(path: Path) -> str:
     """The extension, if it is one of `FORMATS`."""
-    for suffix in FORMATS:
-        if path.name.lower().endswith(suffix):
-            return suffix
-    raise EvenOddsError(f"{path}: the extension is not one of {', '.join(FORMATS)}.")
+    found = [suffix for suffix in FORMATS if path.name.lower().endswith(suffix)]
+    if not found:
+        extra = " Save the sheet as CSV." if path.suffix.lower() in (".xlsx", ".xls", ".ods") else ""
+        raise EvenOddsError(f"{path}: the extension is not one of {', '.join(FORMATS)}.{extra}")
+    return max(found, key=len)
 
 
-def read_table(
-    path: Path, columns: list[str] | None = None, *, verbatim: bool = False, text: Sequence[str] = ()
-) -> Any:
-    """A pyarrow table of a file. `verbatim` keeps each cell of a CSV as its text.
+def is_text(path: Path) -> bool:
+    """Whether a file is delimited text by its extension, as standard output is."""
+    return path == STANDARD or format_of(path).startswith(_TEXTS)
 
-    text : columns of a CSV that are read as text, also if all of their values look like numbers
+
+class Source:
+    """A table in a file, whose columns are read as they are asked for.
+
+    Attributes
+    ----------
+    path : where it is, for messages
+    names : of its columns
+    text : whether it is delimited text
     """
-    import pyarrow as pa
 
-    suffix = format_of(path)
-    if not path.is_file():
-        raise EvenOddsError(f"{path}: no such file.")
-    try:
-        if suffix == ".parquet":
-            from pyarrow import parquet
+    def __init__(self, path: Path, spelling: Spelling | None = None) -> None:
+        """
+        path : of the file, or "-" for standard input
+        spelling : what the user says of delimited text
+        """
+        import pyarrow as pa
 
-            with parquet.ParquetFile(path) as file:
-                table = file.read()
-        elif suffix in (".feather", ".arrow"):
-            with pa.memory_map(str(path)) as file:
-                table = pa.ipc.open_file(file).read_all()
-        else:
-            table = _read_csv(path, columns, verbatim, text)
-        names = Counter(table.column_names)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise EvenOddsError(f"{path} cannot be read: {error}") from error
-    twice = [name for name, times in names.items() if times > 1]
-    if twice:
-        raise EvenOddsError(f"{path} has {listed(twice)} more than once: give every column its own name.")
-    if table.num_rows == 0:
-        raise EvenOddsError(f"{path} has no rows.")
-    return table
+        self.path: Path | str = "standard input" if path == STANDARD else path
+        self._table: Any = None
+        try:
+            raw, suffix = _bytes(path)
+            self.text = suffix.startswith(_TEXTS)
+            if self.text:
+                self._delimited = Delimited(raw, spelling)
+                self.names: list[str] = self._delimited.names
+            else:
+                self._table = _binary(raw, suffix)
+                self.names = self._table.column_names
+        except NotRead as error:
+            raise EvenOddsError(f"{self.path} {error}") from None
+        except (pa.ArrowException, OSError, EOFError, zlib.error, UnicodeDecodeError, UnicodeEncodeError) as error:
+            raise EvenOddsError(f"{self.path} cannot be read: {error}") from error
+
+    @property
+    def notes(self) -> list[str]:
+        """What was decided of delimited text, in words."""
+        return [f"{self.path}: {note}" for note in self._delimited.notes] if self.text else []
+
+    def table(self, wanted: Sequence[str] | None = None, needed: Sequence[str] | None = None) -> Any:
+        """A pyarrow table of some columns, or of all.
+
+        needed : those that have to be read in one way; of others text that can be read in two ways stays text
+        """
+        return self._checked(self.names if wanted is None else wanted, needed, verbatim=False)
+
+    def verbatim(self) -> Any:
+        """A pyarrow table of all columns; of delimited text each cell as it is written."""
+        return self._checked(self.names, None, verbatim=True)
+
+    def _checked(self, wanted: Sequence[str], needed: Sequence[str] | None, verbatim: bool) -> Any:
+        there = Counter(self.names)
+        twice = [name for name in dict.fromkeys(wanted) if there[name] > 1]
+        if twice:
+            raise EvenOddsError(f"{self.path} has {listed(twice)} more than once: give every column its own name.")
+        try:
+            if not self.text:
+                table = self._table.select([name for name in self.names if name in set(wanted)])
+            else:
+                table = self._delimited.verbatim() if verbatim else self._delimited.table(wanted, needed)
+        except NotRead as error:
+            raise EvenOddsError(f"{self.path} {error}") from None
+        if table.num_rows == 0:
+            raise EvenOddsError(f"{self.path} has no rows.")
+        return table
 
 
-def _read_csv(path: Path, columns: list[str] | None, verbatim: bool, text: Sequence[str]) -> Any:
-    import pyarrow as pa
-    from pyarrow import csv as pa_csv
-
-    read, parse = pa_csv.ReadOptions(block_size=_BLOCK), pa_csv.ParseOptions(newlines_in_values=True)
-    if verbatim:
-        with pa_csv.open_csv(path, read_options=read, parse_options=parse) as reader:
-            types = dict.fromkeys(reader.schema.names, pa.string())
-        convert = pa_csv.ConvertOptions(column_types=types)
+def _bytes(path: Path) -> tuple[Any, str]:
+    """What is in a file, and its format; what is no ordinary file is known by its first bytes."""
+    if path == STANDARD:
+        raw: Any = sys.stdin.buffer.read()
+        suffix = ""
+    elif path.is_file() or not path.exists():
+        suffix = format_of(path)
+        if not path.is_file():
+            raise EvenOddsError(f"{path}: no such file.")
+        raw = _mapped(path)
+    elif path.is_dir():
+        raise EvenOddsError(f"{path} is a folder, not a file with a table.")
     else:
-        types = dict.fromkeys(text, pa.string())
-        convert = pa_csv.ConvertOptions(include_columns=columns, strings_can_be_null=True, column_types=types)
-    return pa_csv.read_csv(path, read_options=read, parse_options=parse, convert_options=convert)
+        raw, suffix = path.read_bytes(), ""  # a pipe
+    if suffix in ("", *_TEXTS):
+        suffix = next((kind for magic, kind in _MAGIC if raw[: len(magic)] == magic), suffix or ".csv")
+    return (gzip.decompress(raw), suffix) if suffix.endswith(".gz") else (raw, suffix)
 
 
-def require_columns(names: Sequence[str], columns: Sequence[str], path: Path) -> None:
+def _mapped(path: Path) -> Any:
+    if os.name == "nt":  # where a file that is mapped cannot be replaced
+        return path.read_bytes()
+    with path.open("rb") as file:
+        try:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError:  # it is empty
+            return b""
+
+
+def _binary(raw: Any, suffix: str) -> Any:
+    import pyarrow as pa
+
+    if suffix == ".parquet":
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(pa.BufferReader(raw)) as file:
+            return file.read()
+    return pa.ipc.open_file(pa.BufferReader(raw)).read_all()
+
+
+def require_columns(names: Sequence[str], columns: Sequence[str], path: Path | str) -> None:
     """Every name is a column, or the error says which could have been meant."""
     known = set(columns)
     missing = [name for name in names if name not in known]
     if missing:
         hint = nearest(missing[0], columns, f"It has {'column' if len(columns) == 1 else 'columns'}")
-        if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
-            hint += " The columns of a CSV file have to be separated by commas."
+        if len(columns) == 1 and any(not letter.isalnum() for letter in columns[0]):
+            hint += " If that is more than one column, say what is between its cells with --separator."
+        if sum(map(is_number, columns)) * 2 > len(columns):
+            hint += " The first line has to be the names of the columns."
         raise EvenOddsError(f"{path} has no {listed(missing)}. {hint}")
 
 
-def require_named(table: Any, path: Path) -> None:
+def require_named(names: Sequence[str], path: Path | str) -> None:
     """An error for a column that nobody gave a name."""
-    index = [name for name in table.column_names if name == "" or name.startswith("__index_level_")]
+    index = [name for name in names if name == "" or name.startswith("__index_level_")]
     if index:
         raise EvenOddsError(
             f"{path}: {listed(index)} looks like the index of a data frame that was saved as a column. "
@@ -95,7 +171,7 @@ def require_named(table: Any, path: Path) -> None:
         )
 
 
-def numbers(table: Any, path: Path, remedy: str) -> Any:
+def numbers(table: Any, path: Path | str, remedy: str) -> Any:
     """The table, if its columns are numbers or booleans."""
     import pyarrow as pa
 
@@ -108,7 +184,7 @@ def numbers(table: Any, path: Path, remedy: str) -> Any:
     return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
 
 
-def with_labels(table: Any, path: Path, target: str) -> Any:
+def with_labels(table: Any, path: Path | str, target: str) -> Any:
     """The table with its target as numbers, booleans or strings."""
     import pyarrow as pa
 
@@ -131,7 +207,7 @@ def _is(kind: Any, *names: str) -> bool:
 
 
 def write_table(table: Any, path: Path) -> None:
-    """Write a file in the format of its extension."""
+    """Write a file in the format of its extension; text is UTF-8, with commas, or tabs in .tsv and .tab."""
     import pyarrow as pa
 
     suffix = format_of(path)
@@ -141,25 +217,27 @@ def write_table(table: Any, path: Path) -> None:
                 from pyarrow import parquet
 
                 parquet.write_table(table, file)
-            elif suffix in (".feather", ".arrow"):
+            elif suffix in _ARROW:
                 with pa.ipc.new_file(file, table.schema) as writer:
                     writer.write_table(table)
-            elif suffix == ".csv.gz":
-                with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as packed:
-                    write_csv(table, packed)
             else:
-                write_csv(table, file)
+                separator = "\t" if suffix.startswith((".tsv", ".tab")) else ","
+                if suffix.endswith(".gz"):
+                    with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as packed:
+                        write_csv(table, packed, separator)
+                else:
+                    write_csv(table, file, separator)
     except pa.ArrowException as error:
         raise EvenOddsError(f"{path} cannot be written: {error}") from error
 
 
-def write_csv(table: Any, file: Any) -> None:
+def write_csv(table: Any, file: Any, separator: str = ",") -> None:
     """Write CSV, with quotes only around the cells that need them."""
     import pyarrow as pa
     from pyarrow import csv as pa_csv
 
-    options = pa_csv.WriteOptions(include_header=False, quoting_style="none")
-    file.write(_quoted([table.column_names]))
+    options = pa_csv.WriteOptions(include_header=False, quoting_style="none", delimiter=separator)
+    file.write(_quoted([table.column_names], separator))
     for batch in table.to_batches(max_chunksize=_ROWS):
         buffer = io.BytesIO()
         try:
@@ -167,11 +245,12 @@ def write_csv(table: Any, file: Any) -> None:
             rows = buffer.getvalue()
         except pa.ArrowInvalid:
             # A cell needs quotes. pyarrow would put them around every text, and kept numbers are text too.
-            rows = _quoted(zip(*(column.cast(pa.string()).to_pylist() for column in batch.columns), strict=True))
+            columns = (column.cast(pa.string()).to_pylist() for column in batch.columns)
+            rows = _quoted(zip(*columns, strict=True), separator)
         file.write(rows)
 
 
-def _quoted(rows: Iterable[Sequence[Any]]) -> bytes:
+def _quoted(rows: Iterable[Sequence[Any]], separator: str) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, delimiter=separator, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()

@@ -277,11 +277,12 @@ def combine_weights(sample_weight: Any, class_weight: Any, codes: Codes, classes
             raise EvenOddsError("Sample weights must contain at least one non-zero number: all rows have weight 0.")
     if class_weight is None:
         return weight
-    factors = _class_factors(class_weight, codes, classes, weight)
+    factors = class_factors(class_weight, codes, classes, weight)
     return factors[codes] if weight is None else weight * factors[codes]
 
 
-def _class_factors(class_weight: Any, codes: Codes, classes: NDArray[Any], weight: Array | None) -> Array:
+def class_factors(class_weight: Any, codes: Codes, classes: NDArray[Any], weight: Array | None) -> Array:
+    """The factor of each class on the weights of its rows, (K,)."""
     if isinstance(class_weight, str) and class_weight == "balanced":
         totals = np.bincount(codes, weights=weight, minlength=classes.size)
         filled = totals > 0  # a class without weight is none

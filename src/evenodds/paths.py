@@ -75,7 +75,7 @@ class Path:
 
 def path(
     X: Any,
-    y: Any,
+    y: Any = None,
     l1_ratio: float = 1.0,
     n_C: int = 100,
     min_ratio: float = 1e-3,

@@ -2,26 +2,45 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_expit
 
 from .. import EvenOddsError, Inference, LogisticRegression, infer
 from ..advice import listed_labels
+from ..design import Design
+from ..design.columns import WORDS
 from ..export import plain, said
 from ..labels import labels_of, missing_labels, row_numbers
+from ..softmax import log_probabilities
 from .terminal import progress, say
 
 _MOST_INFERRED = 1000  # slopes, of which a covariance still fits onto any machine
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of the inference.
+
+    baseline : the label, as text, of the class that the coefficients of others are against
+    cov, level, groups : as for `infer`
+    """
+
+    baseline: str | None = None
+    cov: str = "model"
+    level: float = 0.95
+    groups: Any = None
+
+
 def fit_aloud(
-    fit: Callable[[], LogisticRegression], table: Any, baseline: str | None = None
+    fit: Callable[[], LogisticRegression], table: Any, asked: Asked
 ) -> tuple[LogisticRegression, Inference | None]:
     """Fit, ask for standard errors, and say the warnings without the line of code that they come from.
 
     fit : to be called for the model, which knows where its labels and weights are in the table
-    baseline : the label, as text, of the class that the coefficients of others are against
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")  # what is meant for programmers
@@ -29,7 +48,7 @@ def fit_aloud(
         try:
             with progress("Fitting"):
                 model = fit()
-            result = _inference(model, table, None if baseline is None else _class_of(model, baseline))
+            result = _inference(model, table, asked)
         except ValueError as error:  # from scikit-learn's checks too
             raise EvenOddsError(str(error)) from error
     for warning in caught:
@@ -48,16 +67,21 @@ def _class_of(model: LogisticRegression, text: str) -> Any:
     return found[0]
 
 
-def _inference(model: LogisticRegression, table: Any, baseline: Any) -> Inference | None:
+def _inference(model: LogisticRegression, table: Any, asked: Asked) -> Inference | None:
     """Standard errors, where there are any."""
+    baseline = None if asked.baseline is None else _class_of(model, asked.baseline)
     if without := without_errors(model):
-        if baseline is not None:
-            raise EvenOddsError(f"--baseline is for tables with standard errors. {without}")
+        given = "--baseline" if baseline is not None else "--cluster" if asked.groups is not None else "--cov"
+        if baseline is not None or asked.cov != "model":
+            raise EvenOddsError(f"{given} is for tables with standard errors. {without}")
         return None
     try:
         with progress("Computing standard errors"):
-            return infer(model, table, baseline=baseline)
+            own: dict[str, Any] = {"cov": asked.cov, "groups": asked.groups, "level": asked.level}
+            return infer(model, table, baseline=baseline, **own)
     except EvenOddsError as error:
+        if asked.cov != "model":
+            raise
         warnings.warn(f"There are no standard errors. {error}", UserWarning, stacklevel=2)
         return None
 
@@ -84,20 +108,75 @@ def all_facts(model: LogisticRegression, result: Inference | None, table: Any) -
         coef = coef - coef[result.classes.index(result.baseline)]
     with np.errstate(over="ignore"):
         odds_ratio = np.exp(coef[0] if len(coef) == 1 else coef)
-    attributes = ("classes_", "coef_", "intercept_", "n_iter_", "n_features_in_", "feature_names_in_", "aliased_")
     facts = {
-        "C": float(model.C),
-        "l1_ratio": float(model.l1_ratio),
-        **{name: getattr(model, name) for name in attributes},
-        "solution_": said(model.solution_),
-        "names": ["(intercept)"] * bool(model.fit_intercept) + list(model.design_.names),
-        "references": {factor.name: factor.label(factor.reference) for factor in model.design_.factors},
+        **_of_model(model),
         "odds_ratio": odds_ratio,
-        **{name: getattr(result, name, None) for name in ("listed", "coef", "se", "z", "p_value", "conf_int")},
+        **{name: getattr(result, name, None) for name in ("listed", "coef", "se", "z", "p_value", "conf_int", "level")},
         "training": _training(model, table),
     }
     found: dict[str, Any] = plain(facts)
     return found
+
+
+def _of_model(model: LogisticRegression) -> dict[str, Any]:
+    """What a model holds, with a design or without one."""
+    attributes = ("classes_", "coef_", "intercept_", "n_iter_", "n_features_in_", "feature_names_in_", "aliased_")
+    design, solution = getattr(model, "design_", None), getattr(model, "solution_", None)
+    given = getattr(model, "feature_names_in_", None)
+    columns = [f"column {k}" for k in range(model.n_features_in_)] if given is None else list(given)
+    factors = [] if design is None else design.factors
+    return {
+        "C": float(model.C),
+        "l1_ratio": float(model.l1_ratio),
+        **{name: getattr(model, name, None) for name in attributes},
+        "solution_": None if solution is None else said(solution),
+        "names": ["(intercept)"] * bool(model.fit_intercept) + (columns if design is None else list(design.names)),
+        "references": {factor.name: factor.label(factor.reference) for factor in factors},
+        "references_before": {} if design is None else references_before(design),
+    }
+
+
+def references_before(design: Design) -> dict[str, str]:
+    """The reference of each factor that stands alone in a term, by the name of its first coefficient."""
+    found = {}
+    for term, places in design.columns_of.items():
+        reference = design.reference_of(term)
+        if reference is not None and len(places):
+            found[design.names[places[0]]] = reference
+    return found
+
+
+def model_facts(model: LogisticRegression) -> dict[str, Any]:
+    """All that a saved model tells, by the names of the attributes, as JSON can hold it."""
+    design = getattr(model, "design_", None)
+    facts = _of_model(model)
+    with np.errstate(over="ignore"):
+        ratio = np.exp(np.column_stack([model.intercept_, model.coef_]))
+    takes: dict[str, list[str]] = {}
+    for name, kind in ({} if design is None else design.kinds).items():
+        takes.setdefault(WORDS[kind], []).append(name)
+    policies = ("target", "positive", "formula", "missing", "unseen", "weight", "offset")
+    levels = {} if design is None else {factor.name: list(factor.levels) for factor in design.factors}
+    found: dict[str, Any] = plain(
+        {
+            **facts,
+            "odds_ratio": ratio[0] if len(ratio) == 1 else ratio,
+            **{name: getattr(design, name, None) for name in policies},
+            "takes": takes,
+            "levels": levels,
+        }
+    )
+    return found
+
+
+def scores_of(model: LogisticRegression, table: Any) -> NDArray[np.float64]:
+    """The scores of rows, as `decision_function` has them, with the offset that the model takes from a column."""
+    scores = model.decision_function(table)
+    design = getattr(model, "design_", None)
+    if design is None or design.offset is None:
+        return scores
+    offset = row_numbers(table[design.offset], "offset", len(scores))
+    return scores + offset if scores.ndim == 1 else scores + offset[:, None]
 
 
 def _training(model: LogisticRegression, table: Any) -> dict[str, Any]:
@@ -105,12 +184,14 @@ def _training(model: LogisticRegression, table: Any) -> dict[str, Any]:
     from sklearn.metrics import accuracy_score, roc_auc_score
 
     y, weight, _ = model.design_.beside(table, None, None)
-    labels, logs, scores = labels_of(y), model.predict_log_proba(table), model.decision_function(table)
+    labels, scores = labels_of(y), scores_of(model, table)
+    logs = np.stack([log_expit(-scores), log_expit(scores)], axis=1) if scores.ndim == 1 else log_probabilities(scores)
     kept = ~(np.isnan(logs[:, 0]) | missing_labels(labels))
     labels, logs, scores = labels[kept], logs[kept], scores[kept]
     weight = None if weight is None else row_numbers(weight, "weight", kept.size)[kept]
-    of_class = np.column_stack([labels == label for label in model.classes_])
-    codes = of_class.argmax(axis=1)
+    place = {label: k for k, label in enumerate(model.classes_.tolist())}  # in which a last NUL counts
+    codes = np.array([place[label] for label in labels.tolist()])
+    of_class = codes[:, None] == np.arange(len(place))
     # Of two classes by the score, which still tells rows apart where the probability is 1 for both.
     scores = scores[:, None] if of_class.shape[1] == 2 else logs
     rest = of_class[:, -scores.shape[1] :]

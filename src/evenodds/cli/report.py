@@ -1,144 +1,110 @@
-"""What `fit` prints: the coefficients, with standard errors where there are any, and how good they are."""
+"""What `fit` and `show` print: the coefficients, as `print(infer(...))` has them, and how good the fit is."""
 
-import math
-import re
-import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import numpy as np
-from rich import box
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
 from .. import Inference, LogisticRegression, Status
+from ..inference.display import REFERENCE, Row, Sheet, printable, room_for, sheet, styled
 from .facts import without_errors
-from .terminal import printable, stdout_console
+from .terminal import as_options, stdout_console
 
-_LEAST_NAME = 12
-_TEXT_WIDTH = 100  # at the most
+_TEXT_WIDTH = 100  # of remarks
 
 
 def show_fit(model: LogisticRegression, result: Inference | None, facts: dict[str, Any]) -> None:
     """Print the coefficients, and below them how good they are."""
     console = stdout_console()
     labels = [printable(label) for label in facts["classes_"]]
-    design = model.design_
-    name = printable(design.target)
-    first = int(len(labels) > 2 and np.isinf(model.C))  # the first class with coefficients
-    if len(labels) == 2:
-        console.print(f"Log odds of {name} = {labels[1]} against {labels[0]}")
-    elif first or (result is not None and result.baseline is not None):
-        baseline = labels[0] if result is None else printable(result.baseline)
-        console.print(f"Log odds of each {name} against {baseline}")
-    else:
-        console.print(f"Scores of {name}: the log odds of two labels are the difference of their scores")
     if result is None:
-        console.print(_coefficient_table(model, facts, labels, first))
+        _print_page(console, coefficient_sheet(model, facts, _question(model, labels), without_errors(model)))
     else:
-        console.print(_inference_table(model, result, console))
-    for remark in filter(None, [without_errors(model)] if result is None else result.remarks):
-        console.print(textwrap.indent(textwrap.fill(remark, min(console.width, _TEXT_WIDTH) - 2), "  ") + "\n")
-
-    grid = Table.grid(padding=(0, 2))
-    for name, text in chain(_table_summary(facts), _summary(model, facts["training"], labels)):
-        grid.add_row(f"  {name}", text)
-    if design.weight is not None:
-        grid.add_row("  weight", printable(design.weight))
-    console.print(grid)
+        baseline = None if result.baseline is None else printable(result.baseline)
+        console.print(_question(model, labels, baseline))
+        page = sheet(result)
+        _print_page(console, replace(page, remarks=[as_options(remark) for remark in page.remarks]))
+    console.print()
+    _print_grid(console, chain(_table_summary(facts), _summary(model, facts["training"], labels)))
 
 
-def _table(columns: Sequence[Sequence[str]], names: Sequence[str], labels: Sequence[str]) -> Table:
-    """A table of numbers; of several labels, long in them.
+def show_model(model: LogisticRegression, facts: dict[str, Any]) -> None:
+    """Print a model that was saved: its coefficients, what it takes, and how it was fitted."""
+    console = stdout_console()
+    labels = [printable(label) for label in facts["classes_"]]
+    _print_page(console, coefficient_sheet(model, facts, _question(model, labels)))
+    console.print()
+    _print_grid(console, chain(_memory(facts), _how_fitted(model)))
 
-    columns : the heading and the numbers of each, as text of one width
+
+def _question(model: LogisticRegression, labels: Sequence[str], baseline: str | None = None) -> str:
+    """What the numbers are about."""
+    design = getattr(model, "design_", None)
+    name = "the target" if design is None or design.target is None else printable(design.target)
+    if len(labels) == 2:
+        return f"Log odds of {name} = {labels[1]} against {labels[0]}"
+    if baseline is None and np.isinf(model.C):
+        baseline = labels[0]
+    if baseline is not None:
+        return f"Log odds of each {name} against {baseline}"
+    return f"Scores of {name}: the log odds of two labels are the difference of their scores"
+
+
+def coefficient_sheet(model: LogisticRegression, facts: dict[str, Any], title: str, remark: str = "") -> Sheet:
+    """The coefficients of a model without standard errors; odds ratios where they are against a baseline.
+
+    Of more than two classes long in the class, from the first that has coefficients.
     """
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in [*["label"] * bool(labels), "column"]:
-        table.add_column(heading, overflow="fold", min_width=_LEAST_NAME)
-    headings, *rows = zip(*columns, strict=True)
-    for heading in headings:
-        table.add_column(heading, no_wrap=True)
-    for j, cells in enumerate(rows):
-        a, t = divmod(j, len(names))
-        if a and not t:
-            table.add_row()
-        table.add_row(*[labels[a] if t == 0 else ""] if labels else [], names[t], *cells)
-    return table
+    several = len(facts["classes_"]) > 2
+    first = int(several and np.isinf(model.C))
+    ratios = bool(first) or not several
+    references, rows = facts["references_before"], []
+    for label, coefs in zip(facts["classes_"][first:], _of_classes(model)[first:], strict=False):
+        if several:
+            rows.append(Row(printable(label)))
+        indent = "  " * several
+        for name, coef in zip(facts["names"], coefs, strict=True):
+            if name in references:
+                rows.append(Row(indent + printable(references[name]), (), REFERENCE))
+            rows.append(_coefficient(indent, name, float(coef), name in facts["aliased_"], ratios))
+    headings = ("coefficient", "odds ratio") if ratios else ("coefficient",)
+    return Sheet(title, [], [], headings, rows, [remark] if remark else [])
 
 
-def _coefficient_table(model: LogisticRegression, facts: dict[str, Any], labels: list[str], first: int) -> Table:
-    """Without standard errors; of more than two classes long in the class, from the first that has coefficients.
-
-    Odds ratios are shown where coefficients are against a baseline.
-    """
-    several, shown = len(labels) > 2, 2 if first or len(labels) == 2 else 1
-    names = [printable(name) for name in facts["names"]]
-    cells = [
-        _plain_cells(float(coef), t == 0, name in model.aliased_)
-        for row in np.column_stack([model.intercept_, model.coef_])[first:]
-        for t, (name, coef) in enumerate(zip(facts["names"], row, strict=True))
-    ]
-    columns = [_aligned(*column) for column in zip(("coefficient", "odds ratio"), *cells, strict=True)][:shown]
-    return _table(columns, names, labels[first:] if several else [])
+def _of_classes(model: LogisticRegression) -> Any:
+    """Intercept and coefficients by class; of two classes those of the second alone."""
+    intercepts = [model.intercept_] if model.fit_intercept else []
+    return np.column_stack([*intercepts, np.asarray(model.coef_)])
 
 
-def _plain_cells(coef: float, intercept: bool, aliased: bool) -> tuple[str, str]:
+def _coefficient(indent: str, name: str, coef: float, aliased: bool, ratios: bool) -> Row:
     """A coefficient and its odds ratio as text; 0 is where a penalty holds it."""
+    shown = indent + printable(name)
     if aliased:
-        return "aliased", ""
+        return Row(shown, (), "aliased")
     with np.errstate(over="ignore"):
-        ratio = np.exp(coef)
-    zero = coef == 0
-    return "0" if zero else f"{coef:#.5g}", "" if intercept else "1" if zero else f"{ratio:#.5g}"
+        ratio = float(np.exp(coef))
+    odds = "" if name == "(intercept)" else "1" if coef == 0 else f"{ratio:#.5g}"
+    cells = ("0" if coef == 0 else f"{coef:#.5g}", odds)
+    return Row(shown, cells if ratios else cells[:1])
 
 
-def _inference_table(model: LogisticRegression, result: Inference, console: Console) -> Table:
-    """With standard errors, tests and intervals, as far as the console is wide enough; long in the class."""
-    level = f"{100 * result.level:g}%"
-    headings = ("coef", "se", "LR z" if model.firth else "z", "p", f"{level} lower", f"{level} upper", "odds ratio")
-    columns = [_aligned(*column) for column in zip(headings, *_cells(result), strict=True)]
-    names = [printable(name) for name in result.names]
-    labels = [printable(label) for label in result.listed] if len(result.classes) > 2 else []
-    least = _LEAST_NAME * (1 + bool(labels))
-    room = console.width - 2 - max(_LEAST_NAME, *map(cell_len, names)) - max([0, *map(cell_len, labels)])
-    sizes = [2 + len(column[0]) for column in columns]
-    # Odds ratios go first (without a baseline there are none), then names are folded, then intervals go, then errors.
-    most = 7 if sum(sizes) <= room and result.baseline is not None else 6
-    room = max(room, console.width - 2 - least)
-    most = next((few for few in (most, 4) if sum(sizes[:few]) <= room), 1)
-    return _table(columns[:most], names, labels)
+def _print_page(console: Console, page: Sheet) -> None:
+    """A page as wide as the terminal; into a pipe nothing is cut, and remarks are wrapped."""
+    width = console.width if console.is_terminal else max(_TEXT_WIDTH, room_for(page))
+    for line in styled(page, width):
+        console.print(line)
 
 
-def _cells(result: Inference) -> Iterator[tuple[str, ...]]:
-    """The numbers of each coefficient as text, those that do not exist empty."""
-    from ..inference.display import digits_of, number, p_cell
-
-    keys = result.problem.keys
-    flat = [values.ravel() for values in (result.coef, result.se, result.z, result.p_value, result.odds_ratio)]
-    for j, (key, coef, se, z, p, ratio) in enumerate(zip(keys, *flat, strict=True)):
-        note = result.notes.get(key)
-        if note is not None:
-            yield "aliased" if note.startswith("aliased") else "±inf" if math.isnan(coef) else f"{coef:+}", *[""] * 6
-            continue
-        digits = digits_of(se if se > 0 else coef)
-        odds = "" if result.names[j % len(result.names)] == "(intercept)" else number(ratio, digits_of(ratio))
-        ends = (number(end, digits) for end in result.conf_int.reshape(-1, 2)[j])
-        yield number(coef, digits), number(se, digits), number(z, 3), p_cell(p), *ends, odds
-
-
-def _aligned(heading: str, *cells: str) -> list[str]:
-    """A column as text of one width, with decimal points below each other; what has none is at the right."""
-    numbers = [re.fullmatch(r"-?\d+(\.\d*)?", cell) for cell in cells]
-    after = [len(number[1] or "") if number else 0 for number in numbers]
-    most = max(after)
-    padded = [
-        cell + " " * (most - here) if number else cell for cell, here, number in zip(cells, after, numbers, strict=True)
-    ]
-    width = max(map(len, (heading, *padded)))
-    return [text.rjust(width) for text in (heading, *padded)]
+def _print_grid(console: Console, facts: Iterator[tuple[str, str]]) -> None:
+    grid = Table.grid(padding=(0, 2))
+    for name, text in facts:
+        grid.add_row(f"  {name}", text)
+    console.print(grid)
 
 
 def _penalty(model: LogisticRegression) -> str:
@@ -159,32 +125,20 @@ def _table_summary(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "against", ", ".join(shown)
     if training["rows_left_out"]:
         counts = [f"{printable(name)} {count:,}" for name, count in training["missing"].items()]
-        yield "left out", f"{training['rows_left_out']:,} rows with missing values ({', '.join(counts) or 'the label'})"
+        rows = training["rows_left_out"]
+        yield "left out", f"{rows:,} row{'s' * (rows != 1)} with missing values ({', '.join(counts) or 'the label'})"
     elif training["missing"]:
         counts = [f"{printable(name)} {count:,}" for name, count in training["missing"].items()]
         yield "missing", f"{', '.join(counts)}: with a coefficient of their own"
 
 
 def _summary(model: LogisticRegression, training: dict[str, Any], labels: list[str]) -> Iterator[tuple[str, str]]:
-    solution, penalty = model.solution_, _penalty(model)
-    binary = len(labels) == 2
+    binary, penalty = len(labels) == 2, _penalty(model)
     counts = [f"{label}: {count:,}" for label, count in zip(labels, training["rows_of_class"], strict=True)]
     counts = counts[::-1] if binary else counts
     more = f" and {len(counts) - 5} more labels" if len(counts) > 6 else ""
     yield "rows", f"{training['rows']:,} ({', '.join(counts[: 5 if more else None])}{more})"
-    if penalty:
-        yield "penalty", penalty
-    if model.l1_ratio > 0:
-        count, most = np.count_nonzero(model.coef_.any(axis=0)), model.coef_.shape[1]
-        others = "; the others have the coefficient 0" if count < most else ""
-        yield "columns", f"{count:,} of {most:,} are in{', of one label or more' * (not binary)}{others}"
-    yield "fit", f"{solution.status}: {solution.iterations} iterations, {solution.passes} passes, {solution.solver}"
-    yield "loss", f"{solution.loss:.8g}, the mean log loss{' with its penalty' * bool(penalty)}"
-    proven = "at most" if model.l1_ratio > 0 else "about"  # a duality gap, or an estimate
-    gap = f"{proven} {solution.gap:.1e} above the minimum ({solution.error:.1e} standard errors)"
-    if solution.status is Status.SEPARATED:
-        gap = "there is no minimum: the classes are separated"
-    yield "gap", gap if np.isfinite(solution.gap) else "not known"
+    yield from _how_fitted(model)
     if penalty:
         yield "log loss", f"{training['log_loss']:.8g} on the training data"
     yield "accuracy", f"{training['accuracy']:.4f} on the training data"
@@ -192,3 +146,42 @@ def _summary(model: LogisticRegression, training: dict[str, Any], labels: list[s
         "AUC",
         f"{training['auc']:.4f} on the training data{'' if binary else ', the mean of each label against the rest'}",
     )
+
+
+def _how_fitted(model: LogisticRegression) -> Iterator[tuple[str, str]]:
+    """The penalty, and what the fit said of itself."""
+    solution, penalty, design = getattr(model, "solution_", None), _penalty(model), getattr(model, "design_", None)
+    if penalty:
+        yield "penalty", penalty
+    if model.l1_ratio > 0:
+        count, most = np.count_nonzero(model.coef_.any(axis=0)), model.coef_.shape[1]
+        others = "; the others have the coefficient 0" if count < most else ""
+        labels = ", of one label or more" * (model.classes_.size > 2)
+        yield "columns", f"{count:,} of {most:,} are in{labels}{others}"
+    if solution is not None:
+        yield "fit", f"{solution.status}: {solution.iterations} iterations, {solution.passes} passes, {solution.solver}"
+        yield "loss", f"{solution.loss:.8g}, the mean log loss{' with its penalty' * bool(penalty)}"
+        proven = "at most" if model.l1_ratio > 0 else "about"  # a duality gap, or an estimate
+        gap = f"{proven} {solution.gap:.1e} above the minimum ({solution.error:.1e} standard errors)"
+        if solution.status is Status.SEPARATED:
+            gap = "there is no minimum: the classes are separated"
+        yield "gap", gap if np.isfinite(solution.gap) else "not known"
+    for name in ("weight", "offset"):
+        column = getattr(design, name, None)
+        if column is not None:
+            yield name, printable(column)
+
+
+def _memory(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a saved model remembers of its table."""
+    if facts["formula"] is not None:
+        yield "formula", printable(facts["formula"])
+    for kind, names in facts["takes"].items():
+        yield kind, ", ".join(map(printable, names))
+    if facts["references"]:
+        yield "against", ", ".join(f"{printable(name)} {printable(one)}" for name, one in facts["references"].items())
+    if facts["missing"] is not None:
+        left = {"error": "an error", "drop": "their rows have no probability", "indicator": "with a coefficient"}
+        new = {"error": "an error", "reference": "as the reference", "missing": "as missing values"}
+        yield "missing", left[facts["missing"]]
+        yield "unseen", f"levels that the fit has not seen are {new[facts['unseen']]}"

@@ -68,6 +68,7 @@ class Data(Protocol):
     class_weights : total weight of each class that is not left out; their sum is S in the objective
     kept : (n_rows,) the numbers of the rows in what the user gave; None if all of these are here
     n_jobs : threads for work on a sample, as for `LogisticRegression`
+    read_cost : what a read of all rows costs for each entry, in multiplications of a Hessian in memory
     """
 
     n_rows: int
@@ -78,14 +79,19 @@ class Data(Protocol):
     names: Sequence[str] | None
     present: NDArray[np.bool_]
     class_weights: Array
-    kept: NDArray[np.intp] | None
     n_jobs: int | None
+    read_cost: float
+
+    @property
+    def kept(self) -> NDArray[np.intp] | None:
+        """See above."""
 
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """Sum `function(block)`, a tuple of numbers, arrays and lists (which are joined), over all rows, in order.
 
         A full read of the data. The rows may be elsewhere: a function holds what it computes with and never a home,
-        changes nothing, and can be pickled (by cloudpickle).
+        changes nothing, and can be pickled (by cloudpickle). The X of a block may be gone when the function has
+        returned: what it gives back is not a view of it.
         """
 
     def blocks(self) -> Iterator[Block]:

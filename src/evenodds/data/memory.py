@@ -24,6 +24,7 @@ from . import Array, Block, Data, Sums
 _BLOCK_ENTRIES = 1 << 20  # 8 MB of float64: small beside X, long beside the cost of a call
 _SPARSE_ENTRIES = 1 << 19  # of which each brings its index along
 _BLOCK_ROWS = 1 << 16
+IN_MEMORY = 32.0  # what a read of an entry costs: it is bound by memory, a Hessian by arithmetic
 
 
 class Memory:
@@ -60,7 +61,7 @@ class Memory:
         self.present = np.ones(n_classes, dtype=np.bool_) if present is None else present
         self.class_weights = _class_weights(codes, weight, n_classes if present is None else int(present.sum()))
         self._bounds = _sparse_bounds(X) if self.sparse else _dense_bounds(self.n_rows, self.n_columns)
-        self.n_jobs = n_jobs
+        self.n_jobs, self.read_cost = n_jobs, IN_MEMORY
         n_blocks = len(self._bounds) - 1
         self._n_threads = min(count_threads(n_jobs), n_blocks) if n_blocks > 1 else 1
 
@@ -72,14 +73,13 @@ class Memory:
 
         with one_blas_thread:
             if len(self._bounds) == 2:
-                with _quiet():
+                with quiet():
                     return one(0)
             return add_up(self.map(one, range(len(self._bounds) - 1)))
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """The function of each item, in order, by the threads that share out the blocks."""
-        quiet = _quiet()(function)
-        return map(quiet, items) if self._n_threads <= 1 else _pool(self._n_threads).map(quiet, items)
+        return mapped(function, items, self._n_threads)
 
     def blocks(self) -> Iterator[Block]:
         """All rows as one block."""
@@ -114,6 +114,12 @@ class Memory:
         weight = None if self._weight is None else self._weight[start:stop]
         offset = None if self._offset is None else self._offset[start:stop]
         return Block(X if self.sparse else _readable(X), self._y[start:stop], weight, offset, start)
+
+
+def mapped(function: Callable[[Any], Any], items: Iterable[Any], n_threads: int) -> Iterator[Any]:
+    """The function of each item, in order, by so many threads."""
+    silent = quiet()(function)
+    return map(silent, items) if n_threads <= 1 else _pool(n_threads).map(silent, items)
 
 
 def part_of(data: Data, block: Block) -> Memory:
@@ -214,7 +220,7 @@ def _spread(n_rows: int, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
     return ((np.arange(n) + rng.random(n)) * (n_rows / max(n, 1))).astype(np.intp)
 
 
-def _quiet() -> np.errstate:
+def quiet() -> np.errstate:
     """What NumPy is to warn of is set for each thread; the checks of the caller look after the sums."""
     return np.errstate(all="ignore")
 

@@ -30,7 +30,7 @@ class View:
         self._data, self._change = data, change
         self.n_rows, self.n_columns, self.size = data.n_rows, center.size, data.size
         self.sparse, self.n_jobs, self.center = data.sparse, data.n_jobs, center
-        self.present, self.class_weights = data.present, data.class_weights
+        self.present, self.class_weights, self.read_cost = data.present, data.class_weights, data.read_cost
 
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """Sum `function(block)` over all rows."""
@@ -118,7 +118,12 @@ def taken(data: Data, rows: NDArray[np.intp]) -> Block:
     """Some of the rows, whose numbers rise, as one block in memory. One read of the data."""
 
     choice = _Choice(rows, _same)
-    return joined(data.reduce(lambda block: ([choice(block)],))[0])
+
+    def some(block: Block) -> Sums:
+        found = choice(block)  # a view, if it is all of a block
+        return ([replace(found, X=found.X.copy())],)
+
+    return joined(data.reduce(some)[0])
 
 
 def joined(parts: list[Block]) -> Block:

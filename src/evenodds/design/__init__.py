@@ -78,4 +78,5 @@ __all__ = [
     "is_formula",
     "learn",
     "left_side",
+    "parsed",
 ]

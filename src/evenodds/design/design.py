@@ -18,7 +18,7 @@ from ..exceptions import EvenOddsError
 from ..labels import labels_of
 from ..table import is_frame, is_missing
 from .columns import WORDS, Codes, Column, Table, coded
-from .expressions import Array, part_level, part_of
+from .expressions import BASES, Array, part_level, part_of
 from .rows import DesignRows
 from .slopes import derivative
 from .terms import Cell, Factor, Number, Piece, Term, block_cells, block_names, block_pieces, block_size, subsets
@@ -98,6 +98,28 @@ class Design:
         """The terms that are products of a term and others."""
         (members,) = (term.members for term in self.terms if term.name == name)
         return [term.name for term in self.terms if term.members > members]
+
+    @cached_property
+    def bends(self) -> dict[str, tuple[str, Array]]:
+        """The tests that a polynomial or spline by itself is a straight line: by name, the term and combinations (r, k)
+        of the coefficients that are 0 then.
+        """
+        from .splines import bends
+
+        found: dict[str, tuple[str, Array]] = {}
+        for term in self.terms:
+            atom = self.atoms[term.blocks[0][0].atom] if [len(block) for block in term.blocks] == [1] else None
+            if not isinstance(atom, Number) or atom.expression.operation not in BASES:
+                continue
+            own = bends(atom.expression, atom.first, atom.columns)
+            inner = atom.expression.args[0]
+            name = f"{inner.args[0] if inner.operation == 'column' else term.name} (non-linear)"
+            if name in found or any(other.name == name for other in self.terms):
+                name = f"{term.name} (non-linear)"
+            if len(own):
+                found[name] = term.name, np.zeros((len(own), len(self.names)))
+                found[name][1][:, list(self.columns_of[term.name])] = own
+        return found
 
     def reference_of(self, name: str) -> str | None:
         """What the reference of a factor is called, if a term is the factor alone and has no column for it."""

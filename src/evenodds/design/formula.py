@@ -47,6 +47,10 @@ class Formula:
     terms: list[list[Wanted]] = field(default_factory=list)
     intercept: bool = True
 
+    def columns(self) -> list[str]:
+        """The names of the columns that it takes."""
+        return list(dict.fromkeys(name for term in self.terms for one in term for name in one.expression.columns()))
+
 
 def parsed(text: str, columns: Sequence[str], target: str | None = None) -> Formula:
     """Read a formula.

@@ -74,8 +74,7 @@ class _Learner:
     def __init__(self, table: Table, formula: Formula, missing: str, chosen: bool) -> None:
         self._table, self._formula, self._missing, self._chosen = table, formula, missing, chosen
         wanted = [one for term in formula.terms for one in term]
-        names = dict.fromkeys(name for one in wanted for name in one.expression.columns())
-        columns = {name: table.column(name) for name in names}
+        columns = {name: table.column(name) for name in formula.columns()}
         for one in wanted:
             self._require_kind(one, columns)
         self.kinds = {name: column.kind for name, column in columns.items()}

@@ -25,6 +25,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "cr": ("df", "knots", "lower_bound", "upper_bound", "extrapolation"),
 }
 
+_STRAIGHT = 1e-9  # of columns of size 1: what rounding leaves of a straight line beside it
+
 
 def formulaic(module: str) -> Any:
     """A module of formulaic, or an error that says how to get it."""
@@ -58,11 +60,37 @@ def basis_of(expression: "Expression", x: Array) -> Array:
     return _formulaic_basis(expression, x, state)
 
 
+def bends(expression: "Expression", first: int, count: int) -> Array:
+    """Combinations (r, count) of the coefficients of some columns that are 0 where the function is a straight line.
+
+    A function is one where it has no rest beside 1 and x at as many points as tell its pieces apart. No combinations,
+    where the columns are straight already, or hold no straight line but a level one.
+    """
+    state = expression.state
+    if "lower_bound" in state:
+        ends = np.unique([state["lower_bound"], *state["knots"], state["upper_bound"]])
+    elif state:
+        ends = state["alpha"][0] + np.sqrt(state["norms2"][1] / state["norms2"][0]) * np.array([-2.0, 2.0])
+    else:
+        ends = np.array([-1.0, 1.0])
+    x = np.unique(np.linspace(ends[:-1], ends[1:], max(9, 2 * count)))
+    B = basis_of(expression, x)[:, first : first + count]
+    size = np.abs(B).max(axis=0)
+    if not size.all():
+        return np.zeros((0, count))
+    B = B / size
+    line = np.column_stack([np.ones_like(x), (x - ends[0]) / (ends[-1] - ends[0])])
+    _, spread, ways = np.linalg.svd(B - line @ np.linalg.lstsq(line, B, rcond=None)[0], full_matrices=False)
+    bent = spread > _STRAIGHT
+    return np.asarray(ways[bent] * size) if bent.sum() < count else np.zeros((0, count))
+
+
 def _formulaic_basis(expression: "Expression", x: Array, state: dict[str, Any]) -> Array:
     transforms = formulaic(".transforms")
     function = {"poly": transforms.poly, "bs": transforms.basis_spline, "cr": transforms.TRANSFORMS["cr"]}
     try:
-        found = function[expression.operation](x, **expression.options, _state=state)
+        with np.errstate(all="ignore"):  # of values that are no numbers, which are looked for in what is found
+            found = function[expression.operation](x, **expression.options, _state=state)
         found = getattr(found, "__wrapped__", found)
         columns = np.column_stack([found[key] for key in found]) if isinstance(found, Mapping) else found
         return np.asarray(columns, dtype=np.float64)

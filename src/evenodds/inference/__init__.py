@@ -7,6 +7,7 @@ pictures are made.
 from .analysis import infer
 from .certificate import Certificate
 from .hypotheses import TestResult
+from .publication import PublishedTable, compare_table
 from .record import Inference
 
-__all__ = ["Certificate", "Inference", "TestResult", "infer"]
+__all__ = ["Certificate", "Inference", "PublishedTable", "TestResult", "compare_table", "infer"]

@@ -10,6 +10,7 @@ from ..data import Array
 from ..exceptions import EvenOddsError
 from ..labels import combine_weights, encode_kept, encode_labels, require_two
 from ..model import LogisticRegression
+from ..reading import unpacked
 from ..table import require_same_order
 from .hypotheses import TestResult, chi_squared
 from .prediction import log_odds
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 def _scored(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any) -> tuple[Array, Array, Array]:
     """Log odds, class codes and weights of rows: of all that have a value in each column, and a label."""
     require_two(result.model.classes_, "Calibration of log odds, and the test of Hosmer and Lemeshow,")
+    X, y, sample_weight, offset = unpacked(X, y, sample_weight, offset, "Calibration")
     design = getattr(result.model, "design_", None)
     if y is None and design is not None:
         y, sample_weight, offset = design.beside(X, sample_weight, offset)

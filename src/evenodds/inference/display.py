@@ -24,7 +24,7 @@ REFERENCE = "reference"  # what is said of the level that others are compared wi
 _Z, _SE, _RATIO = 2, 1, 6  # columns of a table
 # Whether decimal points stand below each other, and which columns are left out: the first that has room is taken.
 _LAYOUTS = ((True, ()), (True, (_RATIO,)), (False, (_RATIO,)), (False, (_Z, _RATIO)), (False, (_SE, _Z, _RATIO)))
-_COVARIANCES = {
+COVARIANCES = {
     "model": "inverse information",
     "HC0": "HC0, the plain sandwich",
     "HC1": "HC1, the sandwich times n/(n-k)",
@@ -71,7 +71,7 @@ def sheet(result: "Inference") -> Sheet:
     if result.certificate is not None:
         remarks.append(sentence(str(result.certificate)))
     return Sheet(
-        _title(result),
+        title_of(result),
         _facts(result),
         list(_lines(result)),
         ("coef", "se", z, "p", f"{level} lower", f"{level} upper", *ratio),
@@ -80,7 +80,8 @@ def sheet(result: "Inference") -> Sheet:
     )
 
 
-def _title(result: "Inference") -> str:
+def title_of(result: "Inference") -> str:
+    """What the fit is of."""
     model, problem = result.model, result.problem
     kind = "Logistic regression"
     if problem.firth:
@@ -138,19 +139,39 @@ def _covariance(result: "Inference") -> str:
         return "the sandwich times n/(n-1)"
     if result.cov == "model" and result.problem.penalised:
         return "the sandwich of the information by the penalised curvature"
-    return _COVARIANCES[result.cov]
+    return COVARIANCES[result.cov]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table of coefficients. kind : "class", "reference" or "coef", of coefficient `place`"""
+
+    name: str
+    kind: str
+    place: int = -1
+    is_intercept: bool = False
+
+
+def lines(result: "Inference") -> Iterator[Line]:
+    """The coefficients, counted through all classes; of more than two classes under the name of each."""
+    k, references = len(result.names), _references(result)
+    for j in range(len(result.problem.keys)):
+        if result.problem.several and j % k == 0:
+            yield Line(printable(result.listed[j // k]), "class")
+        if j % k in references:
+            yield Line(printable(references[j % k]), "reference")
+        yield Line(printable(result.names[j % k]), "coef", j, j % k < int(bool(result.model.fit_intercept)))
 
 
 def _rows(result: "Inference") -> Iterator[Row]:
-    """The coefficients; of more than two classes under the name of each."""
-    k, indent = len(result.names), "  " if result.problem.several else ""
-    references = _references(result)
-    for j, key in enumerate(result.problem.keys):
-        if indent and j % k == 0:
-            yield Row(printable(result.listed[j // k]))
-        if j % k in references:
-            yield Row(indent + printable(references[j % k]), (), REFERENCE)
-        yield _row(result, j, indent + printable(result.names[j % k]), result.notes.get(key))
+    indent = "  " if result.problem.several else ""
+    for line in lines(result):
+        if line.kind == "class":
+            yield Row(line.name)
+        elif line.kind == "reference":
+            yield Row(indent + line.name, (), REFERENCE)
+        else:
+            yield _row(result, line.place, indent + line.name, result.notes.get(result.problem.keys[line.place]))
 
 
 def _references(result: "Inference") -> dict[int, str]:
@@ -253,9 +274,14 @@ def text(result: "Inference", width: int | None = None) -> str:
 
 def rich(result: "Inference", width: int) -> "Iterator[Text]":
     """The lines of the text with their styles, for a console of rich."""
+    return styled(sheet(result), width)
+
+
+def styled(page: Sheet, width: int) -> "Iterator[Text]":
+    """The lines of a page with their styles, for a console of rich."""
     from rich.text import Text
 
-    for line, style in _laid_out(sheet(result), width):
+    for line, style in _laid_out(page, width):
         yield Text(line, style, overflow="fold")  # what has no room all the same is not cut off
 
 
@@ -270,7 +296,8 @@ def _laid_out(page: Sheet, width: int) -> Iterator[tuple[str, str]]:
     yield "", ""
     yield from ((line, "") for line in _in_two(page.facts, width))
     yield from ((line, "") for words in page.lines for line in _wrapped(words, width))
-    yield "", ""
+    if page.facts or page.lines:
+        yield "", ""
     yield from _table(page, width)
     for remark in page.remarks:
         yield "", ""
@@ -285,6 +312,8 @@ def _in_two(facts: Sequence[tuple[str, str]], width: int) -> list[str]:
     """Facts in two columns, to be read down; in one where there is no room for two."""
     half = (len(facts) + 1) // 2
     left, right = _listed(facts[:half]), _listed(facts[half:])
+    if not facts:
+        return []
     room = max(map(len, left))
     both = [f"{one:{room}}    {two}".rstrip() for one, two in itertools.zip_longest(left, right, fillvalue="")]
     return both if max(map(len, both)) <= width else _listed(facts)
@@ -301,12 +330,17 @@ def _listed(facts: Sequence[tuple[str, str]]) -> list[str]:
     ]
 
 
+def room_for(page: Sheet) -> int:
+    """The width that the table of a page takes if nothing of it is left out."""
+    return max((cells_of(row.name) for row in page.rows), default=0) + _total(_columns(page, True))
+
+
 def _table(page: Sheet, width: int) -> Iterator[tuple[str, str]]:
     """The coefficients. Where there is little room, odds ratios go first, then names' middles and decimal points.
 
     Of what is left, z and at last se are the next that the other columns can spare.
     """
-    need = max(cells_of(row.name) for row in page.rows if row.cells or row.note)
+    need = max((cells_of(row.name) for row in page.rows if row.cells or row.note), default=0)
     for aligned, without in _LAYOUTS:
         columns = [column for k, column in enumerate(_columns(page, aligned)) if k not in without]
         if (min(need, _LEAST_NAME) if without else need) + _total(columns) <= width:

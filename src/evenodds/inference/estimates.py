@@ -49,6 +49,7 @@ class Estimates:
     whole: Problem
     inverse: Inverse
     theta_covariance: Array
+    given: Any = None
 
     def __post_init__(self) -> None:
         for values in (self.coef, self.se, self.z, self.p_value, self.conf_int, self.covariance):

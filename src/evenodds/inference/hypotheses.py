@@ -17,7 +17,7 @@ from ..softmax import dense_design
 from .certain import signs_of
 from .problem import Problem, fingerprint
 from .profile import constrained_maximum, maxima, require_lower
-from .terms import terms_of
+from .terms import bends_of, terms_of
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -188,8 +188,9 @@ def _parse(text: str, result: "Inference") -> tuple[Array, Array]:
     problem = result.problem
     names = problem.keys if not problem.several else (*problem.keys, *problem.names)
     terms = {name: columns for name, columns in terms_of(result).items() if name not in names}
+    bends = {name: rows for name, (_, rows) in bends_of(result).items() if name not in names}
     # Of more than two classes the baseline is for the words of an error.
-    tokens = _tokens(text, (*names, *terms), result.baseline if problem.several else None)
+    tokens = _tokens(text, (*names, *terms, *bends), result.baseline if problem.several else None)
     for token in tokens:
         problem.require_one_meaning(token.removeprefix("`"))
     rows: list[Array] = []
@@ -197,10 +198,15 @@ def _parse(text: str, result: "Inference") -> tuple[Array, Array]:
         if of_terms := [token[1:] for token in equation if token[:1] == "`" and token[1:] in terms]:
             rows += _of_term(of_terms[0], equation, terms[of_terms[0]], problem)
             continue
+        if of_bends := [token[1:] for token in equation if token[:1] == "`" and token[1:] in bends]:
+            rows += _of_bend(of_bends[0], equation, bends[of_bends[0]], problem)
+            continue
         sides = [_side(side, text, names) for side in _split(equation, "=")]
         sides = sides if len(sides) > 1 else [*sides, np.zeros(len(names) + 1)]
         for left, right in itertools.pairwise(sides):
             rows += _of_all_classes(left - right, problem) if problem.several else [left - right]
+    if not rows:
+        raise EvenOddsError(f"There is no coefficient to test in {text!r}: each is of a column without its own.")
     table = np.stack(rows)
     if not np.isfinite(table).all():
         raise EvenOddsError(f"The restriction {text!r} holds a number that is larger than numbers go.")
@@ -219,6 +225,15 @@ def _of_term(name: str, equation: Sequence[str], columns: Sequence[int], problem
     estimated = [j for j in places if problem.to_raw[j].any()]
     size = len(problem.keys) + (k if problem.several else 0)
     return list(np.eye(size + 1)[estimated or places])
+
+
+def _of_bend(name: str, equation: Sequence[str], straight: Array, problem: Problem) -> list[Array]:
+    """A polynomial or a spline is a straight line, in each class."""
+    if equation not in ([f"`{name}"], [f"`{name}", "=", "0"]):
+        raise EvenOddsError(f"{name!r} is the test that a term is a straight line, and stands for itself.")
+    more = 1 + (len(problem.names) if problem.several else 0)
+    every = np.kron(np.eye(len(problem.listed)), straight) * problem.to_raw.any(axis=1)
+    return list(np.pad(every[every.any(axis=1)], ((0, 0), (0, more))))
 
 
 def _of_all_classes(row: Array, problem: Problem) -> list[Array]:

@@ -13,12 +13,14 @@ from numpy.typing import ArrayLike
 from ..advice import listed
 from ..data import Array, Block, Sums
 from ..data.memory import one_blas_thread
+from ..data.scan import Scan
 from ..exceptions import EvenOddsError
 from ..labels import row_numbers
+from ..reading import require_finite_array, unpacked
 from ..table import require_same_order
 from .effects import Columns, Effects
 from .margins_table import MIDDLES, known_columns, number_at, require_overall, table
-from .prediction import columns_of, dense_tiles, read, shifts
+from .prediction import TILE_ENTRIES, columns_of, dense_tiles, read, shifts
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -54,6 +56,10 @@ def margins(
 
         asked = Asked(at, kind[:2] == "ey", times, discrete)
         return table_margins(result, X, asked, sample_weight, offset, _binary_columns(result))
+    if isinstance(X, Scan):
+        if (isinstance(at, Mapping) or at == "overall") and not groups:
+            return _over_scan(result, X, at, kind, discrete)
+        X, _, sample_weight, offset = unpacked(X, None, sample_weight, offset, "What margins are asked for")
     array = read(result, X)
     n = array.shape[0]
     weight = np.ones(n) if sample_weight is None else row_numbers(sample_weight, "sample_weight", n)
@@ -75,6 +81,32 @@ def margins(
     # Aliased columns have no effect of their own; nor has a constant column beside a ridge, whose error is 0.
     total = weight.sum()
     return table(result, columns_of(result), known_columns(result), effects.effect / total, effects.jacobian / total)
+
+
+def _over_scan(result: "Inference", scan: Scan, at: Any, kind: str, discrete: bool) -> dict[str, Any]:
+    """The same of rows that are scanned, with the weights and offsets among their columns, in one read."""
+    times = kind[2:] == "ex"
+    binary = np.flatnonzero(_binary_columns(result) * (discrete and not times))
+    fixed = _fixed(result, at) if isinstance(at, Mapping) else {}
+    effects = Effects(result, kind[:2] == "ey", times, {int(j): np.array([j]) for j in binary}, fixed)
+    total, K = 0.0, len(result.classes)
+    with one_blas_thread, np.errstate(invalid="ignore", divide="ignore"):
+        for block in result.model._scan_of(scan, reset=False).blocks(beside=True):
+            require_finite_array(block.X, result.model._names)
+            weight = np.ones(block.n_rows) if block.weight is None else block.weight
+            offset = np.zeros(block.n_rows) if block.offset is None else block.offset
+            shift = offset if offset.ndim == 2 else np.pad(offset[:, None], ((0, 0), (1, K - 2)))
+            step = max(1, TILE_ENTRIES // block.X.shape[1])
+            for k in range(0, block.n_rows, step):
+                rows = slice(k, k + step)
+                effects.add(block.X[rows], shift[rows], weight[rows])
+            total += float(weight.sum())
+    return table(result, columns_of(result), known_columns(result), effects.effect / total, effects.jacobian / total)
+
+
+def _fixed(result: "Inference", at: Mapping[Any, Any]) -> dict[int, float]:
+    """The values that columns have in all rows, by number."""
+    return {_number_of(result, name, "at"): number_at(name, value) for name, value in at.items()}
 
 
 def _number_of(result: "Inference", name: Any, what: str) -> int:
@@ -166,8 +198,7 @@ def _rows(
         shift = np.array([[middle(column, weight) for column in shift.T]])
         return one, np.ones(1), shift, {}
     if isinstance(at, Mapping):
-        fixed = {_number_of(result, name, "at"): number_at(name, value) for name, value in at.items()}
-        return X, weight, shift, fixed
+        return X, weight, shift, _fixed(result, at)
     require_overall(at)
     return X, weight, shift, {}
 

@@ -28,7 +28,7 @@ from .intervals import ends_of, least_of, most_of
 if TYPE_CHECKING:
     from .record import Inference
 
-_TILE_ENTRIES = 1 << 18
+TILE_ENTRIES = 1 << 18
 Rows = NDArray[np.intp]
 _OPEN = "has no probability: in the limit it is 0 or 1 or between, depending on how far each coefficient has grown"
 
@@ -37,7 +37,22 @@ def predict(result: "Inference", X: Any, offset: ArrayLike | None) -> dict[str, 
     """The columns probability, se, lower, upper; of more than two classes four for each."""
     require_same_order(X=X, offset=offset)
     array, kept = complete(result, X)
-    shift = shifts(result, offset, X)[kept]
+    table = probabilities(result, array, shifts(result, offset, X)[kept])
+    warn_of_open(kept[np.isnan(table["probability"]).any(axis=1)].tolist(), "row", _OPEN)
+    table = {name: spread(values, kept, _n_rows(X)) for name, values in table.items()}
+    if len(result.classes) == 2:
+        return {name: values[:, 0] for name, values in table.items()}
+    each = [(c, label, name) for c, label in enumerate(result.classes) for name in table]
+    return {f"{name}_{label}": table[name][:, c] for c, label, name in each}
+
+
+def probabilities(result: "Inference", array: Any, shift: Array, searched: bool = True) -> dict[str, Array]:
+    """probability, se, lower and upper (n, c) of rows as the model takes them, with the offsets (n, K) of their scores.
+
+    Of two classes of the second, of more of each.
+
+    searched : whether the ends of rows that separated classes make certain are looked for, row by row; else NaN
+    """
     quantile = float(ndtri(0.5 + result.level / 2))
     parts, start = [], 0
     with one_blas_thread:
@@ -47,20 +62,14 @@ def predict(result: "Inference", X: Any, offset: ArrayLike | None) -> dict[str, 
             D, Z = limit_scores(result, tile, shift[rows])
             z, se = _log_odds(Z, variances(result, D))
             ends = np.stack([z - quantile * se, z + quantile * se], axis=2)
-            if result.limit is not None:
+            if result.limit is not None and searched:
                 _set_ends(result, tile, shift[rows], z, ends)
             parts.append((z, se, ends))
     z, se, ends = (np.concatenate(values) for values in zip(*parts, strict=True))
     p = expit(z)
     slope = p * expit(-z)
     se = np.where(np.isfinite(z), slope * np.where(slope > 0, se, 0.0), np.nan)
-    table = {"probability": p, "se": se, "lower": expit(ends[..., 0]), "upper": expit(ends[..., 1])}
-    warn_of_open(kept[np.isnan(p).any(axis=1)].tolist(), "row", _OPEN)
-    table = {name: spread(values, kept, _n_rows(X)) for name, values in table.items()}
-    if len(result.classes) == 2:
-        return {name: values[:, 0] for name, values in table.items()}
-    each = [(c, label, name) for c, label in enumerate(result.classes) for name in table]
-    return {f"{name}_{label}": table[name][:, c] for c, label, name in each}
+    return {"probability": p, "se": se, "lower": expit(ends[..., 0]), "upper": expit(ends[..., 1])}
 
 
 def _log_odds(Z: Array, V: Array) -> tuple[Array, Array]:
@@ -177,8 +186,11 @@ def columns_of(result: "Inference") -> Sequence[str]:
 
 
 def chosen(result: "Inference", X: Any) -> Any:
-    """The columns of the model, if X is a frame that has them all and others beside them; else X as it is."""
-    if not is_frame(X):
+    """The columns of the model, if X is a frame that has them all and others beside them; else X as it is.
+
+    A design finds its columns by itself, and that of the labels.
+    """
+    if not is_frame(X) or hasattr(result.model, "design_"):
         return X
     names = columns_of(result)
     try:
@@ -199,7 +211,7 @@ def shifts(result: "Inference", offset: ArrayLike | None, X: Any) -> Array:
 
 def dense_tiles(X: Any) -> Iterator[Array]:
     """Some rows after others, dense."""
-    rows = max(1, _TILE_ENTRIES // X.shape[1])
+    rows = max(1, TILE_ENTRIES // X.shape[1])
     for k in range(0, max(X.shape[0], 1), rows):
         tile = X[k : k + rows]
         yield tile.toarray() if sp.issparse(tile) else np.asarray(tile)

@@ -9,13 +9,13 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..exceptions import within_range
-from . import calibration, display, display_html, frames, hypotheses, influence, intervals, margins, prediction, terms
-from .estimates import Estimates
+from . import calibration, frames, hypotheses, influence, intervals, margins, prediction, terms
 from .hypotheses import TestResult
+from .shown import Shown
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Inference(Estimates):
+class Inference(Shown):
     """Coefficients with their standard errors, tests and intervals, and what the fit says as a whole.
 
     Arrays are in the order of `names`. A statistic that does not exist is NaN, and `notes` says why.
@@ -74,6 +74,8 @@ class Inference(Estimates):
         What the methods need: the limit of a separated fit (else None), the fitted model, the rows from which finite
         coefficients are estimated, all rows, the inverse of the curvature and the covariance in the coordinates of
         `problem`.
+    given
+        The rows as `infer` got them, from which pictures take ranges and means.
     """
 
     def to_frame(self, backend: str | None = None) -> Any:
@@ -198,7 +200,8 @@ class Inference(Estimates):
             A name with spaces or signs may be put in backticks. Of more than two classes a coefficient is
             ``name[class]``, as in ``"x1[b] = x1[c]"``; a name alone stands for that of each class in turn, so that
             ``"x1 = 0"`` is the test that x1 tells no classes apart. The name of a term, such as ``"carrier"`` or
-            ``"bs(age, df=4)"``, stands for all of its coefficients: that each of them is 0.
+            ``"bs(age, df=4)"``, stands for all of its coefficients: that each of them is 0; and ``"age (non-linear)"``
+            for the test that a polynomial or a spline of ``age`` is a straight line.
 
         Returns
         -------
@@ -228,7 +231,8 @@ class Inference(Estimates):
         frame
             term, df, and chi-squared of two tests with their p-values: wald, wald_p_value, with the covariance of this
             result; lr, lr_p_value, by likelihood ratio (penalised for Firth's fit), NaN where there is no likelihood.
-            Aliased columns are left out. For each likelihood ratio a smaller model is fitted.
+            Aliased columns are left out. For each likelihood ratio a smaller model is fitted. A polynomial or a spline
+            by itself has a second row, ``"age (non-linear)"``: the test that it is a straight line.
 
         Raises
         ------
@@ -364,15 +368,3 @@ class Inference(Estimates):
             term ("intercept", "slope"), estimate, se, lower, upper.
         """
         return frames.frame_like(X, calibration.recalibrate(self, X, y, sample_weight, offset))
-
-    def __str__(self) -> str:
-        return display.text(self)
-
-    def __repr__(self) -> str:
-        return display.text(self)
-
-    def __rich_console__(self, console: Any, options: Any) -> Any:
-        return display.rich(self, options.max_width)
-
-    def _repr_html_(self) -> str:
-        return display_html.html(self)

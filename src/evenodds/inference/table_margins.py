@@ -116,7 +116,7 @@ class _Places:
 
     def _hold(self, name: Any, value: Any, codes: dict[int, int]) -> None:
         design = self._design
-        factors = [k for k, atom in enumerate(design.atoms) if isinstance(atom, Factor) and name in _called(atom)]
+        factors = [k for k, atom in enumerate(design.atoms) if isinstance(atom, Factor) and name in called(atom)]
         is_number = name in number_sources(design)
         if not factors and not is_number:
             known = [*design.kinds, *(f.name for f in design.factors if f.name not in design.kinds)]
@@ -165,7 +165,7 @@ def number_sources(design: Design) -> list[str]:
     return list(dict.fromkeys(name for one in numbers if one.operation != "missing" for name in one.columns()))
 
 
-def _called(factor: Factor) -> tuple[str, ...]:
+def called(factor: Factor) -> tuple[str, ...]:
     """The names under which a factor is known; one that is a part of dates is not its column."""
     return (factor.name,) if factor.is_part else (factor.name, factor.source)
 

@@ -32,6 +32,15 @@ def terms_of(result: "Inference") -> dict[str, list[int]]:
     return {name: [first + j for j in columns] for name, columns in design.columns_of.items()}
 
 
+def bends_of(result: "Inference") -> dict[str, tuple[str, Array]]:
+    """The tests that a polynomial or a spline is a straight line: the term, and what of `names` is 0 then (r, k)."""
+    design = getattr(result.model, "design_", None)
+    if design is None:
+        return {}
+    first = int(bool(result.model.fit_intercept))
+    return {name: (term, np.pad(rows, ((0, 0), (first, 0)))) for name, (term, rows) in design.bends.items()}
+
+
 def anova(result: "Inference", kind: str) -> dict[str, Any]:
     """The columns of the table."""
     if kind not in _KINDS:
@@ -43,11 +52,15 @@ def anova(result: "Inference", kind: str) -> dict[str, Any]:
         )
     terms, design = list(terms_of(result)), getattr(result.model, "design_", None)
     falls = _Falls(result)
-    rows = []
+    rows, names = [], []
     for k, name in enumerate(terms):
         later = terms[k + 1 :] if kind == "sequential" else [] if design is None else design.containing(name)
         with_it, without = falls.of(later), falls.of([name, *later])
+        names.append(name)
         rows.append(np.subtract(without, with_it))
+        for bend in (bend for bend, (term, _) in bends_of(result).items() if term == name):
+            names.append(bend)
+            rows.append(np.subtract(falls.of(later, bend), with_it))
     df, wald, ratio = np.array(rows).T
     from .hypotheses import chi_squared  # which asks here for terms
 
@@ -56,7 +69,7 @@ def anova(result: "Inference", kind: str) -> dict[str, Any]:
         for s in (wald, ratio)
     ]
     return {
-        "term": terms,
+        "term": names,
         "df": df.astype(int),
         "wald": np.array([test.statistic for test in tests[0]]),
         "wald_p_value": np.array([test.p_value for test in tests[0]]),
@@ -70,26 +83,29 @@ class _Falls:
 
     def __init__(self, result: "Inference") -> None:
         self._result, self._problem = result, result.problem
-        self._known: dict[frozenset[str], tuple[int, float, float]] = {frozenset(): (0, 0.0, 0.0)}
+        self._known: dict[tuple[frozenset[str], str | None], tuple[int, float, float]]
+        self._known = {(frozenset(), None): (0, 0.0, 0.0)}
         self._has_likelihood = result.has_likelihood
         self._best = maxima(self._problem)[0] if self._has_likelihood else None
 
-    def of(self, dropped: list[str]) -> tuple[int, float, float]:
-        """(df, W, D) without some terms."""
-        key = frozenset(dropped)
+    def of(self, dropped: list[str], bend: str | None = None) -> tuple[int, float, float]:
+        """(df, W, D) without some terms, and with a straight line in the place of a bent one."""
+        key = frozenset(dropped), bend
         if key not in self._known:
-            L = _independent(self._restrictions(key), self._problem)
+            L = _independent(self._restrictions(*key), self._problem)
             self._known[key] = len(L), self._wald(L), self._fall(L)
         return self._known[key]
 
-    def _restrictions(self, dropped: frozenset[str]) -> Array:
-        """Combinations of theta that are 0 without the terms."""
+    def _restrictions(self, dropped: frozenset[str], bend: str | None) -> Array:
+        """Combinations of theta that are 0 then."""
         result, problem = self._result, self._problem
         first, design = int(bool(result.model.fit_intercept)), getattr(result.model, "design_", None)
         if design is None:
             R = np.eye(len(result.names))[[j for name, (j,) in terms_of(result).items() if name in dropped]]
         else:
             R = np.pad(design.restrictions(dropped), ((0, 0), (first, 0)))
+        if bend is not None:
+            R = np.concatenate([R, bends_of(result)[bend][1]])
         return np.kron(np.eye(len(problem.listed)), R) @ problem.to_raw
 
     def _wald(self, L: Array) -> float:

@@ -6,6 +6,7 @@ scikit-learn's displays do the work where they exist.
 """
 
 from .classifiers import calibration, decision_boundary, loss_curve, precision_recall, roc, scatter, sigmoid
+from .curves import effect
 from .effects import coefficients, forest, margins
 from .paths import cross_validation, path
 from .rows import influence, residuals
@@ -15,6 +16,7 @@ __all__ = [
     "coefficients",
     "cross_validation",
     "decision_boundary",
+    "effect",
     "forest",
     "influence",
     "loss_curve",

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
+from ..advice import nearest
 from ..exceptions import EvenOddsError
 from ..inference import Inference
 from .style import BLUE, VERMILION, columns, new_axes, shown, shown_all, shown_pairs
@@ -34,10 +35,19 @@ class Forest:
     notes: Sequence[str | None]
 
     @classmethod
-    def of(cls, result: Inference, first: int) -> Forest:
-        """The coefficients from number `first` on; of more than two classes those of each as name[class]."""
+    def of(cls, result: Inference, first: int, terms: Sequence[str] | None = None) -> Forest:
+        """The coefficients from number `first` on; of more than two classes those of each as name[class].
+
+        terms : some of them, as in `Inference.profile`
+        """
         k, keys = len(result.names), result.problem.keys
         chosen = [j for j in range(result.coef.size) if j % k >= first]
+        if terms is not None:
+            unknown = [term for term in terms if term not in keys and term not in result.names]
+            if unknown:
+                raise EvenOddsError(f"There is no coefficient {unknown[0]!r}. {nearest(str(unknown[0]), keys)}")
+            asked = set(terms)
+            chosen = [j for j in range(result.coef.size) if keys[j] in asked or result.names[j % k] in asked]
         notes = [result.notes.get(keys[j]) for j in chosen]
         names = shown_pairs(result.names, result.listed) if len(result.classes) > 2 else shown_all(keys)
         return cls(
@@ -95,7 +105,14 @@ def coefficients(model: Any, ax: Axes | None = None, names: Sequence[str] | None
     return ax
 
 
-def forest(result: Inference, ax: Axes | None = None, *, odds_ratio: bool = False, intercept: bool = False) -> Axes:
+def forest(
+    result: Inference,
+    ax: Axes | None = None,
+    *,
+    odds_ratio: bool = False,
+    intercept: bool = False,
+    terms: Sequence[str] | None = None,
+) -> Axes:
     """Draw the coefficients with their intervals in the order of the table; of more than two classes, name[class].
 
     Coefficients that have no interval, because they are infinite or aliased, are named in words.
@@ -110,12 +127,15 @@ def forest(result: Inference, ax: Axes | None = None, *, odds_ratio: bool = Fals
         Draw factors on the odds, on an axis in logarithms, and not changes of the log-odds.
     intercept : bool, default False
         Draw the intercept as well.
+    terms : sequence of str, optional
+        The coefficients to draw, by default all. Of more than two classes ``name[class]``, or a name alone for all
+        classes.
 
     Returns
     -------
     matplotlib Axes
     """
-    lines = Forest.of(result, 0 if intercept else int(bool(result.model.fit_intercept)))
+    lines = Forest.of(result, 0 if intercept else int(bool(result.model.fit_intercept)), terms)
     lines = lines.take(np.arange(lines.values.size)[::-1])
     what = f"{100 * result.level:g}% interval"
     ax = new_axes(ax, height=_height(lines))

@@ -80,7 +80,7 @@ class Separation:
 
 
 def find_separation(
-    X: Any, y: Any, sample_weight: ArrayLike | None = None, *, fit_intercept: bool = True
+    X: Any, y: Any = None, sample_weight: ArrayLike | None = None, *, fit_intercept: bool = True
 ) -> Separation:
     """Whether columns separate the classes, and which coefficients that makes infinite.
 

@@ -10,6 +10,7 @@ products, it is ridge^-1 D' L'^-1 V, V the optimum of the n rows of L under a ri
 for; a few reads of the data then make good what rounding has left.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from .metrics import Centred, Cholesky, least_total
 
 _MOST_DOUBLE = 192  # rows whose products cost little, and have the same bits everywhere
 _SINGLE = 1e4  # the largest entry beside 1 of a matrix in single precision
+_FACTOR_READS = 300.0  # rows^2 / columns, for each of which a factor costs some reads
 _LEAST_TOTAL = 1e-9  # of the weight of a class: what keeps the curvature of its intercept from vanishing
 
 
@@ -39,22 +41,31 @@ def stiffness(objective: Objective | SoftmaxObjective, D: Any) -> float:
 class ByRows:
     """The Hessian by the rows, sum_i h_i d_i d_i' / S + diag(ridge): of two classes exact, of more class by class.
 
-    The products are made in single precision where the identity that is added to them is not lost in their rounding.
+    The products are made, when they are asked for, in single precision where the identity that is added to them is not
+    lost in their rounding.
     """
 
     def __init__(self, objective: Objective | SoftmaxObjective, sample: Block) -> None:
         self._objective, self._sample = objective, sample
         self._D = objective.coordinates.design(sample)
         self._inverse = 1 / objective.ridge
-        weight = 1.0 if sample.weight is None else float(sample.weight.max())
-        many = sample.n_rows > _MOST_DOUBLE and weight * stiffness(objective, self._D) < _SINGLE
-        dtype = np.float32 if many else np.float64
+        self.stiffness = stiffness(objective, self._D)
+
+    @functools.cached_property
+    def _products(self) -> Array:
+        weight = 1.0 if self._sample.weight is None else float(self._sample.weight.max())
+        many = self._sample.n_rows > _MOST_DOUBLE and weight * self.stiffness < _SINGLE
         root = np.sqrt(self._inverse)
         scaled = self._D.multiply(root).tocsr() if sp.issparse(self._D) else self._D * root
-        scaled = scaled.astype(dtype, copy=False)
+        scaled = scaled.astype(np.float32 if many else np.float64, copy=False)
         products = product(scaled, scaled.T)
-        self._products = products.toarray() if sp.issparse(products) else products
-        self._dtype = np.float64 if isinstance(objective, Objective) else dtype  # of a matrix that need not be exact
+        return np.asarray(products.toarray() if sp.issparse(products) else products)
+
+    @property
+    def patience(self) -> int:
+        """The iterations without a tenfold fall after which a matrix is factored again, as it costs so many reads."""
+        n, p = self._D.shape
+        return int(1 + n * n / max(p, 1) / _FACTOR_READS)
 
     def at(self, theta: Array) -> Metric:
         """The metric at theta."""
@@ -71,17 +82,18 @@ class ByRows:
     def _of(self, h: Array, least: float) -> Metric:
         """The metric where the rows have curvature h, and all together no less than `least`."""
         total, total_weight = max(float(h.sum()), least), self._objective.total_weight
-        root, products = np.sqrt(h / total_weight), self._products.astype(self._dtype)
+        dtype = np.float64 if isinstance(self._objective, Objective) else self._products.dtype  # need not be exact
+        root, products = np.sqrt(h / total_weight), self._products.astype(dtype)
         means = np.zeros(self._D.shape[1])
         intercept = self._objective.coordinates.intercept
         if intercept:  # of the rows less their mean
             means = np.asarray(product(h, self._D)) / total
             with_mean = product(self._products, h) / total
             with_mean -= 0.5 * dot(with_mean, h) / total
-            products -= with_mean.astype(self._dtype)
-            products -= with_mean.astype(self._dtype)[:, None]
-        products *= root.astype(self._dtype)
-        products *= root.astype(self._dtype)[:, None]
+            products -= with_mean.astype(dtype)
+            products -= with_mean.astype(dtype)[:, None]
+        products *= root.astype(dtype)
+        products *= root.astype(dtype)[:, None]
         metric = Woodbury(self._D, means, root, self._inverse, products)
         return Centred(metric, means, total / total_weight) if intercept else metric
 

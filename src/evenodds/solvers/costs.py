@@ -1,7 +1,7 @@
 """What is cheap for which data: the cost model, by the shape of the data, the classes and the penalty alone.
 
 Costs are in multiplications of a Hessian, with n rows, k coefficients and `size` entries. A Hessian takes
-`size * size / n`; a read of the data as long as `_READ` for each entry.
+`size * size / n`; a read of the data `read_cost` for each entry, which its home tells; of a sample `IN_MEMORY`.
 
 - Newton's method pays the Hessian at each of its 5 to 8 steps. It is chosen where that is little
   (`_CHEAP_HESSIAN`), as it then ends at machine precision.
@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from ..data import Block, Data
+from ..data.memory import IN_MEMORY
+from ..kernels.algebra import dot, product
 from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from .by_rows import stiffness
@@ -25,13 +27,13 @@ _CHEAP_HESSIAN = 6e6
 _CHEAP_IN_PATH = 1e8
 _CHEAP_SPARSE = 3e7  # reads of sparse data take longer for each entry
 _CHEAP_COEF = 400  # a factorisation costs as much as the Hessian does
-_READ = 32  # a pass is bound by memory, a Hessian by arithmetic
+_MOST_SAMPLED = 1 << 25  # entries, which are copied
 _SOLVE = 12  # reads of the sample: to draw it and to find its optimum
 _DIGITS = np.log(1e12)  # how far a gap has to fall
 _MOST_FULL = 3000
 _MOST_FULL_SPARSE = 500
-_FEW_ROWS = 2000  # up to which a penalised wide fit is solved by its rows
-_FEW_OF_CLASSES = 1000  # the same of several classes, each of which has a matrix to be factored
+_FEW_ROWS = 3000  # up to which a penalised wide fit is solved by its rows
+_FEW_OF_CLASSES = 3000  # the same of several classes, each of which has a matrix to be factored
 _FEW_OF_CLASSES_SPARSE = 500
 _LOOSE = 1.0  # curvature of a row, in units of the penalty's, from which the products of sparse rows pay
 _TIGHT = 1e-20  # of dense rows; below, nothing is left of them
@@ -41,6 +43,8 @@ _EIGENVECTORS = 30.0  # columns^2 / (rows x classes) up to which those of the co
 _SINGLE = 150  # columns from which a metric is computed in single precision
 _SHARE = 3  # times the rows of a sample, beyond which it spares much
 _DEAR = 256  # dense columns from which a Hessian of all rows costs more than the few reads it may spare
+_HELD = 32  # columns for each unit of stretch, beyond which a sample's Hessian costs more than the reads it spares
+_POWER_ROWS = 512
 _LATENCY = 5  # reads that a Hessian takes beside its arithmetic
 
 
@@ -56,8 +60,8 @@ def sample_rows(data: Data) -> int:
     most = max(data.n_rows // 16, min(16 * k, data.n_rows // 2))  # few, as they are copied
     m = np.unique(np.geomspace(2 * k, most, 50).astype(int)) if most > 2 * k else np.array([data.n_rows])
     hessians = (1 if k >= _SINGLE else 2) * m * k
-    reads = _SOLVE * m + data.n_rows * _DIGITS / np.log(m / k)
-    return max(4096, int(m[np.argmin(hessians + _READ * reads)]))
+    reads = IN_MEMORY * _SOLVE * m + data.read_cost * data.n_rows * _DIGITS / np.log(m / k)
+    return max(4096, min(int(m[np.argmin(hessians + reads)]), _MOST_SAMPLED // data.n_columns))
 
 
 def choose(objective: Objective | SoftmaxObjective) -> str:
@@ -77,8 +81,26 @@ def starts_even(objective: Objective, sample: Block) -> bool:
     Without a penalty a column can be next to a combination of others, which takes a Hessian at once.
     """
     data = objective.data
+    if data.sparse or not (objective.ridge > 0).all():
+        return False
     dear = data.n_columns > (_DEAR if sample.n_rows == data.n_rows else _MOST_FULL)
-    return dear and not data.sparse and bool((objective.ridge > 0).all())
+    return dear or (data.n_columns > _DEAR and _stretch(objective, sample) < data.n_columns / _HELD)
+
+
+def _stretch(objective: Objective, sample: Block) -> float:
+    """About the largest curvature that a direction has at even odds, in units of the penalty's: two power steps.
+
+    L-BFGS takes about five times the square root of it, less where only few directions have much.
+    """
+    few = sample.take(slice(None, None, max(1, sample.n_rows // _POWER_ROWS)))
+    D = objective.coordinates.design(few)
+    D -= D.mean(axis=0)
+    D /= np.sqrt(objective.ridge)
+    v = np.random.default_rng(0).normal(size=D.shape[1])
+    for _ in range(2):
+        v = product(product(D, v / np.sqrt(dot(v, v))), D)
+    negative, positive = objective.data.class_weights / objective.total_weight
+    return float(negative * positive) * float(np.sqrt(dot(v, v))) / few.n_rows
 
 
 def sample_spares(objective: Objective, sample: Block) -> bool:
@@ -133,7 +155,7 @@ def hessian_reads(objective: Any) -> float:
     if k > most_full(data):
         return np.inf
     products = 4 * k / (data.n_columns + 1) * data.size / data.n_rows  # for each entry of X
-    return float(_LATENCY + (products + k**3 / 6 / max(data.size, 1)) / _READ)
+    return float(_LATENCY + (products + k**3 / 6 / max(data.size, 1)) / data.read_cost)
 
 
 def factor_is_dear(objective: SoftmaxObjective) -> bool:

@@ -34,6 +34,7 @@ _SINGLE = 150  # columns from which a metric is computed in single precision
 _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
 _MOVED = 0.7  # of the loss at the start
 _PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which a better metric may pay
+_SOFT = 100.0  # stiffness up to which the penalty holds so much that columns may be seen one by one
 _LONG_PATIENCE = 16  # the same where the metric of even odds may yet do
 
 
@@ -74,8 +75,13 @@ def quasi_newton(
     remake = None
     if isinstance(objective, SoftmaxObjective) and has_few_rows(objective, sample):
         by_rows = ByRows(objective, sample)
+        if by_rows.stiffness < _SOFT:
+            begun = _begun(objective, theta, sample, tol=tol, max_iter=max_iter, watch=watch, report=report)
+            if begun.status in (Status.CONVERGED, Status.STOPPED):
+                return begun
+            theta = begun.theta
         theta = _optimum_inside(by_rows, theta, tol, max_iter)
-        metric, remake = by_rows.at(theta), _each(by_rows)
+        metric, remake = by_rows.at(theta), _where_far(by_rows)
     elif isinstance(objective, SoftmaxObjective):
         metric, remake = _of_classes(objective, theta, sample)
     elif starts_even(objective, sample):
@@ -125,9 +131,9 @@ def _of_classes(objective: SoftmaxObjective, theta: Array, sample: Block) -> tup
 
 def _better(objective: Objective, sample: Block) -> Remake:
     """What the metric of even odds gives way to where it is slow: see `starts_even`."""
-    if objective.data.n_columns <= most_full(objective.data):
-        return _where_slow(lambda state: _hessian_metric(objective, state.theta), _LONG_PATIENCE)
     if not has_few_rows(objective, sample):
+        if objective.data.n_columns <= most_full(objective.data):
+            return _where_slow(lambda state: _hessian_metric(objective, state.theta), _LONG_PATIENCE)
         return _where_slow(lambda state: head_and_diagonal(objective, state.theta, sample), _LONG_PATIENCE)
     each: Remake | None = None
 
@@ -136,12 +142,33 @@ def _better(objective: Objective, sample: Block) -> Remake:
         nonlocal each
         if each is None:
             by_rows = ByRows(objective, sample)
-            each = _each(by_rows)
+            each = _where_far(by_rows)
             return by_rows.at(state.theta)
         return None
 
     first = _where_slow(by_rows, _LONG_PATIENCE)
     return lambda state: first(state) if each is None else each(state)
+
+
+def _begun(
+    objective: SoftmaxObjective,
+    theta: Array,
+    sample: Block,
+    *,
+    tol: float,
+    max_iter: int,
+    watch: Watch | None,
+    report: Report | None,
+) -> Solution:
+    """The fit with columns seen one by one, until it is slow."""
+    metric = kronecker(objective, sample_probabilities(objective, theta, sample), sample, together=False)
+
+    def until_slow(state: State) -> Status | None:
+        found = watch(state) if watch is not None else None
+        return found or (Status.STALLED if state.slow == _LONG_PATIENCE - 1 else None)
+
+    name = "quasi-newton"
+    return run(name, objective, theta, metric, None, tol=tol, max_iter=max_iter, watch=until_slow, report=report)
 
 
 def _optimum_inside(by_rows: ByRows, theta: Array, tol: float, max_iter: int) -> Array:
@@ -153,7 +180,7 @@ def _optimum_inside(by_rows: ByRows, theta: Array, tol: float, max_iter: int) ->
         inside.objective,
         start,
         rows.at(start),
-        _each(rows),
+        _where_far(rows),
         tol=tol,
         max_iter=max_iter,
         watch=None,
@@ -204,12 +231,15 @@ def _is_near(objective: Objective, part: Objective, theta: Array) -> bool:
     return decrement < part.n_coef / part.data.n_rows
 
 
-def _each(by_rows: ByRows) -> Remake:
-    """Make the metric again at every step until the optimum is close, as Newton's method does."""
+def _where_far(by_rows: ByRows) -> Remake:
+    """Make the metric again until the optimum is close: at each step, as Newton's method does, or where it is dear
+    in reads of the data, at each that is slow.
+    """
+    patience = by_rows.patience
 
     def remake(state: State) -> Metric | None:
         far = state.iteration > 0 and state.decrement > _CLOSE * state.value
-        return by_rows.at(state.theta) if far else None
+        return by_rows.at(state.theta) if far and state.slow % patience == patience - 1 else None
 
     return remake
 

@@ -1,0 +1,223 @@
+"""Arrow batches as blocks of numbers: what each column is for, and every value checked, with its file and row.
+
+A thread has one buffer, in which the columns of a batch lie one after another: a block is a view of it, in column
+order, and holds until the next batch.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ..exceptions import EvenOddsError
+from . import Array, Block
+from .units import Source, Unit, kind_of
+
+_ENTRIES = 1 << 20  # of a block: 8 MB
+_ROWS = 1 << 15
+_MOST_LABELS = 10_000
+
+Ids = NDArray[np.uint32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which columns are X, and which stand beside it. Of more than two classes there can be an offset for each."""
+
+    columns: tuple[str, ...]
+    target: str | None = None
+    weight: str | None = None
+    offset: tuple[str, ...] = ()
+
+    @property
+    def every(self) -> list[str]:
+        """All columns that are read, each once."""
+        beside = [name for name in (self.target, self.weight) if name is not None]
+        return list(dict.fromkeys([*self.columns, *beside, *self.offset]))
+
+    @property
+    def rows(self) -> int:
+        """The rows of a block."""
+        return most_rows(len(self.columns))
+
+
+def most_rows(n_columns: int) -> int:
+    """The rows of a block of so many columns."""
+    return max(64, min(_ROWS, _ENTRIES // max(n_columns, 1)))
+
+
+class Labels:
+    """The labels that a target holds, numbered as they come; once all are known, another one is an error."""
+
+    def __init__(self, target: str) -> None:
+        self._target, self._lock = target, threading.Lock()
+        self.numbers: dict[Any, int] = {}
+        self.complete = False
+
+    def ids(self, column: Any, where: "Where") -> Ids:
+        """The numbers of the labels of a column."""
+        kind = column.type
+        if pa.types.is_dictionary(kind):
+            column = column.dictionary_decode()
+        if str(column.type) in ("string_view", "binary_view"):
+            column = column.cast(pa.large_string() if str(column.type) == "string_view" else pa.large_binary())
+        coded = column.dictionary_encode()
+        places = np.array([self._number(value, where) for value in coded.dictionary.to_pylist()], dtype=np.uint32)
+        return np.asarray(places[coded.indices.to_numpy(zero_copy_only=False)])
+
+    def _number(self, value: Any, where: "Where") -> int:
+        found = self.numbers.get(value)
+        if found is not None:
+            return found
+        if value != value or value in (np.inf, -np.inf):
+            raise EvenOddsError(f"{where.name}: the target {self._target!r} holds {value}. Leave out such rows.")
+        if self.complete:
+            raise EvenOddsError(
+                f"{where.name}: the target {self._target!r} holds {value!r}, which it did not when it was first read."
+            )
+        with self._lock:
+            if len(self.numbers) >= _MOST_LABELS:
+                raise EvenOddsError(
+                    f"{where.name}: the target {self._target!r} has more than {_MOST_LABELS:,} different values: "
+                    "labels are those of a few classes."
+                )
+            return self.numbers.setdefault(value, len(self.numbers))
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a batch stands: in which file, after which row."""
+
+    name: str
+    first: int
+
+    def row(self, k: int) -> str:
+        """The place of row k of the batch."""
+        return f"row {self.first + k} (counted from 0) of {self.name}"
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """What ends the reading in other threads when this one is stopped, by an error or by Ctrl-C."""
+    stop = threading.Event()
+    try:
+        yield stop
+    except BaseException:
+        stop.set()
+        raise
+
+
+class Reading:
+    """Units as blocks, whose y are numbers of labels; see `Labels`."""
+
+    def __init__(self, roles: Roles, labels: Labels | None) -> None:
+        self.roles, self.labels = roles, labels
+        self._own = threading.local()
+
+    def blocks(self, unit: Unit, stop: threading.Event) -> Iterator[tuple[Block, Mask | None]]:
+        """The rows of a unit that have weight, and which of the rows that were read these are; None if all."""
+        row = unit.first
+        for batch in unit.batches(self.roles.every, self.roles.rows):
+            if stop.is_set():
+                return
+            if batch.num_rows:
+                yield self._block(batch, unit.fixed, Where(unit.name, row))
+            row += batch.num_rows
+
+    def _block(self, batch: Any, fixed: Mapping[str, Any], where: Where) -> tuple[Block, Mask | None]:
+        m, roles = batch.num_rows, self.roles
+        room = self._room(m)
+        for j, name in enumerate(roles.columns):
+            room[j] = fixed[name] if name in fixed else _numbers(batch.column(name), name, where)
+
+        def beside(name: str) -> Array:
+            given = np.full(m, fixed[name]) if name in fixed else _numbers(batch.column(name), name, where)
+            return _finite(np.array(given, dtype=np.float64), name, where)
+
+        y = np.zeros(m, dtype=np.uint32) if roles.target is None else self._ids(batch, fixed, where)
+        weight = None if roles.weight is None else _positive(beside(roles.weight), roles.weight, where)
+        offset = [beside(name) for name in roles.offset]
+        shift = None if not offset else offset[0] if len(offset) == 1 else np.column_stack(offset)
+        block = Block(room.T, y, weight, shift)
+        if weight is None or weight.all():
+            return block, None
+        kept = weight > 0
+        return block.take(kept), kept
+
+    def _ids(self, batch: Any, fixed: Mapping[str, Any], where: Where) -> Ids:
+        target, labels = self.roles.target, self.labels
+        assert target is not None
+        assert labels is not None
+        column = pa.array([fixed[target]] * batch.num_rows) if target in fixed else batch.column(target)
+        require_values(column, target, where)
+        return labels.ids(column, where)
+
+    def _room(self, m: int) -> Array:
+        """The buffer of this thread, for m rows: (p, m)."""
+        p = len(self.roles.columns)
+        flat = getattr(self._own, "flat", None)
+        if flat is None or flat.size < p * m:
+            self._own.flat = flat = np.empty(p * max(m, self.roles.rows))
+        return np.asarray(flat[: p * m].reshape(p, m))
+
+
+def require_numbers(source: Source, roles: Roles) -> None:
+    """An error where a column that has to be of numbers is not, or the target is of no kind that labels are."""
+    beside = [roles.weight] if roles.weight is not None else []
+    for name in (*roles.columns, *beside, *roles.offset):
+        kind = kind_of(source.types[name])
+        if kind not in ("number", "boolean", "null"):
+            why = "" if source.why_text is None or kind != "text" else f" ({str(source.why_text(name)).rstrip('.')})"
+            raise EvenOddsError(
+                f"The column {name!r} is not numeric, it holds {kind}{why}: name the columns to read with columns=, or "
+                "make it numbers, for example in a query: scan(lambda: connection.sql(query).arrow())."
+            )
+    kind = "null" if roles.target is None else kind_of(source.types[roles.target])
+    if kind not in ("number", "boolean", "text", "null"):
+        raise EvenOddsError(
+            f"The target {roles.target!r} is of type {kind} in {', '.join(unit.name for unit in source.units[:1])}: "
+            "labels are numbers, text (in UTF-8) or booleans."
+        )
+
+
+def _numbers(column: Any, name: str, where: Where) -> NDArray[Any]:
+    require_values(column, name, where)
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.dictionary_decode()
+    if pa.types.is_decimal(kind):
+        column = column.cast(pa.float64())
+    if kind_of(column.type) not in ("number", "boolean"):
+        raise EvenOddsError(f"{where.name}: the column {name!r} is not numeric, it holds {kind_of(column.type)}.")
+    return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
+def require_values(column: Any, name: str, where: Where) -> None:
+    """An error that names the first row without a value in a column."""
+    if column.null_count or pa.types.is_null(column.type):
+        row = int(pc.is_null(column).to_numpy(zero_copy_only=False).argmax())
+        raise EvenOddsError(
+            f"The column {name!r} has a missing value, first in {where.row(row)}. Leave out such rows, or fill "
+            "them, for example in a query: scan(lambda: connection.sql(query).arrow())."
+        )
+
+
+def _finite(values: Array, name: str, where: Where) -> Array:
+    bad = ~np.isfinite(values)
+    if bad.any():
+        raise EvenOddsError(f"The column {name!r} is not finite, first in {where.row(int(bad.argmax()))}.")
+    return values
+
+
+def _positive(values: Array, name: str, where: Where) -> Array:
+    if (values < 0).any():
+        row = int((values < 0).argmax())
+        raise EvenOddsError(f"The weight {name!r} is negative, {values[row]:g}, first in {where.row(row)}.")
+    return values

@@ -1,0 +1,77 @@
+"""Rows between two reads: in memory where they fit, else in a file that has no name.
+
+The file is unlinked when it is made, so that it is gone on every exit, that of a killed process too. It holds blocks as
+they are computed with, columns one after another, and is mapped: reading it decodes and copies nothing.
+"""
+
+import mmap
+import tempfile
+import threading
+import weakref
+from typing import Any
+
+import numpy as np
+
+from ..exceptions import EvenOddsError
+from . import Block
+
+_PAGE = 4096
+
+Place = tuple[int, int, int]  # where a block begins, its rows, and the columns of its offset
+
+
+class Spill:
+    """Blocks in a file."""
+
+    def __init__(self, folder: str | None, n_columns: int, weighted: bool) -> None:
+        self._p, self._weighted = n_columns, weighted
+        self._lock, self._end = threading.Lock(), 0
+        self._map: Any = None
+        self._folder = folder or tempfile.gettempdir()
+        try:
+            self._file = tempfile.TemporaryFile(prefix="evenodds-", dir=folder)  # noqa: SIM115
+        except OSError as error:
+            raise EvenOddsError(f"No file can be made in {self._folder}: {error.strerror}.") from error
+        weakref.finalize(self, self._file.close)
+
+    def write(self, block: Block) -> Place:
+        """Add a block; where it is."""
+        parts = [block.X.T, *(part for part in (block.weight, block.offset) if part is not None), block.y]
+        parts = [np.ascontiguousarray(part) for part in parts]
+        size = sum(part.nbytes for part in parts)
+        width = 0 if block.offset is None else 1 if block.offset.ndim == 1 else block.offset.shape[1]
+        with self._lock:
+            at, self._end = self._end, self._end + size + -size % _PAGE
+            try:
+                self._file.seek(at)
+                for part in parts:
+                    self._file.write(part.data.cast("B"))
+                self._file.flush()
+                self._file.truncate(self._end)
+            except OSError as error:
+                raise EvenOddsError(
+                    f"The rows that are read do not fit into the folder {self._folder}, where {at / 1e9:.2f} GB of "
+                    f"them are written: {error.strerror}. Name another folder with spill=, or write the table as "
+                    "Parquet, which is read again in the place of being kept."
+                ) from error
+        return at, block.n_rows, width
+
+    def read(self, place: Place) -> Block:
+        """A block as it was written, as a view of the file."""
+        with self._lock:
+            if self._map is None:
+                self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        at, m, width = place
+
+        def take(count: int, dtype: Any = np.float64) -> Any:
+            nonlocal at
+            values = np.frombuffer(self._map, dtype, count, at)
+            at += values.nbytes
+            return values
+
+        X = take(self._p * m).reshape(self._p, m).T
+        weight = take(m) if self._weighted else None
+        offset = take(m * width) if width else None
+        if offset is not None and width > 1:
+            offset = offset.reshape(m, width)
+        return Block(X, take(m, np.uint32), weight, offset)

@@ -1,0 +1,196 @@
+"""The first read of a source: how many rows and labels there are, a sample of them, and where rows stay for the next.
+
+What fits the budget stays in memory. Of what does not, text is spilled as numbers, and all else read again.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..exceptions import EvenOddsError
+from . import Array, Block
+from .batches import Reading, stopping
+from .memory import mapped
+from .sampling import Sample
+from .spilled import Spill
+from .telling import told
+from .units import Source, Unit
+
+_OF_SAMPLE = 32  # part of the budget that the sample may take
+_LEAST_SAMPLE = 1 << 20  # entries
+_LONGEST = 1 << 40  # rows of a unit
+_SEED = 0
+
+
+@dataclass
+class Found:
+    """What was found in one unit.
+
+    n_rows : those that have weight, of the `read` ones
+    kept : which of them these are, as bits; None if all
+    stays : its blocks in memory, or their places in a file
+    """
+
+    read: int = 0
+    n_rows: int = 0
+    kept: NDArray[np.uint8] | None = None
+    counts: Any = None
+    totals: Any = None
+    stays: Any = None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a source holds.
+
+    units : each with what was found in it
+    labels : the target's, in the order of their numbers
+    counts, totals : (K,) rows and weight of each
+    sample : of the rows, y the numbers of their labels; of rows in memory nothing
+    whole : all rows with weight, if they are in memory
+    spill : the file in which their blocks stay, if there is one
+    """
+
+    units: tuple[tuple[Unit, Found], ...]
+    labels: tuple[Any, ...]
+    counts: NDArray[np.int64]
+    totals: Array
+    sample: Block
+    whole: Block | None
+    spill: Spill | None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows with weight."""
+        return int(self.counts.sum())
+
+    @property
+    def read(self) -> int:
+        """All rows."""
+        return sum(found.read for _, found in self.units)
+
+    def kept(self) -> NDArray[np.intp] | None:
+        """The numbers of the rows with weight, None if all have some."""
+        if all(found.kept is None for _, found in self.units):
+            return None
+        parts, first = [], 0
+        for _, found in self.units:
+            mask = np.ones(found.read, bool) if found.kept is None else np.unpackbits(found.kept, count=found.read)
+            parts.append(first + np.flatnonzero(mask))
+            first += found.read
+        return np.concatenate(parts)
+
+
+class Surveyor:
+    """Reads all units once."""
+
+    def __init__(self, source: Source, reading: Reading, memory: int, spill: bool | str) -> None:
+        self._source, self._reading, self._memory = source, reading, memory
+        roles = reading.roles
+        self._width = 8 * (len(roles.columns) + 1 + (roles.weight is not None) + len(roles.offset))
+        self._sample = Sample(max(_LEAST_SAMPLE * 8, memory // _OF_SAMPLE) // self._width + 1)
+        self._lock, self._bytes, self._spill_to = threading.Lock(), 0, spill
+        known = [unit.n_rows for unit in source.units]
+        self._n_rows = None if None in known else sum(n or 0 for n in known)
+        self._fits = self._n_rows is None or self._n_rows * self._width <= memory
+        self._keeps = source.parsed or bool(spill)
+        self._spill: Spill | None = None
+
+    def survey(self, n_threads: int) -> Survey:
+        """What the units hold."""
+        labels = self._reading.labels
+        self._source.require_unchanged()
+        with told(self._n_rows, len(self._reading.roles.columns)) as step, stopping() as stop:
+            jobs = [(k, unit, stop, step) for k, unit in enumerate(self._source.units)]
+            every = list(mapped(lambda job: self._unit(*job), jobs, n_threads))
+        self._source.require_unchanged()
+        n_labels = 1 if labels is None else len(labels.numbers)
+        found = [(unit, one) for unit, one in zip(self._source.units, every, strict=True) if one.n_rows]
+        if not any(one.read for one in every):
+            raise EvenOddsError("There are no rows in what is scanned.")
+        if not found:
+            raise EvenOddsError("Sample weights must contain at least one non-zero number: all rows have weight 0.")
+        for _, one in found:
+            self._move(one)
+        counts = sum(np.pad(one.counts, (0, n_labels - one.counts.size)) for _, one in found)
+        totals = sum(np.pad(one.totals, (0, n_labels - one.totals.size)) for _, one in found)
+        if labels is not None:
+            labels.complete = True
+        whole = _joined([one for _, one in found]) if self._fits else None
+        sample = self._sample.end(n_labels, int(np.sum(counts))) if whole is None else whole.take(slice(0, 0))
+        return Survey(
+            tuple(zip(self._source.units, every, strict=True)),
+            () if labels is None else tuple(labels.numbers),
+            np.asarray(counts),
+            np.asarray(totals),
+            sample,
+            whole,
+            self._spill,
+        )
+
+    def _unit(self, k: int, unit: Unit, stop: threading.Event, step: Callable[[int], None]) -> Found:
+        rng, found, bits = np.random.default_rng([_SEED, k]), Found(stays=[]), []
+        found.counts, found.totals = np.zeros(1, np.int64), np.zeros(1)
+        for block, kept in self._reading.blocks(unit, stop):
+            found.read += block.n_rows if kept is None else kept.size
+            bits.append(np.ones(block.n_rows, bool) if kept is None else kept)
+            if block.n_rows:
+                self._sample.offer(block, rng.random(block.n_rows), k * _LONGEST + found.n_rows)
+                found.n_rows += block.n_rows
+                found.counts = _added(found.counts, np.bincount(block.y))
+                found.totals = _added(found.totals, np.bincount(block.y, block.weight).astype(np.float64))
+                self._stay(found, block)
+                step(block.n_rows)
+        if found.n_rows < found.read:
+            found.kept = np.packbits(np.concatenate(bits))
+        return found
+
+    def _stay(self, found: Found, block: Block) -> None:
+        """Keep the rows of a block where they are to stay."""
+        with self._lock:
+            self._bytes += block.n_rows * self._width
+            self._fits = self._fits and self._bytes <= self._memory
+            if not self._fits and self._keeps and self._spill is None:
+                folder = self._spill_to if isinstance(self._spill_to, str) else None
+                self._spill = Spill(folder, block.X.shape[1], block.weight is not None)
+        if self._fits:
+            found.stays.append(Block(np.array(block.X, order="C"), block.y, block.weight, block.offset))
+            return
+        self._move(found)
+        if self._spill is not None:
+            found.stays.append(self._spill.write(block))
+
+    def _move(self, found: Found) -> None:
+        """What a unit has in memory goes to the file, if there is one, or is let go, where not all fits."""
+        if self._fits:
+            return
+        write = None if self._spill is None else self._spill.write
+        stays = [one for one in found.stays if write is not None or not isinstance(one, Block)]
+        found.stays = [write(one) if write is not None and isinstance(one, Block) else one for one in stays]
+
+
+def _joined(found: list[Found]) -> Block:
+    """The blocks that are in memory as one; each is let go when it is copied."""
+    n, start = sum(one.n_rows for one in found), 0
+    X = np.empty((n, found[0].stays[0].X.shape[1]))
+    beside: dict[str, list[Any]] = {"y": [], "weight": [], "offset": []}
+    for one in found:
+        while one.stays:
+            block = one.stays.pop(0)
+            X[start : start + block.n_rows] = block.X
+            start += block.n_rows
+            for name, parts in beside.items():
+                parts.append(getattr(block, name))
+    y, weight, offset = (None if parts[0] is None else np.concatenate(parts) for parts in beside.values())
+    assert y is not None
+    return Block(X, y, weight, offset)
+
+
+def _added(total: Any, more: Any) -> Any:
+    """The sum of two arrays, the shorter one filled up."""
+    size = max(total.size, more.size)
+    return np.pad(total, (0, size - total.size)) + np.pad(more, (0, size - more.size))

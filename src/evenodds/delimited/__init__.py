@@ -1,0 +1,202 @@
+"""Delimited text, such as CSV, as people have it: read where it can be decided how, else an error that says what to do.
+
+`Delimited` is a file in memory: its layout is looked at once, and its columns are read as they are asked for.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from .columns import TextColumn, as_numbers, as_text, text_column
+from .dialect import NotRead, dialect_of, is_number
+from .encoding import UndecidedEncoding, to_utf8
+from .numerals import Written
+from .parsing import Cells
+from .rows import NotReadAt, located_rows, place
+from .sampling import has_leading_zeros, sampled, signs_of
+from .spelling import MISSING_TEXTS, Spelling, option, shown
+
+_WORDS = {"\t": "tabs", " ": "spaces"}
+
+
+class Delimited:
+    """A delimited file.
+
+    Parameters
+    ----------
+    raw : bytes, or a memory map
+    spelling : what its user says of it
+
+    Attributes
+    ----------
+    names : of its columns, "" for one without a name
+    notes : what was decided that somebody might have decided otherwise, in words
+
+    Raises
+    ------
+    NotRead
+        The message lacks the name of the file: "has in row 3 ...".
+    """
+
+    def __init__(self, raw: Any, spelling: Spelling | None = None) -> None:
+        self._spelling = Spelling() if spelling is None else spelling
+        self.notes: list[str] = []
+        try:
+            self._data, self._encoding = to_utf8(raw, self._spelling.encoding)
+        except UndecidedEncoding as error:
+            raise _undecided(raw, error, self._spelling) from None
+        self._dialect = dialect_of(self._data, self._spelling)
+        self._cells = Cells(self._data, self._dialect)
+        nameless = [k for k, name in enumerate(self._dialect.names) if not name]
+        columns = self._cells.columns(nameless, text=())
+        empty = {k for k, column in zip(nameless, columns, strict=True) if pa.types.is_null(column.type)}
+        # Columns with neither a name nor a value are separators at the end of each line.
+        self._places = [k for k in range(len(self._dialect.names)) if k not in empty]
+        self.names = [self._dialect.names[k] for k in self._places]
+        self._sample = sampled(self._data, self._dialect)
+        decimal = self._spelling.decimal
+        self._signs = {decimal} if decimal else signs_of(self._sample, self._spelling)
+
+    def verbatim(self) -> Any:
+        """All columns as text, each cell as it is written; but numbers with decimal commas have points."""
+        columns = self._cells.columns(self._places, text=None)
+        if self._dialect.separator != ",":
+            columns = [self._plain(column) for column in columns]
+        return pa.table(columns, names=self.names)
+
+    def table(self, wanted: Sequence[str], needed: Sequence[str] | None = None) -> Any:
+        """The columns of these names, of the type that all of their cells have.
+
+        needed : those of which it is an error if they can be read in two ways; others are text then
+        """
+        places = [place for place, name in zip(self._places, self.names, strict=True) if name in set(wanted)]
+        names = [self._dialect.names[place] for place in places]
+        try:
+            return pa.table(self._columns(places, names, names if needed is None else needed), names=names)
+        except NotReadAt as error:
+            lines = located_rows(self._data, self._dialect)
+            line = next((line for row, (line, _) in enumerate(lines) if row == error.row), self._dialect.line)
+            raise error.at(line) from None
+
+    def _columns(self, places: Sequence[int], names: Sequence[str], needed: Sequence[str]) -> list[Any]:
+        """Columns by their places; those of text that are numbers in another way of writing are numbers."""
+        spelling = self._spelling
+        text = [place for place, name in zip(places, names, strict=True) if name in {*spelling.text, *spelling.levels}]
+        decimal = "," if self._signs == {","} else "."
+        columns = self._cells.columns(places, text=text, decimal=decimal, markers=spelling.markers)
+        doubles = [k for k, column in enumerate(columns) if pa.types.is_floating(column.type)]
+        texts = self._texts(columns, names)
+        signs = self._signs_of(texts)
+        undecided = any(numerals is not None and len(numerals.ways()) > 1 for _, numerals in texts.values())
+        if len(signs) > 1 or (not signs and (undecided or self._dialect.separator != ",")):
+            # Doubles have been read by a decimal point that may be none: now with what is known of all columns.
+            again = [places[k] for k in doubles]
+            for k, column in zip(doubles, self._cells.columns(again, text=again), strict=True):
+                columns[k] = column
+            texts = self._texts(columns, names)
+            signs = self._signs_of(texts)
+        elif not signs and doubles:
+            signs = {"."}
+        said: list[str] = []
+        for k, (column, numerals) in texts.items():
+            try:
+                found = None if numerals is None else as_numbers(column, numerals, sorted(signs), spelling)
+            except NotReadAt:
+                if column.name in needed:
+                    raise
+                found = None
+            note = ""
+            if found is None:
+                found, note = as_text(column, columns[k], spelling)
+            columns[k] = found
+            said += [note] if note else []
+        self.notes = [*self._of_layout(signs), *said, *self._of_columns(names, columns, texts)]
+        return columns
+
+    def _texts(self, columns: Sequence[Any], names: Sequence[str]) -> dict[int, tuple[TextColumn, Written | None]]:
+        """The columns of text, and their values as numbers where they may be some."""
+        texts = {
+            k: text_column(names[k], column.cast(pa.string()), self._spelling)
+            for k, column in enumerate(columns)
+            if pa.types.is_string(column.type) or pa.types.is_binary(column.type)
+        }
+        return {k: (text, None if text.is_text or text.missing.all() else text.numerals) for k, text in texts.items()}
+
+    def _signs_of(self, texts: dict[int, tuple[TextColumn, Written | None]]) -> set[str]:
+        """The decimal signs that the file is known to have, by its sample and by columns with one reading."""
+        if self._spelling.decimal:
+            return {self._spelling.decimal}
+        ways = [numerals.ways() for _, numerals in texts.values() if numerals is not None]
+        return self._signs | {way[0] for way in ways if len(way) == 1 and way[0]}
+
+    def _of_columns(
+        self, names: Sequence[str], columns: Sequence[Any], texts: dict[int, tuple[TextColumn, Written | None]]
+    ) -> Iterator[str]:
+        """What was decided of columns."""
+        for k, (text, numerals) in texts.items():
+            is_text = pa.types.is_string(columns[k].type)
+            if numerals is not None and numerals.unit and not is_text:
+                yield f"Column {text.name!r} is read as numbers without {numerals.unit}."
+            if text.taken and is_text:
+                them = " and ".join(map(shown, text.taken[:3]))
+                keep = option("--text", text.name)
+                yield f"In column {text.name!r} {them} is read as a missing value; {keep} keeps it as a label."
+        for name, column in zip(names, columns, strict=True):
+            if pa.types.is_integer(column.type) and (code := has_leading_zeros(self._sample[self._place(name)])):
+                keep = option("--text", name)
+                yield f"Column {name!r} is read as numbers, {code} as {int(code)}; {keep} keeps it as text."
+
+    def _place(self, name: str) -> int:
+        return self._dialect.names.index(name)
+
+    def _of_layout(self, signs: set[str]) -> Iterator[str]:
+        said, words = self._spelling, []
+        if self._encoding not in ("utf-8", "ascii") and not said.encoding:
+            words.append(f"in {self._encoding}")
+        if self._dialect.separator != "," and not said.separator:
+            words.append(f"with {_WORDS.get(self._dialect.separator, self._dialect.separator)} between cells")
+        if signs == {","} and not said.decimal:
+            words.append("with decimal commas")
+        if words:
+            yield f"Read {', '.join(words)}."
+
+    def _plain(self, column: Any) -> Any:
+        """A column of cells as they are written, but for numbers with decimal commas, which have points."""
+        text = text_column("", column, Spelling())
+        numerals = text.numerals
+        ways = numerals.ways() if len(numerals.texts) else []
+        if len(ways) == 2:
+            ways = sorted(self._signs) if len(self._signs) == 1 else []
+        if ways != [","]:
+            return column
+        return text.of(numerals.plain(",")).fill_null("")
+
+
+def _undecided(raw: Any, error: UndecidedEncoding, spelling: Spelling) -> NotRead:
+    """Where the byte is, by the layout of the file in an encoding that has a character for each byte."""
+    text = bytes(raw).decode("latin-1")
+    data, before = text.encode(), len(text[: error.place + 1].encode())
+    found = shown(_around(text, error.place))
+    cure = f"it {error.why}. Say in which encoding it is written with --encoding, such as --encoding cp1252."
+    try:
+        dialect = dialect_of(data, spelling)
+        if before <= dialect.start:
+            return NotRead(f"has in its header {found}: {cure}")
+        row, (line, cells) = list(enumerate(located_rows(data[:before], dialect)))[-1]
+    except (NotRead, IndexError):
+        return NotRead(f"has {found}: {cure}")
+    column = dialect.names[min(len(cells), len(dialect.names)) - 1]
+    return NotRead(f"has in column {column!r}, {place(row, line)}, {found}: {cure}")
+
+
+def _around(text: str, position: int) -> str:
+    """What is about a place of a text, in its line."""
+    return (
+        re.split(r"[\r\n]", text[max(position - 15, 0) : position])[-1]
+        + re.split(r"[\r\n]", text[position : position + 15])[0]
+    )
+
+
+__all__ = ["MISSING_TEXTS", "Delimited", "NotRead", "Spelling", "is_number", "option"]

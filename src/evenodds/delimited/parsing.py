@@ -1,0 +1,88 @@
+"""The cells of a delimited file as columns of Arrow, by its layout."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv as pa_csv
+
+from .dialect import Dialect, NotRead
+from .rows import has_open_quote, mended
+
+_BLOCK = 8 << 20  # bytes that are parsed at a time
+_MOST = (1 << 31) - 1  # bytes of a block
+
+
+class Cells:
+    """The rows of a file in memory.
+
+    data : its text in UTF-8
+    """
+
+    def __init__(self, data: Any, dialect: Dialect) -> None:
+        self._body, self.dialect, self._plain = memoryview(data)[dialect.start :], dialect, False
+        self._data = data
+        if dialect.quotes == "spaced" or has_open_quote(data, dialect):
+            self._mend()
+
+    def columns(
+        self, places: Sequence[int], *, text: Sequence[int] | None, decimal: str = ".", markers: Sequence[str] = ("",)
+    ) -> list[Any]:
+        """Columns by their places, each of the type that all of its cells have.
+
+        text : those that are text whatever is in them; None for all
+        markers : texts that stand for missing values in columns that are no text
+        """
+        given = (places, places if text is None else text, decimal, markers)
+        if not len(places):
+            return []
+        if not len(self._body):
+            return _nothing(places, text)
+        try:
+            return self._read(*given)
+        except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+            if self._plain:
+                raise NotRead(f"cannot be read: {error}") from error
+        self._mend()
+        if not len(self._body):
+            return _nothing(places, text)
+        try:
+            return self._read(*given)
+        except pa.ArrowException as error:
+            raise NotRead(f"cannot be read: {error}") from error
+
+    def _mend(self) -> None:
+        self._body, self._plain = memoryview(mended(self._data, self.dialect)), True
+
+    def _read(self, places: Sequence[int], text: Sequence[int], decimal: str, markers: Sequence[str]) -> list[Any]:
+        escaped = self.dialect.quotes == "escaped" and not self._plain
+        size = min(max(_BLOCK, len(self._body) + 1), _MOST) if self._plain else _BLOCK  # of a row that is longer
+        table = pa_csv.read_csv(
+            pa.BufferReader(self._body),
+            pa_csv.ReadOptions(column_names=list(map(str, range(len(self.dialect.names)))), block_size=size),
+            pa_csv.ParseOptions(
+                delimiter="," if self._plain else self.dialect.separator,
+                double_quote=not escaped,
+                escape_char="\\" if escaped else False,
+                newlines_in_values=_quoted(self._body),
+            ),
+            pa_csv.ConvertOptions(
+                include_columns=list(map(str, places)),
+                column_types={str(place): pa.string() for place in text},
+                null_values=list(markers),
+                strings_can_be_null=False,
+                decimal_point=decimal,
+            ),
+        )
+        return list(table.columns)
+
+
+def _nothing(places: Sequence[int], text: Sequence[int] | None) -> list[Any]:
+    """Columns without rows."""
+    return [pa.chunked_array([], pa.string() if text is None or k in text else pa.null()) for k in places]
+
+
+def _quoted(body: Any) -> bool:
+    """Whether there is a quote, within which lines may break."""
+    step = 1 << 20
+    return any(b'"' in body[start : start + step].tobytes() for start in range(0, len(body), step))

@@ -1,0 +1,49 @@
+"""What the first rows of a file tell of its numbers."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from .columns import text_column
+from .dialect import Dialect, is_blank
+from .spelling import Spelling
+
+_SAMPLE = 1 << 16
+_ROWS = 200
+
+
+def sampled(data: Any, dialect: Dialect) -> list[list[str]]:
+    """The cells of the first rows by column."""
+    text = bytes(data[dialect.start : dialect.start + _SAMPLE]).decode("utf-8", "ignore")
+    rows: list[list[str]] = []
+    try:
+        for row in dialect.reader(io.StringIO(text, newline="")):
+            if not is_blank(row):
+                rows.append(row)
+            if len(rows) > _ROWS:
+                break
+    except csv.Error:
+        pass
+    if dialect.start + _SAMPLE < len(data):
+        rows = rows[:-1]
+    return [[row[k] for row in rows if k < len(row)] for k in range(len(dialect.names))]
+
+
+def signs_of(columns: Sequence[Sequence[str]], spelling: Spelling) -> set[str]:
+    """The decimal signs of columns of numbers that can be read in one way only."""
+    signs = set()
+    for cells in columns:
+        if any("." in cell or "," in cell for cell in cells):
+            numerals = text_column("", pa.chunked_array([pa.array(cells, pa.string())]), spelling).numerals
+            ways = numerals.ways() if len(numerals.texts) else []
+            signs |= {ways[0]} - {""} if len(ways) == 1 else set()
+    return signs
+
+
+def has_leading_zeros(cells: Sequence[str]) -> str | None:
+    """The first cell that is a whole number with a zero before it."""
+    return next((cell.strip() for cell in cells if re.fullmatch(r"\s*0\d+\s*", cell)), None)

@@ -1,0 +1,72 @@
+"""What a user can say of a delimited file, and what is said where nobody has."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..exceptions import EvenOddsError
+
+# What stands for a missing value; an empty cell always does.
+MISSING_TEXTS = (
+    *("NA", "N/A", "n/a", "na", "#N/A", "#NA", "<NA>", "NULL", "null", "Null", "NaN", "nan", "NAN", "-nan", "-NaN"),
+    *("?", "-", "--", "–", "—", ".", "..", "\\N", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "1.#QNAN", "1.#IND"),
+)
+_NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How a file is written, as far as its user says so.
+
+    encoding : the name of its encoding
+    separator : the character between cells, or its name
+    decimal : "." or ",", the sign before decimals; the other one then groups thousands
+    dates : the order of day, month and year: "dmy", "mdy" or "ymd"
+    missing_text : texts that stand for missing values, beside the usual ones
+    text : columns that are text as it is written: "01", "NA" and "-" are values in them
+    levels : values of text columns that are known to be none that stand for missing ones
+    """
+
+    encoding: str | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    dates: str | None = None
+    missing_text: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    levels: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.decimal not in (None, ".", ","):
+            raise EvenOddsError(f"--decimal is . or , and not {self.decimal!r}.")
+        if self.separator is not None and (len(self.character) != 1 or self.character in '"\r\n\0' or self.two_bytes):
+            raise EvenOddsError(
+                f"--separator is one character, such as ; or |, or one of {', '.join(_NAMED)}; not {self.separator!r}."
+            )
+
+    @property
+    def character(self) -> str:
+        """The separator; empty if none is given."""
+        return "" if self.separator is None else _NAMED.get(self.separator, self.separator)
+
+    @property
+    def two_bytes(self) -> bool:
+        """Whether the separator is a character that the parser cannot take."""
+        return not self.character.isascii()
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """All texts that stand for missing values."""
+        return ("", *MISSING_TEXTS, *self.missing_text)
+
+
+def option(name: str, value: str) -> str:
+    """An option as it is typed in a shell."""
+    if value.isprintable():
+        return f"{name} {shlex.quote(value)}"
+    escaped = value.encode("unicode_escape").decode().replace("'", "\\'")
+    return f"{name} $'{escaped}'"
+
+
+def shown(text: str, most: int = 40) -> str:
+    """A text that was found, quoted and not too long."""
+    return repr(text if len(text) <= most else text[: most - 1] + "…")
