@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,10 +15,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .data import Array
+from .data.lazy import brought, is_dask, lazily
 from .data.scan import Scan
 from .exceptions import EvenOddsError
 from .labels import accuracy
-from .reading import numbers_of, require_alone, require_finite_array
+from .reading import numbers_of, require_alone, require_finite_array, unpacked
 from .scores import bounded_scores, linear_scores
 from .softmax import log_probabilities
 from .table import (
@@ -33,6 +36,22 @@ if TYPE_CHECKING:
 _NO_NAMES = np.empty(0)
 
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def by_partition(method: Method) -> Method:
+    """Have a method that predicts give a collection of Dask for one."""
+
+    @functools.wraps(method)
+    def either(self: Any, X: Any) -> Any:
+        if not is_dask(X):
+            return method(self, X)
+        check_is_fitted(self)
+        return lazily(self, method.__name__, self._dask_of(X, reset=False))
+
+    return cast(Method, either)
+
+
 # scikit-learn has no types, so mypy sees bases of type Any and says so.
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """What `LogisticRegression` and `LogisticRegressionCV` share: reading rows, predicting, and taking over a fit."""
@@ -46,6 +65,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     n_features_in_: int
     design_: Design
 
+    @by_partition
     def decision_function(self, X: Any) -> Array:
         """Scores: the log odds of ``classes_[1]``, 0 at even odds; of more classes one score each.
 
@@ -78,6 +98,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             scores = bounded_scores(array, intercept, coef, scores)
         return scores
 
+    @by_partition
     def predict(self, X: Any) -> NDArray[Any]:
         """The more likely class of each row.
 
@@ -98,6 +119,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             labels[gone] = None
         return labels
 
+    @by_partition
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class.
 
@@ -115,6 +137,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return np.asarray(np.exp(log_probabilities(scores)))
         return np.stack([expit(-scores), expit(scores)], axis=1)
 
+    @by_partition
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of the probability of each class, exact where the probability is not.
 
@@ -145,6 +168,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         if isinstance(X, Scan):
             return self._score_scan(X, y, sample_weight)
+        if is_dask(X):
+            return accuracy(brought(y), np.asarray(brought(self.predict(X))), brought(sample_weight))
         require_same_order(X=X, y=y, sample_weight=sample_weight)
         return accuracy(y, self.predict(X), sample_weight)
 
@@ -214,7 +239,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _array(self, X: Any, *, reset: bool) -> Any:
         """X as a checked 2-d array or CSR matrix. Whether it is finite shows in the first read."""
-        X = self._scan_of(X, reset=reset).table("What is asked for")[0] if isinstance(X, Scan) else X
+        X = self._scan_of(X, reset=reset) if isinstance(X, Scan) else X
+        X = unpacked(X, None, None, None, "What is asked for")[0]
         rows = self._design_rows(X, reset=reset)
         if rows is not None:
             return rows.matrix()
@@ -235,6 +261,16 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             scan = scan.with_columns(fitted)
         self._check_names(scan.names_alone(), reset=reset)
         return scan
+
+    def _dask_of(self, X: Any, *, reset: bool) -> Any:
+        """A collection of Dask, its columns learnt or those of the fit, found by name."""
+        if hasattr(self, "design_"):
+            raise EvenOddsError("This model is of a table with text or dates, or of a formula: give it rows in memory.")
+        fitted = [] if reset else list(getattr(self, "feature_names_in_", []))
+        if fitted and hasattr(X, "columns") and set(fitted) <= set(X.columns):
+            X = X[fitted]
+        self._check_names(X._meta if hasattr(X, "columns") else np.empty((1, X.shape[1])), reset=reset)
+        return X
 
     def _check_names(self, X: Any, *, reset: bool) -> None:
         """Learn the names of the columns of a frame of numbers, or compare them with those of the fit."""

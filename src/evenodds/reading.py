@@ -6,17 +6,38 @@ and only here are homes made of what is given.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
-from .data import Data, as_data, require_finite
+from .data import Array, Data, as_data, require_finite
+from .data.lazy import is_dask
 from .data.scan import Scan
 from .exceptions import EvenOddsError
 from .labels import class_factors, combine_weights, encode_kept, encode_labels, require_two, row_offsets
 from .table import is_all_numeric, is_frame, numeric_array, numeric_rows, require_same_order, require_some
+
+
+class Surveyed(Protocol):
+    """Rows that are elsewhere, of which a first read tells what labels they have; see `scan.Scan`."""
+
+    @property
+    def n_offsets(self) -> int:
+        """Columns of offsets."""
+
+    def labels(self, n_jobs: int | None) -> tuple[Any, ...]:
+        """The labels."""
+
+    def counts(self, n_jobs: int | None) -> tuple[NDArray[np.int64], Array]:
+        """Rows and weight of each."""
+
+    def home(
+        self, codes: NDArray[np.intp], n_classes: int, factors: Array | None, n_jobs: int | None, *, every: bool = True
+    ) -> Data:
+        """The home of the rows."""
+
 
 Numbers = tuple[Any, list[str] | None, NDArray[np.bool_] | None]
 
@@ -46,9 +67,14 @@ def read(
     """
     if isinstance(X, Scan):
         require_alone(y, sample_weight, offset)
-        return _read_scan(X, caller, classes, class_weight, two, every, n_jobs)
+        X.require_target(caller)
+        return _read_surveyed(X, classes, class_weight, two, every, n_jobs)
     if y is None:
         raise EvenOddsError(f"{caller} requires y to be passed, but the target y is None. Pass the labels of the rows.")
+    if is_dask(X):
+        from .data.partitions import DaskRows  # here, as it needs Dask
+
+        return _read_surveyed(DaskRows(X, y, sample_weight, offset), classes, class_weight, two, every, n_jobs)
     require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
     array, names, gone = _any_numbers(X, caller, intercept) if numbers is None else numbers(X)
     n_rows, kept = array.shape[0], None
@@ -66,18 +92,17 @@ def read(
     return as_data(array, codes, weight, shift, intercept=intercept, **own), found
 
 
-def _read_scan(
-    scan: Scan, caller: str, classes: Any, class_weight: Any, two: str | None, every: bool, n_jobs: int | None
+def _read_surveyed(
+    rows: Surveyed, classes: Any, class_weight: Any, two: str | None, every: bool, n_jobs: int | None
 ) -> tuple[Data, NDArray[Any]]:
-    """The home of rows that are scanned, and the classes, from one read; see `read`."""
-    scan.require_target(caller)
-    labels = np.empty(len(scan.labels(n_jobs)), dtype=object)
-    labels[:] = scan.labels(n_jobs)
-    counts, totals = scan.counts(n_jobs)
+    """The home of rows that are elsewhere, and the classes, from one read of them; see `read`."""
+    labels = np.empty(len(rows.labels(n_jobs)), dtype=object)
+    labels[:] = rows.labels(n_jobs)
+    counts, totals = rows.counts(n_jobs)
     if labels.size == 1 and classes is None:
         raise EvenOddsError(
-            f"The target {scan.roles.target!r} holds one class only, {labels[0]!r} in all {int(counts.sum()):,} rows: "
-            "two classes are needed. Check the target column, or how the rows were filtered."
+            f"y holds one class only, {labels[0]!r} in all {int(counts.sum()):,} rows: two classes are needed. Check "
+            "the target column, or how the rows were filtered."
         )
     found, codes = encode_labels(labels, labels.size, classes)
     if two is not None:
@@ -85,13 +110,13 @@ def _read_scan(
     factors = None if class_weight is None else class_factors(class_weight, codes, found, totals)
     if factors is not None and not factors.all():
         raise EvenOddsError("A class weight of 0 takes all rows of a class away: leave them out of what is scanned.")
-    n_offsets, wanted = len(scan.roles.offset), 1 if found.size == 2 else found.size
-    if n_offsets not in (0, wanted):
+    wanted = 1 if found.size == 2 else found.size
+    if rows.n_offsets not in (0, wanted):
         raise EvenOddsError(
-            f"scan was told {n_offsets} columns of offsets; {found.size} classes have "
+            f"There are {rows.n_offsets} columns of offsets; {found.size} classes have "
             + ("one, for the second." if wanted == 1 else f"{wanted}, one for each class in the order of the labels.")
         )
-    return scan.home(codes.astype(np.intp), found.size, factors, n_jobs, every=every), found
+    return rows.home(codes.astype(np.intp), found.size, factors, n_jobs, every=every), found
 
 
 def require_alone(y: Any, sample_weight: Any, offset: Any) -> None:
@@ -107,6 +132,8 @@ def unpacked(X: Any, y: Any, sample_weight: Any, offset: Any, what: str) -> tupl
 
     what : needs them so, for the error
     """
+    if is_dask(X):
+        raise EvenOddsError(f"{what} needs all rows in memory: give it X.compute(), or some of its rows.")
     if not isinstance(X, Scan):
         return X, y, sample_weight, offset
     require_alone(y, sample_weight, offset)

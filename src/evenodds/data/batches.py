@@ -45,7 +45,12 @@ class Roles:
     @property
     def rows(self) -> int:
         """The rows of a block."""
-        return max(64, min(_ROWS, _ENTRIES // max(len(self.columns), 1)))
+        return most_rows(len(self.columns))
+
+
+def most_rows(n_columns: int) -> int:
+    """The rows of a block of so many columns."""
+    return max(64, min(_ROWS, _ENTRIES // max(n_columns, 1)))
 
 
 class Labels:

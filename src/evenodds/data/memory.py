@@ -73,7 +73,7 @@ class Memory:
 
         with one_blas_thread:
             if len(self._bounds) == 2:
-                with _quiet():
+                with quiet():
                     return one(0)
             return add_up(self.map(one, range(len(self._bounds) - 1)))
 
@@ -118,8 +118,8 @@ class Memory:
 
 def mapped(function: Callable[[Any], Any], items: Iterable[Any], n_threads: int) -> Iterator[Any]:
     """The function of each item, in order, by so many threads."""
-    quiet = _quiet()(function)
-    return map(quiet, items) if n_threads <= 1 else _pool(n_threads).map(quiet, items)
+    silent = quiet()(function)
+    return map(silent, items) if n_threads <= 1 else _pool(n_threads).map(silent, items)
 
 
 def part_of(data: Data, block: Block) -> Memory:
@@ -220,7 +220,7 @@ def _spread(n_rows: int, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
     return ((np.arange(n) + rng.random(n)) * (n_rows / max(n, 1))).astype(np.intp)
 
 
-def _quiet() -> np.errstate:
+def quiet() -> np.errstate:
     """What NumPy is to warn of is set for each thread; the checks of the caller look after the sums."""
     return np.errstate(all="ignore")
 

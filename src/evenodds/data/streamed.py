@@ -16,6 +16,7 @@ from .batches import Reading, stopping
 from .memory import Memory, add_up, count_threads, mapped, one_blas_thread, part_of
 from .sampling import drawn_of
 from .survey import Found, Survey
+from .telling import told
 from .units import Source, Unit
 
 _PARSED = 256.0  # what a read of an entry costs, see `Data`: decoded from Parquet
@@ -35,6 +36,21 @@ class Classes:
     factors: Array | None
     present: NDArray[np.bool_]
 
+    @classmethod
+    def of_labels(
+        cls, codes: NDArray[np.intp], counts: Any, n_classes: int, factors: Array | None, every: bool
+    ) -> "Classes":
+        """The classes of labels with so many rows.
+
+        every : whether classes without a row belong to the data
+        """
+        found = np.bincount(codes, counts, n_classes) > 0
+        present = np.ones(n_classes, dtype=np.bool_) if every or found.all() else found
+        if not present.all():
+            codes = np.maximum(np.cumsum(present) - 1, 0)[codes]
+            factors = None if factors is None else factors[present]
+        return cls(codes, factors, present)
+
     @property
     def n(self) -> int:
         """How many there are here."""
@@ -43,6 +59,11 @@ class Classes:
     def by_class(self, values: Any) -> Any:
         """Sums over the classes of what each label has."""
         return np.bincount(self.codes, values, self.n)
+
+    def weights(self, totals: Any) -> Array:
+        """The weight of each class from that of each label."""
+        found = np.asarray(self.by_class(totals), dtype=np.float64)
+        return found if self.factors is None else found * self.factors
 
     def of(self, block: Block, first: int = 0) -> Block:
         """A block whose y were the numbers of labels."""
@@ -102,9 +123,7 @@ class Streamed:
         self.n_rows, self.n_columns = survey.n_rows, len(reading.roles.columns)
         self.size, self.center = self.n_rows * self.n_columns, np.zeros(self.n_columns)
         self.present, self.n_jobs = classes.present, n_jobs
-        self.class_weights = np.asarray(classes.by_class(survey.totals), dtype=np.float64)
-        if classes.factors is not None:
-            self.class_weights *= classes.factors
+        self.class_weights = classes.weights(survey.totals)
         self.read_cost = _MAPPED if survey.spill is not None else _PARSED
         firsts = itertools.accumulate((found.n_rows for _, found in survey.units), initial=0)
         jobs = [(unit, found, first) for (unit, found), first in zip(survey.units, firsts, strict=False)]
@@ -119,10 +138,15 @@ class Streamed:
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """Sum `function(block)` over all rows, unit by unit, in order."""
         self._source.require_unchanged()
-        with one_blas_thread, stopping() as stop:
+        with one_blas_thread, told(self.n_rows, self.n_columns) as step, stopping() as stop:
+
+            def sums(block: Block) -> Sums:
+                found = function(block)
+                step(block.n_rows)
+                return found
 
             def one(job: tuple[Unit, Found, int]) -> Sums | None:
-                parts = map(function, self._blocks(*job, stop))
+                parts = map(sums, self._blocks(*job, stop))
                 return add_up(parts) if not stop.is_set() else None
 
             total = add_up(mapped(one, self._jobs, self._n_threads))

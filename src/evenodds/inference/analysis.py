@@ -16,12 +16,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..advice import listed_labels
 from ..data import Data, require_finite
+from ..data.lazy import brought, is_dask
 from ..data.scan import Scan
 from ..exceptions import EvenOddsError, within_range
 from ..labels import combine_weights, encode_labels, labels_of, row_numbers, row_offsets
 from ..model import LogisticRegression
-from ..penalised import is_composite, penalty_of, strength_of
+from ..penalised import penalty_of
 from ..reading import unpacked
+from ..settings import Settings
 from ..softmax import log_probabilities
 from ..solvers import Status
 from ..table import is_frame, is_missing, require_same_order, values_of
@@ -114,6 +116,7 @@ def infer(
     model = fit
     if isinstance(X, Scan) and isinstance(groups, str):
         groups = X.column(groups)
+    groups = brought(groups)
     require_same_order(X=X, groups=groups)
     _check_arguments(model, cov, groups, level, weights, post_selection)
     asked = {"cov": cov, "groups": groups, "level": level, "weights": weights, "baseline": _label(model, baseline)}
@@ -122,7 +125,7 @@ def infer(
     with within_range():
         data, total, strength = _rows(model, X, y, sample_weight, offset, weights)
         problem = pose(model, data, strength, asked["baseline"])
-        clusters = None if groups is None else _clusters(groups, _n_rows(X), data)
+        clusters = None if groups is None else _clusters(groups, data.n_rows if is_dask(X) else _n_rows(X), data)
         evidence = gather(problem)
         if not np.isfinite(evidence.log_likelihood + evidence.score.sum()):
             require_finite(data)
@@ -168,7 +171,7 @@ def _check_arguments(model: Any, cov: Any, groups: Any, level: Any, weights: Any
         raise EvenOddsError(f'post_selection is None or "split", got {post_selection!r}.')
     if post_selection == "split" and not model.l1_ratio > 0:
         raise EvenOddsError('post_selection="split" is for a fit with an L1 penalty: this one has chosen no columns.')
-    if is_composite(model) and post_selection is None:
+    if Settings.of(model).composite and post_selection is None:
         raise EvenOddsError(
             "Coefficients that an L1 penalty, factors or bounds have formed have no standard errors: a test on the "
             "rows that chose the columns finds what it was shown. Valid are: infer on rows that the fit has not seen, "
@@ -219,7 +222,7 @@ def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset
         codes = encode_labels(y, len(z), model.classes_)[1]
         weight = combine_weights(sample_weight, model.class_weight, codes, model.classes_)
         losses = -log_probabilities(z)[np.arange(len(z)), codes]
-        loss = float(np.average(losses, weights=weight)) + penalty_of(model, data, model._coef)
+        loss = float(np.average(losses, weights=weight)) + penalty_of(Settings.of(model), data, model._coef)
         if abs(loss - model.solution_.loss) <= _SAME_LOSS * (1 + abs(loss)) + model.solution_.gap:
             raise EvenOddsError("These look like the rows that chose the columns: split the data before the fit.")
     names = names_of(model)
@@ -256,14 +259,14 @@ def _rows(
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     if not data.class_weights.all():
         missing = model.classes_.tolist()[int(np.argmin(data.class_weights))]
-        if not isinstance(X, Scan) and missing in labels_of(y).tolist():
+        if not (isinstance(X, Scan) or is_dask(X)) and missing in labels_of(y).tolist():
             raise EvenOddsError(
                 f"All rows of class {missing!r} have weight 0: its coefficients have no standard errors. Fit "
                 "the rows of the other classes."
             )
         few = "one class only" if np.count_nonzero(data.class_weights) == 1 else f"no row of class {missing!r}"
         raise EvenOddsError(f"These rows hold {few}, so they are not those that the model was fitted on.")
-    total, strength = float(data.class_weights.sum()), strength_of(model, data)
+    total, strength = float(data.class_weights.sum()), Settings.of(model).strength(data)
     if weights == "precision":
         factor = data.n_rows / total
         if model.firth and abs(factor - 1) > 1e-9:
@@ -273,6 +276,9 @@ def _rows(
             )
         if isinstance(X, Scan):
             return model._read(X.times(factor), None, None, None, classes=model.classes_, reset=False), total, strength
+        if is_dask(X):
+            weight = None if sample_weight is None else factor * sample_weight
+            return model._read(X, y, weight, offset, classes=model.classes_, reset=False), total, strength
         weight = factor * (1.0 if sample_weight is None else row_numbers(sample_weight, "sample_weight", _n_rows(X)))
         data = model._read(X, y, weight, offset, classes=model.classes_, reset=False)
     return data, total, strength
