@@ -8,7 +8,7 @@ from typing import Any
 
 import rich_click as click
 
-from .. import EvenOddsError, LogisticRegression, diagnosis, fit_table
+from .. import EvenOddsError, Inference, LogisticRegression, diagnosis, fit_table
 from ..delimited import Spelling
 from ..design import MISSING, UNSEEN, left_side
 from ..export import plain, save
@@ -184,7 +184,7 @@ def fit(
     model, result = fit_aloud(lambda: fit_table(formula or target, table, **given), table, asked)
     with progress("Scoring the training data"):
         facts = all_facts(model, result, table)
-    unsaved = None if model_path is None else _not_saved(model, model_path)
+    unsaved = None if model_path is None else _not_saved(model, result, model_path)
     if as_json:
         click.echo(json.dumps(facts, allow_nan=False))
     else:
@@ -195,10 +195,10 @@ def fit(
         say("Model", f"saved to {model_path}", "green")
 
 
-def _not_saved(model: LogisticRegression, path: Path) -> Exception | None:
+def _not_saved(model: LogisticRegression, result: Inference | None, path: Path) -> Exception | None:
     """Save a model before it is printed, as a pipe may close; why it cannot be saved is told after."""
     try:
-        save(model, path)
+        save(model if result is None else result, path)
     except (EvenOddsError, OSError) as error:
         return error
     return None
