@@ -171,6 +171,20 @@ def test_separated_classes(formula, tmp_path):
         assert "Infinite are the coefficients of f[sure]" in words(page)
 
 
+def test_dates_levels_that_are_one_and_certain_rows_of_several_classes(tmp_path, undrawn):
+    frame = pd.DataFrame({"x": np.repeat([1.0, 2, 3], 10) + np.tile([0, 0.1], 15), "day": pd.Timestamp("2024-01-05")})
+    frame["y"] = np.repeat(["a", "b", "c"], 10)
+    page = written(tmp_path, fitted("y ~ x + month(day)", frame), frame)
+    assert "Each row is certain" in words(page)
+    assert ["day", "date", "", "2024-01-05 00:00:00 to 2024-01-05 00:00:00"] in grids(page)["Columns of the model"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        ridge = infer(fit_table("y ~ x + month(day)", frame, C=1.0), frame)
+    assert [row[0] for row in grids(written(tmp_path, ridge, frame))["Tests of terms"]] == ["term", "x"]
+    with pytest.raises(EvenOddsError, match="There is no coefficient to test"):
+        ridge.test("month(day)")
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_hostile_names_are_text(seed, tmp_path):
     rng, draw = random.Random(seed), np.random.default_rng(seed)
