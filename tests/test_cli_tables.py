@@ -316,7 +316,8 @@ def test_a_model_is_shown_by_the_names_of_its_attributes(run):
     assert run("fit", "t.csv", "--formula", formula, "--unseen", "reference", "--C", "1", "--model", "m.json")[0] == 0
     status, out, err = run("show", "m.json")
     assert (status, err) == (0, "")
-    assert out.startswith("Log odds of late = yes against no\n")
+    assert out.startswith("Ridge logistic regression (C=1) of yes against no\n")
+    assert re.search(r"^ +coef +se +z +p ", out, re.MULTILINE)  # as fit printed them
     assert re.search(r"^rhesus\[\+\] +reference$", out, re.MULTILINE)
     for words in (
         r"formula +late ~ age",

@@ -61,7 +61,7 @@ LAYERS = {
         *("settings", "paths", "per_column", "progress", "reading", "table"),
     },
     "diagnosis": {"advice", "design", "exceptions", "labels", "model", "separation", "table"},
-    "export": {"advice", "data", "design", "exceptions", "model", "settings", "solvers"},
+    "export": {"advice", "data", "design", "exceptions", "inference", "model", "settings", "solvers"},
     "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
     "plots": {
         *("advice", "cross_validation", "data", "exceptions", "inference", "labels", "model", "paths", "strengths"),

@@ -1,5 +1,7 @@
 """A graph of ONNX gives the probabilities of `predict_proba` in onnxruntime, and its labels."""
 
+import sys
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -174,3 +176,10 @@ def test_the_members_are_of_many_kinds():
     assert kinds == {"number", "whole", "boolean", "text"}
     assert {member.model.classes_.size for member in drawn} >= {2, 3, 4}
     assert any(np.isnan(member.expected).any() for member in drawn)
+
+
+def test_without_onnx_the_error_says_what_to_install(monkeypatch, path):
+    model = LogisticRegression(C=1).fit(np.arange(6.0)[:, None], [0, 1] * 3)
+    monkeypatch.setitem(sys.modules, "onnx.helper", None)
+    with pytest.raises(EvenOddsError, match=r'pip install "evenodds\[onnx\]"'):
+        to_onnx(model, path)

@@ -1,6 +1,7 @@
 """A query gives the probabilities of `predict_proba`, in the databases at hand, whatever the names and values."""
 
 import decimal
+import sys
 
 import duckdb
 import numpy as np
@@ -192,3 +193,19 @@ def test_names_that_a_database_cannot_have_are_an_error(names, labels, dialect, 
 def test_what_cannot_be_written_is_an_error(model, more, message):
     with pytest.raises(EvenOddsError, match=message):
         to_sql(model_of("x") if model is None else model, **more)
+
+
+def test_without_sqlglot_the_error_says_what_to_install(monkeypatch):
+    model = model_of("x")
+    monkeypatch.setitem(sys.modules, "sqlglot", None)
+    with pytest.raises(EvenOddsError, match=r'pip install "evenodds\[sql\]"'):
+        to_sql(model)
+
+
+def test_a_query_that_says_something_else_is_not_given_away(monkeypatch):
+    """The sample would show it."""
+    model = model_of("x")
+    monkeypatch.setattr("evenodds.export.sql._CERTAIN", 1e-3)  # a bound that cuts the intercept off
+    model.intercept_ = model.intercept_ + 1
+    with pytest.raises(EvenOddsError, match=r"cannot be exported: on a sample the query, in DuckDB, gives"):
+        to_sql(model)

@@ -195,7 +195,7 @@ def fit(
         facts = all_facts(model, result, table)
     # Files first, as a pipe may close while the table is printed; what went wrong with them is told after it.
     files: dict[str, tuple[Path | None, Callable[[Path], Any]]] = {
-        "Model": (model_path, lambda path: save(model, path)),
+        "Model": (model_path, lambda path: save(model if result is None else result, path)),
         "Report": (report, lambda path: write_report(model if result is None else result, table, path)),
     }
     written = {what: (path, _problem(what, path, write)) for what, (path, write) in files.items() if path is not None}
