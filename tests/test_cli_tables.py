@@ -63,6 +63,11 @@ def problem(result):
     return line
 
 
+def without_progress(err):
+    """What was said beside the lines that come after a second on a busy machine."""
+    return re.sub(r"^[A-Z][a-z ]+ \.\.\.\n", "", err, flags=re.MULTILINE)
+
+
 def german(frame, path):
     """As a spreadsheet in Germany saves it."""
     frame = frame.assign(day=frame["day"].dt.strftime("%d.%m.%Y")) if "day" in frame else frame
@@ -365,6 +370,51 @@ def test_columns_are_completed_by_their_beginning(run, words, completed):
     FRAME.to_csv("t.csv", index=False)
     found = BashComplete(cli, {}, "evenodds", "_EVENODDS_COMPLETE").get_completions(words[:-1], words[-1])
     assert [item.value for item in found] == completed
+
+
+# What leaves the house
+
+
+def test_a_model_is_exported_as_a_query(run):
+    duckdb = pytest.importorskip("duckdb")
+    FRAME.to_csv("t.csv", index=False)
+    assert run("fit", "t.csv", "--formula", "late ~ age + rhesus", "--offset", "shift", "--model", "m.json")[0] == 0
+    status, query, err = run("export", "m.json", "--to", "sql", "--table", "flights")
+    assert (status, err) == (0, "")
+    with duckdb.connect() as connection:
+        connection.register("flights", pa.Table.from_pandas(FRAME, preserve_index=False))
+        found = [row[-1] for row in connection.execute(query).fetchall()]
+    scored = pd.read_csv(io.StringIO(run("predict", "m.json", "t.csv")[1]))
+    assert_allclose(found, scored["probability"], rtol=1e-12)
+    status, out, err = run("export", "m.json", "--to", "sql", "--dialect", "postgres", "--out", "q.sql")
+    assert (status, out, err) == (0, "", "Model: saved to q.sql\n")
+    with open("q.sql", encoding="utf-8") as file:
+        assert file.read().startswith("SELECT")
+
+
+def test_a_model_is_exported_as_a_graph(run):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    FRAME.to_csv("t.csv", index=False)
+    assert run("fit", "t.csv", "--formula", "late ~ age + rhesus", "--model", "m.json")[0] == 0
+    status, out, err = run("export", "m.json", "--to", "onnx", "--out", "m.onnx")
+    assert (status, out, err) == (0, "", "Model: saved to m.onnx\n")
+    rows = {"age": FRAME[["age"]].to_numpy(float), "rhesus": FRAME[["rhesus"]].to_numpy(object)}
+    (found,) = onnxruntime.InferenceSession("m.onnx").run(["probabilities"], rows)
+    assert_allclose(found, load("m.json").predict_proba(FRAME), atol=1e-6)
+    status, _, err = run("export", "m.json", "--to", "onnx")
+    assert (status, "Missing option '--out'" in err) == (2, True)
+
+
+def test_a_fit_writes_its_report_and_says_what_it_could_not_write(run):
+    FRAME.drop(columns="day").to_csv("t.csv", index=False)
+    asked = ("fit", "t.csv", "--target", "late", "--model", "m.json", "--report")
+    status, out, err = run(*asked, "r.html")
+    assert (status, without_progress(err)) == (0, "Model: saved to m.json\nReport: saved to r.html\n")
+    with open("r.html", encoding="utf-8") as file:
+        assert file.read().startswith("<!DOCTYPE html>")
+    status, out, err = run(*asked, "no/r.html")
+    assert (status, out.startswith("Log odds of late")) == (1, True)
+    assert without_progress(err) == "Model: saved to m.json\nError: no/r.html: No such file or directory\n"
 
 
 # Hostile names

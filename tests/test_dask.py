@@ -127,6 +127,15 @@ def test_all_else():
         LogisticRegressionCV(Cs=3, cv=3).fit(X, y)
 
 
+def test_rows_without_weight_keep_their_numbers():
+    frame = rows()
+    frame["x0"] = np.where(frame["y"] == "yes", 1.0, 0.0) * (np.arange(N) % 50 == 7)
+    X, (y, w, _) = of_frame(frame)
+    here, there = find_separation(frame[NAMES], frame["y"], frame["w"]), find_separation(X, y, w)
+    assert here.infinite == there.infinite
+    assert here.rows.tolist() == there.rows.tolist() != []
+
+
 def test_large_partitions_bring_samples_and_orders_take_few_reads_more():
     rng = np.random.default_rng(2)
     n, p = 60_000, 80
@@ -161,7 +170,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_faults_are_told_with_their_partition(fault):
-    frame = rows().assign(w=1.0)
+    frame = rows().assign(w=(np.arange(N) % 4 > 0) * 1.0)
     frame["y"] = frame["y"].astype(object)
     fault(frame)
     X, (y, w, _) = of_frame(frame)

@@ -209,6 +209,7 @@ REFUSED = {
         ["column 'y' 'none of them'", "row 2", "--missing-text 'none of them'"],
     ),
     "a text with a space": ("x,a b\n1,2\n2,not known\n3,4\n", ["--missing-text 'not known'", "--text 'a b'"]),
+    "a title": ("Report of 2024\n\nx,y\n1,2\n", ["line 3", "begin it with #"]),
     "two separators": ("a,b;c\n1,2;3\n", ["';'", "','", "--separator"]),
     "too many cells": ("x,y\n1,2\n\n1,2,3\n", ["row 1", "line 4", "3 cells", "'3' comes after", "'y'", "--separator"]),
     "too few cells": ("x,y\n1,2\n3\n4,5\n", ["row 1", "line 3", "1 cell,", "column 'y'"]),
@@ -267,6 +268,43 @@ def test_what_the_user_says_decides(text, said, expected):
 def test_what_the_user_says_is_checked(said, message):
     with pytest.raises(EvenOddsError, match=message):
         table_of("x,y\n1,2\n", **said)
+
+
+def test_another_sign_than_the_user_says_is_an_error():
+    with pytest.raises(NotRead, match=r"'1\.5', first in row 0 .* no number with --decimal ,"):
+        read("x;y\n1.5;a\n2.5;b\n", decimal=",")
+
+
+WRITTEN = {
+    "cp1252": "Zürich Genève Köln naïve coöperate “quoted” it’s a–b 5 € señor Ångström Škoda",
+    "latin-1": "Zürich Genève Köln naïve señor Ångström ß çà",
+    "cp1250": "Stanisław Wałęsa Łódź żółć Gdańsk",
+    "cp1251": "Привет Москва Россия",
+    "koi8-r": "Привет Москва Россия",
+    "cp850": "Zürich Köln Genève Malmö",
+    "mac-roman": "Zürich Genève Café São",
+    "shift-jis": "日本 東京 ひらがな カタカナ 京都",
+    "gb18030": "北京 上海 你好",
+    "euc-kr": "서울 부산 한국어",
+    "big5": "台北 高雄 您好",
+    "iso8859-7": "Αθήνα Ελλάδα",
+    "cp1253": "Αθήνα Ελλάδα",
+    "cp1256": "مرحبا القاهرة",
+    "cp1255": "שלום ירושלים",
+}
+
+
+@pytest.mark.parametrize("encoding", WRITTEN)
+def test_no_encoding_is_taken_for_another_one(encoding):
+    """Words of a language in its encodings: read right, or refused; and read right where the encoding is said."""
+    words = WRITTEN[encoding].split(" ")
+    raw = ("word,x\n" + "".join(f"{word},{k}\n" for k, word in enumerate(words))).encode(encoding)
+    assert read(raw, encoding=encoding)["word"] == words
+    if encoding in ("cp1252", "latin-1"):
+        assert read(raw)["word"] == words
+    else:
+        with pytest.raises(NotRead, match="--encoding"):
+            read(raw)
 
 
 def test_what_was_decided_is_said():

@@ -228,6 +228,29 @@ def test_a_survey_is_shared_and_columns_are_found_by_name(tmp_path):
         model.predict(scan(lambda: table.select(["x0", "x1", "w"])))
 
 
+ODD = ["a.b", "a", " x", "é", "1", 'it\'s "q", or so', "x\ny"]
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_odd_names(format, tmp_path):
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(400, len(ODD)))
+    y = (X.sum(axis=1) + rng.logistic(size=400) > 0).astype(int)
+    table = pa.table([*X.T.copy(), y], names=[*ODD, "Z.y"])
+    model = LogisticRegression(tol=1e-9).fit(scan(WRITERS[format](table, (90,), tmp_path), "Z.y", memory=1))
+    assert model.feature_names_in_.tolist() == ODD
+    assert model.classes_.dtype.kind == "i"
+    np.testing.assert_allclose(model.coef_, LogisticRegression(tol=1e-9).fit(X, y).coef_, rtol=1e-8)
+
+
+def test_an_index_that_was_saved_is_said(tmp_path):
+    frame = table_of(100).to_pandas().set_index(np.arange(100) ** 2)
+    frame.to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(EvenOddsError, match="'__index_level_0__' looks like the index"):
+        scan(tmp_path, "y")
+    LogisticRegression().fit(scan(frame, "y", NAMES))
+
+
 # Readers
 
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from .data.scan import Scan, scan
     from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
-    from .export import load, save, to_onnx, to_sql
+    from .export import load, save
+    from .export.onnx_file import to_onnx
+    from .export.sql import to_sql
     from .inference import Inference, PublishedTable, compare_table, infer
     from .model import LogisticRegression
     from .paths import Path, path
@@ -49,8 +51,8 @@ _HOMES = {
     "save": "export",
     "write_report": "report",
     "scan": "data.scan",
-    "to_onnx": "export",
-    "to_sql": "export",
+    "to_onnx": "export.onnx_file",
+    "to_sql": "export.sql",
 }
 
 __all__ = [

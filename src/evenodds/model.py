@@ -16,6 +16,7 @@ from .data import Array, Data, require_finite
 from .data.lazy import is_dask
 from .data.memory import one_blas_thread
 from .data.scan import Scan
+from .data.telling import listening
 from .exceptions import EvenOddsError, require_range, within_range
 from .labels import plain_labels
 from .moments import Moments
@@ -230,10 +231,14 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         new = self._blank()
         if design is not None:
             new.design_ = design
-        data = new._read(X, y, sample_weight, offset, classes=classes, every=absent.is_as_any(settings))
-        # Threads are ours: BLAS has small products only, where its own threads cost more than they give.
-        with one_blas_thread, within_range():
-            self._fit(new, settings, data, X, y)
+        lines = progress.ReadLines() if self.verbose else None
+        with listening(lines):
+            data = new._read(X, y, sample_weight, offset, classes=classes, every=absent.is_as_any(settings))
+            # Threads are ours: BLAS has small products only, where its own threads cost more than they give.
+            with one_blas_thread, within_range():
+                self._fit(new, settings, data, X, y)
+        if lines is not None:
+            lines.sum_up()
         return self
 
     def _fit(self, new: Self, settings: Settings, data: Data, X: Any, y: Any) -> None:

@@ -10,6 +10,8 @@ from .data import Array, Block, Data, Sums
 from .kernels.algebra import product
 from .kernels.rows import moment_sums
 
+_ENOUGH = 4096  # rows for a centre and a scale near those of all
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -27,7 +29,13 @@ class Moments:
     def of(cls, data: Data) -> "Moments":
         """The moments of all rows."""
         total = float(data.class_weights.sum())
-        mean, deviation = moments_of(data.sample(data.n_rows, 0), intercept=True)
+        whole = data.whole()
+        if whole is None and not data.sparse:
+            center, scale = moments_of(data.sample(_ENOUGH, 0), intercept=True)
+            mean, deviation = exact_moments(data, center, np.where(scale > 0, scale, 1.0), intercept=True)
+        else:
+            every = data.sample(data.n_rows, 0) if whole is None else whole
+            mean, deviation = moments_of(every, intercept=True)
         return cls(total, data.center + mean, total * deviation**2)
 
     def merged(self, earlier: "Moments | None") -> "Moments":

@@ -68,6 +68,52 @@ class Lines:
         print(f"evenodds: {text}, {perf_counter() - self._began:.2f} s", file=sys.stderr)
 
 
+class ReadLines:
+    """What is told of the reads of rows that are not in memory: the share read, the time left, and at the end a sum."""
+
+    def __init__(self) -> None:
+        self._began, self._lock = perf_counter(), threading.Lock()
+        self._seconds: list[float] = []
+        self._all: int | None = None
+        self._rows = self._columns = 0
+        self._start = self._last = self._began
+
+    def begin(self, n_rows: int | None, n_columns: int) -> None:
+        """A read begins."""
+        self._all, self._rows, self._columns = n_rows, 0, n_columns
+        self._start = self._last = perf_counter()
+
+    def step(self, n_rows: int) -> None:
+        """So many rows more have been read; a line of that, if the last one was not a moment ago."""
+        with self._lock:
+            self._rows += n_rows
+            now = perf_counter()
+            if now - self._last < _INTERVAL:
+                return
+            self._last, took = now, now - self._start
+            share = f"{self._rows:,} rows"
+            if self._all:
+                share = f"{self._rows / self._all:4.0%}   {took * (self._all / self._rows - 1):7.1f} s left"
+            print(f"  read {len(self._seconds) + 1:4d}   {share}   {took:7.2f} s", file=sys.stderr)
+
+    def end(self) -> None:
+        """The read has ended."""
+        self._seconds.append(perf_counter() - self._start)
+
+    def sum_up(self) -> None:
+        """How many reads there were, of how much, and what part of the time they took."""
+        if not self._seconds:
+            return
+        n_rows, total = self._all or self._rows, perf_counter() - self._began
+        size = f" x {self._columns:,} columns, {8e-9 * n_rows * self._columns:.3g} GB as numbers" if n_rows else ""
+        rows = f" of {n_rows:,} rows{size}" if n_rows else ""
+        print(
+            f"evenodds: {len(self._seconds)} reads{rows}: {sum(self._seconds):.2f} s of {total:.2f} s, "
+            f"the first {self._seconds[0]:.2f} s",
+            file=sys.stderr,
+        )
+
+
 class PathLines(Lines):
     """What a path tells: the fits that are done, or the rounds of all fits together."""
 

@@ -20,6 +20,7 @@ from .lazy import compute, in_a_tree, is_dask
 from .memory import Memory, add_up, one_blas_thread, part_of, quiet
 from .sampling import drawn_of
 from .streamed import Classes
+from .telling import told
 
 _SAMPLED = 1 << 22  # entries of the sample, 32 MB
 _LEAST = 2048  # rows of each class that a partition gives for it, if it has them
@@ -98,10 +99,14 @@ def _factorized(y: Any) -> tuple[NDArray[np.intp], list[Any]]:
 
 @dataclass
 class Seen:
-    """What a survey finds in some partitions: rows by partition; of each label rows, weight, and of the rows with the
-    smallest keys these keys and the rows; and the key from which on rows of a label are left out."""
+    """What a survey finds in some partitions.
+
+    rows, read : by partition, those with weight and all
+    labels : of each the rows, the weight, the key from which on rows are left out, the keys of the others, and these
+    """
 
     rows: list[int]
+    read: list[int]
     labels: dict[Any, list[Any]]
 
 
@@ -116,16 +121,17 @@ def _survey(part: Part, most: int, *given: Any) -> Seen:
         some = rows[np.argsort(keys[rows])[:most]]
         limit = keys[some[-1]] if some.size < rows.size else np.inf
         found[label] = [rows.size, weight, limit, [keys[some]], [block.take(some)]]
-    return Seen([block.n_rows], found)
+    return Seen([block.n_rows], [len(given[0])], found)
 
 
 def _together(parts: list[Seen]) -> Seen:
     """Several surveys as one."""
-    total = Seen(list(itertools.chain(*(part.rows for part in parts))), {})
+    rows, read = ([*itertools.chain(*counts)] for counts in zip(*((p.rows, p.read) for p in parts), strict=True))
+    total = Seen(rows, read, {})
     for part in parts:
-        for label, (rows, weight, limit, keys, blocks) in part.labels.items():
+        for label, (count, weight, limit, keys, blocks) in part.labels.items():
             old = total.labels.get(label, [0, 0.0, np.inf, [], []])
-            new = [old[0] + rows, old[1] + weight, min(old[2], limit), old[3] + keys, old[4] + blocks]
+            new = [old[0] + count, old[1] + weight, min(old[2], limit), old[3] + keys, old[4] + blocks]
             total.labels[label] = new
     return total
 
@@ -138,6 +144,16 @@ def _apply(part: Part, ids: dict[Any, int], classes: Classes, first: int, functi
     block, step = classes.of(block, first), most_rows(block.X.shape[1])
     with one_blas_thread, quiet():
         return add_up(function(block.take(slice(k, k + step))) for k in range(0, block.n_rows, step))
+
+
+def _with_weight(part: Part, *given: Any) -> list[NDArray[np.intp]]:
+    """The numbers of the rows with weight in one partition, in a list."""
+    X, _, weight, _ = part.arrays(given)
+    return [np.arange(len(X)) if weight is None else np.flatnonzero(weight)]
+
+
+def _listed(parts: list[list[Any]]) -> list[Any]:
+    return [*itertools.chain(*parts)]
 
 
 def _added(parts: list[Sums | None]) -> Sums | None:
@@ -169,7 +185,8 @@ class DaskRows:
         if self._seen is None:
             most = max(_LEAST, 2 * _SAMPLED // self.n_columns // len(self.parts))
             tasks = [delayed(_survey)(part, most, *given) for part, given in zip(self.parts, self._given, strict=True)]
-            self._seen = in_a_tree(tasks, _together)
+            with told(None, self.n_columns):
+                self._seen = in_a_tree(tasks, _together)
             if not sum(self._seen.rows):
                 raise EvenOddsError("There are no rows with a weight.")
         return self._seen
@@ -197,6 +214,13 @@ class DaskRows:
         shipped = delayed(function, pure=False, traverse=False)
         jobs = zip(self.parts, firsts, self._given, strict=True)
         return [delayed(_apply)(part, ids, classes, first, shipped, *given) for part, first, given in jobs]
+
+    def with_weight(self) -> list[NDArray[np.intp]]:
+        """The numbers of the rows with weight in each partition. One read."""
+        from dask.delayed import delayed
+
+        tasks = [delayed(_with_weight)(part, *one) for part, one in zip(self.parts, self._given, strict=True)]
+        return list(in_a_tree(tasks, _listed))
 
     def bring(self, k: int, ids: dict[Any, int]) -> Block:
         """The rows of one partition, here."""
@@ -270,7 +294,7 @@ class Partitions:
         self.names: Sequence[str] | None = None if rows.names is None else [str(name) for name in rows.names]
         self.present, self.n_jobs = classes.present, n_jobs
         self.class_weights = classes.weights(totals)
-        self._firsts = list(itertools.accumulate(seen.rows, initial=0))[:-1]
+        self._firsts, self._starts = ([*itertools.accumulate(some, initial=0)][:-1] for some in (seen.rows, seen.read))
 
     @functools.cached_property
     def _sample(self) -> Block:
@@ -288,12 +312,17 @@ class Partitions:
 
     @functools.cached_property
     def kept(self) -> NDArray[np.intp] | None:
-        """The numbers of rows with weight are not known here: rows are told by their partitions."""
-        return None
+        """See `Data`. One read, where some rows have no weight."""
+        seen = self._rows.survey()
+        if sum(seen.read) == self.n_rows:
+            return None
+        parts = self._rows.with_weight()
+        return np.concatenate([first + part for first, part in zip(self._starts, parts, strict=True)])
 
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """Sum `function(block)` over all rows: a task a partition, and a tree of sums."""
-        total = in_a_tree(self._rows.tasks(self._ids, self._classes, self._firsts, function), _added)
+        with told(self.n_rows, self.n_columns):
+            total = in_a_tree(self._rows.tasks(self._ids, self._classes, self._firsts, function), _added)
         assert total is not None
         return tuple(total)
 
@@ -310,8 +339,9 @@ class Partitions:
 
     def where(self, k: int) -> str:
         """The partition and the row in it."""
-        part = int(np.searchsorted(self._firsts, k, "right")) - 1
-        return f"row {k - self._firsts[part]} (counted from 0) of partition {part}"
+        k = k if self.kept is None else int(self.kept[k])
+        part = int(np.searchsorted(self._starts, k, "right")) - 1
+        return f"row {k - self._starts[part]} (counted from 0) of partition {part}"
 
     def sample(self, n: int, rng: int | np.random.Generator) -> Block:
         """The rows of the survey with the smallest keys, whatever the seed; all rows if they are few."""

@@ -106,6 +106,12 @@ def scan(
     if not chosen:
         raise EvenOddsError("No column is left for X.")
     roles = Roles(chosen, target, weight, beside)
+    index = [name for name in chosen if name == "" or name.startswith("__index_level_")] if own is None else []
+    if index:
+        raise EvenOddsError(
+            f"The column {index[0]!r} looks like the index of a data frame that was saved as a column: say which "
+            "columns to read, with columns=."
+        )
     if target is not None:
         require_numbers(source, roles)
     return Scan(source, roles, _bytes_of(memory), _folder_of(spill))
@@ -133,7 +139,11 @@ class Scan:
 
     def labels(self, n_jobs: int | None) -> tuple[Any, ...]:
         """The labels, in the order of their numbers, of rows that have weight or not."""
-        return self._surveyed(n_jobs)[0].labels
+        from .units import is_integer
+
+        found, kind = self._surveyed(n_jobs)[0].labels, self._source.types[str(self.roles.target)]
+        whole = is_integer(kind) and all(float(label).is_integer() for label in found)
+        return tuple(map(int, found)) if whole else found  # text was parsed as doubles
 
     def counts(self, n_jobs: int | None) -> tuple[NDArray[np.int64], Array]:
         """Of each label the rows with weight, and their weight."""
@@ -183,6 +193,9 @@ class Scan:
         what : needs them, for the error
         """
         import pyarrow as pa
+        import pyarrow.compute as pc
+
+        from .units import is_integer
 
         roles, batches, size = self.roles, [], 0
         for unit in self._source.units:
@@ -203,6 +216,9 @@ class Scan:
         offset = np.column_stack([table[name].to_numpy() for name in roles.offset]) if roles.offset else None
         offset = offset[:, 0] if offset is not None and offset.shape[1] == 1 else offset
         target = None if roles.target is None else table[roles.target]
+        if target is not None and is_integer(self._source.types[str(roles.target)]) and not is_integer(target.type):
+            whole = pc.all(pc.equal(pc.floor(target), target)).as_py()  # text was parsed as doubles
+            target = target.cast(pa.int64(), safe=False) if whole else target
         return table.select(list(roles.columns)), target, weight, offset
 
     def require_room(self, n_columns: int, what: str) -> None:

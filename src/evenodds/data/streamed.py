@@ -16,6 +16,7 @@ from .batches import Reading, stopping
 from .memory import Memory, add_up, count_threads, mapped, one_blas_thread, part_of
 from .sampling import drawn_of
 from .survey import Found, Survey
+from .telling import told
 from .units import Source, Unit
 
 _PARSED = 256.0  # what a read of an entry costs, see `Data`: decoded from Parquet
@@ -137,10 +138,15 @@ class Streamed:
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """Sum `function(block)` over all rows, unit by unit, in order."""
         self._source.require_unchanged()
-        with one_blas_thread, stopping() as stop:
+        with one_blas_thread, told(self.n_rows, self.n_columns) as step, stopping() as stop:
+
+            def sums(block: Block) -> Sums:
+                found = function(block)
+                step(block.n_rows)
+                return found
 
             def one(job: tuple[Unit, Found, int]) -> Sums | None:
-                parts = map(function, self._blocks(*job, stop))
+                parts = map(sums, self._blocks(*job, stop))
                 return add_up(parts) if not stop.is_set() else None
 
             total = add_up(mapped(one, self._jobs, self._n_threads))

@@ -4,6 +4,7 @@ What fits the budget stays in memory. Of what does not, text is spilled as numbe
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from .batches import Reading, stopping
 from .memory import mapped
 from .sampling import Sample
 from .spilled import Spill
+from .telling import told
 from .units import Source, Unit
 
 _OF_SAMPLE = 32  # part of the budget that the sample may take
@@ -93,8 +95,8 @@ class Surveyor:
         self._sample = Sample(max(_LEAST_SAMPLE * 8, memory // _OF_SAMPLE) // self._width + 1)
         self._lock, self._bytes, self._spill_to = threading.Lock(), 0, spill
         known = [unit.n_rows for unit in source.units]
-        total = None if None in known else sum(n or 0 for n in known)
-        self._fits = total is None or total * self._width <= memory
+        self._n_rows = None if None in known else sum(n or 0 for n in known)
+        self._fits = self._n_rows is None or self._n_rows * self._width <= memory
         self._keeps = source.parsed or bool(spill)
         self._spill: Spill | None = None
 
@@ -102,8 +104,8 @@ class Surveyor:
         """What the units hold."""
         labels = self._reading.labels
         self._source.require_unchanged()
-        with stopping() as stop:
-            jobs = [(k, unit, stop) for k, unit in enumerate(self._source.units)]
+        with told(self._n_rows, len(self._reading.roles.columns)) as step, stopping() as stop:
+            jobs = [(k, unit, stop, step) for k, unit in enumerate(self._source.units)]
             every = list(mapped(lambda job: self._unit(*job), jobs, n_threads))
         self._source.require_unchanged()
         n_labels = 1 if labels is None else len(labels.numbers)
@@ -130,7 +132,7 @@ class Surveyor:
             self._spill,
         )
 
-    def _unit(self, k: int, unit: Unit, stop: threading.Event) -> Found:
+    def _unit(self, k: int, unit: Unit, stop: threading.Event, step: Callable[[int], None]) -> Found:
         rng, found, bits = np.random.default_rng([_SEED, k]), Found(stays=[]), []
         found.counts, found.totals = np.zeros(1, np.int64), np.zeros(1)
         for block, kept in self._reading.blocks(unit, stop):
@@ -142,6 +144,7 @@ class Surveyor:
                 found.counts = _added(found.counts, np.bincount(block.y))
                 found.totals = _added(found.totals, np.bincount(block.y, block.weight).astype(np.float64))
                 self._stay(found, block)
+                step(block.n_rows)
         if found.n_rows < found.read:
             found.kept = np.packbits(np.concatenate(bits))
         return found

@@ -175,6 +175,11 @@ def _require_same(
         )
 
 
+def is_integer(kind: Any) -> bool:
+    """Whether an Arrow type is of whole numbers."""
+    return bool(pa.types.is_integer(kind.value_type if pa.types.is_dictionary(kind) else kind))
+
+
 def kind_of(kind: Any) -> str:
     """What values of an Arrow type are: "number", "boolean", "text" or the name of the type."""
     types = pa.types

@@ -135,9 +135,11 @@ def as_numbers(column: TextColumn, numerals: Written, signs: Sequence[str], spel
         raise _two_ways(column, numerals)
     if ways:
         return column.of(numerals.numbers(ways[0]))
-    numbers = numerals.by_either if spelling.decimal is None else numerals.readable[spelling.decimal]
-    if numbers.any() and (numbers.all() or _are_mistakes(column, numerals, ~numbers)):
-        raise _mixed(column, numerals, numbers)
+    numbers = numerals.by_either
+    if numbers.all():
+        raise _other_signs(column, numerals, spelling)
+    if numbers.any() and _are_mistakes(column, numerals, ~numbers):
+        raise _mixed(column, numbers)
     return None
 
 
@@ -172,20 +174,22 @@ def _two_ways(column: TextColumn, numerals: Written) -> NotReadAt:
     )
 
 
-def _mixed(column: TextColumn, numerals: Written, numbers: NDArray[np.bool_]) -> NotReadAt:
-    """A few texts among numbers, or numbers of which some have points and others commas."""
-    as_it_is = option("--text", column.name)
-    if numbers.all():
-        point, comma = numerals.readable["."], numerals.readable[","]
-        fewer = (
-            comma & ~point if np.count_nonzero(comma & ~point) <= np.count_nonzero(point & ~comma) else point & ~comma
-        )
-        text = _cell(column, int(np.flatnonzero(fewer)[0]))
-        return NotReadAt(
-            column.first(text),
-            f"has in column {column.name!r} {shown(text)}, first in ",
-            f", and other decimal signs in other rows. Write its numbers alike, or read it as text with {as_it_is}.",
-        )
+def _other_signs(column: TextColumn, numerals: Written, spelling: Spelling) -> NotReadAt:
+    """Numbers of which some have decimal points and others commas, or another sign than their user says."""
+    point, comma = numerals.readable["."], numerals.readable[","]
+    if spelling.decimal is None:
+        fewer = min(comma & ~point, point & ~comma, key=np.count_nonzero)
+        what = ", and other decimal signs in other rows. Write its numbers alike"
+    else:
+        fewer = ~numerals.readable[spelling.decimal]
+        what = f", which is no number with {option('--decimal', spelling.decimal)}. Leave that out"
+    text = _cell(column, int(np.flatnonzero(fewer)[0]))
+    before = f"has in column {column.name!r} {shown(text)}, first in "
+    return NotReadAt(column.first(text), before, f"{what}, or read it as text with {option('--text', column.name)}.")
+
+
+def _mixed(column: TextColumn, numbers: NDArray[np.bool_]) -> NotReadAt:
+    """A few texts among numbers."""
     text = _cell(column, int(np.flatnonzero(~numbers)[0]))
     count = int(column.counts()[numbers].sum())
     row = "1 other row" if count == 1 else f"{count:,} other rows"
@@ -193,5 +197,5 @@ def _mixed(column: TextColumn, numerals: Written, numbers: NDArray[np.bool_]) ->
         column.first(text),
         f"has in column {column.name!r} {shown(text)}, first in ",
         f", and numbers in {row}. If it stands for a missing value, say so with {option('--missing-text', text)}; if "
-        f"the column is text, with {as_it_is}.",
+        f"the column is text, with {option('--text', column.name)}.",
     )

@@ -240,6 +240,8 @@ def _names(header: Sequence[str], title: str, rows: Rows) -> tuple[str, ...]:
     sizes = {len(row) for row in rows}
     if sizes == {len(names) - 1} and names[-1] == "":
         return names[:-1]
-    if sizes == {len(names) + 1}:
-        return (*names, "") if not any(row[-1].strip() for row in rows) else ("", *names)
+    if sizes == {len(names) + 1} and not any(row[-1].strip() for row in rows):
+        return (*names, "")
+    if sizes == {len(names) + 1} and len(names) > 1:  # one name alone would rather be a title
+        return ("", *names)
     return names
