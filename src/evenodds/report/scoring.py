@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from ..exceptions import EvenOddsError
-from ..export import to_sql
+from ..export.sql import to_sql
 from ..inference.display import printable, shortened
 from .rows import Model, fit_of
 
