@@ -280,6 +280,29 @@ def test_duckdb():
     connection.close()
 
 
+def test_text_whose_first_rows_tell_little(tmp_path):
+    """Files without rows, or other orders of columns; columns whose values come late; whole numbers before others."""
+    n = 1_200_000
+    x = np.arange(n) % 7 + np.where(np.arange(n) > 1_100_000, 0.5, 0.0)
+    late = [""] * 1_100_000
+    write_csv(tmp_path / "a.csv", "x,late,y\n")
+    lines = (f"{v:g},{k % 2},{(k // 3 + int(v)) % 2}\n" for k, v in enumerate(x))
+    write_csv(tmp_path / "b.csv", "x,z,y\n" + "".join(lines))
+    other = scan(tmp_path / "b.csv", "y", ["x"], memory=1)
+    y = (np.arange(n) // 3 + x.astype(int)) % 2
+    there, here = (LogisticRegression(tol=1e-9).fit(*rows) for rows in ((other,), (x[:, None], y)))
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-8)
+    assert there.classes_.dtype.kind == "i"
+    write_csv(tmp_path / "c.csv", "late,x\n" + "\n".join(f"{v},1" for v in [*late, *range(100)]) + "\n")
+    with pytest.raises(
+        EvenOddsError, match=r"'late' has a missing value, first in row 0 \(counted from 0\) of .*c\.csv"
+    ):
+        there.predict(scan(tmp_path / "c.csv", columns=["late", "x"]).with_columns(["late"]))
+    write_csv(tmp_path / "d.csv", "y,late,x\n1,2,3\n0,1,2\n1,2,2\n0,1,3\n")
+    files = [tmp_path / "a.csv", tmp_path / "d.csv"]
+    assert LogisticRegression(C=1.0).fit(scan(files, "y", memory=1)).feature_names_in_.tolist() == ["x", "late"]
+
+
 def test_what_cannot_be_asked_again():
     table = table_of(300)
     with pytest.raises(EvenOddsError, match="gives its batches only once"):
