@@ -172,6 +172,8 @@ READ = {
         {"y": [datetime.date(2024, 2, 13), datetime.date(2024, 3, 4)]},
     ),
     "addresses and versions": ("x,y\n192.168.0.1,1.2.3\n10.0.0.1,1.10.0\n", {"x": ["192.168.0.1", "10.0.0.1"]}),
+    "labels among numbers": ("x,y\n" + "1,a\n2,b\nA3,c\n" * 10, {"x": ["1", "2", "A3"] * 10}),
+    "labels with zeros": ("x,y\n" + "".join(f"{k:03d},a\n" for k in range(50)) + "A3,a\n", {}),
     "codes among numbers": ("x,y\n" + "".join(f"{k if k % 3 else f'A/{k}'},1\n" for k in range(60)), {}),
     "the last row decides": ("x,y\n" + "1,2\n" * 30000 + "1,2.5\n", {"y": [2.0] * 30000 + [2.5]}),
     "the last row has thousands": ("x;y\n" + "1;2,5\n" * 30000 + "1;1.234,5\n", {"y": [2.5] * 30000 + [1234.5]}),
@@ -202,7 +204,12 @@ REFUSED = {
         "x,y\n1,2\n\n2,unknown\n3,4\n5,6\n",
         ["column 'y' 'unknown'", "row 1", "line 4", "3 other rows", "--missing-text unknown", "--text y"],
     ),
+    "a text among many numbers": (
+        "x,y\n" + "".join(f"1,{k if k % 3 else 'none of them'}\n" for k in range(1, 60)),
+        ["column 'y' 'none of them'", "row 2", "--missing-text 'none of them'"],
+    ),
     "a text with a space": ("x,a b\n1,2\n2,not known\n3,4\n", ["--missing-text 'not known'", "--text 'a b'"]),
+    "a title": ("Report of 2024\n\nx,y\n1,2\n", ["line 3", "begin it with #"]),
     "two separators": ("a,b;c\n1,2;3\n", ["';'", "','", "--separator"]),
     "too many cells": ("x,y\n1,2\n\n1,2,3\n", ["row 1", "line 4", "3 cells", "'3' comes after", "'y'", "--separator"]),
     "too few cells": ("x,y\n1,2\n3\n4,5\n", ["row 1", "line 3", "1 cell,", "column 'y'"]),
@@ -261,6 +268,43 @@ def test_what_the_user_says_decides(text, said, expected):
 def test_what_the_user_says_is_checked(said, message):
     with pytest.raises(EvenOddsError, match=message):
         table_of("x,y\n1,2\n", **said)
+
+
+def test_another_sign_than_the_user_says_is_an_error():
+    with pytest.raises(NotRead, match=r"'1\.5', first in row 0 .* no number with --decimal ,"):
+        read("x;y\n1.5;a\n2.5;b\n", decimal=",")
+
+
+WRITTEN = {
+    "cp1252": "Zürich Genève Köln naïve coöperate “quoted” it’s a–b 5 € señor Ångström Škoda",
+    "latin-1": "Zürich Genève Köln naïve señor Ångström ß çà",
+    "cp1250": "Stanisław Wałęsa Łódź żółć Gdańsk",
+    "cp1251": "Привет Москва Россия",
+    "koi8-r": "Привет Москва Россия",
+    "cp850": "Zürich Köln Genève Malmö",
+    "mac-roman": "Zürich Genève Café São",
+    "shift-jis": "日本 東京 ひらがな カタカナ 京都",
+    "gb18030": "北京 上海 你好",
+    "euc-kr": "서울 부산 한국어",
+    "big5": "台北 高雄 您好",
+    "iso8859-7": "Αθήνα Ελλάδα",
+    "cp1253": "Αθήνα Ελλάδα",
+    "cp1256": "مرحبا القاهرة",
+    "cp1255": "שלום ירושלים",
+}
+
+
+@pytest.mark.parametrize("encoding", WRITTEN)
+def test_no_encoding_is_taken_for_another_one(encoding):
+    """Words of a language in its encodings: read right, or refused; and read right where the encoding is said."""
+    words = WRITTEN[encoding].split(" ")
+    raw = ("word,x\n" + "".join(f"{word},{k}\n" for k, word in enumerate(words))).encode(encoding)
+    assert read(raw, encoding=encoding)["word"] == words
+    if encoding in ("cp1252", "latin-1"):
+        assert read(raw)["word"] == words
+    else:
+        with pytest.raises(NotRead, match="--encoding"):
+            read(raw)
 
 
 def test_what_was_decided_is_said():

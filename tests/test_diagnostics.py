@@ -17,7 +17,7 @@ from scipy.special import expit, logit
 from sklearn.exceptions import ConvergenceWarning
 
 from draws import fitted
-from evenodds import EvenOddsError, LogisticRegression, infer
+from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, fit_table, infer
 from oracle import case, numbers, quiet
 
 
@@ -574,3 +574,23 @@ def test_firths_restricted_fits_of_many_rows_stay_where_they_are_held():
         rest = np.delete(result.coef, j)
         held = minimize(lambda rest, j=j: -penalised(D, y, np.insert(rest, j, 0.0)), rest, method="BFGS").fun
         assert result.z[j] ** 2 == pytest.approx(2 * (result.penalized_log_likelihood + held), abs=1e-5)
+
+
+def test_a_table_of_numbers_finds_its_labels_beside_them():
+    """Names of coefficients that are names of columns too do not take the column of the labels away."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=80), "b": rng.normal(size=80), "other": 1.0})
+    frame["y"] = (frame["a"] + rng.logistic(size=80) > 0).astype(int)
+    of_table = infer(fit_table("y ~ a + b", frame), frame).influence(frame)
+    X = frame[["a", "b"]]
+    of_columns = infer(LogisticRegression().fit(X, frame["y"]), X, frame["y"]).influence(X, frame["y"])
+    np.testing.assert_allclose(of_table, of_columns, rtol=1e-6, atol=1e-9)
+
+
+def test_rows_that_are_all_certain_of_several_classes_move_nothing():
+    frame = pd.DataFrame({"x": np.repeat([1.0, 2, 3], 4) + np.tile([0, 0.1], 6), "y": np.repeat(["a", "b", "c"], 4)})
+    with pytest.warns(SeparationWarning):
+        model = fit_table("y", frame)
+    found = infer(model, frame).influence(frame)
+    assert (found[["leverage", "pearson", "deviance", "studentized"]] == 0).all(axis=None)
+    assert found.drop(columns=["leverage", "pearson", "deviance", "studentized"]).isna().all(axis=None)

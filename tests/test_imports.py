@@ -34,35 +34,34 @@ LAYERS = {
         *("advice", "coordinates", "data", "exceptions", "objective", "reading", "softmax", "solvers"),
     },
     "firth": {"coordinates", "data", "exceptions", "kernels", "objective", "solvers"},
-    "parameters": {"exceptions", "per_column", "solvers"},
+    "settings": {"data", "exceptions", "per_column", "solvers"},
     "penalised": {
-        *("coordinates", "data", "objective", "parameters", "per_column", "separation", "softmax", "solvers"),
+        *("coordinates", "data", "objective", "settings", "per_column", "separation", "softmax", "solvers"),
     },
     "fitting": {
-        *("coordinates", "data", "exceptions", "firth", "objective", "parameters", "penalised", "separation"),
+        *("coordinates", "data", "exceptions", "firth", "objective", "settings", "penalised", "separation"),
         *("softmax", "solvers"),
     },
-    "absent": {"data", "exceptions", "fitting", "penalised", "per_column", "solvers"},
+    "absent": {"data", "exceptions", "fitting", "penalised", "per_column", "settings", "solvers"},
     "progress": {"advice", "data", "solvers"},
     "classifier": {"data", "design", "exceptions", "labels", "reading", "scores", "softmax", "table"},
     "model": {
         *("absent", "advice", "classifier", "coordinates", "data", "design", "exceptions", "fitting", "labels"),
-        *("moments", "parameters", "penalised", "progress", "reading", "separation", "solvers"),
+        *("moments", "progress", "reading", "separation", "settings", "solvers"),
     },
     "inference": {
         *("advice", "coordinates", "data", "design", "exceptions", "firth", "fitting", "labels", "model"),
-        *("objective", "penalised", "reading", "separation", "softmax", "solvers", "table"),
+        *("objective", "penalised", "settings", "reading", "separation", "softmax", "solvers", "table"),
     },
     "strengths": {"coordinates", "data", "exceptions", "per_column", "progress", "solvers"},
     "paths": {"absent", "data", "exceptions", "per_column", "progress", "reading", "separation", "strengths"},
     "fold_scores": {"data", "exceptions", "model", "paths", "scores", "softmax"},
     "cross_validation": {
         *("classifier", "data", "exceptions", "fold_scores", "labels", "model"),
-        *("parameters", "paths", "per_column", "progress", "reading", "table"),
+        *("settings", "paths", "per_column", "progress", "reading", "table"),
     },
     "diagnosis": {"advice", "design", "exceptions", "labels", "model", "separation", "table"},
-    "restoring": {"design", "exceptions", "model", "parameters", "solvers"},
-    "export": {"design", "exceptions", "model", "restoring", "solvers"},
+    "export": {"advice", "data", "design", "exceptions", "model", "settings", "solvers"},
     "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
     "plots": {
         *("advice", "cross_validation", "data", "exceptions", "inference", "labels", "model", "paths", "strengths"),
@@ -226,7 +225,8 @@ def test_the_lowest_versions_are_those_that_are_tried():
     root = Path(__file__).parents[1]
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = project["dependencies"] + project["optional-dependencies"]["test"]
-    lowest = {name: version.split(".") for name, version in (re.split(">=|,", text)[:2] for text in wanted)}
+    plain = (re.split(">=|,", re.sub(r"\[.*?\]", "", text))[:2] for text in wanted)
+    lowest = {name: version.split(".") for name, version in plain}
     pinned = dict(re.findall(r"^([\w-]+)==(.+)$", (root / "constraints-lower.txt").read_text(encoding="utf-8"), re.M))
     for name in lowest.keys() - {"mypy", "ruff"}:
         assert pinned[name].split(".")[: len(lowest[name])] == lowest[name], name

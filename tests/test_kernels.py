@@ -12,7 +12,7 @@ from scipy.special import logsumexp, softmax
 
 from evenodds.kernels import descent, library
 from evenodds.kernels.rows import dense_sums, moment_sums, second_order_sums, sparse_curvature, sparse_sums
-from evenodds.kernels.softmax import softmax_sums
+from evenodds.kernels.softmax import softmax_second_sums, softmax_sums
 
 EPS = np.finfo(float).eps
 TINY = float(np.finfo(float).smallest_normal)
@@ -309,6 +309,10 @@ def test_what_a_loop_cannot_read_is_refused_or_put_right():
         descent.descend(np.eye(4), zero, (zero, zero, zero, zero), np.zeros(8)[::2], 1e-8, 5)
     with pytest.raises(ValueError, match="codes from"):
         softmax_sums(X, np.full(20, 3), None, None, False, zero, np.zeros((3, 4)), np.zeros(3))
+    with pytest.raises(ValueError, match="codes from"):
+        softmax_second_sums(X, np.full(20, -1), None, None, True, zero, zero, np.zeros((3, 4)))
+    with pytest.raises(ValueError, match="was given"):
+        softmax_second_sums(X, y, None, np.zeros((20, 3)), True, zero, zero, np.zeros((3, 4)))
 
 
 def test_a_column_far_from_zero_is_centred_before_it_is_multiplied():
@@ -436,6 +440,43 @@ def test_the_softmax_of_a_block_is_that_of_plain_numpy(order, dtype, m, classes,
     assert odds == pytest.approx(s @ ((1 - p_own) / p_own), rel=20 * accuracy)
     assert_allclose(by_intercept, R[:, baseline:].sum(axis=0), rtol=0, atol=accuracy * m)
     assert_allclose(by_coef, R[:, baseline:].T @ (X - center), rtol=0, atol=10 * accuracy * m)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_second_derivatives_of_several_classes_are_those_of_plain_numpy(seed):
+    rng = np.random.default_rng(seed)
+    m, p, first, baseline, free = (int(rng.integers(*ends)) for ends in ((0, 150), (0, 130), (0, 2), (0, 2), (1, 6)))
+    classes, k = free + baseline, max(p + first, 1)
+    first = k - p
+    X = np.asarray(rng.normal(size=(m, p)), rng.choice([np.float64, np.float32]), order=rng.choice(["C", "F"]))
+    y, center, inverse = rng.integers(0, classes, m), rng.normal(size=p), rng.uniform(0.5, 2, p)
+    weight = rng.random(m) if rng.random() < 0.5 else None
+    offset = rng.normal(size=(m, classes)) if rng.random() < 0.5 else None
+    theta = rng.normal(size=(free, k)) / np.sqrt(k)
+    D = np.column_stack([np.ones((m, first)), (X - center) * inverse])
+    Z = np.column_stack([np.zeros((m, baseline)), D @ theta.T]) + (0.0 if offset is None else offset)
+    s, P = np.ones(m) if weight is None else weight, softmax(Z, axis=1)
+    loss, gradient, hessian = softmax_second_sums(X, y, weight, offset, bool(baseline), center, inverse, theta)
+    assert loss == pytest.approx(s @ (logsumexp(Z, axis=1) - Z[np.arange(m), y]), rel=1e-12)
+    assert_allclose(gradient, (s[:, None] * (P - np.eye(classes)[y]))[:, baseline:].T @ D, rtol=0, atol=1e-11)
+    P = P[:, baseline:]
+    inner = s[:, None, None] * (P[:, :, None] * np.eye(free) - P[:, :, None] * P[:, None, :])
+    expected = np.einsum("mab,mi,mj->aibj", inner, D, D, optimize=True).reshape(free * k, free * k)
+    assert_allclose(hessian, expected, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("gap", [1.0, 30.0, 100.0, 340.0])
+@pytest.mark.parametrize("sure", range(3))
+def test_the_curvature_of_a_class_that_is_nearly_certain_keeps_its_digits(gap, sure):
+    X, y, scores = np.zeros((1, 0)), np.array([0]), np.where(np.arange(3) == sure, gap, 0.0)
+    rows = (X, y, None, scores[None], False, np.zeros(0), np.zeros(0), np.zeros((3, 1)))
+    hessian = softmax_second_sums(*rows)[2]
+    with mpmath.workdps(700):
+        total = sum(mpmath.exp(mpmath.mpf(z)) for z in scores)
+        p = [mpmath.exp(mpmath.mpf(z)) / total for z in scores]
+        for a, b in itertools.product(range(3), repeat=2):
+            expected = p[a] * (1 - p[a]) if a == b else -p[a] * p[b]
+            assert abs(hessian[a, b] - expected) <= 16 * EPS * abs(expected)
 
 
 def one_softmax(scores, label):
@@ -566,6 +607,7 @@ def some_sums(m, p):
         yield moment_sums(form, rows[1], center, 1 + coef**2)
         yield softmax_sums(form, y, rows[1], None, False, center, *classes)
         yield softmax_sums(form, y, None, None, False, center, *classes, np.float32)
+        yield softmax_second_sums(form, y, rows[1], None, False, center, 1 + coef**2, classes[0])
         yield (descent.all_products(form, rows[1][None]), descent.some_products(form, np.array([p - 1]), rows[1]))
     yield sparse_curvature(sp.csr_array(X * (X > 0)), *rows, 0.3, coef)
     yield descent.row_sums(rows[2], np.where(y > 1, 1.0, -1.0), rows[1])

@@ -12,6 +12,8 @@ from numpy.testing import assert_allclose
 from scipy.stats import chi2
 
 from evenodds import CollinearWarning, EvenOddsError, LogisticRegression, fit_table, infer
+from evenodds.inference.curves import Ground
+from oracle import DATA
 
 POOL = ["f", "g", "x", "z", "f:g", "f:x", "x:z", "g:z", "poly(w, 2)", "bs(v, df=4)", "f:poly(w, 2)", "b", "h:x", "f:b"]
 
@@ -276,3 +278,46 @@ def test_separated_classes_have_no_table_of_terms():
         model = fit_table("y ~ f + x", frame)
     with pytest.raises(EvenOddsError, match="firth=True"):
         infer(model, frame).anova()
+
+
+def admissions():
+    """UCLA's graduate admissions, with the rank as a factor."""
+    frame = pd.read_csv(DATA / "a06_admit.csv")
+    rank = 1 + frame["rank2"] + 2 * frame["rank3"] + 3 * frame["rank4"]
+    return frame[["y", "gre", "gpa"]].assign(rank=rank.astype(int).astype(str))
+
+
+def test_published_tests_of_a_factor():
+    """UCLA OARC, "Logit regression | R data analysis examples": aod's wald.test, R's anova and predict."""
+    frame = admissions()
+    result = infer(fit_table("y ~ gre + gpa + rank", frame), frame)
+    joint, pair = result.test("rank"), result.test("rank[2] = rank[3]")
+    assert (round(joint.statistic, 1), joint.df, round(joint.p_value, 5)) == (20.9, 3, 0.00011)
+    assert (round(pair.statistic, 1), pair.df, round(pair.p_value, 3)) == (5.5, 1, 0.019)
+    assert_allclose(result.likelihood_ratio.statistic, 41.45903, atol=5e-6)
+    assert_allclose(result.likelihood_ratio.p_value, 7.578194e-08, rtol=1e-6)
+    # anova(test = "Chisq")
+    table = result.anova("sequential")
+    assert table["term"].tolist() == ["gre", "gpa", "rank"]
+    assert_allclose(table["lr"], [13.9204, 5.7122, 21.8265], atol=5e-5)
+    assert_allclose(table["lr_p_value"], [0.0001907, 0.0168478, 7.088e-05], rtol=5e-4)
+    # predict(type = "response") at the means of gre and gpa
+    (curve,) = Ground(result).curves("rank")
+    assert curve.values == ("1", "2", "3", "4")
+    assert_allclose(curve.probability[:, 0], [0.5166016, 0.3522846, 0.2186120, 0.1846684], atol=5e-8)
+
+
+def test_published_probabilities_of_several_classes():
+    """UCLA OARC, "Multinomial logistic regression | R data analysis examples": nnet's, which ends at 1e-5."""
+    frame = pd.read_csv(DATA / "a08_hsbdemo.csv")
+    ses = np.select([frame["ses_middle"] == 1, frame["ses_high"] == 1], ["middle", "high"], "low")
+    frame = frame.assign(ses=ses, prog=frame["prog"].map(["academic", "general", "vocation"].__getitem__))
+    result = infer(fit_table("prog ~ ses + write", frame, reference={"ses": "low"}), frame)
+    (curve,) = Ground(result).curves("ses")
+    told = dict(zip(curve.values, curve.probability, strict=True))
+    assert_allclose(told["low"], [0.4396845, 0.3581917, 0.2021238], atol=2e-5)
+    assert_allclose(told["middle"], [0.4777488, 0.2283353, 0.2939159], atol=2e-5)
+    assert_allclose(told["high"], [0.7009007, 0.1784939, 0.1206054], atol=2e-5)
+    # Stata's `test 2.ses 3.ses`
+    joint = result.test("ses")
+    assert (round(joint.statistic, 2), joint.df, round(joint.p_value, 4)) == (10.82, 4, 0.0287)

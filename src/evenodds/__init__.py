@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
     from .export import load, save
+    from .export.onnx_file import to_onnx
+    from .export.sql import to_sql
     from .inference import Inference, PublishedTable, compare_table, infer
     from .model import LogisticRegression
     from .paths import Path, path
@@ -49,6 +51,8 @@ _HOMES = {
     "save": "export",
     "write_report": "report",
     "scan": "data.scan",
+    "to_onnx": "export.onnx_file",
+    "to_sql": "export.sql",
 }
 
 __all__ = [
@@ -76,6 +80,8 @@ __all__ = [
     "path",
     "save",
     "scan",
+    "to_onnx",
+    "to_sql",
     "write_report",
 ]
 

@@ -20,28 +20,28 @@ from .data import Array, Data, require_finite
 from .exceptions import require_range
 from .penalised import penalty_of
 from .per_column import bounds
+from .settings import Settings
 from .solvers import Solution, Status
-from .solvers.sgd import SGD
 
 Mask = NDArray[np.bool_]
 
 
-def is_as_any(model: Any) -> bool:
-    """Whether the fit that a `LogisticRegression` asks for takes such classes as it takes others."""
-    return bool(not model.fit_intercept or model.firth or isinstance(model.solver, SGD) or model.solver == "sgd")
+def is_as_any(settings: Settings) -> bool:
+    """Whether the fit that is asked for takes such classes as it takes others."""
+    return not settings.fit_intercept or bool(settings.firth) or settings.sgd is not None
 
 
-def fit(model: Any, data: Data, *, last: fitting.Coefs | None, reporter: fitting.Reporter) -> fitting.Fit:
+def fit(settings: Settings, data: Data, *, last: fitting.Coefs | None, reporter: fitting.Reporter) -> fitting.Fit:
     """What `fitting.fit` finds, of all classes: those that the data have left out among them."""
     present = data.present
     if present.all():
         usable = last is not None and np.isfinite(last[0]).all()
-        found = fitting.fit(model, data, last=last if usable else None, reporter=reporter)
+        found = fitting.fit(settings, data, last=last if usable else None, reporter=reporter)
         require_range(*found.coefs)
         return found
-    low, high = bounds(model.lower, model.upper, data.n_columns, data.names)
+    low, high = bounds(settings.lower, settings.upper, data.n_columns, data.names)
     if data.class_weights.size == 1:
-        return _certain(model, data, low, high)
+        return _certain(settings, data, low, high)
     if last is not None:
         last = (last[0][present], last[1][present])
         last = last if np.isfinite(last[0]).all() else None
@@ -50,7 +50,7 @@ def fit(model: Any, data: Data, *, last: fitting.Coefs | None, reporter: fitting
         every = None if to_coefs is None else lambda theta: completed(present, *to_coefs(theta), low, high)
         return reporter(solver, most, every)
 
-    found = fitting.fit(model, data, last=last, reporter=report)
+    found = fitting.fit(settings, data, last=last, reporter=report)
     require_range(*found.coefs)
     return replace(found, coefs=completed(present, *found.coefs, low, high))
 
@@ -74,7 +74,7 @@ def _least(n_columns: int, lower: Array | None, upper: Array | None) -> Array:
     return np.asarray(np.clip(np.zeros(n_columns), low, high))
 
 
-def _certain(model: Any, data: Data, lower: Array | None, upper: Array | None) -> fitting.Fit:
+def _certain(settings: Settings, data: Data, lower: Array | None, upper: Array | None) -> fitting.Fit:
     """The fit where one class is left."""
     require_finite(data)
     rest = _least(data.n_columns, lower, upper)[None, :]
@@ -82,7 +82,7 @@ def _certain(model: Any, data: Data, lower: Array | None, upper: Array | None) -
         coefs = np.array([np.inf if data.present[1] else -np.inf]), rest
     else:
         coefs = completed(data.present, np.zeros(1), rest, lower, upper)
-    loss = penalty_of(model, data, coefs[1]) if rest.any() else 0.0
+    loss = penalty_of(settings, data, coefs[1]) if rest.any() else 0.0
     solution = Solution(
         theta=np.empty(0),
         loss=loss,

@@ -28,11 +28,11 @@ from .exceptions import EvenOddsError, within_range
 from .fold_scores import Rows, certain, choose, score, score_of
 from .labels import combine_weights, encode_labels, plain_labels, row_numbers, row_offsets
 from .model import LogisticRegression
-from .parameters import check_parameters
 from .paths import Path, path
 from .per_column import bounds, check_l1_ratio, penalty_factors
 from .progress import FoldLines
 from .reading import unpacked
+from .settings import Settings
 from .table import require_same_order
 
 _TOL, _PATH_TOL, _LEAST_TOL = 1e-4, 1e-7, 1e-13  # of a fit and of a path, by default, and what rounding leaves
@@ -189,7 +189,7 @@ class LogisticRegressionCV(Classifier):
         X, y, sample_weight, offset = unpacked(X, y, sample_weight, offset, "A cross-validation")
         require_same_order(X=X, groups=groups)
         final = self._one().set_params(C=1.0)
-        check_parameters(final)
+        Settings.of(final)
         rows = self._rows(final, X, y, sample_weight, offset)
         to_splitter, to_scorer = self._routed(sample_weight, groups, metadata)
         folds = self._folds(rows, to_splitter)

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import mmap
+import os
 import sys
 import zlib
 from collections import Counter
@@ -127,6 +128,8 @@ def _bytes(path: Path) -> tuple[Any, str]:
 
 
 def _mapped(path: Path) -> Any:
+    if os.name == "nt":  # where a file that is mapped cannot be replaced
+        return path.read_bytes()
     with path.open("rb") as file:
         try:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

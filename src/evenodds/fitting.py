@@ -15,11 +15,11 @@ from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data
 from .exceptions import EvenOddsError
 from .objective import Objective
-from .parameters import seed
 from .separation import OVERLAP, Question, Verdict, Watch
+from .settings import Settings
 from .softmax import SoftmaxObjective
 from .solvers import Report, Solution, Status, costs, regimes
-from .solvers.sgd import SGD, sgd
+from .solvers.sgd import sgd
 
 Coefs = tuple[Array, Array]  # intercepts and slopes: (1,) and (1, p), or by class (K,) and (K, p)
 ToCoefs = Callable[[Array], Coefs]  # from theta
@@ -49,73 +49,72 @@ class Fit:
         return replace(self, solution=replace(self.solution, status=status), verdict=verdict)
 
 
-def fit(model: Any, data: Data, *, last: Coefs | None, reporter: Reporter) -> Fit:
-    """Fit a `LogisticRegression` whose parameters are checked.
+def fit(settings: Settings, data: Data, *, last: Coefs | None, reporter: Reporter) -> Fit:
+    """Fit as the settings say.
 
     last : the coefficients of an earlier fit to start from
     """
-    if penalised.is_composite(model):
-        report = reporter("proximal newton", model.max_iter + 1, None)
-        coefs, solution, verdict = penalised.fit(model, data, last=last, report=report)
+    if settings.composite:
+        report = reporter("proximal newton", settings.max_iter + 1, None)
+        coefs, solution, verdict = penalised.fit(settings, data, last=last, report=report)
         return Fit(coefs, solution).judged(verdict)
-    sample = data.sample((firth if model.firth else costs).sample_rows(data), seed(model.random_state))
-    strength = penalised.strength_of(model, data)
+    sample = data.sample((firth if settings.firth else costs).sample_rows(data), settings.seed)
+    strength = settings.strength(data)
     coordinates = choose_coordinates(
         data,
         sample,
-        intercept=bool(model.fit_intercept),
-        standardize=bool(model.standardize),
+        intercept=settings.fit_intercept,
+        standardize=settings.standardize,
         strength=strength,
-        exact_mean=isinstance(model.solver, SGD) or model.solver == "sgd",
+        exact_mean=settings.sgd is not None,
     )
     if coordinates.columns.size + coordinates.intercept == 0:
         raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
-    objective = objective_of(model, data, coordinates, strength)
+    objective = objective_of(settings, data, coordinates, strength)
     objective.passes = coordinates.reads
-    way = _fit_firth if model.firth else _fit_smooth
-    return way(model, objective, sample, last, reporter)
+    way = _fit_firth if settings.firth else _fit_smooth
+    return way(settings, objective, sample, last, reporter)
 
 
-def objective_of(model: Any, data: Data, coordinates: Coordinates, strength: float) -> Any:
+def objective_of(settings: Settings, data: Data, coordinates: Coordinates, strength: float) -> Any:
     """What is minimised: J for two classes or more with a ridge of strength lam, or Firth's J_F."""
-    if model.firth:
+    if settings.firth:
         return firth.FirthObjective(data, coordinates)
     scale = coordinates.scale[coordinates.columns]
-    ridge = np.full(scale.size, strength) if model.standardize else np.square(np.sqrt(strength) / scale)
+    ridge = np.full(scale.size, strength) if settings.standardize else np.square(np.sqrt(strength) / scale)
     if data.present.size == 2:
         return Objective(data, coordinates, ridge)
     return SoftmaxObjective(data, coordinates, ridge, baseline=not ridge.any())
 
 
-def _fit_smooth(model: Any, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
+def _fit_smooth(settings: Settings, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
     """By the solver that was asked for; without a penalty a `Watch` looks for separation."""
-    config = SGD() if model.solver == "sgd" else model.solver
-    if config == "auto":
-        config = costs.choose(objective)
+    config = settings.sgd
     question = Question.of(objective, sample)
     watch = None if question is None else Watch(question)
-    if isinstance(config, SGD):
+    if config is not None:
         report = reporter("sgd", config.epochs + 1, objective.to_coef)
         start, _ = _better(objective, np.zeros(objective.n_coef), last)  # the textbook's
-        solution = sgd(objective, start, config, np.random.default_rng(seed(model.random_state)), report=report)
+        solution = sgd(objective, start, config, np.random.default_rng(settings.seed), report=report)
     else:
-        report = reporter(config, model.max_iter + 1, objective.to_coef)
+        solver = costs.choose(objective) if settings.solver == "auto" else str(settings.solver)
+        report = reporter(solver, settings.max_iter + 1, objective.to_coef)
         start, warm = _better(objective, regimes.cooled(objective, objective.start(sample), sample), last)
-        solve = regimes.newton if config == "newton" else regimes.quasi_newton
-        limits = {"tol": model.tol, "max_iter": model.max_iter}
-        solution = solve(objective, start, sample, warm=warm, watch=watch, report=report, **limits)
+        solve = regimes.newton if solver == "newton" else regimes.quasi_newton
+        tol, most = settings.tol, settings.max_iter
+        solution = solve(objective, start, sample, warm=warm, tol=tol, max_iter=most, watch=watch, report=report)
     verdict = OVERLAP if watch is None else watch.at_the_end(solution.theta)
     solution = replace(solution, passes=objective.passes)  # with the judge's reads
     return Fit(objective.to_coef(solution.theta), solution, objective.coordinates.aliased()).judged(verdict)
 
 
-def _fit_firth(model: Any, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
+def _fit_firth(settings: Settings, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
     """Firth's fit, with the correction that was asked for."""
-    report = reporter("firth", model.max_iter + 1, objective.to_coef)
+    report = reporter("firth", settings.max_iter + 1, objective.to_coef)
     start, warm = _better(objective, firth.cooled(objective, objective.start(sample), sample), last)
-    limits = {"tol": model.tol, "max_iter": model.max_iter}
-    solution = firth.solve(objective, start, sample, warm=warm, report=report, **limits)
-    theta, solution = firth.corrected(objective, solution, model.firth, **limits)
+    tol, most = settings.tol, settings.max_iter
+    solution = firth.solve(objective, start, sample, warm=warm, report=report, tol=tol, max_iter=most)
+    theta, solution = firth.corrected(objective, solution, settings.firth, tol=tol, max_iter=most)
     return Fit(objective.to_coef(theta), solution, objective.coordinates.aliased())
 
 

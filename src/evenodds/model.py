@@ -20,10 +20,9 @@ from .data.telling import listening
 from .exceptions import EvenOddsError, require_range, within_range
 from .labels import plain_labels
 from .moments import Moments
-from .parameters import WithoutFirth, check_parameters, seed
-from .penalised import strength_of
 from .reading import Numbers, read
 from .separation import tell
+from .settings import Settings, WithoutFirth
 from .solvers import Report, Solution, Status
 from .solvers.sgd import SGD, one_epoch
 
@@ -228,21 +227,21 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         self, X: Any, y: Any, sample_weight: Any, offset: Any, design: Design | None = None, classes: Any = None
     ) -> Self:
         """Fit, by a design that is given and with classes in the order that is given, if they are."""
-        check_parameters(self)
+        settings = Settings.of(self)
         new = self._blank()
         if design is not None:
             new.design_ = design
         lines = progress.ReadLines() if self.verbose else None
         with listening(lines):
-            data = new._read(X, y, sample_weight, offset, classes=classes, every=absent.is_as_any(self))
+            data = new._read(X, y, sample_weight, offset, classes=classes, every=absent.is_as_any(settings))
             # Threads are ours: BLAS has small products only, where its own threads cost more than they give.
             with one_blas_thread, within_range():
-                self._fit(new, data, X, y)
+                self._fit(new, settings, data, X, y)
         if lines is not None:
             lines.sum_up()
         return self
 
-    def _fit(self, new: Self, data: Data, X: Any, y: Any) -> None:
+    def _fit(self, new: Self, settings: Settings, data: Data, X: Any, y: Any) -> None:
         callbacks = progress.Callbacks(self, new, X, y)
 
         def reporter(solver: str, most: int, to_coefs: fitting.ToCoefs | None) -> Report | None:
@@ -252,7 +251,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         shape = (1 if new._binary else new.classes_.size, data.n_columns)
         warm = self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape
         last = (self.intercept_, self._coef) if warm else None
-        found = absent.fit(self, data, last=last, reporter=reporter)
+        found = absent.fit(settings, data, last=last, reporter=reporter)
         new._keep(found, new.classes_[data.present].tolist())
         callbacks.end()
         self._become(new)
@@ -278,7 +277,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         self
             The model, with ``coef_`` and ``intercept_`` moved on.
         """
-        check_parameters(self)
+        settings = Settings.of(self)
         first = not hasattr(self, "coef_")
         classes = None if classes is None else np.unique(plain_labels(classes))
         if not first and classes is not None and not np.array_equal(classes, self.classes_):
@@ -290,18 +289,17 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         require_finite(data)
         with within_range():
             new._seen = Moments.of(data).merged(getattr(self, "_seen", None))
-            strength = strength_of(self, data)
-            penalised = bool(self.standardize) and strength > 0
-            curvature = 0.0 if self.standardize else strength
-            own: dict[str, Any] = {"intercept": bool(self.fit_intercept), "standardize": penalised}
+            strength = settings.strength(data)
+            penalised = settings.standardize and strength > 0
+            curvature = 0.0 if settings.standardize else strength
+            own: dict[str, Any] = {"intercept": settings.fit_intercept, "standardize": penalised}
             coordinates = coordinates_of(new._seen, data, strength=curvature, **own)
-            objective = fitting.objective_of(self, data, coordinates, strength)
+            objective = fitting.objective_of(settings, data, coordinates, strength)
             if not first and not np.isfinite(self.intercept_).all():
                 raise EvenOddsError("A class had no row with a weight in the last fit and has probability 0: fit anew.")
             theta = np.zeros(objective.n_coef) if first else objective.from_coef(self.intercept_, self._coef)
-            config = self.solver if isinstance(self.solver, SGD) else SGD()
-            rng = np.random.default_rng([seed(self.random_state), new._seen.calls])
-            theta = one_epoch(objective, theta, config, rng)
+            rng = np.random.default_rng([settings.seed, new._seen.calls])
+            theta = one_epoch(objective, theta, settings.sgd or SGD(), rng)
             new.intercept_, new.coef_ = objective.to_coef(theta)
             require_range(new.intercept_, new.coef_)
         new.n_iter_ = np.array([1 if first else int(self.n_iter_[0]) + 1])

@@ -1,20 +1,19 @@
-"""One fit with an L1 part, penalty factors or bounds, as the estimator asks for it.
+"""One fit with an L1 part, penalty factors or bounds, as it is asked for.
 
 Where the classes are separated by what has no penalty, no optimum exists, and where a fit ends would be chance. It is
 given what a next to vanishing ridge makes of them: one answer, however the rows are held and weighted.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data
 from .objective import Objective
-from .parameters import seed
 from .per_column import bounds, penalty_factors
 from .separation import OVERLAP, Question, Verdict
+from .settings import Settings
 from .softmax import SoftmaxObjective
 from .solvers import Report, Solution, Status, costs
 from .solvers.class_penalty import for_classes, to_coefs
@@ -25,8 +24,8 @@ _VANISHING = 1e-10  # the strength of a ridge, of columns of unit size, where no
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The penalty that was asked for, in raw columns: see `LogisticRegression`."""
+class RawPenalty:
+    """The penalty that is asked for, of raw columns: see `LogisticRegression`."""
 
     strength: float
     l1_ratio: float
@@ -36,43 +35,31 @@ class Wanted:
     upper: Array | None
 
     @classmethod
-    def of(cls, model: Any, data: Data) -> "Wanted":
-        """From the estimator's parameters, checked."""
-        factor = penalty_factors(model.penalty_factor, data.n_columns, data.names)
-        low, high = bounds(model.lower, model.upper, data.n_columns, data.names)
-        strength = strength_of(model, data)
-        return cls(strength, float(model.l1_ratio), bool(model.standardize), factor, low, high)
+    def of(cls, settings: Settings, data: Data) -> "RawPenalty":
+        """What the settings say of the columns that there are."""
+        factor = penalty_factors(settings.penalty_factor, data.n_columns, data.names)
+        low, high = bounds(settings.lower, settings.upper, data.n_columns, data.names)
+        return cls(settings.strength(data), settings.l1_ratio, settings.standardize, factor, low, high)
 
 
-def is_composite(model: Any) -> bool:
-    """Whether the penalty is more than a ridge."""
-    has_l1 = model.l1_ratio > 0 and np.isfinite(model.C)
-    return bool(has_l1 or any(value is not None for value in (model.penalty_factor, model.lower, model.upper)))
-
-
-def strength_of(model: Any, data: Data) -> float:
-    """The penalty's lam, 1 / (C S)."""
-    return 1 / (float(model.C) * float(data.class_weights.sum()))
-
-
-def penalty_of(model: Any, data: Data, w: Array) -> float:
+def penalty_of(settings: Settings, data: Data, w: Array) -> float:
     """The penalty of coefficients (K, p), in units of the mean loss."""
-    wanted = Wanted.of(model, data)
+    wanted = RawPenalty.of(settings, data)
     if wanted.standardize:
-        scale = _coordinates(data, data.sample(data.n_rows, 0), model).scale
+        scale = _coordinates(data, data.sample(data.n_rows, 0), settings).scale
         w = np.where(np.isinf(scale), 0.0, w) * np.where(np.isinf(scale), 1.0, scale)
     factor = 1.0 if wanted.factor is None else wanted.factor
     a = wanted.l1_ratio
     return float(np.sum(wanted.strength * factor * (0.5 * (1 - a) * w**2 + a * np.abs(w))))
 
 
-def _coordinates(data: Data, sample: Block, model: Any) -> Coordinates:
+def _coordinates(data: Data, sample: Block, settings: Settings) -> Coordinates:
     """Coordinates of all columns; with `standardize` their scale is that of the penalty."""
     return choose_coordinates(
         data,
         sample,
-        intercept=bool(model.fit_intercept),
-        standardize=bool(model.standardize),
+        intercept=settings.fit_intercept,
+        standardize=settings.standardize,
         strength=0.0,
         exact_mean=True,
         every=True,
@@ -80,7 +67,7 @@ def _coordinates(data: Data, sample: Block, model: Any) -> Coordinates:
 
 
 def fit(
-    model: Any,
+    settings: Settings,
     data: Data,
     *,
     last: tuple[Array, Array] | None,
@@ -92,9 +79,9 @@ def fit(
 
     last : the intercepts and coefficients of an earlier fit to start from
     """
-    wanted = Wanted.of(model, data)
-    sample = data.sample(costs.sample_rows(data), seed(model.random_state))
-    coordinates = _coordinates(data, sample, model)
+    wanted = RawPenalty.of(settings, data)
+    sample = data.sample(costs.sample_rows(data), settings.seed)
+    coordinates = _coordinates(data, sample, settings)
     penalty = Penalty.of(
         coordinates,
         wanted.strength,
@@ -113,8 +100,8 @@ def fit(
 
     def solve(penalty: Penalty, start: Array | None, report: Report | None) -> Solution:
         whole = penalty if binary else for_classes(penalty, n_classes)
-        limits = {"tol": model.tol, "max_iter": model.max_iter}
-        return elastic_net(data, coordinates, whole, sample, last=start, report=report, **limits)
+        tol, most = settings.tol, settings.max_iter
+        return elastic_net(data, coordinates, whole, sample, last=start, report=report, tol=tol, max_iter=most)
 
     solution = solve(penalty, start, report)
     question = Question.of(objective, sample, penalty)

@@ -25,7 +25,8 @@ from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
 from .data.memory import add_up
 from .kernels.algebra import dot, grams, product
-from .kernels.softmax import softmax_sums
+from .kernels.rows import AT_ONCE
+from .kernels.softmax import softmax_second_sums, softmax_sums
 
 _SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
 _TILE_WORK = 1_000_000  # rows * columns * classes of a tile
@@ -167,8 +168,12 @@ class SoftmaxObjective:
 
     def value_grad_hess(self, theta: Array) -> tuple[float, Array, Array]:
         """J, its gradient and its Hessian."""
-        scores = Scores.of(self, theta)
-        loss, gradient, hessian = self.over_tiles(scores.second_order)
+        coordinates = self.coordinates
+        if self.data.sparse or coordinates.center.size > AT_ONCE:
+            loss, gradient, hessian = self.over_tiles(Scores.of(self, theta).second_order)
+        else:
+            baseline, table = self.baseline, theta.reshape(self.n_free, -1)
+            loss, gradient, hessian = self.reduce(lambda block: _at_once(block, coordinates, baseline, table))
         hessian = hessian / self.total_weight
         np.einsum("ii->i", hessian)[:] += self.pull
         if not self.baseline and self.coordinates.intercept:
@@ -347,6 +352,19 @@ class Scores:
             hessian[a, :, b] = hessian[b, :, a] = products
         gradient = product(self._weighted(block, R).T, D)
         return dot(weight, losses), np.asarray(gradient), hessian.reshape(F * k, F * k)
+
+
+def _at_once(block: Block, coordinates: Coordinates, baseline: bool, theta: Array) -> Sums:
+    """Loss, its gradient and Hessian by theta (F, k): one read of a dense block."""
+    places, p = coordinates.places, coordinates.center.size + int(coordinates.intercept)
+    every = np.zeros((len(theta), p))
+    every[:, places] = theta
+    rows = (block.X, block.y, block.weight, block.offset, baseline)
+    loss, gradient, hessian = softmax_second_sums(*rows, coordinates.center, coordinates.inverse, every)
+    if places.size < p:
+        at = (np.arange(len(theta))[:, None] * p + places).ravel()
+        gradient, hessian = gradient[:, places], hessian[np.ix_(at, at)]
+    return loss, gradient, hessian
 
 
 def _over_tiles(block: Block, n_free: int, function: Callable[[Block], Sums]) -> Sums:

@@ -9,10 +9,10 @@ import rich_click as click
 
 from .. import EvenOddsError, __version__
 from . import end_of_interrupt
+from .exporting import export, show
 from .fitting import diagnose, fit
 from .lesson import HELP, learn
 from .scoring import predict
-from .showing import show
 from .terminal import say, stdout_console
 
 PROGRAM = "evenodds"
@@ -74,7 +74,7 @@ def demo(out: Path) -> None:
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), help="bash, zsh or fish.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL", help="bash, zsh or fish.")
 def completion(shell: str) -> None:
     """Print what makes a shell complete commands, options, and names of columns.
 
@@ -92,5 +92,5 @@ def completion(shell: str) -> None:
     click.echo(complete.source_template % complete.source_vars())
 
 
-for command in (fit, predict, show, diagnose, learn, demo, completion):
+for command in (fit, predict, show, export, diagnose, learn, demo, completion):
     cli.add_command(command)

@@ -189,8 +189,9 @@ def _training(model: LogisticRegression, table: Any) -> dict[str, Any]:
     kept = ~(np.isnan(logs[:, 0]) | missing_labels(labels))
     labels, logs, scores = labels[kept], logs[kept], scores[kept]
     weight = None if weight is None else row_numbers(weight, "weight", kept.size)[kept]
-    of_class = np.column_stack([labels == label for label in model.classes_])
-    codes = of_class.argmax(axis=1)
+    place = {label: k for k, label in enumerate(model.classes_.tolist())}  # in which a last NUL counts
+    codes = np.array([place[label] for label in labels.tolist()])
+    of_class = codes[:, None] == np.arange(len(place))
     # Of two classes by the score, which still tells rows apart where the probability is 1 for both.
     scores = scores[:, None] if of_class.shape[1] == 2 else logs
     rest = of_class[:, -scores.shape[1] :]

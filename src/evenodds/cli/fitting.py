@@ -2,13 +2,14 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
-from .. import diagnosis, fit_table
+from .. import EvenOddsError, diagnosis, fit_table, write_report
 from ..delimited import Spelling
 from ..design import MISSING, UNSEEN, left_side
 from ..export import plain, save
@@ -118,7 +119,11 @@ _ROBUST = ("model", "HC0", "HC1", "HC2", "HC3")
     metavar="FILE",
     help="Save the model for predict, as JSON.",
 )
+@click.option(
+    "--report", type=click.Path(path_type=Path), metavar="FILE", help="Write all that is known as one HTML page."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@click.option_panel("Arguments")
 @click.option_panel(
     "The table",
     options=[
@@ -134,7 +139,9 @@ _ROBUST = ("model", "HC0", "HC1", "HC2", "HC3")
     ],
 )
 @click.option_panel("The fit", options=["--C", "--l1-ratio", "--standardize", "--firth", "--solver"])
-@click.option_panel("What is told", options=["--level", "--cov", "--cluster", "--baseline", "--model", "--json"])
+@click.option_panel(
+    "What is told", options=["--level", "--cov", "--cluster", "--baseline", "--model", "--report", "--json"]
+)
 @spelling_options
 def fit(
     data: Path,
@@ -149,6 +156,7 @@ def fit(
     level: float,
     baseline: str | None,
     model_path: Path | None,
+    report: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -163,15 +171,16 @@ def fit(
     evenodds fit flights.csv --target late
     evenodds fit flights.csv --target late --reference carrier=AA --model model.json
     evenodds fit flights.csv --target late --formula "bs(distance, df=4) + carrier" --missing drop
-    evenodds fit flights.csv --target late --C 0.1 --l1-ratio 1 --standardize
+    evenodds fit flights.csv --target late --C 0.1 --l1-ratio 1 --standardize --report report.html
     """
     formula, target = _question(formula, target)
     _check_apart(target=[target], weight=[weight], offset=[offset], cluster=[cluster], drop=drop)
     _check_together(given["C"], given["l1_ratio"], given["firth"], given["solver"])
     if cluster is not None and cov != "model":
         raise click.UsageError(f"--cluster is a covariance of its own: leave out --cov {cov}.")
-    if model_path == STANDARD:
-        raise click.UsageError("--model is a file: standard output has the coefficients.")
+    for name, path in {"--model": model_path, "--report": report}.items():
+        if path == STANDARD:
+            raise click.UsageError(f"{name} is a file: standard output has the coefficients.")
     beside = [name for name in (weight, offset) if name is not None]
     more = [cluster] if cluster is not None else []
     table = read(data, spelling, target, drop=drop, formula=formula, beside=beside, more=more)
@@ -183,13 +192,30 @@ def fit(
     model, result = fit_aloud(lambda: fit_table(formula or target, table, **given), table, asked)
     with progress("Scoring the training data"):
         facts = all_facts(model, result, table)
+    # Files first, as a pipe may close while the table is printed; what went wrong with them is told after it.
+    files: dict[str, tuple[Path | None, Callable[[Path], Any]]] = {
+        "Model": (model_path, lambda path: save(model, path)),
+        "Report": (report, lambda path: write_report(model if result is None else result, table, path)),
+    }
+    written = {what: (path, _problem(what, path, write)) for what, (path, write) in files.items() if path is not None}
     if as_json:
         click.echo(json.dumps(facts, allow_nan=False))
     else:
         show_fit(model, result, facts)
-    if model_path is not None:
-        save(model, model_path)
-        say("Model", f"saved to {model_path}", "green")
+    for what, (path, unwritten) in written.items():
+        if unwritten is not None:
+            raise unwritten
+        say(what, f"saved to {path}", "green")
+
+
+def _problem(what: str, path: Path, write: Callable[[Path], Any]) -> Exception | None:
+    """Write a file; what went wrong, if something did."""
+    try:
+        with progress(f"Writing the {what.lower()}"):
+            write(path)
+    except (EvenOddsError, OSError) as error:
+        return error
+    return None
 
 
 def _question(formula: str | None, target: str | None) -> tuple[str | None, str]:
@@ -234,6 +260,8 @@ def _check_together(C: float, l1_ratio: float, firth: bool, solver: str) -> None
 @column_option("--target", required=True, help="The column to explain: two labels or more.")
 @column_option("--drop", multiple=True, help="Leave a column out; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@click.option_panel("Arguments")
+@click.option_panel("Options")
 @spelling_options
 def diagnose(data: Path, target: str, drop: tuple[str, ...], as_json: bool, spelling: Spelling) -> None:
     """Say what will go wrong in a fit of a table, and what to do.

@@ -19,12 +19,13 @@ DATA = "The file with the table; - is standard input."
 def column_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The columns of the file that is named before, for completion in a shell."""
     data = context.params.get("data")
-    if data is None or Path(data) == STANDARD:
-        return []
-    try:
-        return [name for name in Source(Path(data)).names if name.startswith(incomplete)]
-    except (EvenOddsError, OSError):
-        return []
+    for path in [data] if data is not None else map(Path, context.args):  # where an option still lacks its value
+        try:
+            if path.is_file():
+                return [name for name in Source(path).names if name.startswith(incomplete)]
+        except (EvenOddsError, OSError):
+            continue
+    return []
 
 
 def data_argument(command: Command) -> Command:

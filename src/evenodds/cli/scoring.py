@@ -34,6 +34,8 @@ from .terminal import progress, say
     help="The scored table, in the format of its extension. Without it, or with -, CSV on standard output.",
 )
 @click.option("--replace", is_flag=True, help="Replace columns that have the names of those that are added.")
+@click.option_panel("Arguments")
+@click.option_panel("Options")
 @spelling_options
 def predict(model: Path, data: Path, out: Path | None, replace: bool, spelling: Spelling) -> None:
     """Score the rows of a table with a model that fit saved.

@@ -1,6 +1,7 @@
 """The terminal: results on stdout, a word about what goes on, or went wrong, on stderr."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from threading import Timer
 from typing import Any
@@ -57,7 +58,8 @@ def progress(what: str) -> Iterator[None]:
 
 def say(kind: str, text: str, colour: str) -> None:
     """One line on stderr; what the library advises in terms of Python is put in terms of options."""
-    click.echo(f"{click.style(kind + ':', fg=colour, bold=True)} {' '.join(as_options(text).split())}", err=True)
+    line = re.sub(r"\s*\n\s*", " ", as_options(text).strip())
+    click.echo(f"{click.style(kind + ':', fg=colour, bold=True)} {line}", err=True)
 
 
 def as_options(text: str) -> str:

@@ -89,7 +89,8 @@ class Delimited:
         doubles = [k for k, column in enumerate(columns) if pa.types.is_floating(column.type)]
         texts = self._texts(columns, names)
         signs = self._signs_of(texts)
-        if len(signs) > 1 or (not signs and self._dialect.separator != ","):
+        undecided = any(numerals is not None and len(numerals.ways()) > 1 for _, numerals in texts.values())
+        if len(signs) > 1 or (not signs and (undecided or self._dialect.separator != ",")):
             # Doubles have been read by a decimal point that may be none: now with what is known of all columns.
             again = [places[k] for k in doubles]
             for k, column in zip(doubles, self._cells.columns(again, text=again), strict=True):

@@ -14,7 +14,8 @@ from .numerals import Written, written
 from .rows import NotReadAt
 from .spelling import Spelling, option, shown
 
-_FEW = 10  # distinct texts among numbers that are taken for mistakes
+_FEW_ROWS = 0.1  # of all: with texts among numbers
+_FEW, _MANY = 3, 10  # distinct texts, and distinct numbers, of which the texts are no labels
 _PLUS = "+"
 _MINUS = ("-", "–", "—")
 _ORDERS = {"dmy": "the day first", "mdy": "the month first", "ymd": "the year first"}
@@ -134,13 +135,25 @@ def as_numbers(column: TextColumn, numerals: Written, signs: Sequence[str], spel
         raise _two_ways(column, numerals)
     if ways:
         return column.of(numerals.numbers(ways[0]))
-    numbers = numerals.by_either if spelling.decimal is None else numerals.readable[spelling.decimal]
-    counts = column.counts()
-    odd, total = int(counts[~numbers].sum()), int(counts.sum())
-    few = np.count_nonzero(~numbers) <= _FEW or odd <= 0.1 * total
-    if numbers.any() and (not odd or (few and odd < 0.5 * total)):
-        raise _mixed(column, numerals, numbers, total - odd)
+    numbers = numerals.by_either
+    if numbers.all():
+        raise _other_signs(column, numerals, spelling)
+    if numbers.any() and _are_mistakes(column, numerals, ~numbers):
+        raise _mixed(column, numbers)
     return None
+
+
+def _are_mistakes(column: TextColumn, numerals: Written, odd: NDArray[np.bool_]) -> bool:
+    """Whether a few texts among numbers are mistakes, or stand for something, rather than labels among labels.
+
+    They are if few rows have them, or if they are few beside many different numbers; but not beside "01", a label.
+    """
+    counts = column.counts()
+    rows, distinct = int(counts[odd].sum()), np.count_nonzero(odd)
+    few_rows = rows == 1 or rows <= _FEW_ROWS * counts.sum()
+    few_texts = distinct <= _FEW and np.count_nonzero(~odd) > _MANY and rows < counts.sum() / 2
+    codes = pc.any(pc.match_substring_regex(numerals.texts, r"^0\d+$")).as_py()
+    return bool((few_rows or few_texts) and not codes)
 
 
 def _cell(column: TextColumn, number: int) -> str:
@@ -161,25 +174,28 @@ def _two_ways(column: TextColumn, numerals: Written) -> NotReadAt:
     )
 
 
-def _mixed(column: TextColumn, numerals: Written, numbers: NDArray[np.bool_], count: int) -> NotReadAt:
-    """A few texts among numbers, or numbers of which some have points and others commas."""
-    as_it_is = option("--text", column.name)
-    if numbers.all():
-        point, comma = numerals.readable["."], numerals.readable[","]
-        fewer = (
-            comma & ~point if np.count_nonzero(comma & ~point) <= np.count_nonzero(point & ~comma) else point & ~comma
-        )
-        text = _cell(column, int(np.flatnonzero(fewer)[0]))
-        return NotReadAt(
-            column.first(text),
-            f"has in column {column.name!r} {shown(text)}, first in ",
-            f", and other decimal signs in other rows. Write its numbers alike, or read it as text with {as_it_is}.",
-        )
+def _other_signs(column: TextColumn, numerals: Written, spelling: Spelling) -> NotReadAt:
+    """Numbers of which some have decimal points and others commas, or another sign than their user says."""
+    point, comma = numerals.readable["."], numerals.readable[","]
+    if spelling.decimal is None:
+        fewer = min(comma & ~point, point & ~comma, key=np.count_nonzero)
+        what = ", and other decimal signs in other rows. Write its numbers alike"
+    else:
+        fewer = ~numerals.readable[spelling.decimal]
+        what = f", which is no number with {option('--decimal', spelling.decimal)}. Leave that out"
+    text = _cell(column, int(np.flatnonzero(fewer)[0]))
+    before = f"has in column {column.name!r} {shown(text)}, first in "
+    return NotReadAt(column.first(text), before, f"{what}, or read it as text with {option('--text', column.name)}.")
+
+
+def _mixed(column: TextColumn, numbers: NDArray[np.bool_]) -> NotReadAt:
+    """A few texts among numbers."""
     text = _cell(column, int(np.flatnonzero(~numbers)[0]))
+    count = int(column.counts()[numbers].sum())
     row = "1 other row" if count == 1 else f"{count:,} other rows"
     return NotReadAt(
         column.first(text),
         f"has in column {column.name!r} {shown(text)}, first in ",
         f", and numbers in {row}. If it stands for a missing value, say so with {option('--missing-text', text)}; if "
-        f"the column is text, with {as_it_is}.",
+        f"the column is text, with {option('--text', column.name)}.",
     )

@@ -98,7 +98,8 @@ def dialect_of(data: Any, spelling: Spelling) -> Dialect:
         head = None
     if head is None:
         raise NotRead("has no header that ends: a quote in it is never closed.")
-    names = _names(head, (layouts.get((separator, quotes)) or _rows(body, separator, quotes, whole))[1:])
+    title = body[: lines.characters]
+    names = _names(head, title, (layouts.get((separator, quotes)) or _rows(body, separator, quotes, whole))[1:])
     skipped = above + body[len(header) : lines.characters]
     line = 1 + len(io.StringIO(skipped, newline="").readlines())
     return Dialect(separator, quotes, names, len(skipped.encode()), line)
@@ -230,15 +231,17 @@ def _share(rows: Rows) -> float:
     return sum(fits) / len(fits)
 
 
-def _names(header: Sequence[str], rows: Rows) -> tuple[str, ...]:
-    """The names, of as many columns as the rows have.
+def _names(header: Sequence[str], title: str, rows: Rows) -> tuple[str, ...]:
+    """The names, of as many columns as the rows have; spaces around them are kept within quotes only.
 
     Where all rows have one cell more than the header, these are empty and the last, or names of rows and the first.
     """
-    names = tuple(name.strip().strip("\ufeff\u200b") for name in header)
+    names = tuple(name if name.strip() and f'"{name}"' in title else name.strip() for name in header)
     sizes = {len(row) for row in rows}
     if sizes == {len(names) - 1} and names[-1] == "":
         return names[:-1]
-    if sizes == {len(names) + 1}:
-        return (*names, "") if not any(row[-1].strip() for row in rows) else ("", *names)
+    if sizes == {len(names) + 1} and not any(row[-1].strip() for row in rows):
+        return (*names, "")
+    if sizes == {len(names) + 1} and len(names) > 1:  # one name alone would rather be a title
+        return ("", *names)
     return names

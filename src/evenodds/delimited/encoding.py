@@ -21,11 +21,13 @@ _BOMS = (
 _CHUNK = 1 << 20
 _SAMPLE = 1 << 12
 # What there is none of in text in Windows-1252: bytes that it has no character for; words in letters beyond ASCII; a
-# sign, or a capital with an accent, between two letters.
+# sign, or a capital with an accent, between two letters; signs among signs and accents, but for quotes and dashes.
 _NOT_1252 = re.compile(
     rb"[\x81\x8d\x8f\x90\x9d]|[\xc0-\xff]{3}|[\xa1-\xff]{4}|"
-    rb"[A-Za-z][\x80\x82\x84\x86-\x89\x8b\x95\x98\x99\x9b\xa1-\xa9\xab\xac\xae-\xb6\xb8\xb9\xbb-\xbf\xd7\xf7][A-Za-z]|"
-    rb"[a-z][\x8a\x8c\x8e\x9f\xc0-\xd6\xd8-\xde][a-z]"
+    rb"[A-Za-z][\x80\x82\x84\x86-\x89\x8b\x93-\x95\x98\x99\x9b\xa1-\xa9\xab\xac\xae-\xb6\xb8\xb9\xbb-\xbf\xd7\xf7][A-Za-z]|"
+    rb"[A-Za-z][\x8a\x8c\x8e\x9f][a-z]|[a-z][\xc0-\xd6\xd8-\xde][a-z]|"
+    rb"(?![\x85\x91-\x97]{3})[\x80-\x9f]{3}|(?!\x93.\x94|\x91.\x92)[\x80-\x9f][\xc0-\xff][\x80-\x9f]|"
+    rb"[\x82\x83][\x40-\x7e\x80-\xfc][\x82\x83]"
 )
 
 

@@ -90,10 +90,11 @@ def _ragged(row: int, line: int, cells: Sequence[str], dialect: Dialect) -> str:
         what = f"{shown(cells[len(names)])} comes after the last column, {names[-1]!r}"
     else:
         what = f"nothing is there for column {names[len(cells)]!r}, and {shown(cells[-1])} is the last"
+    title = " If the first line is a title, begin it with #." if len(names) == 1 else ""
     sign = {"\t": "a tab"}.get(dialect.separator, repr(dialect.separator))
     return (
         f"has in {place(row, line)} {has}: {what}. Put cells that hold {sign} into quotes, or, if that is not what is "
-        "between cells, say what is with --separator."
+        f"between cells, say what is with --separator.{title}"
     )
 
 

@@ -60,8 +60,11 @@ class Spelling:
 
 
 def option(name: str, value: str) -> str:
-    """An option as it is typed."""
-    return f"{name} {shlex.quote(value)}"
+    """An option as it is typed in a shell."""
+    if value.isprintable():
+        return f"{name} {shlex.quote(value)}"
+    escaped = value.encode("unicode_escape").decode().replace("'", "\\'")
+    return f"{name} $'{escaped}'"
 
 
 def shown(text: str, most: int = 40) -> str:

@@ -89,7 +89,8 @@ def _formulaic_basis(expression: "Expression", x: Array, state: dict[str, Any]) 
     transforms = formulaic(".transforms")
     function = {"poly": transforms.poly, "bs": transforms.basis_spline, "cr": transforms.TRANSFORMS["cr"]}
     try:
-        found = function[expression.operation](x, **expression.options, _state=state)
+        with np.errstate(all="ignore"):  # of values that are no numbers, which are looked for in what is found
+            found = function[expression.operation](x, **expression.options, _state=state)
         found = getattr(found, "__wrapped__", found)
         columns = np.column_stack([found[key] for key in found]) if isinstance(found, Mapping) else found
         return np.asarray(columns, dtype=np.float64)

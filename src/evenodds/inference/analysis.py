@@ -21,8 +21,9 @@ from ..data.scan import Scan
 from ..exceptions import EvenOddsError, within_range
 from ..labels import combine_weights, encode_labels, labels_of, row_numbers, row_offsets
 from ..model import LogisticRegression
-from ..penalised import is_composite, penalty_of, strength_of
+from ..penalised import penalty_of
 from ..reading import unpacked
+from ..settings import Settings
 from ..softmax import log_probabilities
 from ..solvers import Status
 from ..table import is_frame, is_missing, require_same_order, values_of
@@ -170,7 +171,7 @@ def _check_arguments(model: Any, cov: Any, groups: Any, level: Any, weights: Any
         raise EvenOddsError(f'post_selection is None or "split", got {post_selection!r}.')
     if post_selection == "split" and not model.l1_ratio > 0:
         raise EvenOddsError('post_selection="split" is for a fit with an L1 penalty: this one has chosen no columns.')
-    if is_composite(model) and post_selection is None:
+    if Settings.of(model).composite and post_selection is None:
         raise EvenOddsError(
             "Coefficients that an L1 penalty, factors or bounds have formed have no standard errors: a test on the "
             "rows that chose the columns finds what it was shown. Valid are: infer on rows that the fit has not seen, "
@@ -221,7 +222,7 @@ def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset
         codes = encode_labels(y, len(z), model.classes_)[1]
         weight = combine_weights(sample_weight, model.class_weight, codes, model.classes_)
         losses = -log_probabilities(z)[np.arange(len(z)), codes]
-        loss = float(np.average(losses, weights=weight)) + penalty_of(model, data, model._coef)
+        loss = float(np.average(losses, weights=weight)) + penalty_of(Settings.of(model), data, model._coef)
         if abs(loss - model.solution_.loss) <= _SAME_LOSS * (1 + abs(loss)) + model.solution_.gap:
             raise EvenOddsError("These look like the rows that chose the columns: split the data before the fit.")
     names = names_of(model)
@@ -265,7 +266,7 @@ def _rows(
             )
         few = "one class only" if np.count_nonzero(data.class_weights) == 1 else f"no row of class {missing!r}"
         raise EvenOddsError(f"These rows hold {few}, so they are not those that the model was fitted on.")
-    total, strength = float(data.class_weights.sum()), strength_of(model, data)
+    total, strength = float(data.class_weights.sum()), Settings.of(model).strength(data)
     if weights == "precision":
         factor = data.n_rows / total
         if model.firth and abs(factor - 1) > 1e-9:

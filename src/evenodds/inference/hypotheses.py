@@ -205,6 +205,8 @@ def _parse(text: str, result: "Inference") -> tuple[Array, Array]:
         sides = sides if len(sides) > 1 else [*sides, np.zeros(len(names) + 1)]
         for left, right in itertools.pairwise(sides):
             rows += _of_all_classes(left - right, problem) if problem.several else [left - right]
+    if not rows:
+        raise EvenOddsError(f"There is no coefficient to test in {text!r}: each is of a column without its own.")
     table = np.stack(rows)
     if not np.isfinite(table).all():
         raise EvenOddsError(f"The restriction {text!r} holds a number that is larger than numbers go.")

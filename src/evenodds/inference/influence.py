@@ -7,6 +7,7 @@ reported (Lesaffre and Albert, Applied Statistics 38, 1989); residuals are the r
 chi-squared and of the deviance, and have no sign.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,10 @@ def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: A
     X = chosen(result, X)
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     require_finite(data)
+    n_rows = int(np.shape(X)[0]) if hasattr(X, "shape") else len(X)
+    kept = np.arange(n_rows) if data.kept is None else data.kept
+    if problem.several and not problem.theta.size:
+        return {name: spread(values, kept, n_rows) for name, values in _of_certain(problem.keys, kept.size).items()}
     factor = result.whole.objective.total_weight / float(data.class_weights.sum())  # precision weights are rescaled
     measures = _Measures(
         problem.several, problem.n_coef, problem.to_raw, np.isfinite(result.se.ravel()), result.inverse, factor
@@ -53,9 +58,13 @@ def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: A
             "These are not the rows that the model was fitted on: their log-likelihood is another one. "
             "Pass the X, y, sample_weight and offset of the fit."
         )
-    n_rows = int(np.shape(X)[0]) if hasattr(X, "shape") else len(X)
-    kept = np.arange(n_rows) if data.kept is None else data.kept
     return {name: spread(values, kept, n_rows) for name, values in columns.items()}
+
+
+def _of_certain(keys: Sequence[str], n_rows: int) -> dict[str, Array]:
+    """The table where separated classes leave no doubt about any row: none is amiss, and nothing is estimated."""
+    none = dict.fromkeys(("leverage", "pearson", "deviance", "studentized"), np.zeros(n_rows))
+    return none | dict.fromkeys(("cooks_distance", *(f"dfbeta_{key}" for key in keys)), np.full(n_rows, np.nan))
 
 
 def _with_certainty(result: "Inference", X: Any, offset: Any) -> Array:

@@ -186,8 +186,11 @@ def columns_of(result: "Inference") -> Sequence[str]:
 
 
 def chosen(result: "Inference", X: Any) -> Any:
-    """The columns of the model, if X is a frame that has them all and others beside them; else X as it is."""
-    if not is_frame(X):
+    """The columns of the model, if X is a frame that has them all and others beside them; else X as it is.
+
+    A design finds its columns by itself, and that of the labels.
+    """
+    if not is_frame(X) or hasattr(result.model, "design_"):
         return X
     names = columns_of(result)
     try:

@@ -21,6 +21,7 @@ from ..firth import FirthObjective
 from ..fitting import objective_of
 from ..model import LogisticRegression
 from ..objective import Objective
+from ..settings import Settings
 from ..softmax import SoftmaxObjective
 
 INTERCEPT = "(intercept)"
@@ -116,16 +117,17 @@ def pose(model: LogisticRegression, data: Data, strength: float, baseline: Any =
     strength : the penalty's lam, 1 / (C S) with the weights of the fit
     baseline : the label that coefficients are against; None: that of the fit
     """
+    settings = Settings.of(model)
     sample = data.sample(max(_ENOUGH_ROWS, 16 * data.n_columns), 0)
     chosen = choose_coordinates(
         data,
         sample,
-        intercept=bool(model.fit_intercept),
-        standardize=bool(model.standardize) and strength > 0,
+        intercept=settings.fit_intercept,
+        standardize=settings.standardize and strength > 0,
         strength=strength,
     )
     coordinates = replace(chosen, columns=_solved_columns(model))
-    objective = objective_of(model, data, coordinates, strength)
+    objective = objective_of(settings, data, coordinates, strength)
     theta = objective.from_coef(model.intercept_, model._coef)
     problem = posed(objective, theta, names_of(model), model.classes_.tolist(), baseline)
     keys = problem.keys

@@ -31,6 +31,7 @@ _SIGNATURES = {
     "moments_c": ("d", "pnnipppppp"),
     "moments_f": ("d", "pnnipppppp"),
     "softmax_rows": (None, "pnnniiipppppppppp"),
+    "softmax_second": (None, "pnnniiiippppppp"),
     "descend": ("i", "pnippppppdip"),
     "descend_sparse": ("d", "ppppppnppdpppppppdi"),
     "some_products": (None, "pninpnpp"),

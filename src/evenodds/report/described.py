@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from ..design import Column, Table
@@ -134,8 +135,8 @@ def _levels(column: Column) -> str:
 
 def _range(column: Column) -> str:
     if column.kind == "date":
-        there = column.values.drop_null()
-        return f"{min(there).as_py()} to {max(there).as_py()}" if len(there) < 1 << 17 and len(there) else ""
+        ends = pc.min_max(column.values)
+        return f"{ends['min']} to {ends['max']}" if ends["min"].is_valid else ""
     if column.kind != "number":
         return ""
     values = column.numbers()

@@ -141,9 +141,8 @@ def _plain(name: str, coef: float) -> Coefficient:
 
 def tests_of_terms(result: Inference) -> list[tuple[str, str, str, str]]:
     """Wald's tests of terms with several coefficients, and of curves: name, chi-squared, df and p."""
-    names = [name for name, places in terms_of(result).items() if len(places) > 1]
-    several = len(result.listed) > 1
-    names = list(terms_of(result)) if several else names
+    least = 1 if len(result.listed) > 1 else 2
+    names = [name for name, places in terms_of(result).items() if len(places) >= least]
     bends = {term: name for name, (term, _) in bends_of(result).items()}
     found = []
     for name in [one for term in names for one in (term, bends.get(term)) if one is not None][:MOST_ROWS]:

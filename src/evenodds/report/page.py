@@ -118,9 +118,11 @@ def _facts(
     found = quality.discriminations(model, rows)
     labels = [shortened(printable(label), 40) for label in model.classes_.tolist()]
     data = described.described(model, rows)
+    is_certain = result is not None and result.limit is not None and not result.limit.rows.size
+    target = "" if rows.target is None else f"{printable(rows.target)}: "
     influential, not_measured = (None, why_not) if result is None else estimates.influential(result, rows)
     return {
-        "title": shortened(printable(title or f"{rows.target or 'labels'}: {table.title}"), _LONGEST),
+        "title": shortened(printable(title or f"{target}{table.title}"), _LONGEST),
         "version": __version__,
         "glance": [*data.facts[:2], *_glance(rows, found)],
         "data": data,
@@ -129,7 +131,7 @@ def _facts(
         "why_not": why_not,
         "terms": [] if result is None or result.limit is not None else estimates.tests_of_terms(result),
         "forest": pictures.forest(model, result),
-        "effects": [] if result is None else list(pictures.effects_of(result, rows)),
+        "effects": [] if result is None or is_certain else list(pictures.effects_of(result, rows)),
         "found": found,
         "quality": list(_quality(model, rows, found, labels)),
         "labels": labels,

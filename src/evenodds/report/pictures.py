@@ -73,9 +73,9 @@ def forest(model: Model, result: Inference | None) -> Picture | None:
     if len(places) > _MOST_LINES:
         chosen = set(sorted(places, key=lambda j: -size[j])[:_MOST_LINES])
         places = [j for j in places if j in chosen]
-    if not places:
-        return None
     keys = [result.problem.keys[j] for j in places]
+    if all(key in result.notes for key in keys):
+        return None
     ratio = result.baseline is not None
     title = "Odds ratios" if ratio else "Coefficients"
     told = f"{title} with {100 * result.level:g}% intervals; the numbers are in the table."

@@ -10,6 +10,7 @@ from scipy.special import expit, softmax
 
 from ..advice import nearest
 from ..data import Array
+from ..data.scan import Scan
 from ..exceptions import EvenOddsError
 from ..labels import encode_kept, encode_labels, row_numbers, row_offsets
 from ..table import is_frame, unique_names
@@ -61,6 +62,8 @@ def scored(model: Model, frame: Any, target: Any, sample_weight: Any, offset: An
 
     target : a column of the frame, or labels; None where the model knows its column
     """
+    if isinstance(frame, Scan):
+        raise EvenOddsError("A report measures rows in memory, several times: give it a frame with some of the rows.")
     y, sample_weight, offset, name = _labels(model, frame, target, sample_weight, offset)
     X, design = _features(model, frame), getattr(model, "design_", None)
     scores = model.decision_function(X)

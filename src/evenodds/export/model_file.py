@@ -21,14 +21,14 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from .exceptions import EvenOddsError
-from .model import LogisticRegression
+from ..exceptions import EvenOddsError
+from ..model import LogisticRegression
+from ..solvers import Solution
+from ..solvers.sgd import SGD
 from .restoring import FORMAT, VERSION, restored
-from .solvers import Solution
-from .solvers.sgd import SGD
 
 if TYPE_CHECKING:
-    from .design import Design
+    from ..design import Design
 
 
 def save(model: LogisticRegression, path: str | os.PathLike[str]) -> None:
@@ -125,10 +125,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         If it cannot be written; ``filename`` is `path`.
     """
     target = Path(path).resolve()
-    beside = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         if target.exists() and not target.is_file():
             raise OSError(None, "Not a file that can be replaced")
+        beside = target.with_name(f".{secrets.token_hex(8)}.tmp")
         try:
             with beside.open("xb") as file:
                 yield file
@@ -158,7 +158,7 @@ def plain(value: Any) -> Any:
 
 
 def _record(model: LogisticRegression) -> dict[str, Any]:
-    from . import __version__  # not at the top: the package itself may import this module
+    from .. import __version__  # not at the top: the package itself may import this module
 
     names, design = model._names, getattr(model, "design_", None)
     solution, kind = getattr(model, "solution_", None), model.classes_.dtype
@@ -180,7 +180,7 @@ def _record(model: LogisticRegression) -> dict[str, Any]:
 
 
 def _recorded(design: "Design") -> dict[str, Any]:
-    from .design.record import recorded
+    from ..design.record import recorded
 
     return recorded(design)
 

@@ -1,0 +1,210 @@
+"""A fitted model as an ONNX file: one input a column, and the label and the probabilities of each row."""
+
+import importlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import Array
+from ..design import Factor, Number, Part
+from ..exceptions import EvenOddsError
+from .model_file import replacing
+from .onnx_language import Graph, onnx_module
+from .scorer import Scorer, scorer_of, values_of
+from .self_test import expected_of, require_same, sample_of
+from .sql import by_level
+
+_OPSET, _ML_OPSET, _IR = 17, 3, 8  # of onnxruntime 1.13 and later
+_MOST_TRIED = 2000  # inputs of a file that is tried
+
+
+def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted model to an ONNX file.
+
+    The graph has one input a column, by its name: text as strings, numbers and booleans as doubles, each of shape
+    (n, 1). Its outputs are ``label`` (n,) and ``probabilities`` (n, n_classes), in doubles, those of `predict_proba` to
+    about 1e-15. Factors, policies, polynomials and splines are in it. If onnxruntime is installed the file is tried on
+    a sample before it is written.
+
+    Parameters
+    ----------
+    model : LogisticRegression
+        A fitted model. Of one that was fitted on an array, the inputs are ``x0``, ``x1``, ...
+    path : path-like
+        The file. It is replaced if it is there, and only after the new one is complete.
+
+    Raises
+    ------
+    EvenOddsError
+        If the model cannot be written: it takes parts of dates, for which ONNX has no type, or has a name or label that
+        ONNX cannot hold; or without the package onnx (``pip install "evenodds[onnx]"``).
+    OSError
+        If the file cannot be written.
+
+    Notes
+    -----
+    A missing number is NaN; missing text is None, NaN or an empty text, if that is no level. Rows for which
+    `predict_proba` has no probability, or which it refuses (a level that the fit has not seen, infinity), have NaN as
+    the probabilities of all classes; their label means nothing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np, onnxruntime, pandas as pd
+    >>> from evenodds import fit_table, to_onnx
+    >>> frame = pd.DataFrame({"late": ["no", "yes"] * 4, "carrier": list("ABABBAAA"), "hours": np.arange(8.0)})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     to_onnx(fit_table("late", frame, C=1), f"{folder}/model.onnx")
+    ...     session = onnxruntime.InferenceSession(f"{folder}/model.onnx")
+    >>> rows = {"carrier": np.array([["A"], ["B"]], dtype=object), "hours": np.array([[3.0], [4.0]])}
+    >>> session.run(["label"], rows)
+    [array(['no', 'yes'], dtype=object)]
+    """
+    scorer = scorer_of(model, "written as ONNX")
+    made = _made(scorer)
+    _require_same(scorer, made)
+    with replacing(Path(path)) as file:
+        file.write(made.SerializeToString())
+
+
+def _made(scorer: Scorer) -> Any:
+    """The model as onnx has it."""
+    helper = onnx_module(".helper")
+    _require_names(scorer)
+    kinds = {} if scorer.design is None else scorer.design.kinds
+    types = onnx_module().TensorProto
+    text = [types.STRING if kinds.get(name) == "text" else types.DOUBLE for name in scorer.inputs]
+    inputs = [
+        helper.make_tensor_value_info(name, kind, ["N", 1]) for name, kind in zip(scorer.inputs, text, strict=True)
+    ]
+    graph = Graph(scorer.inputs, scorer.design)
+    labels = _labels(scorer.labels)
+    _add_outputs(graph, _scores(scorer, graph), labels, scorer.binary)
+    outputs = [
+        helper.make_tensor_value_info("label", helper.np_dtype_to_tensor_dtype(labels.dtype), ["N"]),
+        helper.make_tensor_value_info("probabilities", types.DOUBLE, ["N", len(scorer.labels)]),
+    ]
+    if labels.dtype == object:
+        outputs[0] = helper.make_tensor_value_info("label", types.STRING, ["N"])
+    made = helper.make_graph(graph.nodes, "evenodds", inputs, outputs, graph.constants)
+    opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]
+    from .. import __version__  # not at the top: the package itself may import this module
+
+    return helper.make_model(
+        made, opset_imports=opsets, ir_version=_IR, producer_name="evenodds", producer_version=__version__
+    )
+
+
+def _require_names(scorer: Scorer) -> None:
+    """An error for columns that ONNX cannot take."""
+    for name in scorer.inputs:
+        if not name:
+            raise EvenOddsError("An input of ONNX needs a name, and a column has none. Rename it before the fit.")
+        if name in ("label", "probabilities"):
+            raise EvenOddsError(
+                f"The model takes a column {name!r}, which is an output in ONNX. Rename it before the fit."
+            )
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise EvenOddsError(f"The name {name!r} is not valid Unicode. Rename the column before the fit.") from None
+    if scorer.design is None:
+        return
+    dates = [factor for factor in scorer.design.factors if factor.is_part]
+    if dates:
+        raise EvenOddsError(
+            f"{dates[0].name} cannot be exported: ONNX has no dates. Make the parts of dates columns of the table, and "
+            "fit on these."
+        )
+
+
+def _labels(labels: Sequence[Any]) -> NDArray[Any]:
+    """The labels as a tensor can hold them."""
+    if all(isinstance(label, str) for label in labels):
+        return np.array(labels, dtype=object)
+    found = np.array(labels)
+    if found.dtype.kind not in "bif" or found.tolist() != list(labels):
+        raise EvenOddsError(f"ONNX cannot hold the labels {str(list(labels))[:80]}: make them text or smaller numbers.")
+    return found.astype(np.int64) if found.dtype.kind == "i" else found
+
+
+def _scores(scorer: Scorer, graph: Graph) -> str:
+    """The scores (n, K)."""
+    parts = [graph.constant(scorer.intercepts[None, :])]
+    design = scorer.design
+    if design is None:
+        rows = graph.node("Concat", *scorer.inputs, axis=1)
+        zeros = graph.node("Mul", rows, graph.number(0.0))  # NaN where a number is infinite
+        gone = graph.node("ReduceSum", zeros, graph.constant(np.array([1])), keepdims=1)
+        parts += [graph.node("MatMul", rows, graph.constant(scorer.coef)), gone]
+        return graph.node("Sum", *parts)
+    first = 0
+    for term in design.terms:
+        for block in term.blocks:
+            first = _add_block(scorer, graph, block, first, parts)
+    return graph.node("Sum", *parts)
+
+
+def _add_block(scorer: Scorer, graph: Graph, block: Sequence[Part], first: int, parts: list[str]) -> int:
+    """What the columns of a block add to the scores; the number of the first column behind them."""
+    assert scorer.design is not None
+    atoms = [(part, scorer.design.atoms[part.atom]) for part in block]
+    numbers = [atom for _, atom in atoms if isinstance(atom, Number)]
+    factors = [(part, atom) for part, atom in atoms if isinstance(atom, Factor)]
+    shape = [len(factor.shown(part.full)) for part, factor in factors]
+    count = int(np.prod(shape)) * int(np.prod([number.columns for number in numbers]))
+    weights = scorer.coef[first : first + count].reshape(-1, int(np.prod(shape)), scorer.coef.shape[1])
+    for column, own in zip(_products(graph, numbers), weights, strict=True):
+        table = np.stack([by_level(one, factors, shape) for one in own.T], axis=-1)
+        row = graph.looked_up([factor for _, factor in factors], table) if factors else graph.constant(_one_row(table))
+        parts.append(row if column is None else graph.node("Mul", column, row))
+    return first + count
+
+
+def _one_row(table: Array) -> Array:
+    return np.ascontiguousarray(table.reshape(1, -1))
+
+
+def _products(graph: Graph, numbers: Sequence[Number]) -> list[str | None]:
+    """The products of the columns of numbers, the first changing fastest; NaN where one is infinite."""
+    found: list[str | None] = [None]
+    for number in numbers:
+        columns = [graph.finite(one) for one in values_of(number, graph)]
+        found = [one if rest is None else graph.node("Mul", rest, one) for one in columns for rest in found]
+    return found
+
+
+def _add_outputs(graph: Graph, scores: str, labels: NDArray[Any], binary: bool) -> None:
+    if binary:
+        one, minus = graph.number(1.0), graph.node("Neg", scores)
+        sides = [graph.node("Div", one, graph.node("Add", one, graph.node("Exp", z))) for z in (scores, minus)]
+        graph.node("Concat", *sides, axis=1, output="probabilities")
+        above = graph.node("Greater", scores, graph.number(0.0))
+        place = graph.node("Squeeze", graph.node("Cast", above, to=7), graph.constant(np.array([1])))
+    else:
+        graph.node("Softmax", scores, axis=1, output="probabilities")
+        place = graph.node("ArgMax", scores, axis=1, keepdims=0)
+    graph.node("Gather", graph.constant(labels), place, axis=0, output="label")
+
+
+def _require_same(scorer: Scorer, made: Any) -> None:
+    """An error where the graph gives other numbers than the model, if onnxruntime is there to tell."""
+    if len(scorer.inputs) > _MOST_TRIED:
+        return
+    try:
+        runtime = importlib.import_module("onnxruntime")
+    except ImportError:
+        return
+    sample = sample_of(scorer)
+    kinds = {} if scorer.design is None else scorer.design.kinds
+    rows = {
+        name: np.array([[value] for value in values], dtype=object if kinds.get(name) == "text" else np.float64)
+        for name, values in sample.items()
+    }
+    session = runtime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+    (found,) = session.run(["probabilities"], rows)
+    require_same(scorer, found, expected_of(scorer, sample), "the graph, in onnxruntime,")

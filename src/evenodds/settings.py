@@ -1,0 +1,160 @@
+"""The estimator's parameters, checked: what is wrong, and what goes together."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+
+from .data import Data
+from .exceptions import EvenOddsError
+from .per_column import LEAST_C, check_l1_ratio
+from .solvers.sgd import SGD
+
+_SOLVERS = ("auto", "newton", "quasi-newton", "sgd")
+_FIRTH = (False, True, "flic", "flac")
+
+
+PerColumn = ArrayLike | Mapping[Any, float] | None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of a `LogisticRegression` that a fit goes by, checked; each as it is told there."""
+
+    C: float
+    l1_ratio: float
+    fit_intercept: bool
+    standardize: bool
+    firth: bool | str
+    penalty_factor: PerColumn
+    lower: PerColumn
+    upper: PerColumn
+    solver: str | SGD
+    tol: float
+    max_iter: int
+    n_jobs: int | None
+    random_state: Any
+
+    @classmethod
+    def of(cls, model: Any) -> "Settings":
+        """Those of an estimator; an error if one is not what it can be, or does not go with another."""
+        _check(model)
+        plain = {
+            "C": float,
+            "l1_ratio": float,
+            "tol": float,
+            "max_iter": int,
+            "fit_intercept": bool,
+            "standardize": bool,
+        }
+        given = {field.name: getattr(model, field.name) for field in fields(cls)}
+        settings = cls(**given | {name: kind(given[name]) for name, kind in plain.items()})
+        settings._check_firth()
+        settings._check_composite()
+        return settings
+
+    @property
+    def has_l1(self) -> bool:
+        """Whether there is a penalty with an L1 part."""
+        return self.l1_ratio > 0 and np.isfinite(self.C)
+
+    @property
+    def composite(self) -> bool:
+        """Whether the penalty is more than a ridge."""
+        return self.has_l1 or any(value is not None for value in (self.penalty_factor, self.lower, self.upper))
+
+    @property
+    def sgd(self) -> SGD | None:
+        """The mini-batch gradient descent that is asked for, if it is."""
+        return self.solver if isinstance(self.solver, SGD) else SGD() if self.solver == "sgd" else None
+
+    @property
+    def seed(self) -> int:
+        """A seed from what scikit-learn takes for a random state; None is 0."""
+        if self.random_state is None or isinstance(self.random_state, Integral):
+            return int(self.random_state or 0)
+        try:
+            return int(check_random_state(self.random_state).randint(2**31 - 1))
+        except ValueError as error:
+            raise EvenOddsError(f"random_state: {error}") from None
+
+    def strength(self, data: Data) -> float:
+        """The penalty's lam, 1 / (C S)."""
+        return 1 / (self.C * float(data.class_weights.sum()))
+
+    def _check_composite(self) -> None:
+        """What an L1 part, penalty factors and bounds go with."""
+        given = [name for name in ("penalty_factor", "lower", "upper") if getattr(self, name) is not None]
+        if self.l1_ratio > 0:
+            given.insert(0, f"l1_ratio={self.l1_ratio!r}")
+        if not given:
+            return
+        if self.firth:
+            raise EvenOddsError(f"firth={self.firth!r} is a penalty of its own and does not go with {given[0]}.")
+        if self.sgd is not None:
+            raise EvenOddsError(f'"sgd" does not know {given[0]}. Use solver="auto".')
+        if np.isinf(self.C) and given[0] not in ("lower", "upper"):
+            raise EvenOddsError(
+                f"{given[0]} is a part of the penalty, and C=inf is none: give its strength, for example C=1."
+            )
+
+    def _check_firth(self) -> None:
+        if not self.firth:
+            return
+        given = f"firth={self.firth!r}"
+        if np.isfinite(self.C):
+            raise EvenOddsError(
+                f"{given} is a penalty of its own and goes with C=inf, got C={self.C!r}: drop one of them."
+            )
+        if self.sgd is not None:
+            raise EvenOddsError(f'{given} needs the leverages of all rows, which "sgd" never has. Use solver="auto".')
+        if isinstance(self.firth, str) and not self.fit_intercept:
+            raise EvenOddsError(f"{given} corrects the intercept, and fit_intercept=False leaves none. Use firth=True.")
+
+
+def _check(model: Any) -> None:
+    """Raise an error if a parameter by itself is not what it can be."""
+    if not _is_real(model.C) or not model.C >= LEAST_C:
+        raise EvenOddsError(f"C is a positive number ({LEAST_C:g} or more) or inf (no penalty), got {model.C!r}.")
+    check_l1_ratio(model.l1_ratio)
+    if not _is_real(model.tol) or not 0 < model.tol < np.inf:
+        raise EvenOddsError(f"tol is a positive number, in standard errors, got {model.tol!r}.")
+    if not isinstance(model.max_iter, Integral) or isinstance(model.max_iter, bool) or model.max_iter < 0:
+        raise EvenOddsError(f"max_iter is an integer, 0 or more, got {model.max_iter!r}.")
+    if model.n_jobs is not None and (not isinstance(model.n_jobs, Integral) or model.n_jobs == 0):
+        raise EvenOddsError(f"n_jobs is an integer other than 0, or None for all cores, got {model.n_jobs!r}.")
+    if not isinstance(model.solver, SGD) and model.solver not in _SOLVERS:
+        raise EvenOddsError(f"solver is one of {', '.join(map(repr, _SOLVERS))} or an SGD(...), got {model.solver!r}.")
+    for name in ("fit_intercept", "standardize", "warm_start"):
+        if not isinstance(getattr(model, name), bool | np.bool_):
+            raise EvenOddsError(f"{name} is True or False, got {getattr(model, name)!r}.")
+    if not isinstance(model.firth, bool | np.bool_ | str) or model.firth not in _FIRTH:
+        raise EvenOddsError(f"firth is one of {', '.join(map(repr, _FIRTH))}, got {model.firth!r}.")
+
+
+class _Missing(EvenOddsError, AttributeError):
+    """A method that an estimator with these parameters does not have, so that `hasattr` says so."""
+
+
+class WithoutFirth:
+    """A method of the estimator that goes through the rows in parts, which `firth` cannot."""
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self._method = method
+        wrapper: Any = self  # it is called by way of `__get__`
+        functools.update_wrapper(wrapper, method)
+
+    def __get__(self, model: Any, owner: type) -> Any:
+        if model is not None and model.firth:
+            name = self._method.__name__
+            raise _Missing(f"firth={model.firth!r} needs all rows at once: use fit, not {name}.")
+        return self._method.__get__(model, owner)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
