@@ -67,7 +67,7 @@ LAYERS = {
         *("settings", "paths", "per_column", "progress", "reading", "table"),
     },
     "diagnosis": {"advice", "design", "exceptions", "labels", "model", "separation", "table"},
-    "export": {"advice", "data", "design", "exceptions", "model", "settings", "solvers"},
+    "export": {"advice", "data", "design", "exceptions", "inference", "model", "settings", "solvers"},
     "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
     "plots": {
         *("advice", "cross_validation", "data", "exceptions", "inference", "labels", "model", "paths", "strengths"),
@@ -231,7 +231,8 @@ def test_the_lowest_versions_are_those_that_are_tried():
     root = Path(__file__).parents[1]
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = project["dependencies"] + project["optional-dependencies"]["test"]
-    lowest = {name: version.split(".") for name, version in (re.split(">=|,", text)[:2] for text in wanted)}
+    plain = (re.split(">=|,", re.sub(r"\[.*?\]", "", text))[:2] for text in wanted)
+    lowest = {name: version.split(".") for name, version in plain}
     pinned = dict(re.findall(r"^([\w-]+)==(.+)$", (root / "constraints-lower.txt").read_text(encoding="utf-8"), re.M))
     for name in lowest.keys() - {"mypy", "ruff"}:
         assert pinned[name].split(".")[: len(lowest[name])] == lowest[name], name

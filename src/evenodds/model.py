@@ -91,7 +91,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
     warm_start : bool, default=False
         Start from the coefficients of the last fit.
     verbose : int, default=0
-        1 shows progress on stderr.
+        1 shows progress on stderr; of rows that are not in memory, also how far each read has come.
 
     Attributes
     ----------

@@ -168,9 +168,32 @@ def model_facts(model: LogisticRegression) -> dict[str, Any]:
             **{name: getattr(design, name, None) for name in policies},
             "takes": takes,
             "levels": levels,
+            **_inferred(model),
         }
     )
     return found
+
+
+def _inferred(model: LogisticRegression) -> dict[str, Any]:
+    """What the file of a model keeps of its standard errors, and of the proof of its distance to the optimum."""
+    kept = getattr(model, "inference_", None)
+    if kept is None:
+        return {}
+    names = (
+        "listed",
+        "coef",
+        "se",
+        "z",
+        "p_value",
+        "covariance",
+        "level",
+        "cov",
+        "n_obs",
+        "log_likelihood",
+        "certificate",
+    )
+    ends = np.stack([kept.lower, kept.upper], axis=-1)
+    return {**{name: getattr(kept, name) for name in names}, "conf_int": ends}
 
 
 def scores_of(model: LogisticRegression, table: Any) -> NDArray[np.float64]:

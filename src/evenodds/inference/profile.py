@@ -31,6 +31,7 @@ _FALL = 1e-9  # of l, to which the end of an interval is found
 _STRETCH = 2.0  # the longest step, in standard errors
 _PARTS = 200  # of the way onto constraints
 _PEAK = 1e-6  # standard errors to which a maximum of Firth's likelihood is found on large data
+_ROUNDED = 1e-12  # of l: a step that promises less, and no less than half of the last one, is rounding
 _BRANCH = 1e-6  # of l, by which one branch of a profile is above another
 _BRANCHES = 10  # of a profile, of several maxima, that are followed one after another
 
@@ -83,6 +84,8 @@ def constrained_maximum(
     for _ in range(_PARTS):
         goal = values if share == 1 else here + share * (values - here)
         moved = _climb(problem, fixed, goal, point)
+        if moved is None and not fixed.size:
+            break
         if moved is None:
             share /= 2
         elif share == 1:
@@ -150,6 +153,7 @@ def peaks(
 
 def _climb(problem: Problem, fixed: Array, values: Array, point: Point) -> Point | None:
     """Newton's method under constraints: a step onto them, then steps halved until l rises. None if it fails."""
+    last = math.inf
     for k in range(_SCORING):
         missing = values - fixed @ point.theta
         step = point.inverse.full @ point.score
@@ -163,8 +167,9 @@ def _climb(problem: Problem, fixed: Array, values: Array, point: Point) -> Point
             point = onto
             continue
         rise = float(step @ point.score)
-        if rise < 1e-18 * max(1.0, abs(point.value)):
+        if rise < 1e-18 * max(1.0, abs(point.value)) or last / 2 < rise < _ROUNDED:
             return point
+        last = rise
         moved = _rising(problem, point, step)
         if moved is None or moved.value <= point.value:
             return point if rise < 1e-8 else None
