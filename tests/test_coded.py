@@ -11,7 +11,7 @@ import evenodds.arrow
 import evenodds.data.coded
 import evenodds.design.rows
 from coded_tables import draw, optimum
-from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, fit_table, infer
+from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, fit_table, infer, load, save
 from evenodds.coordinates import choose_coordinates
 from evenodds.data.memory import Memory
 from evenodds.design import learn
@@ -248,3 +248,15 @@ def test_rows_that_are_elsewhere(home):
         choose_coordinates(far, far.sample(900, 0), intercept=True, standardize=False, strength=0.0).columns.tolist()
         == coordinates.columns.tolist()
     )
+
+
+def test_a_covariance_that_is_too_large_for_a_file_is_refused(held, monkeypatch, tmp_path):
+    table = many_levels(500, 12)
+    held("wide")
+    model = fit_table("y", table, C=1.0)
+    result = infer(model, table)
+    save(result, tmp_path / "model.json")
+    assert load(tmp_path / "model.json").inference_.se == pytest.approx(result.se, rel=1e-15)
+    monkeypatch.setattr("evenodds.inference.saved._MOST", 10)
+    with pytest.raises(EvenOddsError, match="too large for a model file"):
+        save(infer(model, table), tmp_path / "model.json")

@@ -16,7 +16,6 @@ from .display import Row, Sheet
 from .record import Inference
 
 _MOST = 3000  # coefficients of a covariance that was not made yet
-
 _NUMBERS = ("coef", "se", "z", "p_value", "lower", "upper")
 
 
