@@ -262,6 +262,8 @@ def test_offsets_levels_and_covariances_are_those_of_the_library(run):
     }.items():
         found = json.loads(run("fit", *asked, *more, "--json")[1])
         assert_allclose(found["se"], infer(plain, FRAME, **own).se, rtol=1e-7)
+    both = json.loads(run("fit", "t.csv", "--formula", "late ~ age + ward", "--cluster", "ward", "--json")[1])
+    assert "ward[b]" in both["names"]
     alone = json.loads(run("fit", "t.csv", "--target", "late", "--drop", "day", "--cluster", "ward", "--json")[1])
     assert "ward" not in " ".join(alone["names"])
 

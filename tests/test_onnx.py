@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import leaving
-from evenodds import EvenOddsError, LogisticRegression, LogisticRegressionCV, fit_table, to_onnx
+from evenodds import CollinearWarning, EvenOddsError, LogisticRegression, LogisticRegressionCV, fit_table, to_onnx
 from leaving import ODD, draw
 
 rng = np.random.default_rng(5)
@@ -139,6 +139,17 @@ def test_a_cross_validation_is_written_as_what_it_ended_with(path):
     model = LogisticRegressionCV(Cs=3, cv=3).fit(frame, frame["a b"] > 0)
     _, found = run(model, frame.to_dict("list"), dict.fromkeys(frame, "number"), path)
     np.testing.assert_allclose(found, model.predict_proba(frame), rtol=0, atol=1e-12)
+
+
+def test_a_factor_with_one_level_adds_nothing(path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=40), "g": "only", "y": rng.integers(0, 2, 40)})
+    with pytest.warns(CollinearWarning):
+        model = fit_table("y ~ x + g + g:x", frame)
+    to_onnx(model, path)
+    given = {"x": frame[["x"]].to_numpy(), "g": frame[["g"]].to_numpy(object)}
+    _, found = onnxruntime.InferenceSession(path).run(None, given)
+    np.testing.assert_allclose(found, model.predict_proba(frame), atol=1e-6)
 
 
 def test_names_are_kept(path):

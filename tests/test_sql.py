@@ -13,7 +13,7 @@ from sqlglot import exp
 
 import leaving
 from databases import TABLE, in_duckdb, in_postgres, in_sqlite, postgres, postgres_programs
-from evenodds import EvenOddsError, LogisticRegression, fit_table, to_sql
+from evenodds import CollinearWarning, EvenOddsError, LogisticRegression, fit_table, to_sql
 from leaving import LEVELS, ODD, PLAIN, draw
 
 DIALECTS = ["duckdb", "postgres", "sqlite", "bigquery", "snowflake"]
@@ -151,6 +151,17 @@ def test_thousands_of_levels_are_written():
     rows = {"f": ["level 2999", "level 0", "new", None]}
     expected = np.append(model.predict_proba(pd.DataFrame({"f": rows["f"][:2]}))[:, 1], [np.nan, np.nan])
     found = in_duckdb(to_sql(model, (TABLE,)), rows, {"f": "text"}, 1)
+    np.testing.assert_allclose(found[:, 0], expected, rtol=0, atol=1e-12)
+
+
+def test_a_factor_with_one_level_adds_nothing_but_knows_it():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=40), "g": "only", "y": rng.integers(0, 2, 40)})
+    with pytest.warns(CollinearWarning):
+        model = fit_table("y ~ x + g + g:x", frame)
+    rows = {"x": [0.3, 0.3], "g": ["only", "new"]}
+    expected = [model.predict_proba(pd.DataFrame({"x": [0.3], "g": "only"}))[0, 1], np.nan]
+    found = in_duckdb(to_sql(model, (TABLE,)), rows, {"x": "number", "g": "text"}, 1)
     np.testing.assert_allclose(found[:, 0], expected, rtol=0, atol=1e-12)
 
 

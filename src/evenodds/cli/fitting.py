@@ -186,7 +186,8 @@ def fit(
     table = read(data, spelling, target, drop=drop, formula=formula, beside=beside, more=more)
     groups = None
     if cluster is not None:
-        groups, table = table[cluster], table.drop_columns(more)
+        groups = table[cluster]
+        table = table if formula is not None else table.drop_columns(more)
     asked = Asked(baseline, "cluster" if groups is not None else cov, level, groups)
     given |= {"weight": weight, "offset": offset}
     model, result = fit_aloud(lambda: fit_table(formula or target, table, **given), table, asked)
