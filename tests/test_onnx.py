@@ -23,7 +23,9 @@ def path(tmp_path):
 def run(model, rows, kinds, path):
     to_onnx(model, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    feed = {n: np.array(v, dtype=object if kinds[n] == "text" else float).reshape(-1, 1) for n, v in rows.items()}
+    types = {"text": object, "date": "datetime64[s]"}
+    feed = {n: np.array(v, dtype=types.get(kinds[n], float)).reshape(-1, 1) for n, v in rows.items()}
+    feed |= {n: feed[n].astype(np.int64) for n in rows if kinds[n] == "date"}
     return session.run(["label", "probabilities"], feed)
 
 
@@ -37,7 +39,7 @@ def require_same(member, path):
 @pytest.mark.parametrize("first", range(0, 60, 10))
 def test_random_models_score_the_same(first, path):
     for seed in range(first, first + 10):
-        member = draw(seed, dates=False)
+        member = draw(seed)
         if member is not None:
             require_same(member, path)
 
@@ -157,6 +159,19 @@ def test_names_are_kept(path):
     assert [one.name for one in onnxruntime.InferenceSession(path).get_inputs()] == ODD
 
 
+def test_every_day_of_the_calendar_has_its_parts(path):
+    days = pd.date_range("1899-12-28", "2101-03-02", freq="29h7min")
+    frame = pd.DataFrame({"day": days.astype("datetime64[s]"), "y": rng.integers(0, 2, days.size)})
+    for formula in (
+        "y ~ month(day) + weekday(day) + hour(day)",
+        "y ~ year(day) + day(day)",
+        "y ~ quarter(day) + minute(day)",
+    ):
+        model = fit_table(formula, frame, C=1)
+        _, found = run(model, {"day": days.to_numpy()}, {"day": "date"}, path)
+        np.testing.assert_allclose(found, model.predict_proba(frame), rtol=0, atol=1e-12)
+
+
 def refused(formula="y ~ f", **columns):
     frame = pd.DataFrame({"y": [0, 1] * 30, **columns})
     return fit_table(formula, frame, C=1)
@@ -167,7 +182,6 @@ def refused(formula="y ~ f", **columns):
     [
         (lambda: LogisticRegression(), "not fitted"),
         (lambda: None, "A NoneType cannot be written as ONNX"),
-        (lambda: refused("y ~ month(d)", d=pd.date_range("2020-01-01", periods=60, freq="W")), r"month\(d\) cannot be"),
         (lambda: refused("y ~ label", label=np.arange(60.0)), "'label', which is an output in ONNX"),
         (lambda: refused(f=["a\0b", "c"] * 30), "f has a level with a NUL"),
         (lambda: refused("y ~ C(f)", f=[2**60, 2**60 + 1] * 30), "f has a level that is too large"),
@@ -182,9 +196,9 @@ def test_what_cannot_be_written_is_an_error_and_no_file(make, message, path):
 
 def test_the_members_are_of_many_kinds():
     """What is drawn is worth drawing."""
-    drawn = [member for seed in range(20) if (member := leaving.draw(seed, dates=False)) is not None]
+    drawn = [member for seed in range(20) if (member := leaving.draw(seed)) is not None]
     kinds = {kind for member in drawn for kind in member.kinds.values()}
-    assert kinds == {"number", "whole", "boolean", "text"}
+    assert kinds == {"number", "whole", "boolean", "text", "date"}
     assert {member.model.classes_.size for member in drawn} >= {2, 3, 4}
     assert any(np.isnan(member.expected).any() for member in drawn)
 

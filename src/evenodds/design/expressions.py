@@ -151,3 +151,11 @@ def part_level(name: str, number: int) -> Level:
         return number
     first, names = PART_NAMES[name]
     return names[number - first]
+
+
+def number_of(name: str, level: Level) -> int:
+    """The number of a level of a part."""
+    if isinstance(level, str):
+        first, names = PART_NAMES[name]
+        return first + names.index(level)
+    return int(level or 0)

@@ -25,10 +25,10 @@ _MOST_TRIED = 2000  # inputs of a file that is tried
 def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted model to an ONNX file.
 
-    The graph has one input a column, by its name: text as strings, numbers and booleans as doubles, each of shape
-    (n, 1). Its outputs are ``label`` (n,) and ``probabilities`` (n, n_classes), in doubles, those of `predict_proba` to
-    about 1e-15. Factors, policies, polynomials and splines are in it. If onnxruntime is installed the file is tried on
-    a sample before it is written.
+    The graph has one input a column, by its name: text as strings, numbers and booleans as doubles, dates as whole
+    seconds since 1970 (``astype("datetime64[s]").astype("int64")``), each of shape (n, 1). Its outputs are ``label``
+    (n,) and ``probabilities`` (n, n_classes), in doubles, those of `predict_proba` to about 1e-15. Factors, policies,
+    polynomials and splines are in it. If onnxruntime is installed the file is tried on a sample before it is written.
 
     Parameters
     ----------
@@ -40,16 +40,16 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     EvenOddsError
-        If the model cannot be written: it takes parts of dates, for which ONNX has no type, or has a name or label that
-        ONNX cannot hold; or without the package onnx (``pip install "evenodds[onnx]"``).
+        If the model cannot be written, as it has a name or label that ONNX cannot hold; or without the package onnx
+        (``pip install "evenodds[onnx]"``).
     OSError
         If the file cannot be written.
 
     Notes
     -----
-    A missing number is NaN; missing text is None, NaN or an empty text, if that is no level. Rows for which
-    `predict_proba` has no probability, or which it refuses (a level that the fit has not seen, infinity), have NaN as
-    the probabilities of all classes; their label means nothing.
+    A missing number is NaN and a missing date NaT; missing text is None, NaN or an empty text, if that is no level.
+    Rows for which `predict_proba` has no probability, or which it refuses (a level that the fit has not seen,
+    infinity), have NaN as the probabilities of all classes; their label means nothing.
 
     Examples
     --------
@@ -77,7 +77,9 @@ def _made(scorer: Scorer) -> Any:
     _require_names(scorer)
     kinds = {} if scorer.design is None else scorer.design.kinds
     types = onnx_module().TensorProto
-    text = [types.STRING if kinds.get(name) == "text" else types.DOUBLE for name in scorer.inputs]
+    text = [
+        {"text": types.STRING, "date": types.INT64}.get(kinds.get(name, ""), types.DOUBLE) for name in scorer.inputs
+    ]
     inputs = [
         helper.make_tensor_value_info(name, kind, ["N", 1]) for name, kind in zip(scorer.inputs, text, strict=True)
     ]
@@ -112,14 +114,6 @@ def _require_names(scorer: Scorer) -> None:
             name.encode()
         except UnicodeEncodeError:
             raise EvenOddsError(f"The name {name!r} is not valid Unicode. Rename the column before the fit.") from None
-    if scorer.design is None:
-        return
-    dates = [factor for factor in scorer.design.factors if factor.is_part]
-    if dates:
-        raise EvenOddsError(
-            f"{dates[0].name} cannot be exported: ONNX has no dates. Make the parts of dates columns of the table, and "
-            "fit on these."
-        )
 
 
 def _labels(labels: Sequence[Any]) -> NDArray[Any]:
@@ -203,10 +197,14 @@ def _require_same(scorer: Scorer, made: Any) -> None:
         return
     sample = sample_of(scorer)
     kinds = {} if scorer.design is None else scorer.design.kinds
-    rows = {
-        name: np.array([[value] for value in values], dtype=object if kinds.get(name) == "text" else np.float64)
-        for name, values in sample.items()
-    }
+    rows = {name: _tensor(values, kinds.get(name, "number")) for name, values in sample.items()}
     session = runtime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
     (found,) = session.run(["probabilities"], rows)
     require_same(scorer, found, expected_of(scorer, sample), "the graph, in onnxruntime,")
+
+
+def _tensor(values: list[Any], kind: str) -> NDArray[Any]:
+    """A column of the sample as an input."""
+    types: dict[str, Any] = {"text": object, "date": "datetime64[s]"}
+    column = np.array(values, dtype=types.get(kind, np.float64)).reshape(-1, 1)
+    return column.astype(np.int64) if kind == "date" else column

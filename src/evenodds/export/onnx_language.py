@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from ..data import Array
 from ..design import Design, Factor
+from ..design.expressions import number_of
 from ..exceptions import EvenOddsError
+from .onnx_dates import MISSING, part_of
 from .polynomials import Polynomials
 
 if TYPE_CHECKING:
@@ -162,6 +164,12 @@ class Graph:
         flat = self.node("Squeeze", factor.source, self._axis())
         if self.design.kinds[factor.source] == "text":
             return self._text_codes(factor, flat, known, gone, new)
+        if factor.is_part:
+            part = factor.expression.operation
+            levels = np.array([[number_of(part, level) for _, level in known]])
+            number = self.node("Unsqueeze", part_of(self, flat, part), self._axis())
+            lost = self.node("Equal", flat, self.constant(np.array([MISSING])))
+            return self._places(self.node("Equal", number, self.constant(levels)), known, lost, gone, new)
         large = [level for _, level in known if isinstance(level, int) and abs(level) > _EXACT]
         if large:
             raise EvenOddsError(
@@ -169,11 +177,17 @@ class Graph:
                 "Make the column text before the fit."
             )
         values = self.constant(np.array([[float(level) for _, level in known]]))
-        same = self.node("Cast", self.node("Equal", factor.source, values), to=_INT64)
+        same = self.node("Equal", factor.source, values)
+        return self._places(same, known, self.node("IsNaN", flat), gone, new)
+
+    def _places(self, same: str, known: Sequence[tuple[int, Any]], lost: str, gone: int, new: int) -> str:
+        """The places of levels that are the same (n, levels), those of missing values, and of all others."""
         places = self.constant(np.array([[k - new for k, _ in known]]))
-        place = self.node("ReduceSum", self.node("Mul", same, places), self._axis(), keepdims=0)
-        place = self.node("Add", place, self.constant(np.array([new])))
-        return self.node("Where", self.node("IsNaN", flat), self.constant(np.array([gone])), place)
+        place = self.node("Mul", self.node("Cast", same, to=_INT64), places)
+        place = self.node(
+            "Add", self.node("ReduceSum", place, self._axis(), keepdims=0), self.constant(np.array([new]))
+        )
+        return self.node("Where", lost, self.constant(np.array([gone])), place)
 
     def _text_codes(self, factor: Factor, flat: str, known: Sequence[tuple[int, Any]], gone: int, new: int) -> str:
         keys = {str(level): k for k, level in known}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data import Array
 from ..design import Factor, Level
-from ..design.expressions import PART_NAMES
+from ..design.expressions import number_of
 from ..exceptions import EvenOddsError
 from .sql_language import Sql
 
@@ -87,8 +87,7 @@ def _level(sql: Sql, factor: Factor, level: Level) -> "E":
     exp = sql.exp
     found: E
     if factor.is_part:
-        first, names = PART_NAMES.get(factor.expression.operation, (0, ()))
-        found = _int(exp, first + names.index(level) if isinstance(level, str) else int(level or 0))
+        found = _int(exp, number_of(factor.expression.operation, level))
     elif isinstance(level, str):
         if "\0" in level:
             raise EvenOddsError(f"{factor.name} has a level with a NUL character, {level!r}: SQL cannot hold it.")
