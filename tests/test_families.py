@@ -34,6 +34,10 @@ ONCE_WRONG = [
     ("separation that is planted", 5078),  # a linear programme that HiGHS gives up, at its usual tolerance
     ("separation in small integers", 700264),  # infer: offsets of 42, what is left of separated rows begun at 0
     ("separation in small integers", 700906),  # infer: rows are left, and nothing but zeros in their column
+    ("near twins", 124),  # a null direction that was rounding, read as coefficients that grow without end
+    ("near twins", 160),
+    ("near twins", 84),  # infer: coefficients of 1e14, whose last digits are seen in the likelihood of the rows
+    ("near twins", 2098),  # infer: 2,000 steps that rounding had made, 200 times
     ("crossed optimum", 531588091),  # 57 coefficients in a narrow cone, a programme for the sign of each: 5 s
 ]
 

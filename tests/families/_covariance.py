@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ._oracle import Objective, cholesky, substitute, wide
+from ._long_double import cholesky, substitute, wide
+from ._oracle import Objective
 
 
 def covariance(objective, theta, kind, groups, weight):

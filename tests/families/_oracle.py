@@ -19,8 +19,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from . import Problem
+from ._long_double import cholesky, orthogonal, substitute, wide
 
-wide = np.longdouble
 _EPS = float(np.finfo(float).eps)
 _WORK = 2e7  # products of long doubles that a Hessian may take: beyond, they are doubles
 
@@ -163,7 +163,7 @@ class Objective:
         _, P = self.losses(theta)
         root = np.sqrt(self.q.s * P[:, 0] * P[:, -1])[:, None] * self.D[:, self.part.there]
         lost = self.q.firth and (np.sqrt(np.square(root).sum(axis=0)) / orthogonal(root)[1]).sum()
-        return 5e-18 * abs(float(self.value(theta))) + float(self.q.firth * lost * np.finfo(wide).eps)
+        return 5e-18 * abs(float(self.value(theta))) + float(self.q.firth * lost * len(self.D) * np.finfo(wide).eps)
 
     def derivatives(self, theta):
         """Gradient and Hessian of F without its L1 part."""
@@ -289,54 +289,26 @@ def _solve(H, g):
     return substitute(L, g / size) / size
 
 
-def orthogonal(A):
-    """Q of A = Q R and the diagonal of R, by Gram and Schmidt, twice."""
-    Q, diagonal = A.copy(), np.zeros(A.shape[1], wide)
-    for j in range(A.shape[1]):
-        for _ in range(2):
-            Q[:, j] -= Q[:, :j] @ (Q[:, :j].T @ Q[:, j])
-        diagonal[j] = max(np.sqrt(Q[:, j] @ Q[:, j]), np.finfo(wide).tiny)
-        Q[:, j] /= diagonal[j]
-    return Q, diagonal
-
-
-def cholesky(A):
-    """The factor of a positive definite matrix of long doubles, else None."""
-    L = np.zeros_like(A)
-    for j in range(len(A)):
-        column = A[j:, j] - L[j:, :j] @ L[j, :j]
-        if not column[0] > 0:
-            return None
-        L[j:, j] = column / np.sqrt(column[0])
-    return L
-
-
-def substitute(L, b):
-    """The x of L L' x = b, b a vector or a matrix."""
-    x = np.array(b, wide)
-    for i in range(len(L)):
-        x[i] = (x[i] - L[i, :i] @ x[:i]) / L[i, i]
-    for i in reversed(range(len(L))):
-        x[i] = (x[i] - L[i + 1 :, i] @ x[i + 1 :]) / L[i, i]
-    return x
-
-
 def error(problem: Problem, model) -> tuple[float, float]:
     """How far a fit is from the optimum at least, in standard errors, and what rounding its coefficients may cost.
 
     Columns that the fit calls aliased are left out, as they are combinations of others: `check_aliased`.
     """
     objective, intercepts, coefs = _without_aliased(problem, model)
-    question = objective.q
-    out = (np.asarray(coefs, wide) < question.lower) | (np.asarray(coefs, wide) > question.upper)
-    assert not out.any(), "a coefficient is outside of its bounds"
+    slopes, question = np.asarray(coefs, wide), objective.q
+    assert not ((slopes < question.lower) | (slopes > question.upper)).any(), "a coefficient is outside of its bounds"
     theta = question.theta(intercepts, coefs)
-    there = objective.value(theta)
-    inside = np.clip(theta, objective.part.lower, objective.part.upper)
-    rest = np.clip(0 * theta, objective.part.lower, objective.part.upper)
-    lowest = min(minimise(objective, start).value for start in (inside, rest))
+    there, box = objective.value(theta), (objective.part.lower, objective.part.upper)
+    ends = (minimise(objective, np.clip(start, *box)).theta for start in (theta, 0 * theta))
+    lowest = min(objective.value(_level(objective, end)) for end in ends)
     allowed = rounding(objective, intercepts, coefs, theta) + np.sqrt(2 * objective.noise(theta))
     return float(np.sqrt(2 * max(there - lowest, wide(0)))), allowed
+
+
+def _level(objective, theta):
+    """The same point with intercepts about 0: what those of all classes share changes nothing but rounding."""
+    every = 2 < len(theta) == objective.q.offset.shape[1]
+    return theta - every * theta[:, :1].mean() * (np.arange(theta.shape[1]) == 0)
 
 
 def apart(problem: Problem, model, intercepts, coefs) -> tuple[float, float]:

@@ -17,10 +17,13 @@ import numpy as np
 from scipy.special import chdtri
 
 from .. import firth
+from ..arrow import is_wide
 from ..data import Array
 from ..exceptions import EvenOddsError
+from ..objective import Objective
 from .covariance import Inverse
 from .problem import Problem
+from .wide import WideInverse
 
 _STEPS = 100
 _SCORING = 2000  # where the information is far from the Hessian, steps are many and small
@@ -28,6 +31,7 @@ _FALL = 1e-9  # of l, to which the end of an interval is found
 _STRETCH = 2.0  # the longest step, in standard errors
 _PARTS = 200  # of the way onto constraints
 _PEAK = 1e-6  # standard errors to which a maximum of Firth's likelihood is found on large data
+_ROUNDED = 1e-12  # of l: a step that promises less, and no less than half of the last one, is rounding
 _BRANCH = 1e-6  # of l, by which one branch of a profile is above another
 _BRANCHES = 10  # of a profile, of several maxima, that are followed one after another
 
@@ -43,13 +47,17 @@ class Point:
     theta: Array
     value: float
     score: Array
-    inverse: Inverse
+    inverse: Inverse | WideInverse
 
 
 def at(problem: Problem, theta: Array) -> Point | None:
     """Evaluate; None where the likelihood or the information is not finite."""
-    value, gradient, hessian = problem.objective.value_grad_hess(theta)
     S = problem.objective.total_weight
+    if is_wide(problem.data.layout) and isinstance(problem.objective, Objective):
+        curvature = problem.objective.arrow(theta)
+        value, gradient, _ = problem.objective.value_grad(theta)
+        return Point(theta, -S * value, -S * gradient, WideInverse(curvature.times(S)))
+    value, gradient, hessian = problem.objective.value_grad_hess(theta)
     if not (math.isfinite(value) and np.isfinite(hessian).all()):
         return None
     try:
@@ -76,6 +84,8 @@ def constrained_maximum(
     for _ in range(_PARTS):
         goal = values if share == 1 else here + share * (values - here)
         moved = _climb(problem, fixed, goal, point)
+        if moved is None and not fixed.size:
+            break
         if moved is None:
             share /= 2
         elif share == 1:
@@ -143,6 +153,7 @@ def peaks(
 
 def _climb(problem: Problem, fixed: Array, values: Array, point: Point) -> Point | None:
     """Newton's method under constraints: a step onto them, then steps halved until l rises. None if it fails."""
+    last = math.inf
     for k in range(_SCORING):
         missing = values - fixed @ point.theta
         step = point.inverse.full @ point.score
@@ -156,8 +167,9 @@ def _climb(problem: Problem, fixed: Array, values: Array, point: Point) -> Point
             point = onto
             continue
         rise = float(step @ point.score)
-        if rise < 1e-18 * max(1.0, abs(point.value)):
+        if rise < 1e-18 * max(1.0, abs(point.value)) or last / 2 < rise < _ROUNDED:
             return point
+        last = rise
         moved = _rising(problem, point, step)
         if moved is None or moved.value <= point.value:
             return point if rise < 1e-8 else None

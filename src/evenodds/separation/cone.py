@@ -180,7 +180,7 @@ def _fitted_face(
 
 def _none(rows: Array, exact: float) -> Face:
     """The face of rows that balance."""
-    null = _decomposed(rows, exact)[3]
+    null = decomposed(rows, exact)[3]
     return Face(np.zeros(rows.shape[1]), np.zeros(len(rows), dtype=bool), null, null)
 
 
@@ -192,7 +192,7 @@ def _balances(rows: Array, exact: float, programme: bool) -> bool:
 
 def _proved(rows: Array, near: Mask, guess: Array, exact: float, programme: bool = True) -> Face | None:
     """The face with the rows `near` on the boundary and the others off it, if it is one."""
-    left, size, _, null = _decomposed(rows[near], exact)
+    left, size, _, null = decomposed(rows[near], exact)
     if null.shape[1] == 0 or near.all() or (near.any() and not _balances(left, _noise(size, exact), programme)):
         return None
     whole = null @ (null.T @ guess)
@@ -209,7 +209,7 @@ def _in_units_of(rows: Array, near: Mask, exact: float) -> tuple[Array, Array, f
 
     And all rows in it, with what is rounding in them.
     """
-    left, size, right, null = _decomposed(rows[near], exact)
+    left, size, right, null = decomposed(rows[near], exact)
     change, seen_there = _whitening(rows[~near] @ null, exact)
     free = null @ change[:, seen_there]
     basis = np.hstack([right.T / size, free])
@@ -223,7 +223,7 @@ def _noise(size: Array, exact: float) -> float:
     return float(max(exact, 0.02 * exact * size[0] / size[-1])) if size.size else exact
 
 
-def _decomposed(rows: Array, exact: float) -> tuple[Array, Array, Array, Array]:
+def decomposed(rows: Array, exact: float) -> tuple[Array, Array, Array, Array]:
     """The singular value decomposition without what is rounding, and an orthonormal basis of the null space."""
     m, k = rows.shape
     if m == 0:

@@ -70,7 +70,14 @@ class Home:
 
     def strict_of_known(self, face: Face) -> Array:
         """Those of the rows known on which it is positive."""
-        return self.known[face.strict if self.few else ~on_boundary(Dense(self.known), face, face.null, self.on)]
+        return self.known[~self._on_boundary(face)]
+
+    def on_boundary_of_known(self, face: Face) -> Array:
+        """Those on which every direction is zero."""
+        return self.known[self._on_boundary(face)]
+
+    def _on_boundary(self, face: Face) -> Mask:
+        return ~face.strict if self.few else on_boundary(Dense(self.known), face, face.null, self.on)
 
 
 def unknown(known: Array, rows: Array) -> list[Array]:

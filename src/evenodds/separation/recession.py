@@ -25,7 +25,7 @@ from .cone import Face, Mask, fitted, normalised
 from .home import Home, doubtful_rows
 from .pairs import span_of_pairs
 from .sides import EXACT, Dense, ManySides, Signed, SignedHome
-from .signs import signs_of, values_of
+from .signs import blur_of, signs_of, values_of
 
 _MOST_COEF = 1000
 _MOST_WIDE = 3000  # up to which a proof that the classes overlap is tried
@@ -87,18 +87,37 @@ def separation_of(
         separated = home.strict(face) if face.direction.any() else np.zeros(signed.n_rows, dtype=bool)
         if not separated.any():
             return Recession("overlap", infinite, infinite, separated, face.null, infinite, False)
-        infinite[places] = signs_of(home, face, asked)
+        gauge, face = face.null, _seen(home, face)
+        blur = blur_of(home, face)
+        infinite[places] = signs_of(home, face, asked, blur)
         if every and infinite.size > home.n_coef:
             group, tied = _collinear(home)
             grows = np.bincount(group, infinite != 0)[group] > 0
             infinite[tied] = np.where(grows, np.nan, 0.0)[tied]
         direction = np.zeros_like(infinite)
-        direction[places] = values_of(asked, face.direction / np.abs(face.direction).max(), home.exact)
+        direction[places] = values_of(asked, face.direction / np.abs(face.direction).max(), blur, home.exact)
         alone, rest = np.zeros_like(infinite), True
         if every:
             alone[places], rest = _alone(home, separated)
     kind = "complete" if separated.all() else "quasi-complete"
-    return Recession(kind, infinite, direction, separated, face.null, alone, rest)
+    return Recession(kind, infinite, direction, separated, gauge, alone, rest)
+
+
+def _seen(home: Home, face: Face) -> Face:
+    """The face without directions that no row sees but by rounding, as nearly collinear columns leave them."""
+    null, on = face.null, home.on
+
+    def triangle(rows: Array) -> Sums:
+        seen = normalised(rows) @ null
+        seen = seen[np.linalg.norm(seen, axis=1) > on]
+        return ([scipy.linalg.qr(seen, mode="r", check_finite=False)[0][: seen.shape[1]]],)
+
+    R = np.concatenate([*home.over_rows(triangle)[0], *triangle(home.bounds)[0]])
+    _, size, right = scipy.linalg.svd(R, full_matrices=False, check_finite=False)
+    moved = null @ right[size > home.exact * size[0]].T
+    if moved.shape[1] == null.shape[1]:
+        return face
+    return replace(face, null=moved, direction=moved @ (moved.T @ face.direction))
 
 
 def _face(home: Home, guess: Array | None) -> Face:

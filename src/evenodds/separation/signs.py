@@ -13,7 +13,7 @@ import numpy as np
 import scipy.linalg
 
 from ..data import Array, Sums
-from .cone import Face, Mask, normalised, reach, rounding
+from .cone import Face, Mask, decomposed, normalised, reach, rounding
 from .home import Home, on_boundary, unknown
 from .sides import Dense, Signed
 
@@ -22,40 +22,53 @@ _ROUNDS = 100
 _MOST_WAYS = 32  # at once
 _MOST_CUTS = 100  # rows at once
 _FEW_CUTS = 10  # of each of many ways
+_BLUR = 10  # times what is rounding in a row: that of all of them in a direction
+_CANCELLED = 1e-10  # the share of a sum that is rounding
 
 
-def signs_of(home: Home, face: Face, functionals: Array) -> Array:
+def signs_of(home: Home, face: Face, functionals: Array, blur: Array) -> Array:
     """inf, -inf, nan or 0 for each coefficient, by its function of a direction (q, n_coef).
 
     Where rounding does not let the other sign be found or excluded, the sign is not determined either.
     """
-
     functionals = normalised(functionals)
-    moves = np.array([_signs(home, functionals, column) for column in face.null.T]).any(axis=0)
-    inside = _signs(home, functionals, face.direction)
+
+    def sign(direction: Array) -> Array:
+        return np.sign(values_of(functionals, direction, blur, home.exact))
+
+    moves = np.array([sign(column) for column in face.null.T]).any(axis=0)
+    inside = sign(face.direction)
     both = inside == 0
     dimensions, open_ = face.null.shape[1], np.flatnonzero(moves & ~both)
     if dimensions**3 * open_.size > _MOST_WORK:
         return np.where(moves, np.nan, 0.0)
     if dimensions > 1:
-        both[open_] = _are_positive(home, face, -inside[open_, None] * functionals[open_])
+        both[open_] = _are_positive(home, face, -inside[open_, None] * functionals[open_], blur)
     with np.errstate(invalid="ignore"):
         return np.where(~moves, 0.0, np.where(both, np.nan, inside * np.inf))
 
 
-def _signs(home: Home, functionals: Array, direction: Array) -> Array:
-    return np.sign(values_of(functionals, direction, home.exact))
+def blur_of(home: Home, face: Face) -> Array:
+    """What rounding of the rows on the boundary may make of the entries (n_coef,) of a direction of largest entry 1.
+
+    Such a direction is zero on these rows. Where they hardly see a change of theta, as that between columns which are
+    nearly the same, a trace of rounding in them leaves much of it open.
+    """
+    rows = normalised(home.on_boundary_of_known(face))
+    _, size, right, _ = decomposed(rows, home.exact)
+    open_ = np.sqrt(len(rows)) * np.abs(right / size[:, None]).max(axis=0, initial=0.0)
+    return np.asarray(_BLUR * home.exact * np.maximum(open_, 1.0))
 
 
-def values_of(functionals: Array, direction: Array, exact: float) -> Array:
+def values_of(functionals: Array, direction: Array, blur: Array, exact: float) -> Array:
     """Functions of a direction, exactly zero where they are so but for rounding."""
-    direction = np.where(np.abs(direction) > 10 * exact * np.abs(direction).max(), direction, 0.0)
+    direction = np.where(np.abs(direction) > blur * np.abs(direction).max(), direction, 0.0)
     with np.errstate(over="ignore", under="ignore"):
         values, size = functionals @ direction, np.abs(functionals) @ np.abs(direction)
-    return np.where(np.abs(values) <= max(1e-10, 10 * exact) * size, 0.0, values)
+    return np.where(np.abs(values) <= max(_CANCELLED, _BLUR * exact) * size, 0.0, values)
 
 
-def _are_positive(home: Home, face: Face, functionals: Array) -> Mask:
+def _are_positive(home: Home, face: Face, functionals: Array, blur: Array) -> Mask:
     """Whether some direction of the cone makes each functional positive; or rounding does not let that be excluded."""
     rows = _nearest(home.strict_of_known(face), face)
     found, excluded = np.zeros((2, len(functionals)), dtype=bool)
@@ -78,12 +91,12 @@ def _are_positive(home: Home, face: Face, functionals: Array) -> Mask:
             else:
                 ways.append(way)
                 aims.append(j)
-                promised |= _signs(home, functionals, way) > 0
+                promised |= values_of(functionals, way, blur, home.exact) > 0
         if not ways:
             break
         shares, cuts = _within(home, face, np.column_stack(ways))
         for way, share in zip(ways, shares.min(axis=0, initial=1.0), strict=True):
-            found |= _signs(home, functionals, share * way + (1 - share) * face.direction) > 0
+            found |= values_of(functionals, share * way + (1 - share) * face.direction, blur, home.exact) > 0
         for j, stop in zip(aims, shares.T, strict=True):
             if not found[j]:
                 first = np.argsort(stop)[: _most_cuts(len(ways))]

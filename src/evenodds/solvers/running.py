@@ -14,6 +14,7 @@ from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status
 from .costs import choose, hessian_reads
+from .eliminated import exact_metric
 from .metrics import Cholesky
 from .quasi_newton import FAR, NOTHING_LEFT, POLISH, State, Watch, minimize
 
@@ -121,7 +122,7 @@ def _confirm(objective: Any, state: State) -> None:
     """
     reads = _PROOF * objective.passes
     if choose(objective) == "newton" or hessian_reads(objective) <= reads:
-        state.metric, state.exact_at = Cholesky(objective.hessian(state.theta)), state.theta
+        state.metric, state.exact_at = exact_metric(objective, state.theta), state.theta
         state.forget()
     elif reads >= _DIAGONAL:
         curvature = np.maximum(objective.diagonal(state.theta), 1e-300)
