@@ -27,6 +27,8 @@ _IN_ONE_CALL = 9  # points: a fit that takes more is looked at by whoever watche
 _LEAST_MEMORY, _MOST_MEMORY = 20, 100  # steps
 _DIAGONAL = 2  # reads that the diagonal of the Hessian takes
 
+Derivatives = tuple[float, Array, Array | None]  # J, its gradient, and its Hessian or None
+
 
 def run(
     name: str,
@@ -45,15 +47,8 @@ def run(
     patience = max(_PATIENCE, 0.5 * hessian_reads(objective))
     exact = metric is None
 
-    def first_order(theta: Array) -> tuple[float, Array, Array | None]:
-        result: tuple[float, Array, Array | None] = objective.value_grad(theta)
-        history.append(result[0])
-        return result
-
-    def evaluate(theta: Array) -> tuple[float, Array, Array | None]:
-        if not exact:
-            return first_order(theta)
-        result: tuple[float, Array, Array | None] = objective.value_grad_hess(theta)
+    def evaluate(theta: Array, first_order: bool = False) -> Derivatives:
+        result: Derivatives = (objective.value_grad_hess if exact and not first_order else objective.value_grad)(theta)
         history.append(result[0])
         return result
 
@@ -73,7 +68,7 @@ def run(
         minimize,
         evaluate,
         from_hessian=Cholesky,
-        polish=first_order,
+        polish=functools.partial(evaluate, first_order=True),
         still_moves=functools.partial(still_moves, objective),
         best_length=objective.best_length if small else None,
         remake=remake,
