@@ -42,8 +42,9 @@ class Blocks:
         ]
         self.n_rows, self.n_columns = X.shape
         self.center = np.zeros(self.n_columns)
-        self.sparse = bool(sp.issparse(X))
-        self.size = X.nnz if self.sparse else X.size
+        self.layout = getattr(X, "layout", None)
+        self.sparse = bool(sp.issparse(X)) or self.layout is not None
+        self.size = X.nnz if sp.issparse(X) else X.size
         self.present = np.ones(n_classes, dtype=bool)
         self.class_weights = np.bincount(y, weights=weight, minlength=n_classes).astype(float)
 
@@ -98,9 +99,11 @@ class Remote(Blocks):
         Courier(parcel).dump(function)
 
         def there(block):
-            lent = replace(block, X=block.X.copy())
+            coded = hasattr(block.rows, "layout")
+            lent = replace(block, rows=block.rows[np.arange(block.n_rows)] if coded else block.rows.copy())
             found = pickle.loads(parcel.getvalue())(lent)
-            (lent.X.data if sp.issparse(lent.X) else lent.X)[:] = np.nan  # as the next block takes its place
+            rows = lent.rows.numbers if coded else lent.rows.data if sp.issparse(lent.rows) else lent.rows
+            rows[:] = np.nan  # as the next block takes its place
             return found
 
         return add_up(map(there, self._blocks))
@@ -208,7 +211,7 @@ def moved(memory, kind):
     """A home of the same rows as one in memory."""
     (block,) = memory.blocks()
     if isinstance(kind, Scanned) and memory.sparse:
-        block = replace(block, X=block.X.toarray() + memory.center)
+        block = replace(block, rows=block.X.toarray() + memory.center)
     n = block.n_rows
     cuts = (1, n // 3, n // 3 + 5, n // 2)
     data = kind(block.X, block.y, block.weight, block.offset, cuts, n_classes=memory.class_weights.size)

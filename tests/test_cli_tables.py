@@ -262,6 +262,8 @@ def test_offsets_levels_and_covariances_are_those_of_the_library(run):
     }.items():
         found = json.loads(run("fit", *asked, *more, "--json")[1])
         assert_allclose(found["se"], infer(plain, FRAME, **own).se, rtol=1e-7)
+    both = json.loads(run("fit", "t.csv", "--formula", "late ~ age + ward", "--cluster", "ward", "--json")[1])
+    assert "ward[b]" in both["names"]
     alone = json.loads(run("fit", "t.csv", "--target", "late", "--drop", "day", "--cluster", "ward", "--json")[1])
     assert "ward" not in " ".join(alone["names"])
 
@@ -314,7 +316,8 @@ def test_a_model_is_shown_by_the_names_of_its_attributes(run):
     assert run("fit", "t.csv", "--formula", formula, "--unseen", "reference", "--C", "1", "--model", "m.json")[0] == 0
     status, out, err = run("show", "m.json")
     assert (status, err) == (0, "")
-    assert out.startswith("Log odds of late = yes against no\n")
+    assert out.startswith("Ridge logistic regression (C=1) of yes against no\n")
+    assert re.search(r"^ +coef +se +z +p ", out, re.MULTILINE)  # as fit printed them
     assert re.search(r"^rhesus\[\+\] +reference$", out, re.MULTILINE)
     for words in (
         r"formula +late ~ age",

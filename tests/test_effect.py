@@ -196,6 +196,14 @@ def test_missing_values_have_a_level_or_are_left_out():
     assert_allclose(p, dropped.predict(rows(frame, "x", x))["probability"], rtol=1e-9)
 
 
+def test_means_are_by_the_weights_that_the_model_knows():
+    frame = table(8).assign(w=lambda f: np.where(f["z"] > 3, 5.0, 1.0))
+    result = infer(fit_table("y ~ x + z", frame, weight="w"), frame)
+    x, p, _ = drawn(plots.effect(result, "x"))[0]
+    mean = np.average(frame["z"], weights=frame["w"])
+    assert_allclose(p, result.predict(rows(frame, "x", x, z=mean))["probability"], rtol=1e-9)
+
+
 def test_very_many_levels_are_folded():
     rng = np.random.default_rng(5)
     frame = pd.DataFrame({"f": rng.integers(0, 90, 3000).astype(str), "y": rng.integers(0, 2, 3000)})

@@ -102,7 +102,7 @@ def test_a_model_of_three_classes_comes_back_the_same(model, frame, labels, path
     for method in ("predict_proba", "predict_log_proba", "decision_function", "predict"):
         same_bits(getattr(back, method)(data), getattr(model, method)(data))
     record = json.loads(path.read_text(encoding="utf-8"))
-    assert record["version"] == 2
+    assert record["version"] == 3
     assert record["intercept"] == model.intercept_.tolist()
     if frame:
         assert record["coef"] == {name: model.coef_[:, k].tolist() for k, name in enumerate(X)}
@@ -321,7 +321,7 @@ def drop(key):
         (drop("format"), 'no "format": "evenodds model"'),
         (put("format", "other"), 'no "format": "evenodds model"'),
         (drop("version"), '"version" is missing'),
-        (put("version", 3), "version 3 of the format, and this evenodds reads version 2: upgrade"),
+        (put("version", 4), "version 4 of the format, and this evenodds reads version 3: upgrade"),
         (put("version", 0), '"version" is 0'),
         (put("version", True), '"version" is True, and should be a whole number'),
         (put("version", "1"), "\"version\" is '1', and should be a whole number"),

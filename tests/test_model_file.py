@@ -4,6 +4,7 @@ import contextlib
 import copy
 import json
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from evenodds import EvenOddsError, LogisticRegression, fit_table, load, save
+from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, fit_table, infer, load, save
 
 DATA = Path(__file__).parent / "data"
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "model-schema.json").read_text(encoding="utf-8"))
@@ -35,6 +36,50 @@ def test_a_file_of_each_version_predicts_what_it_did(name, tmp_path):
     np.testing.assert_allclose(model.predict_proba(rows), expected, rtol=1e-13)
     save(model, tmp_path / "again.json")
     np.testing.assert_array_equal(load(tmp_path / "again.json").predict_proba(rows), model.predict_proba(rows))
+
+
+FRAME = pd.DataFrame({"x": np.random.default_rng(0).normal(size=90), "f": list("abc") * 30, "y": 0})
+FRAME["y"] = np.random.default_rng(2).integers(0, 2, 90)
+FRAME["z"] = (FRAME["f"] == "a").astype(int)  # separated: infinite coefficients
+FRAME["k"] = np.random.default_rng(1).integers(0, 3, 90)
+
+
+@pytest.mark.parametrize(
+    ("formula", "parameters", "how"),
+    [
+        ("y ~ x + f", {}, {}),
+        ("y ~ x", {"C": 1}, {"cov": "HC3"}),
+        ("y ~ x + f", {"firth": True}, {"level": 0.9}),
+        ("k ~ x + f", {}, {}),
+        ("k ~ x - 1", {"C": 1}, {}),
+        ("z ~ x + f", {}, {}),
+    ],
+)
+def test_a_result_is_saved_with_its_table_covariance_and_certificate(formula, parameters, how, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SeparationWarning)
+        model = fit_table(formula, FRAME, **parameters)
+        result = infer(model, FRAME, **how)
+    save(result, tmp_path / "model.json")
+    back = load(tmp_path / "model.json")
+    np.testing.assert_array_equal(back.predict_proba(FRAME), model.predict_proba(FRAME))
+    kept = back.inference_
+    assert str(kept) == str(result)
+    for name in ("coef", "se", "z", "p_value"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(result, name))
+    np.testing.assert_array_equal(np.stack([kept.lower, kept.upper], axis=-1), result.conf_int)
+    np.testing.assert_allclose(kept.covariance, result.covariance, rtol=1e-12, atol=1e-15)
+    for name in ("names", "listed", "level", "cov", "weights", "n_obs", "log_likelihood"):
+        assert getattr(kept, name) == getattr(result, name)
+    if result.certificate is None:
+        assert kept.certificate is None
+    else:
+        assert kept.certificate["error"] == result.certificate.error
+    save(back, tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "model.json").read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SeparationWarning)
+        assert not hasattr(back.fit(FRAME[["x"]], FRAME["y"]), "inference_")
 
 
 def test_the_schema_is_one_and_finds_each_file_right(tmp_path):
@@ -87,7 +132,9 @@ def attempt(text, path):
         elif not hasattr(model, "design_"):
             model.predict_proba(pd.DataFrame(rows, columns=model.feature_names_in_))
         else:
-            model.predict_proba(rows_of(GOLDEN["model_v2_table.json"]["rows"]))
+            for found in GOLDEN.values():
+                model.predict_proba(rows_of(found["rows"]))
+        str(getattr(model, "inference_", ""))
 
 
 def places(record, way=()):

@@ -1,5 +1,7 @@
 """A graph of ONNX gives the probabilities of `predict_proba` in onnxruntime, and its labels."""
 
+import sys
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -7,7 +9,7 @@ import pandas as pd
 import pytest
 
 import leaving
-from evenodds import EvenOddsError, LogisticRegression, LogisticRegressionCV, fit_table, to_onnx
+from evenodds import CollinearWarning, EvenOddsError, LogisticRegression, LogisticRegressionCV, fit_table, to_onnx
 from leaving import ODD, draw
 
 rng = np.random.default_rng(5)
@@ -137,6 +139,17 @@ def test_a_cross_validation_is_written_as_what_it_ended_with(path):
     np.testing.assert_allclose(found, model.predict_proba(frame), rtol=0, atol=1e-12)
 
 
+def test_a_factor_with_one_level_adds_nothing(path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=40), "g": "only", "y": rng.integers(0, 2, 40)})
+    with pytest.warns(CollinearWarning):
+        model = fit_table("y ~ x + g + g:x", frame)
+    to_onnx(model, path)
+    given = {"x": frame[["x"]].to_numpy(), "g": frame[["g"]].to_numpy(object)}
+    _, found = onnxruntime.InferenceSession(path).run(None, given)
+    np.testing.assert_allclose(found, model.predict_proba(frame), atol=1e-6)
+
+
 def test_names_are_kept(path):
     frame = pd.DataFrame({name: rng.normal(size=60) for name in ODD})
     model = LogisticRegression(C=1).fit(frame, frame.iloc[:, 0] > 0)
@@ -174,3 +187,10 @@ def test_the_members_are_of_many_kinds():
     assert kinds == {"number", "whole", "boolean", "text"}
     assert {member.model.classes_.size for member in drawn} >= {2, 3, 4}
     assert any(np.isnan(member.expected).any() for member in drawn)
+
+
+def test_without_onnx_the_error_says_what_to_install(monkeypatch, path):
+    model = LogisticRegression(C=1).fit(np.arange(6.0)[:, None], [0, 1] * 3)
+    monkeypatch.setitem(sys.modules, "onnx.helper", None)
+    with pytest.raises(EvenOddsError, match=r'pip install "evenodds\[onnx\]"'):
+        to_onnx(model, path)

@@ -15,7 +15,16 @@ from markupsafe import Markup
 from sklearn.datasets import load_iris
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from evenodds import SGD, EvenOddsError, LogisticRegression, LogisticRegressionCV, fit_table, infer, write_report
+from evenodds import (
+    SGD,
+    EvenOddsError,
+    LogisticRegression,
+    LogisticRegressionCV,
+    fit_table,
+    infer,
+    to_sql,
+    write_report,
+)
 from test_publication import SIGNS
 
 SECTIONS = ["data", "coefficients", "quality", "calls", "trust", "optimum", "score"]
@@ -268,6 +277,7 @@ def test_the_numbers_are_those_of_the_model(tmp_path, undrawn):
     hand = pd.DataFrame({"carrier": ["AA", "DL", "UA"], "age": frame["age"].mean()})
     for row, told in zip(curve[1:], result.predict(hand).itertuples(), strict=True):
         assert row[1] == f"{told.probability:.3g} ({told.lower:.3g} to {told.upper:.3g})"
+    assert " ".join(to_sql(model).split()) in said
     first = found["The most influential rows"][1]
     cook = result.influence(frame)["cooks_distance"]
     assert int(first[0]) == cook.argmax()

@@ -1,6 +1,7 @@
 """A query gives the probabilities of `predict_proba`, in the databases at hand, whatever the names and values."""
 
 import decimal
+import sys
 
 import duckdb
 import numpy as np
@@ -12,7 +13,7 @@ from sqlglot import exp
 
 import leaving
 from databases import TABLE, in_duckdb, in_postgres, in_sqlite, postgres, postgres_programs
-from evenodds import EvenOddsError, LogisticRegression, fit_table, to_sql
+from evenodds import CollinearWarning, EvenOddsError, LogisticRegression, fit_table, to_sql
 from leaving import LEVELS, ODD, PLAIN, draw
 
 DIALECTS = ["duckdb", "postgres", "sqlite", "bigquery", "snowflake"]
@@ -153,6 +154,17 @@ def test_thousands_of_levels_are_written():
     np.testing.assert_allclose(found[:, 0], expected, rtol=0, atol=1e-12)
 
 
+def test_a_factor_with_one_level_adds_nothing_but_knows_it():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=40), "g": "only", "y": rng.integers(0, 2, 40)})
+    with pytest.warns(CollinearWarning):
+        model = fit_table("y ~ x + g + g:x", frame)
+    rows = {"x": [0.3, 0.3], "g": ["only", "new"]}
+    expected = [model.predict_proba(pd.DataFrame({"x": [0.3], "g": "only"}))[0, 1], np.nan]
+    found = in_duckdb(to_sql(model, (TABLE,)), rows, {"x": "number", "g": "text"}, 1)
+    np.testing.assert_allclose(found[:, 0], expected, rtol=0, atol=1e-12)
+
+
 def model_of(*names, labels=("no", "yes")):
     frame = pd.DataFrame({name: rng.normal(size=40) for name in names})
     return fit_table("the y", frame.assign(**{"the y": np.resize(labels, 40)}), C=1)
@@ -192,3 +204,19 @@ def test_names_that_a_database_cannot_have_are_an_error(names, labels, dialect, 
 def test_what_cannot_be_written_is_an_error(model, more, message):
     with pytest.raises(EvenOddsError, match=message):
         to_sql(model_of("x") if model is None else model, **more)
+
+
+def test_without_sqlglot_the_error_says_what_to_install(monkeypatch):
+    model = model_of("x")
+    monkeypatch.setitem(sys.modules, "sqlglot", None)
+    with pytest.raises(EvenOddsError, match=r'pip install "evenodds\[sql\]"'):
+        to_sql(model)
+
+
+def test_a_query_that_says_something_else_is_not_given_away(monkeypatch):
+    """The sample would show it."""
+    model = model_of("x")
+    monkeypatch.setattr("evenodds.export.sql._CERTAIN", 1e-3)  # a bound that cuts the intercept off
+    model.intercept_ = model.intercept_ + 1
+    with pytest.raises(EvenOddsError, match=r"cannot be exported: on a sample the query, in DuckDB, gives"):
+        to_sql(model)

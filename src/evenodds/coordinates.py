@@ -19,13 +19,18 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from .arrow import is_wide, null_space, products
 from .data import Array, Block, Data, Sums, require_finite
+from .data.coded import Layout
 from .exceptions import EvenOddsError
 from .kernels.algebra import cholesky, dot, product
+from .kernels.coded import coded_products
 from .kernels.rows import AT_ONCE, second_order_sums
 from .moments import Moments, exact_moments, moments_of
 
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
+_NO_LENGTH = 1e-12  # the square of a length, beside a size of 1, that rounding of products may be
+_NOTHING = 1e-6  # of a combination of columns, a part that is none
 _LEAST = 1e-303  # a deviation below it is none: the coefficient could not be represented
 _LIGHT = 1e-8  # of the heaviest row: the least weight where only digits are at stake
 _ENOUGH_ROWS = 1024  # for a centre and a scale
@@ -92,7 +97,7 @@ class Coordinates:
 
     def for_block(self, block: Block, theta: Array) -> tuple[float, Array]:
         """The intercept and the coefficients (p,) for the rows of a block as they are: sparse ones are centred."""
-        return self.split(theta) if sp.issparse(block.X) else self.to_coef(theta)
+        return self.split(theta) if block.sparse else self.to_coef(theta)
 
     def to_coef(self, theta: Array) -> tuple[float, Array]:
         """The intercept and the coefficients (p,) of the raw columns."""
@@ -210,6 +215,9 @@ def about_mean(deviation: Array, size: Array) -> Array:
 def independent(data: Data, sample: Block, coordinates: Coordinates) -> Coordinates:
     """The coordinates without columns that are combinations of earlier ones, if they are not too many to know."""
     columns = coordinates.columns
+    if data.layout is not None and is_wide(data.layout):
+        dependent = _dependent_beside_wide(data, data.layout, coordinates)
+        return replace(coordinates, columns=np.delete(columns, dependent), reads=coordinates.reads + 1)
     if columns.size > _MOST_COLUMNS:
         return coordinates
     dependent, reads = _dependent_columns(data, sample, coordinates)
@@ -269,6 +277,27 @@ def _dependent_columns(data: Data, sample: Block, coordinates: Coordinates) -> t
     root = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
     dependent, _ = _eliminate(root, _DEPENDENT)
     return candidates[dependent] - int(coordinates.intercept), 1
+
+
+def _dependent_beside_wide(data: Data, layout: Layout, coordinates: Coordinates) -> NDArray[np.intp]:
+    """The same where a factor has most of the columns, from the null space of the products of all rows."""
+
+    def sums(block: Block) -> Sums:
+        return coded_products(block.rows, np.ones(block.n_rows), layout.wide)
+
+    first = int(coordinates.intercept)
+    found = products(layout, coordinates.columns, coordinates.inverse, coordinates.intercept, data.reduce(sums))
+    null = null_space(found, _NO_LENGTH)
+    dependent: list[int] = []
+    while null.shape[1]:  # the last column of a combination is one of those before it
+        size = np.abs(null).max(axis=1)
+        last = int(np.flatnonzero(size > _NOTHING * size.max())[-1])
+        pivot = int(np.argmax(np.abs(null[last])))
+        rest = np.delete(null, pivot, axis=1)
+        null = rest - np.outer(null[:, pivot], rest[last] / null[last, pivot])
+        null[last] = 0.0
+        dependent.append(last - first)
+    return np.array(dependent, dtype=np.intp)
 
 
 def _with_intercept(D: Any, intercept: bool) -> Array:

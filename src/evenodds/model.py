@@ -91,7 +91,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
     warm_start : bool, default=False
         Start from the coefficients of the last fit.
     verbose : int, default=0
-        1 shows progress on stderr.
+        1 shows progress on stderr; of rows that are not in memory, also how far each read has come.
 
     Attributes
     ----------
@@ -338,8 +338,13 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
 
         def numbers(X: Any) -> Numbers:
             rows = self._design_rows(X, reset=reset)
-            array = self._array(X, reset=reset) if rows is None else rows.matrix()
-            return array, self._names, rows.gone if rows is not None and rows.drops else None
+            if rows is None:
+                return self._array(X, reset=reset), self._names, None
+            settings = Settings.of(self)
+            # What reads columns one by one, again and again, or rows as the textbook has them, takes no codes.
+            multiplied = settings.firth or settings.composite or settings.sgd is not None
+            array = rows.matrix() if multiplied else rows.for_fit()
+            return array, self._names, rows.gone if rows.drops else None
 
         own: dict[str, Any] = {"intercept": bool(self.fit_intercept), "every": every, "n_jobs": self.n_jobs}
         own |= {"caller": type(self).__name__, "two": "Firth's fit" if self.firth else None}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from .data import Array, Block, Data, Sums
+from .data import Array, Block, Data, Sums, is_coded
 from .kernels.algebra import product
 from .kernels.rows import moment_sums
 
@@ -117,6 +117,8 @@ def exact_moments(data: Data, center: Array, unit: Array, intercept: bool) -> tu
     """Mean and standard deviation over all rows, about a centre and in a unit that are already close."""
 
     def sums(block: Block) -> Sums:
+        if is_coded(block.rows):
+            return block.rows.moments(block.weight, unit)
         if sp.issparse(block.X):
             weight = np.ones(block.n_rows) if block.weight is None else block.weight
             X = block.X @ sp.diags_array(1 / unit)

@@ -18,12 +18,14 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
 
+from .arrow import Arrow, products
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
 from .data.memory import add_up
 from .kernels.algebra import dot, product
 from .kernels.newton import Limits, Steps, newton
-from .kernels.rows import AT_ONCE, dense_sums, second_order_sums, sparse_curvature, sparse_sums
+from .kernels.rows import AT_ONCE
+from .row_sums import coded_second_order, curvature, curvature_sums, first_order, linear_predictor, second_order
 
 _TILE_ENTRIES = 1 << 18
 _FEW_ENTRIES = 1 << 15  # of at most so many columns: BLAS takes longer over their symmetric product than over the plain
@@ -133,6 +135,8 @@ class Objective:
         Of few dense columns it comes with J and its gradient, which are kept for `value_grad`.
         """
         coordinates = self.coordinates
+        if self.data.layout is not None:
+            return self.arrow(theta).dense()
         if self.data.sparse or coordinates.center.size > AT_ONCE:
             (total,) = self.over_tiles(lambda tile: (_hessian_sum(tile, coordinates, theta, dtype),))
         else:
@@ -141,6 +145,16 @@ class Objective:
         hessian = np.asarray(total) / self.total_weight
         np.einsum("ii->i", hessian)[int(coordinates.intercept) :] += self.ridge
         return hessian
+
+    def arrow(self, theta: Array) -> Arrow:
+        """The Hessian over a home of coded rows. It comes with J and its gradient, which are kept for `value_grad`."""
+        coordinates, layout = self.coordinates, self.data.layout
+        if layout is None:
+            raise AssertionError("rows without codes have no such Hessian")
+        loss, residual, by_coef, *sums = self.reduce(lambda block: coded_second_order(block, coordinates, theta))
+        self._last = (theta, *self._finish(theta, loss, coordinates.gradient(residual, by_coef)))
+        found = products(layout, coordinates.columns, coordinates.inverse, coordinates.intercept, tuple(sums))
+        return found.times(1 / self.total_weight).plus(self.pull)
 
     def by_newton(self, theta: Array, limits: Limits) -> Steps | None:
         """The points of Newton's method from theta, in one call.
@@ -312,7 +326,7 @@ def over_tiles(block: Block, function: Callable[[Block], Sums], rows: int = 0) -
     rows : of a part; 0 for what suits a dense block (a sparse one is not parted)
     """
     if not rows:
-        if sp.issparse(block.X):
+        if block.sparse:
             return function(block)
         p = block.X.shape[1]
         rows = max(_TILE_ENTRIES // p, 512 if p < 512 else 2048)
@@ -339,59 +353,8 @@ def _hessian_sum(block: Block, coordinates: Coordinates, theta: Array, dtype: An
     )
 
 
-def first_order(block: Block, coordinates: Coordinates, theta: Array) -> Sums:
-    """Loss, residual sum and gradient by the (centred) coefficients (p,): one read of a block."""
-    intercept, coef = coordinates.split(theta)
-    rows = (block.X, block.y, block.weight, block.offset, intercept, coef)
-    return sparse_sums(*rows) if sp.issparse(block.X) else dense_sums(*rows, coordinates.center)
-
-
-def second_order(block: Block, coordinates: Coordinates, theta: Array) -> Sums:
-    """Loss, gradient and Hessian by theta: one read of a dense block."""
-    places, p = coordinates.places, coordinates.center.size
-    every = np.zeros(p + int(coordinates.intercept))
-    every[places] = theta
-    rows = (block.X, block.y, block.weight, block.offset)
-    loss, gradient, hessian = second_order_sums(*rows, every, coordinates.center, coordinates.inverse)
-    return loss, gradient[places], coordinates.square(hessian)
-
-
-def linear_predictor(block: Block, coordinates: Coordinates, theta: Array) -> Array:
-    """The score of each row, without the offset."""
-    intercept, coef = coordinates.split(theta)
-    if sp.issparse(block.X):
-        return np.asarray(block.X @ coef + intercept)
-    if coordinates.near:
-        return np.asarray(product(block.X, coef) + (intercept - dot(coordinates.center, coef)))
-    return np.asarray(product(block.X - coordinates.center, coef) + intercept)
-
-
 def _multipliers(coordinates: Coordinates, theta: Array, block: Block) -> Array:
     z = linear_predictor(block, coordinates, theta)
     z = z if block.offset is None else z + block.offset
     q: Array = expit(np.where(block.y > 0, -z, z))
     return q if block.weight is None else q * block.weight
-
-
-def curvature_sums(block: Block, intercept: float, coef: Array, center: Array) -> Sums:
-    """Of one read: what `first_order` gives, and sum(h), sum(h x) and sum(h x^2) of the (centred) columns,
-    h = s p (1 - p)."""
-    if sp.issparse(block.X):
-        return sparse_curvature(block.X, block.y, block.weight, block.offset, intercept, coef)
-    X = block.X - center
-    z = X @ coef + intercept
-    h = curvature(block, z)
-    z = z if block.offset is None else z + block.offset
-    weight = np.ones(block.n_rows) if block.weight is None else block.weight
-    r = weight * (expit(z) - block.y)
-    loss = float(weight @ np.logaddexp(0.0, np.where(block.y > 0, -z, z)))
-    return loss, r.sum(), r @ X, h.sum(), h @ X, h @ np.square(X, out=X)
-
-
-def curvature(block: Block, z: Array) -> Array:
-    """s p (1 - p) of each row, from the scores without the offset."""
-    if block.offset is not None:
-        z = z + block.offset
-    t = np.exp(-np.abs(z))
-    h = t / (1.0 + t) ** 2
-    return h if block.weight is None else h * block.weight

@@ -22,11 +22,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .coordinates import Coordinates
-from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
+from .data import Array, Block, Data, Sums, is_coded, nonzero_weights, require_finite
 from .data.memory import add_up
 from .kernels.algebra import dot, grams, product
 from .kernels.rows import AT_ONCE
 from .kernels.softmax import softmax_second_sums, softmax_sums
+from .row_sums import coded_gradient, coded_scores
 
 _SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
 _TILE_WORK = 1_000_000  # rows * columns * classes of a tile
@@ -198,7 +199,7 @@ class SoftmaxObjective:
         scores = Scores.of(self, step)
 
         def sums(block: Block) -> Sums:
-            plain = Block(block.X, block.y)
+            plain = Block(block.rows, block.y)
             return ([float(np.abs(scores.of_rows(plain)).max(initial=0.0))],)
 
         return float(max(self.over_tiles(sums)[0]))
@@ -255,6 +256,9 @@ class Scores:
 
     def of_rows(self, block: Block) -> Array:
         """The scores (m, F), with the offset of the classes that are free."""
+        if is_coded(block.rows):
+            Z = coded_scores(block.rows, self.intercept, self.coef.T)
+            return self._with_offset(Z, block)
         X, center = block.X, self.coordinates.center
         if self._as_it_is(X):
             Z = product(X, self.coef.T)
@@ -262,6 +266,9 @@ class Scores:
         else:
             Z = product(X - center, self.coef.T)
             Z += self.intercept
+        return self._with_offset(Z, block)
+
+    def _with_offset(self, Z: Array, block: Block) -> Array:
         if block.offset is not None:
             Z += block.offset[:, int(self.baseline) :] - (block.offset[:, :1] if self.baseline else 0.0)
         return np.asarray(Z)
@@ -289,6 +296,8 @@ class Scores:
         with np.errstate(over="ignore", invalid="ignore"):
             loss, odds = dot(weight, losses), dot(weight, np.expm1(losses))
         total = R.sum(axis=0)
+        if is_coded(block.rows):
+            return loss, odds, total, coded_gradient(block.rows, R)[1].T
         X, center = block.X, self.coordinates.center
         if sp.issparse(X):
             return loss, odds, total, np.asarray((product(X.T, R)).T)
@@ -319,7 +328,9 @@ class Scores:
         """The diagonal of the Hessian, (F, k)."""
         P = self.curvature(block)
         columns = self.coordinates.columns
-        if sp.issparse(block.X):
+        if is_coded(block.rows):
+            squares = coded_gradient(block.rows, P, power=2)[1]
+        elif sp.issparse(block.X):
             squares = product((block.X.multiply(block.X)).T, P)
         else:
             D = block.X - self.coordinates.center
@@ -369,8 +380,12 @@ def _at_once(block: Block, coordinates: Coordinates, baseline: bool, theta: Arra
 
 def _over_tiles(block: Block, n_free: int, function: Callable[[Block], Sums]) -> Sums:
     """Sum over parts of a block whose products stay in the cache."""
-    per_row = max(1, block.X.nnz // max(block.n_rows, 1)) if sp.issparse(block.X) else block.X.shape[1]
-    rows = max(32, _TILE_WORK // (per_row * (n_free + 1)))
+    coded = is_coded(block.rows)
+    per_row = (
+        block.X.shape[1] if not block.sparse else (block.rows.size if coded else block.X.nnz) // max(block.n_rows, 1)
+    )
+    rows = max(32, _TILE_WORK // (max(1, per_row) * (n_free + 1)))
+    rows = max(rows, block.rows.layout.places.size) if coded else rows  # of which each part has a table
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # of each thread; J tells if it came to that
         return add_up(function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows))
 

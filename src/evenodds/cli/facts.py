@@ -18,6 +18,7 @@ from ..labels import labels_of, missing_labels, row_numbers
 from ..softmax import log_probabilities
 from .terminal import progress, say
 
+_MANY = 500  # slopes, from which a factor that has most of them is eliminated
 _MOST_INFERRED = 1000  # slopes, of which a covariance still fits onto any machine
 
 
@@ -95,8 +96,11 @@ def without_errors(model: LogisticRegression) -> str:
             "There are no standard errors: an L1 penalty chooses columns, and the rows that chose them cannot test "
             "them as well. For tests, fit other rows without a penalty, with the columns that are in."
         )
-    slopes = model.coef_.shape[1] * (model.classes_.size - 1)
-    if slopes > _MOST_INFERRED:
+    slopes, design = model.coef_.shape[1] * (model.classes_.size - 1), getattr(model, "design_", None)
+    factor = 0  # that stays codes in two classes, so that its levels need no matrix
+    if design is not None and slopes > _MANY and model.classes_.size == 2 and not model.firth:
+        factor = max(len(columns) for columns in design.columns_of.values())
+    if slopes - factor > _MOST_INFERRED:
         return f"There are no standard errors: {slopes:,} coefficients are too many for a matrix of covariances."
     return ""
 
@@ -164,9 +168,32 @@ def model_facts(model: LogisticRegression) -> dict[str, Any]:
             **{name: getattr(design, name, None) for name in policies},
             "takes": takes,
             "levels": levels,
+            **_inferred(model),
         }
     )
     return found
+
+
+def _inferred(model: LogisticRegression) -> dict[str, Any]:
+    """What the file of a model keeps of its standard errors, and of the proof of its distance to the optimum."""
+    kept = getattr(model, "inference_", None)
+    if kept is None:
+        return {}
+    names = (
+        "listed",
+        "coef",
+        "se",
+        "z",
+        "p_value",
+        "covariance",
+        "level",
+        "cov",
+        "n_obs",
+        "log_likelihood",
+        "certificate",
+    )
+    ends = np.stack([kept.lower, kept.upper], axis=-1)
+    return {**{name: getattr(kept, name) for name in names}, "conf_int": ends}
 
 
 def scores_of(model: LogisticRegression, table: Any) -> NDArray[np.float64]:

@@ -186,7 +186,8 @@ def fit(
     table = read(data, spelling, target, drop=drop, formula=formula, beside=beside, more=more)
     groups = None
     if cluster is not None:
-        groups, table = table[cluster], table.drop_columns(more)
+        groups = table[cluster]
+        table = table if formula is not None else table.drop_columns(more)
     asked = Asked(baseline, "cluster" if groups is not None else cov, level, groups)
     given |= {"weight": weight, "offset": offset}
     model, result = fit_aloud(lambda: fit_table(formula or target, table, **given), table, asked)
@@ -194,7 +195,7 @@ def fit(
         facts = all_facts(model, result, table)
     # Files first, as a pipe may close while the table is printed; what went wrong with them is told after it.
     files: dict[str, tuple[Path | None, Callable[[Path], Any]]] = {
-        "Model": (model_path, lambda path: save(model, path)),
+        "Model": (model_path, lambda path: save(model if result is None else result, path)),
         "Report": (report, lambda path: write_report(model if result is None else result, table, path)),
     }
     written = {what: (path, _problem(what, path, write)) for what, (path, write) in files.items() if path is not None}

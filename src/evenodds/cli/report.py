@@ -36,7 +36,8 @@ def show_model(model: LogisticRegression, facts: dict[str, Any]) -> None:
     """Print a model that was saved: its coefficients, what it takes, and how it was fitted."""
     console = stdout_console()
     labels = [printable(label) for label in facts["classes_"]]
-    _print_page(console, coefficient_sheet(model, facts, _question(model, labels)))
+    kept = getattr(model, "inference_", None)
+    _print_page(console, coefficient_sheet(model, facts, _question(model, labels)) if kept is None else kept.table)
     console.print()
     _print_grid(console, chain(_memory(facts), _how_fitted(model)))
 

@@ -35,7 +35,7 @@ def read(
         if formula is None:
             require_named(wanted, source.path)
         else:
-            features = [name for name in wanted if name not in (*beside, *more)]
+            features = [name for name in wanted if name not in beside]
             taken = dict.fromkeys(parsed(formula, features, target).columns())
             require_columns([*taken], features, source.path)
             wanted = [name for name in wanted if name in taken or name in (target, *beside, *more)]

@@ -6,7 +6,7 @@ Solvers and inference see only the contract, so a new home is one file and one l
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,31 +14,49 @@ from numpy.typing import NDArray
 
 from ..exceptions import EvenOddsError, NonFiniteError
 
+if TYPE_CHECKING:
+    from .coded import Coded, Layout
+
 Array = NDArray[np.float64]
 Sums = tuple[Any, ...]
+
+
+def is_coded(rows: Any) -> "TypeGuard[Coded]":
+    """Whether rows are numbers and codes; see `coded`."""
+    return hasattr(rows, "layout")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """Some rows: the unit that functions given to `reduce` work on.
 
-    X : (m, p) array of float32 or float64 with one contiguous axis, or a CSR array
+    rows : (m, p) array of float32 or float64 with one contiguous axis, a CSR array, or `Coded`
     y : (m,) class codes, 0 for the first class
     weight : (m,) finite and positive, or None for all one
     offset : (m,) added to the scores, of more than two classes (m, K), or None
     first : the number of the first row in the home, which the others follow; of a sample it says nothing
     """
 
-    X: Any
+    rows: Any
     y: NDArray[np.integer[Any]]
     weight: Array | None = None
     offset: Array | None = None
     first: int = 0
 
     @property
+    def X(self) -> Any:
+        """The rows as an array or a CSR array, for what has no loop for codes."""
+        return self.rows.csr() if is_coded(self.rows) else self.rows
+
+    @property
+    def sparse(self) -> bool:
+        """Whether X is a CSR array."""
+        return is_coded(self.rows) or bool(sp.issparse(self.rows))
+
+    @property
     def n_rows(self) -> int:
         """The number of rows."""
-        return int(self.X.shape[0])
+        return int(self.rows.shape[0])
 
     @property
     def middle(self) -> Any:
@@ -49,7 +67,7 @@ class Block:
         """Some of the rows, by number."""
         weight = None if self.weight is None else self.weight[k]
         first = self.first + (k.start or 0) if type(k) is slice else 0
-        return Block(self.X[k], self.y[k], weight, None if self.offset is None else self.offset[k], first)
+        return Block(self.rows[k], self.y[k], weight, None if self.offset is None else self.offset[k], first)
 
     def at(self, temperature: float) -> "Block":
         """The rows with their offsets divided by a temperature (see `solvers.cooling`)."""
@@ -61,7 +79,8 @@ class Data(Protocol):
 
     n_rows, n_columns : the shape of X
     size : entries stored, (n_rows * n_columns, or the non-zeros of a sparse X)
-    sparse : whether blocks hold CSR arrays
+    sparse : whether blocks hold CSR arrays, or `Coded` rows, which can be had as such
+    layout : of such rows which columns are coded; None if the blocks hold none, or not all of them
     center : (p,) what has been taken off the columns of X in the blocks; 0 unless they are sparse, see `sparse.held`
     names : of the columns; None if they have none
     present : (K,) which of the classes have rows here; those that have none may be left out (see `absent`)
@@ -75,6 +94,7 @@ class Data(Protocol):
     n_columns: int
     size: int
     sparse: bool
+    layout: "Layout | None"
     center: Array
     names: Sequence[str] | None
     present: NDArray[np.bool_]
@@ -127,7 +147,7 @@ def as_data(
     intercept: bool = False,
     every: bool = True,
 ) -> Data:
-    """The home of `X`: a checked 2-d array or sparse matrix in memory.
+    """The home of `X`: a checked 2-d array or sparse matrix in memory, or `Coded` rows, which it takes over.
 
     Rows of weight zero do not belong to the data and are left out.
 
@@ -148,7 +168,12 @@ def as_data(
         present = np.bincount(codes, minlength=n_classes) > 0
         codes = (np.cumsum(present) - 1).astype(codes.dtype)[codes]
         offset = offset if offset is None or offset.ndim == 1 else offset[:, present]
-    X, center = held(X, intercept) if sp.issparse(X) else (X, None)
+    center = None
+    if is_coded(X):
+        X = X.centred() if intercept else X
+        center = X.full_center()
+    elif sp.issparse(X):
+        X, center = held(X, intercept)
     own: dict[str, Any] = {"n_jobs": n_jobs, "n_classes": n_classes, "present": present, "names": names}
     return Memory(X, codes, weight, offset, center=center, kept=kept, **own)
 

@@ -63,11 +63,6 @@ class Labels:
 
     def ids(self, column: Any, where: "Where") -> Ids:
         """The numbers of the labels of a column."""
-        kind = column.type
-        if pa.types.is_dictionary(kind):
-            column = column.dictionary_decode()
-        if str(column.type) in ("string_view", "binary_view"):
-            column = column.cast(pa.large_string() if str(column.type) == "string_view" else pa.large_binary())
         coded = column.dictionary_encode()
         places = np.array([self._number(value, where) for value in coded.dictionary.to_pylist()], dtype=np.uint32)
         return np.asarray(places[coded.indices.to_numpy(zero_copy_only=False)])
@@ -156,6 +151,7 @@ class Reading:
         assert target is not None
         assert labels is not None
         column = pa.array([fixed[target]] * batch.num_rows) if target in fixed else batch.column(target)
+        column = decoded(column)
         require_values(column, target, where)
         return labels.ids(column, where)
 
@@ -187,12 +183,18 @@ def require_numbers(source: Source, roles: Roles) -> None:
         )
 
 
+def decoded(column: Any) -> Any:
+    """The values of a column that is held as a dictionary, or as views of text, of which Arrow knows few functions."""
+    if pa.types.is_dictionary(column.type):
+        values = decoded(column.dictionary)
+        return pa.DictionaryArray.from_arrays(column.indices, values).dictionary_decode()
+    return column.cast(pa.large_string()) if str(column.type) == "string_view" else column
+
+
 def _numbers(column: Any, name: str, where: Where) -> NDArray[Any]:
+    column = decoded(column)
     require_values(column, name, where)
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.dictionary_decode()
-    if pa.types.is_decimal(kind):
+    if pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
     if kind_of(column.type) not in ("number", "boolean"):
         raise EvenOddsError(f"{where.name}: the column {name!r} is not numeric, it holds {kind_of(column.type)}.")

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from ..exceptions import EvenOddsError
-from . import Array, Block, Data, Sums
+from . import Array, Block, Data, Sums, is_coded
 
 _BLOCK_ENTRIES = 1 << 20  # 8 MB of float64: small beside X, long beside the cost of a call
 _SPARSE_ENTRIES = 1 << 19  # of which each brings its index along
 _BLOCK_ROWS = 1 << 16
+_CODED = 16  # rows a column, of which each block has a table
 IN_MEMORY = 32.0  # what a read of an entry costs: it is bound by memory, a Hessian by arithmetic
 
 
@@ -48,8 +49,9 @@ class Memory:
         kept: NDArray[np.intp] | None = None,
     ) -> None:
         self.kept, self.names = kept, names
-        self.sparse = bool(sp.issparse(X))
-        if self.sparse:
+        self.layout = X.layout if is_coded(X) else None
+        self.sparse = bool(sp.issparse(X)) or self.layout is not None
+        if sp.issparse(X):
             X = sp.csr_array(X)
             _require_sparse(X)
             if X.data.dtype not in (np.float32, np.float64):
@@ -57,10 +59,13 @@ class Memory:
         self._X, self._y, self._weight, self._offset = X, codes, weight, offset
         self.n_rows, self.n_columns = X.shape
         self.center = np.zeros(self.n_columns) if center is None else center
-        self.size = int(X.nnz) if self.sparse else self.n_rows * self.n_columns
+        self.size = int(X.nnz if sp.issparse(X) else X.size)
         self.present = np.ones(n_classes, dtype=np.bool_) if present is None else present
         self.class_weights = _class_weights(codes, weight, n_classes if present is None else int(present.sum()))
-        self._bounds = _sparse_bounds(X) if self.sparse else _dense_bounds(self.n_rows, self.n_columns)
+        self._bounds = _sparse_bounds(X) if sp.issparse(X) else _dense_bounds(self.n_rows, X.size // self.n_rows)
+        if self.layout is not None:
+            rows = max(_BLOCK_ROWS, _CODED * self.n_columns)
+            self._bounds = [*range(0, self.n_rows, rows), self.n_rows]
         self.n_jobs, self.read_cost = n_jobs, IN_MEMORY
         n_blocks = len(self._bounds) - 1
         self._n_threads = min(count_threads(n_jobs), n_blocks) if n_blocks > 1 else 1
@@ -110,7 +115,8 @@ class Memory:
 
     def _rows(self, start: int, stop: int) -> Block:
         whole = start == 0 and stop == self.n_rows
-        X = self._X if whole else _csr_rows(self._X, start, stop) if self.sparse else self._X[start:stop]
+        plain = self.layout is not None or not self.sparse
+        X = self._X[start:stop] if plain else self._X if whole else _csr_rows(self._X, start, stop)
         weight = None if self._weight is None else self._weight[start:stop]
         offset = None if self._offset is None else self._offset[start:stop]
         return Block(X if self.sparse else _readable(X), self._y[start:stop], weight, offset, start)
@@ -125,7 +131,7 @@ def mapped(function: Callable[[Any], Any], items: Iterable[Any], n_threads: int)
 def part_of(data: Data, block: Block) -> Memory:
     """A home of some rows of another one."""
     own: dict[str, Any] = {"n_jobs": data.n_jobs, "center": data.center, "names": data.names}
-    return Memory(block.X, block.y, block.weight, block.offset, n_classes=data.class_weights.size, **own)
+    return Memory(block.rows, block.y, block.weight, block.offset, n_classes=data.class_weights.size, **own)
 
 
 def _require_sparse(X: Any) -> None:

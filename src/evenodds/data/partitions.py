@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..exceptions import EvenOddsError
 from . import Array, Block, Data, Sums
 from .batches import most_rows
+from .coded import Layout
 from .lazy import compute, in_a_tree, is_dask
 from .memory import Memory, add_up, one_blas_thread, part_of, quiet
 from .sampling import drawn_of
@@ -282,6 +283,7 @@ class Partitions:
     """Rows on the workers of Dask; see `Data`."""
 
     sparse = False
+    layout: Layout | None = None
     read_cost = _READ
 
     def __init__(self, rows: DaskRows, classes: Classes, n_jobs: int | None) -> None:

@@ -254,7 +254,7 @@ class Scan:
         """A column of any kind, as numbers that tell its values apart."""
         import pyarrow as pa
 
-        from .batches import Where, require_values
+        from .batches import Where, decoded, require_values
 
         _require_column(name, self.known)
         chunks = []
@@ -263,9 +263,9 @@ class Scan:
             for batch in unit.batches([name], self.roles.rows):
                 fixed = name in unit.fixed
                 column = pa.array([unit.fixed[name]] * batch.num_rows) if fixed else batch.column(name)
-                require_values(column, name, Where(unit.name, row))
+                chunks.append(decoded(column))
+                require_values(chunks[-1], name, Where(unit.name, row))
                 row += batch.num_rows
-                chunks.append(column.dictionary_decode() if pa.types.is_dictionary(column.type) else column)
         whole = pa.chunked_array(chunks).combine_chunks().dictionary_encode()
         return np.asarray(whole.indices.to_numpy(zero_copy_only=False), dtype=np.intp)
 

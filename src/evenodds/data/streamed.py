@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..exceptions import EvenOddsError
 from . import Array, Block, Data, Sums
 from .batches import Reading, stopping
+from .coded import Layout
 from .memory import Memory, add_up, count_threads, mapped, one_blas_thread, part_of
 from .sampling import drawn_of
 from .survey import Found, Survey
@@ -116,6 +117,7 @@ class Streamed:
     """Rows that do not fit into memory; see `Data`."""
 
     sparse = False
+    layout: Layout | None = None
 
     def __init__(self, source: Source, reading: Reading, survey: Survey, classes: Classes, n_jobs: int | None) -> None:
         self._source, self._reading, self._survey, self._classes = source, reading, survey, classes

@@ -5,10 +5,10 @@ gives. Sums are taken unit by unit, in this order, so that they have the same bi
 """
 
 import glob
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from os import PathLike, fspath
 from typing import Any
 from urllib.parse import unquote
 
@@ -100,7 +100,7 @@ def source_of(what: Any, columns: Sequence[str] | None) -> Source:
 
     columns : those that are read; all if None
     """
-    if isinstance(what, str | PathLike) or (isinstance(what, Sequence) and not hasattr(what, "__arrow_c_stream__")):
+    if isinstance(what, str | os.PathLike) or (isinstance(what, Sequence) and not hasattr(what, "__arrow_c_stream__")):
         return _of_files(what, columns)
     from .readers import of_reader
 
@@ -199,7 +199,7 @@ def _stamp(system: Any, path: str) -> Stamp:
 
 def _found(what: Any) -> list[_Named]:
     """The files."""
-    items = [what] if isinstance(what, str | PathLike) else list(what)
+    items = [what] if isinstance(what, str | os.PathLike) else list(what)
     found = [file for item in items for file in _of_name(item)]
     if not found:
         raise EvenOddsError("The list of files is empty.")
@@ -211,9 +211,9 @@ def _found(what: Any) -> list[_Named]:
 
 def _of_name(item: Any) -> list[_Named]:
     """The files of a path, a pattern, a folder or an address such as s3://..., in the order of their names."""
-    if not isinstance(item, str | PathLike):
+    if not isinstance(item, str | os.PathLike):
         raise EvenOddsError(f"scan takes names of files, got a {type(item).__name__} among them.")
-    name = fspath(item)
+    name = os.path.expanduser(os.fspath(item))
     system, path = fs.LocalFileSystem(), name
     if isinstance(name, str) and "://" in name:
         try:
@@ -360,7 +360,7 @@ def _csv(file: _File) -> tuple[Any, list[Unit]]:
 
 
 def _type_to_parse(kind: Any) -> Any:
-    return pa.float64() if pa.types.is_integer(kind) else kind
+    return pa.float64() if pa.types.is_integer(kind) or pa.types.is_null(kind) else kind
 
 
 def _text(file: _File, types: Mapping[str, Any], columns: list[str] | None, *, threads: bool = True) -> Any:

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from . import Array, Block, Data, Sums
+from .coded import Layout
 from .memory import Memory, drawn, part_of
 
 _FEW = 1 << 20  # entries
@@ -24,6 +25,7 @@ class View:
     """The rows of a home, each block changed; see `Data`. What has its own n_rows, size or class_weights sets them."""
 
     names: Sequence[str] | None = None
+    layout: Layout | None = None
     kept: NDArray[np.intp] | None = None
 
     def __init__(self, data: Data, change: Change, *, center: Array) -> None:
@@ -121,7 +123,7 @@ def taken(data: Data, rows: NDArray[np.intp]) -> Block:
 
     def some(block: Block) -> Sums:
         found = choice(block)  # a view, if it is all of a block
-        return ([replace(found, X=found.X.copy())],)
+        return ([replace(found, rows=found.X.copy())],)
 
     return joined(data.reduce(some)[0])
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 from pyarrow import csv as pa_csv
 
 from .dialect import Dialect, NotRead
-from .rows import has_open_quote, mended
+from .rows import mended
 
 _BLOCK = 8 << 20  # bytes that are parsed at a time
 _MOST = (1 << 31) - 1  # bytes of a block
@@ -21,8 +21,9 @@ class Cells:
 
     def __init__(self, data: Any, dialect: Dialect) -> None:
         self._body, self.dialect, self._plain = memoryview(data)[dialect.start :], dialect, False
-        self._data = data
-        if dialect.quotes == "spaced" or has_open_quote(data, dialect):
+        self._data, self._quotes = data, _quotes(self._body)
+        # Within cells without quotes one may stand alone; else an odd number of them leaves one open.
+        if dialect.quotes == "spaced" or (dialect.quotes == "doubled" and self._quotes % 2):
             self._mend()
 
     def columns(
@@ -53,6 +54,7 @@ class Cells:
 
     def _mend(self) -> None:
         self._body, self._plain = memoryview(mended(self._data, self.dialect)), True
+        self._quotes = _quotes(self._body)
 
     def _read(self, places: Sequence[int], text: Sequence[int], decimal: str, markers: Sequence[str]) -> list[Any]:
         escaped = self.dialect.quotes == "escaped" and not self._plain
@@ -64,7 +66,7 @@ class Cells:
                 delimiter="," if self._plain else self.dialect.separator,
                 double_quote=not escaped,
                 escape_char="\\" if escaped else False,
-                newlines_in_values=_quoted(self._body),
+                newlines_in_values=self._quotes > 0,
             ),
             pa_csv.ConvertOptions(
                 include_columns=list(map(str, places)),
@@ -82,7 +84,7 @@ def _nothing(places: Sequence[int], text: Sequence[int] | None) -> list[Any]:
     return [pa.chunked_array([], pa.string() if text is None or k in text else pa.null()) for k in places]
 
 
-def _quoted(body: Any) -> bool:
-    """Whether there is a quote, within which lines may break."""
+def _quotes(body: Any) -> int:
+    """How many quotes there are, within which lines may break."""
     step = 1 << 20
-    return any(b'"' in body[start : start + step].tobytes() for start in range(0, len(body), step))
+    return sum(body[start : start + step].tobytes().count(b'"') for start in range(0, len(body), step))

@@ -61,11 +61,6 @@ def located_rows(data: Any, dialect: Dialect) -> Iterator[tuple[int, list[str]]]
         raise NotRead(_open(row, line, [], dialect)) from None
 
 
-def has_open_quote(data: Any, dialect: Dialect) -> bool:
-    """Whether the number of quotes leaves one open; within cells without quotes they may stand alone."""
-    return dialect.quotes == "doubled" and bytes(data).count(b'"', dialect.start) % 2 == 1
-
-
 def place(row: int, line: int) -> str:
     """A row in words."""
     return f"row {row} (counted from 0; line {line} of the file)"

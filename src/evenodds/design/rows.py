@@ -7,10 +7,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..data.coded import Coded, Layout
 from .expressions import Array
 from .terms import Piece
 
 _FEW = 64  # columns that are held dense, however many are 0
+_LARGE = 1 << 22  # entries, from which a fit keeps codes
+_TILE = 4096  # rows that stay near while their columns are laid side by side
 _SPARSE = 4  # columns a number that a row has
 
 
@@ -28,6 +31,35 @@ class DesignRows:
     pieces: list[Piece]
     gone: NDArray[np.bool_]
     drops: bool
+
+    def for_fit(self) -> Any:
+        """The columns as a fit reads them: factors stay codes where a matrix would be large or mostly 0."""
+        many = self.n_columns > max(_FEW, _SPARSE * len(self.pieces)) or self.n_rows * self.n_columns > _LARGE
+        return self._coded() if many and any(piece.codes is not None for piece in self.pieces) else self.matrix()
+
+    def _coded(self) -> Coded:
+        """Numbers side by side, and codes below one another. Rows that are gone have NaN and no code."""
+        plain = [piece for piece in self.pieces if piece.codes is None]
+        factors = [piece for piece in self.pieces if piece.codes is not None]
+        values = list({id(piece.values): piece.values for piece in factors if piece.values is not None}.values())
+        place = {id(each): k for k, each in enumerate(values)}
+        numbers = np.empty((self.n_rows, len(plain)))
+        for start in range(0, self.n_rows, _TILE):
+            rows = slice(start, start + _TILE)
+            for j, piece in enumerate(plain):
+                numbers[rows, j] = 1.0 if piece.values is None else piece.values[rows]
+        numbers[self.gone] = np.nan
+        layout = Layout(
+            self.n_columns,
+            np.array([piece.first for piece in plain], dtype=np.intp),
+            np.array([piece.first for piece in factors], dtype=np.intp),
+            np.array([piece.count for piece in factors], dtype=np.intp),
+            np.array([place.get(id(piece.values), -1) for piece in factors], dtype=np.int32),
+        )
+        codes = np.stack([piece.codes for piece in factors if piece.codes is not None])
+        codes[:, self.gone] = -1
+        entries = np.stack(values) if values else np.empty((0, self.n_rows))
+        return Coded(layout, numbers, codes, entries, np.zeros(len(plain)))
 
     def matrix(self) -> Any:
         """The columns (n, k): an array, or CSR where most entries are 0. Rows that are gone are NaN."""

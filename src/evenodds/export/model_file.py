@@ -29,15 +29,17 @@ from .restoring import FORMAT, VERSION, restored
 
 if TYPE_CHECKING:
     from ..design import Design
+    from ..inference import Inference
 
 
-def save(model: LogisticRegression, path: str | os.PathLike[str]) -> None:
+def save(model: "LogisticRegression | Inference", path: str | os.PathLike[str]) -> None:
     """Write a fitted model to a JSON file.
 
     Parameters
     ----------
-    model : LogisticRegression
-        A fitted model.
+    model : LogisticRegression or Inference
+        A fitted model; or what `infer` says of one, of which the file then keeps the table, the covariance and the
+        certificate as well: ``load(path).inference_``.
     path : path-like
         The file. It is replaced if it is there, and only after the new one is complete.
 
@@ -59,7 +61,11 @@ def save(model: LogisticRegression, path: str | os.PathLike[str]) -> None:
     >>> bool((back.predict_proba([[1.5]]) == model.predict_proba([[1.5]])).all())
     True
     """
-    fit: Any = getattr(model, "estimator_", model)  # of a cross-validation, what it ended with
+    from ..inference import Inference  # here, as most programs that save have fitted, and nothing else
+
+    result = model if isinstance(model, Inference) else None
+    fit: Any = model if result is None else result.model
+    fit = getattr(fit, "estimator_", fit)  # of a cross-validation, what it ended with
     model = fit
     if type(model) is not LogisticRegression:
         kind = type(model).__name__
@@ -69,7 +75,7 @@ def save(model: LogisticRegression, path: str | os.PathLike[str]) -> None:
     except NotFittedError:
         raise EvenOddsError("This LogisticRegression is not fitted: call fit before you save it.") from None
     try:
-        text = json.dumps(plain(_record(model)), indent=2, ensure_ascii=False, default=_refuse).encode() + b"\n"
+        text = json.dumps(plain(_record(model, result)), indent=2, ensure_ascii=False, default=_refuse).encode() + b"\n"
         restored(text)  # what cannot be read back is not written
     except (EvenOddsError, UnicodeEncodeError) as error:
         raise EvenOddsError(f"This model cannot be saved: {error}") from None
@@ -89,7 +95,8 @@ def load(path: str | os.PathLike[str]) -> LogisticRegression:
     -------
     LogisticRegression
         Fitted: it predicts the same bits as the model that was saved. ``solution_`` lacks ``theta`` and
-        ``history`` (they are empty), and `partial_fit` starts anew.
+        ``history`` (they are empty), and `partial_fit` starts anew. Of a file that was made of an `Inference`,
+        ``inference_`` has its table, covariance and certificate.
 
     Raises
     ------
@@ -157,7 +164,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _record(model: LogisticRegression) -> dict[str, Any]:
+def _record(model: LogisticRegression, result: Any) -> dict[str, Any]:
     from .. import __version__  # not at the top: the package itself may import this module
 
     names, design = model._names, getattr(model, "design_", None)
@@ -176,7 +183,17 @@ def _record(model: LogisticRegression) -> dict[str, Any]:
         "parameters": {name: _parameter(name, value) for name, value in model.get_params(deep=False).items()},
         "n_iter": model.n_iter_[0],
         "fit": None if solution is None else said(solution),
+        "inference": _inference(model, result),
     }
+
+
+def _inference(model: LogisticRegression, result: Any) -> dict[str, Any] | None:
+    """What is kept of the result of `infer`, or was kept by the file that the model is from."""
+    if result is None and not hasattr(model, "inference_"):
+        return None
+    from ..inference.saved import recorded, saved
+
+    return recorded(model.inference_ if result is None else saved(result))
 
 
 def _recorded(design: "Design") -> dict[str, Any]:

@@ -157,8 +157,10 @@ def _add_block(scorer: Scorer, graph: Graph, block: Sequence[Part], first: int, 
     factors = [(part, atom) for part, atom in atoms if isinstance(atom, Factor)]
     shape = [len(factor.shown(part.full)) for part, factor in factors]
     count = int(np.prod(shape)) * int(np.prod([number.columns for number in numbers]))
-    weights = scorer.coef[first : first + count].reshape(-1, int(np.prod(shape)), scorer.coef.shape[1])
-    for column, own in zip(_products(graph, numbers), weights, strict=True):
+    columns = _products(graph, numbers)
+    # A factor with one level has no column.
+    weights = scorer.coef[first : first + count].reshape(len(columns), int(np.prod(shape)), scorer.coef.shape[1])
+    for column, own in zip(columns, weights, strict=True):
         table = np.stack([by_level(one, factors, shape) for one in own.T], axis=-1)
         row = graph.looked_up([factor for _, factor in factors], table) if factors else graph.constant(_one_row(table))
         parts.append(row if column is None else graph.node("Mul", column, row))

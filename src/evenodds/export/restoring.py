@@ -16,7 +16,7 @@ from ..solvers.sgd import SGD
 if TYPE_CHECKING:
     from ..design import Design
 
-FORMAT, VERSION = "evenodds model", 2  # version 1 had no "design"
+FORMAT, VERSION = "evenodds model", 3  # version 1 had no "design", and version 2 no "inference"
 
 
 def restored(text: bytes) -> LogisticRegression:
@@ -97,6 +97,10 @@ def _model(record: dict[str, Any]) -> LogisticRegression:
         model.aliased_ = _aliased(record["aliased"], names, len(columns))
     if record["fit"] is not None:
         model.solution_ = _solution(record["fit"])
+    if record["version"] > 2 and record["inference"] is not None:
+        from ..inference.saved import restored as restored_inference  # here, as most files have none
+
+        model.inference_ = restored_inference(record["inference"])
     return model
 
 

@@ -17,7 +17,7 @@ from jsonschema.validators import extend
 
 from ..exceptions import EvenOddsError
 
-_NUMBERS = frozenset({"#/$defs/number", "#/$defs/coefficients", "#/$defs/bound"})
+_NUMBERS = frozenset({"#/$defs/number", "#/$defs/coefficients", "#/$defs/bound", "#/$defs/measure"})
 _LEVELS = {"#/$defs/level": {str, int, float, bool, type(None)}, "#/$defs/label": {str, int, float, bool}}
 _PLAIN = _NUMBERS | _LEVELS.keys()
 _OTHER_KINDS = ("type", "enum", "const", "maximum", "minimum", "anyOf")  # where a value is none of the kind at all

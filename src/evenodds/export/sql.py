@@ -178,7 +178,7 @@ def _add_block(scorer: Scorer, sql: Sql, block: Sequence[Part], first: int, term
         return first + count
     columns = _products(sql, numbers)
     for k, parts in enumerate(terms):
-        own = weights[:, k].reshape(-1, int(np.prod(shape)))
+        own = weights[:, k].reshape(len(columns), int(np.prod(shape)))  # a factor with one level has no column
         for one, entries in zip(own, columns, strict=True):
             number = looked_up(sql, [factor for _, factor in factors], by_level(one, factors, shape))
             parts.append(number if entries is None else sql.times(entries.copy(), number))

@@ -26,13 +26,14 @@ rounded numbers, so bounds below about 1e-12 standard errors say "as exact as th
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..data import Array
-from .covariance import Inverse
 from .evidence import Evidence
 from .problem import Problem
+from .wide import RawMap, WideInverse
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ class Certificate:
         )
 
 
-def certify(problem: Problem, evidence: Evidence, inverse: Inverse, se: Array) -> Certificate:
+def certify(problem: Problem, evidence: Evidence, inverse: Any, se: Array) -> Certificate:
     """The bounds, from what one read of the rows has told.
 
     inverse : of the total curvature S H, with which R is bounded through its smallest eigenvalue
@@ -72,20 +73,25 @@ def certify(problem: Problem, evidence: Evidence, inverse: Inverse, se: Array) -
     """
     S, gauge, theta = problem.objective.total_weight, problem.gauge, problem.theta
     gradient = S * (problem.objective.pull * theta + gauge @ (gauge.T @ theta)) - evidence.score
-    step = -inverse.full @ gradient
+    step = -(inverse.full @ gradient)
     decrement = math.sqrt(max(float(-step @ gradient), 0.0) / S)
-    reach = evidence.reach * math.sqrt(S * float(np.linalg.eigvalsh(inverse.full)[-1]) * (1 + problem.several))
+    wide = isinstance(inverse, WideInverse)
+    largest = inverse.full.largest() if wide else float(np.linalg.eigvalsh(inverse.full)[-1])
+    reach = evidence.reach * math.sqrt(S * largest * (1 + problem.several))
     u = reach * decrement
     if not u < 1:
         return Certificate(decrement, reach, False, math.inf, math.inf, np.full(problem.shape, math.inf))
     distance = -math.log1p(-u) / reach
     r = reach * distance
-    rows = problem.to_raw @ inverse.half.T
-    size = np.abs(rows).max(axis=1, initial=np.finfo(float).tiny)  # whose squares may leave the numbers
-    spread = size * np.sqrt(np.square(rows / size[:, None]).sum(axis=1))
+    if isinstance(problem.to_raw, RawMap) and isinstance(inverse, WideInverse):
+        spread = np.sqrt(problem.to_raw.variances(inverse.full))
+    else:
+        rows = problem.to_raw @ inverse.half.T
+        size = np.abs(rows).max(axis=1, initial=np.finfo(float).tiny)  # whose squares may leave the numbers
+        spread = size * np.sqrt(np.square(rows / size[:, None]).sum(axis=1))
     rest = distance * math.sqrt(S) * ((math.expm1(r) - r) / r if r > 1e-4 else r)
     bound = np.minimum(np.abs(problem.to_raw @ step) + spread * rest, spread * distance * math.sqrt(S))
-    bound[~problem.to_raw.any(axis=1)] = np.nan
+    bound[~problem.estimated] = np.nan
     known = np.isfinite(se) & (se > 0)
     error = float(np.max(bound[known] / se[known], initial=0.0))
     return Certificate(decrement, reach, True, _gap(u, reach, decrement), error, bound.reshape(problem.shape))

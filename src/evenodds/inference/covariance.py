@@ -23,11 +23,17 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..data import Array, Sums
+from ..arrow import Arrow
+from ..data import Array, Block, Sums
+from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
+from ..objective import over_tiles
 from .evidence import Evidence
 from .problem import Problem
 from .rows import FittedRows, sum_rows
+from .wide import SINGULAR, TILE_ROWS, LowRank, WideInverse, weighted_products
+
+_MOST_ENTRIES = 50_000_000
 
 KINDS = ("model", "HC0", "HC1", "HC2", "HC3", "cluster")
 
@@ -59,11 +65,7 @@ class Inverse:
         size = 1 / np.sqrt(np.maximum(np.diag(A), np.finfo(float).tiny))
         factor, failed = scipy.linalg.lapack.dpotrf(A * np.outer(size, size), lower=1)
         if failed or not np.isfinite(factor).all():
-            raise EvenOddsError(
-                "The information is singular at these coefficients, so there are no standard errors: the fit is far "
-                "from an optimum, or its probabilities are all 0 or 1. Look at model.solution_.status. Of two classes "
-                "LogisticRegression(firth=True) always has standard errors."
-            )
+            raise EvenOddsError(SINGULAR)
         half, _ = scipy.linalg.lapack.dtrtri(factor, lower=1)
         self.half = np.tril(half) * size  # L^-1, so that A^-1 = half' half
         self.full = self.half.T @ self.half
@@ -73,10 +75,26 @@ class Inverse:
         return np.asarray((scores @ self.half.T) @ self.half)
 
 
+def inverse_of(A: Any) -> Inverse | WideInverse:
+    """The inverse of a curvature, in whichever form it is."""
+    if not isinstance(A, Arrow):
+        return Inverse(A)
+    with one_blas_thread:  # more are no faster, and round in another way
+        return WideInverse(A)
+
+
 def covariance(
-    problem: Problem, evidence: Evidence, inverse: Inverse, kind: str, groups: NDArray[np.intp] | None, by: Weighting
-) -> Array:
+    problem: Problem,
+    evidence: Evidence,
+    inverse: Inverse | WideInverse,
+    kind: str,
+    groups: NDArray[np.intp] | None,
+    by: Weighting,
+) -> Array | LowRank:
     """The covariance of theta (q, q)."""
+    if isinstance(inverse, WideInverse) or isinstance(evidence.information, Arrow):
+        with one_blas_thread:
+            return _wide_covariance(problem, evidence, inverse, kind, groups, by)
     if problem.theta.size == 0:
         return inverse.full
     if kind == "model" and by.kind != "sampling":
@@ -89,6 +107,53 @@ def covariance(
         return _of_clusters(problem, inverse, groups)
     lost = {"HC1": problem.n_coef, "model": 1}.get(kind, 0)
     return _of_rows(problem, inverse, kind, by) * (by.n / (by.n - lost) if by.n > lost else np.nan)
+
+
+def _wide_covariance(
+    problem: Problem, evidence: Evidence, inverse: Any, kind: str, groups: NDArray[np.intp] | None, by: Weighting
+) -> LowRank:
+    """The same where a factor has most of the columns."""
+    if not isinstance(inverse, WideInverse) or not isinstance(evidence.information, Arrow):
+        raise AssertionError("a wide factor goes with the parts of the information and of its inverse")
+    if kind == "model" and by.kind != "sampling":
+        return inverse.sandwich(evidence.information) if problem.penalised else inverse.full
+    if kind == "cluster":
+        if groups is None:
+            raise AssertionError("clusters need groups")
+        return _wide_clusters(problem, inverse, groups)
+    power, fitted = {"HC2": 1, "HC3": 2}.get(kind, 0), FittedRows.at(problem)
+
+    def squares(block: Block) -> Array:
+        def of(tile: Block) -> Sums:
+            rows = fitted(tile)
+            residual = rows.residual
+            if power:
+                residual = rows.enlarged(rows.spread(inverse), power, by.repeats)
+            return ([np.square(rows.weighted(residual, root=by.repeats)[:, 0])],)
+
+        return np.concatenate(over_tiles(block, of, TILE_ROWS)[0])
+
+    lost = {"HC1": problem.n_coef, "model": 1}.get(kind, 0)
+    V = inverse.sandwich(weighted_products(problem.objective, squares))
+    return V.times(by.n / (by.n - lost) if by.n > lost else np.nan)
+
+
+def _wide_clusters(problem: Problem, inverse: WideInverse, groups: NDArray[np.intp]) -> LowRank:
+    count, q = int(groups.max()) + 1, problem.theta.size
+    if count * q > _MOST_ENTRIES:
+        raise EvenOddsError(
+            f"A covariance of {count:,} clusters with {q:,} coefficients takes more memory than is used for it: take "
+            'fewer columns, or cov="HC1".'
+        )
+
+    def sums(rows: FittedRows) -> Sums:
+        mine = groups[rows.first : rows.first + len(rows.y)]
+        residual, each = rows.weighted(rows.residual)[:, 0], np.arange(mine.size + 1)
+        return (sp.csr_array(sp.csc_array((residual, mine, each), shape=(count, mine.size)) @ rows.D),)
+
+    moves = inverse.of(sum_rows(problem, sums)[0])
+    scale = count / (count - 1) if count > 1 else np.nan
+    return LowRank(np.zeros(q), np.ascontiguousarray(moves.T), scale * np.eye(count))
 
 
 def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Array:

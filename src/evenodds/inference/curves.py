@@ -12,8 +12,9 @@ import numpy as np
 
 from ..advice import nearest
 from ..data import Array
-from ..design import Column, Design, Factor, Number
+from ..design import Column, Design, Factor, Number, Table
 from ..exceptions import EvenOddsError, within_range
+from ..labels import row_numbers
 from ..table import is_frame
 from .margins_table import number_at
 from .prediction import columns_of, probabilities, read
@@ -130,6 +131,9 @@ class _Table:
         self._design, self._frame = design, frame
         self._sources = number_sources(design)
         self._known: dict[str, Array] = {}
+        table, weight = Table(frame), design.weight
+        known = weight is not None and weight in table.names
+        self._weight = row_numbers(table.native(str(weight)), str(weight), table.n_rows) if known else None
         self._atoms = {atom.name: atom for atom in design.atoms}
         self.names = list(dict.fromkeys([*self._sources, *(factor.name for factor in design.factors)]))
 
@@ -165,6 +169,13 @@ class _Table:
             values = self._design.numbers(self._frame, name)
             self._known[name] = values[np.isfinite(values)]
         return self._known[name]
+
+    def mean(self, name: str) -> float:
+        """The mean of a column, by the weights of the rows where the design knows them."""
+        values = self._design.numbers(self._frame, name)
+        there = np.isfinite(values)
+        weight = None if self._weight is None or not self._weight[there].any() else self._weight[there]
+        return float(np.average(values[there], weights=weight))
 
     def along(self, name: str) -> tuple[list[Value], bool]:
         """The values along a column."""
@@ -208,7 +219,7 @@ class _Table:
         factors = self.factors(source)
         numbers = {factor.label(level): level for factor in factors for level in factor.levels if level is not None}
         if source not in wanted:
-            middle = factors[0].reference if factors else float(self.numbers(source).mean())
+            middle = factors[0].reference if factors else self.mean(source)
             return np.full(n, float(middle or 0.0))
         return np.array([float(numbers.get(str(value), value)) for value in wanted[source]])
 

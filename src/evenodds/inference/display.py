@@ -269,7 +269,12 @@ def _prefix(text: str, width: int) -> str:
 
 def text(result: "Inference", width: int | None = None) -> str:
     """The table as plain text, at most `width` wide where that is possible."""
-    return "\n".join(line for line, _ in _laid_out(sheet(result), width or _terminal_width()))
+    return text_of(sheet(result), width)
+
+
+def text_of(page: Sheet, width: int | None = None) -> str:
+    """A table as plain text, at most `width` wide where that is possible."""
+    return "\n".join(line for line, _ in _laid_out(page, width or _terminal_width()))
 
 
 def rich(result: "Inference", width: int) -> "Iterator[Text]":

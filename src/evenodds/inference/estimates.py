@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from .covariance import Inverse
 from .hypotheses import TestResult
 from .limit import Limit
 from .problem import Problem
+from .wide import LowRank, WideInverse
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,7 +29,7 @@ class Estimates:
     z: Array
     p_value: Array
     conf_int: Array
-    covariance: Array
+    raw_covariance: Array | None
     level: float
     cov: str
     weights: str
@@ -47,13 +49,25 @@ class Estimates:
     model: LogisticRegression
     problem: Problem
     whole: Problem
-    inverse: Inverse
-    theta_covariance: Array
+    inverse: Inverse | WideInverse
+    theta_covariance: Array | LowRank
     given: Any = None
 
     def __post_init__(self) -> None:
-        for values in (self.coef, self.se, self.z, self.p_value, self.conf_int, self.covariance):
-            values.flags.writeable = False
+        for values in (self.coef, self.se, self.z, self.p_value, self.conf_int, self.raw_covariance):
+            if values is not None:
+                values.flags.writeable = False
+
+    @functools.cached_property
+    def covariance(self) -> Array:
+        """(k, k), of more than two classes (m k, m k): made when it is first asked for, where a factor is wide."""
+        if self.raw_covariance is not None:
+            return self.raw_covariance
+        found = np.asarray(self.problem.to_raw @ np.asarray(self.theta_covariance @ np.asarray(self.problem.to_raw).T))
+        lost = ~self.problem.estimated
+        found[lost] = found[:, lost] = np.nan
+        found.flags.writeable = False
+        return found
 
     @property
     def baseline(self) -> Any:

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ..arrow import Arrow, is_wide
 from ..data import Array, Block, Sums
 from ..objective import SignedRows
 from ..softmax import Scores, SoftmaxObjective, dense_design
 from .problem import Problem
+from .wide import wide_sums
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Evidence:
 
     log_likelihood : sum of s_i log p(y_i)
     score : (q,) its gradient
-    information : (q, q) sum of s_i p_i (1 - p_i) x_i x_i', its negative Hessian
+    information : (q, q) sum of s_i p_i (1 - p_i) x_i x_i', its negative Hessian; by its parts where a factor is wide
     reach : the largest norm of a row of the design
     wrong : (2,) by class, the total weight of the probability that its rows give to the other class; NaN of
         more classes
@@ -27,7 +29,7 @@ class Evidence:
 
     log_likelihood: float
     score: Array
-    information: Array
+    information: Array | Arrow
     reach: float
     wrong: Array
     fractions: int
@@ -38,6 +40,9 @@ def gather(problem: Problem) -> Evidence:
     objective, theta = problem.objective, problem.theta
     if isinstance(objective, SoftmaxObjective):
         return _gather_classes(objective, theta)
+    if is_wide(objective.data.layout):
+        loss, score, products, wrong, longest, fractions = wide_sums(objective, theta)
+        return Evidence(-loss, score, products, longest, wrong, fractions)
     coordinates = objective.coordinates
     loss, score, information, wrong, reach, fractions = objective.over_tiles(
         lambda tile: _sums(SignedRows.of(tile, coordinates), theta, tile)

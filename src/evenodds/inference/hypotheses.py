@@ -18,6 +18,7 @@ from .certain import signs_of
 from .problem import Problem, fingerprint
 from .profile import constrained_maximum, maxima, require_lower
 from .terms import bends_of, terms_of
+from .wide import MANY, LowRank, wide_term
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -58,8 +59,13 @@ def chi_squared(statistic: float, df: int, hypothesis: str) -> TestResult:
 
 def wald(result: "Inference", restrictions: str) -> TestResult:
     """Wald's test of linear restrictions, given as text."""
+    words = f"Wald test of {' '.join(restrictions.split())}"
+    if isinstance(result.theta_covariance, LowRank):
+        columns = np.array(terms_of(result).get(restrictions.strip(), []), dtype=np.intp)
+        if columns.size > MANY and not np.isnan(result.se[columns][result.problem.estimated[columns]]).any():
+            return chi_squared(*wide_term(result.problem, result.theta_covariance, columns), words)
     R, q = _parse(restrictions, result)
-    return tested(result, R, q, f"Wald test of {' '.join(restrictions.split())}")
+    return tested(result, R, q, words)
 
 
 def tested(result: "Inference", R: Array, q: Array, words: str) -> TestResult:
@@ -222,9 +228,11 @@ def _of_term(name: str, equation: Sequence[str], columns: Sequence[int], problem
         )
     k = len(problem.names)
     places = [c * k + j for c in range(len(problem.listed)) for j in columns]
-    estimated = [j for j in places if problem.to_raw[j].any()]
+    estimated = [j for j in places if problem.estimated[j]]
     size = len(problem.keys) + (k if problem.several else 0)
-    return list(np.eye(size + 1)[estimated or places])
+    rows = np.zeros((len(estimated or places), size + 1))
+    rows[np.arange(len(rows)), estimated or places] = 1.0
+    return list(rows)
 
 
 def _of_bend(name: str, equation: Sequence[str], straight: Array, problem: Problem) -> list[Array]:
@@ -232,7 +240,7 @@ def _of_bend(name: str, equation: Sequence[str], straight: Array, problem: Probl
     if equation not in ([f"`{name}"], [f"`{name}", "=", "0"]):
         raise EvenOddsError(f"{name!r} is the test that a term is a straight line, and stands for itself.")
     more = 1 + (len(problem.names) if problem.several else 0)
-    every = np.kron(np.eye(len(problem.listed)), straight) * problem.to_raw.any(axis=1)
+    every = np.kron(np.eye(len(problem.listed)), straight) * problem.estimated
     return list(np.pad(every[every.any(axis=1)], ((0, 0), (0, more))))
 
 

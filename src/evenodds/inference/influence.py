@@ -24,6 +24,7 @@ from .covariance import Inverse
 from .limit import NEVER
 from .prediction import chosen, complete, dense_tiles, shifts, spread
 from .rows import FittedRows
+from .wide import TILE_ROWS, RawMap, WideInverse
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -48,11 +49,12 @@ def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: A
     measures = _Measures(
         problem.several, problem.n_coef, problem.to_raw, np.isfinite(result.se.ravel()), result.inverse, factor
     )
-    fitted = FittedRows.at(problem)
-    (parts,) = data.reduce(lambda block: over_tiles(block, lambda tile: ([measures.of(fitted(tile))],)))
+    fitted, rows = FittedRows.at(problem), TILE_ROWS if isinstance(result.inverse, WideInverse) else 0
+    (parts,) = data.reduce(lambda block: over_tiles(block, lambda tile: ([measures.of(fitted(tile))],), rows))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    change = columns.pop("dfbeta")
-    columns |= {f"dfbeta_{key}": change[:, j] for j, key in enumerate(problem.keys)}
+    if "dfbeta" in columns:
+        change = columns.pop("dfbeta")
+        columns |= {f"dfbeta_{key}": change[:, j] for j, key in enumerate(problem.keys)}
     if abs(columns.pop("loss").sum() + result.log_likelihood) > 1e-6 * abs(result.log_likelihood) + 1e-9:
         raise EvenOddsError(
             "These are not the rows that the model was fitted on: their log-likelihood is another one. "
@@ -93,13 +95,16 @@ class _Measures:
 
     several: bool
     n_coef: int
-    to_raw: Array
+    to_raw: Array | RawMap
     known: Any
-    inverse: Inverse
+    inverse: Inverse | WideInverse
     factor: float
 
     def of(self, rows: FittedRows) -> dict[str, Array]:
-        """All measures of some rows. The leverage of a row of weight s is that of s rows together."""
+        """All measures of some rows; beside a wide factor without the changes of its many coefficients.
+
+        The leverage of a row of weight s is that of s rows together.
+        """
         sign = 1.0 if self.several else np.where(rows.y > 0, 1.0, -1.0)
         weight = np.full(rows.y.size, self.factor) if rows.weight is None else rows.weight * self.factor
         rows = replace(rows, weight=weight)
@@ -108,15 +113,17 @@ class _Measures:
         moved = (Q @ enlarged[:, :, None])[:, :, 0]  # of the scores, by the row
         loss = weight * rows.loss
         deviance = sign * np.sqrt(2 * loss)
-        change = self.inverse.of(rows.outer(rows.weighted(enlarged))) @ self.to_raw.T
-        change[:, ~self.known] = np.nan
-        return {
+        changes = {}
+        if isinstance(self.inverse, Inverse) and not isinstance(self.to_raw, RawMap):
+            change = self.inverse.of(rows.outer(rows.weighted(enlarged))) @ self.to_raw.T
+            change[:, ~self.known] = np.nan
+            changes["dfbeta"] = change
+        return changes | {
             "leverage": weight * np.einsum("iab,iba->i", rows.W, Q),
             "pearson": sign * np.sqrt(weight * np.expm1(np.minimum(rows.loss, 709.0))),  # e^loss is 1 / p
             "deviance": deviance,
             "studentized": sign * np.sqrt(deviance**2 + weight**2 * np.einsum("ia,ia->i", rows.residual, moved)),
             "cooks_distance": weight**2 * np.einsum("ia,ia->i", enlarged, moved) / self.n_coef,
-            "dfbeta": change,
             "loss": loss,
         }
 

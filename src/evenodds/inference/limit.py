@@ -65,7 +65,7 @@ def limit_of(problem: Problem) -> Limit | None:
 
 def _limit_of_classes(problem: Problem, objective: SoftmaxObjective) -> Limit | None:
     """The limit of more than two classes: an offset takes from each row the classes that it is certainly not of."""
-    found = separation_of(sides_of(objective, objective.coordinates, bounded=False), problem.to_raw)
+    found = separation_of(sides_of(objective, objective.coordinates, bounded=False), np.asarray(problem.to_raw))
     if found.kind == "overlap":
         return None
     data, n_classes = problem.data, problem.data.class_weights.size

@@ -51,9 +51,9 @@ def known_columns(result: "Inference") -> NDArray[np.bool_]:
     Aliased columns have none of their own; nor has a constant column beside a ridge, whose error is 0.
     """
     first = int(bool(result.model.fit_intercept))
-    of_class = result.whole.to_raw.reshape(len(result.listed), len(result.names), -1)[0, first:]
+    estimated = result.whole.estimated.reshape(len(result.listed), len(result.names))[0, first:]
     constant = result.se.reshape(-1, len(result.names))[0, first:] == 0
-    return np.asarray(of_class.any(axis=1) & ~constant)
+    return np.asarray(estimated & ~constant)
 
 
 def table(
@@ -63,7 +63,8 @@ def table(
     K, classes = len(result.classes), result.classes
     jacobian = jacobian.reshape(*effect.shape, -1)
     with np.errstate(invalid="ignore"):
-        se = np.sqrt(np.einsum("cjt,tu,cju->cj", jacobian, result.theta_covariance, jacobian, optimize=True))
+        moved = (jacobian.reshape(effect.size, -1) @ result.theta_covariance).reshape(jacobian.shape)
+        se = np.sqrt(np.einsum("cjt,cjt->cj", moved, jacobian))
     se[:, ~known] = np.nan
     effect, se = (np.where(np.isfinite(effect), values, np.nan) for values in (effect, se))
     warn_of_open(

@@ -220,6 +220,8 @@ def dense_tiles(X: Any) -> Iterator[Array]:
 def variances(result: "Inference", D: Array) -> Array:
     """The covariance of the scores of the classes that theta is of (n, m, m)."""
     m, k = result.problem.n_free, D.shape[1]
+    if m == 1:
+        return np.asarray(np.einsum("ij,ij->i", D @ result.theta_covariance, D)[:, None, None])
     V = result.theta_covariance.reshape(m, k, m, k)
     found = np.empty((len(D), m, m))
     for a in range(m):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrow import Arrow, is_wide
 from ..coordinates import Coordinates, choose_coordinates
 from ..data import Array, Block, Data, Sums
 from ..exceptions import EvenOddsError
@@ -23,6 +24,7 @@ from ..model import LogisticRegression
 from ..objective import Objective
 from ..settings import Settings
 from ..softmax import SoftmaxObjective
+from .wide import RawMap, raw_map_of
 
 INTERCEPT = "(intercept)"
 _ENOUGH_ROWS = 4096  # to choose coordinates from
@@ -35,7 +37,7 @@ class Problem:
     names : (k,) "(intercept)", if there is one, and all columns
     listed : (m,) the classes that have coefficients: of two the second, of more all but the baseline, or all
     theta : (q,) in the objective's coordinates
-    to_raw : (m k, q) coefficients = to_raw @ theta; rows of aliased columns are 0
+    to_raw : (m k, q) coefficients = to_raw @ theta; rows of aliased columns are 0; `RawMap` where a factor is wide
     gauge : (q, g) orthonormal directions of theta that change no probability, so that the likelihood has no curvature
         there; theta is 0 along them
     n_coef : how many coefficients are free of one another
@@ -46,7 +48,7 @@ class Problem:
     theta: Array
     names: tuple[str, ...]
     listed: tuple[Any, ...]
-    to_raw: Array
+    to_raw: Array | RawMap
     gauge: Array
     n_coef: int
 
@@ -83,8 +85,15 @@ class Problem:
         """The coefficients of the raw columns (m k,), the intercept of a class first."""
         return np.asarray(self.to_raw @ self.theta)
 
-    def curved(self, information: Array) -> Array:
+    @property
+    def estimated(self) -> NDArray[np.bool_]:
+        """(m k,) the coefficients that are not aliased."""
+        return self.to_raw.estimated() if isinstance(self.to_raw, RawMap) else np.asarray(self.to_raw.any(axis=1))
+
+    def curved(self, information: Any) -> Any:
         """An information with some curvature in the directions that have none, which changes nothing else."""
+        if isinstance(information, Arrow):
+            return information
         return information + self.objective.total_weight * (self.gauge @ self.gauge.T)
 
     @property
@@ -118,7 +127,7 @@ def pose(model: LogisticRegression, data: Data, strength: float, baseline: Any =
     baseline : the label that coefficients are against; None: that of the fit
     """
     settings = Settings.of(model)
-    sample = data.sample(max(_ENOUGH_ROWS, 16 * data.n_columns), 0)
+    sample = data.sample(max(_ENOUGH_ROWS, 0 if is_wide(data.layout) else 16 * data.n_columns), 0)
     chosen = choose_coordinates(
         data,
         sample,
@@ -142,6 +151,9 @@ def posed(
 ) -> Problem:
     """The problem of an objective and a place."""
     coordinates, data = objective.coordinates, objective.data
+    if is_wide(data.layout) and not isinstance(objective, SoftmaxObjective):
+        nothing = np.zeros((theta.size, 0))
+        return Problem(data, objective, theta, names, (classes[1],), raw_map_of(coordinates), nothing, theta.size)
     one = raw_map(coordinates)
     if not isinstance(objective, SoftmaxObjective):
         nothing = np.zeros((theta.size, 0))

@@ -17,10 +17,13 @@ import numpy as np
 from scipy.special import chdtri
 
 from .. import firth
+from ..arrow import is_wide
 from ..data import Array
 from ..exceptions import EvenOddsError
+from ..objective import Objective
 from .covariance import Inverse
 from .problem import Problem
+from .wide import WideInverse
 
 _STEPS = 100
 _SCORING = 2000  # where the information is far from the Hessian, steps are many and small
@@ -44,13 +47,17 @@ class Point:
     theta: Array
     value: float
     score: Array
-    inverse: Inverse
+    inverse: Inverse | WideInverse
 
 
 def at(problem: Problem, theta: Array) -> Point | None:
     """Evaluate; None where the likelihood or the information is not finite."""
-    value, gradient, hessian = problem.objective.value_grad_hess(theta)
     S = problem.objective.total_weight
+    if is_wide(problem.data.layout) and isinstance(problem.objective, Objective):
+        curvature = problem.objective.arrow(theta)
+        value, gradient, _ = problem.objective.value_grad(theta)
+        return Point(theta, -S * value, -S * gradient, WideInverse(curvature.times(S)))
+    value, gradient, hessian = problem.objective.value_grad_hess(theta)
     if not (math.isfinite(value) and np.isfinite(hessian).all()):
         return None
     try:

@@ -297,7 +297,8 @@ class Inference(Shown):
         frame
             One row an observation: leverage, pearson, deviance, studentized, cooks_distance, and dfbeta_<term>, by how
             much the coefficient would fall if the row were left out, to first order. NaN for rows of weight zero.
-            Of more than two classes dfbeta_<term>[<class>]; leverage is the trace of the row's block of the hat
+            With more than 500 columns most of which are of one factor, without dfbeta. Of more than two classes
+            dfbeta_<term>[<class>]; leverage is the trace of the row's block of the hat
             matrix, and residuals have no sign. Of separated classes in the limit: rows that are certain move nothing.
         """
         return frames.frame_like(X, influence.influence(self, X, y, sample_weight, offset), rows=True)

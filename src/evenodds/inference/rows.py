@@ -20,6 +20,7 @@ from ..data import Array, Block, Sums
 from ..objective import SignedRows
 from ..softmax import Scores, SoftmaxObjective, dense_design, log_probabilities, other_classes
 from .problem import Problem
+from .wide import WideInverse
 
 if TYPE_CHECKING:
     from .covariance import Inverse
@@ -89,8 +90,10 @@ class FittedRows:
             return sp.hstack([sp.diags_array(r) @ self.D for r in residual.T], format="csr")
         return np.asarray((residual[:, :, None] * self.D[:, None, :]).reshape(len(residual), -1))
 
-    def spread(self, inverse: "Inverse") -> Array:
+    def spread(self, inverse: "Inverse | WideInverse") -> Array:
         """Q_i = (I (x) x_i') A^-1 (I (x) x_i), (n, F, F): the covariance of the scores z_i if A^-1 is that of theta."""
+        if isinstance(inverse, WideInverse):
+            return inverse.leverages(self.D)[:, None, None]
         halves = np.split(inverse.half, self.residual.shape[1], axis=1)
         parts = np.stack([np.asarray(self.D @ half.T) for half in halves], axis=1)
         if parts.shape[1] == 1:

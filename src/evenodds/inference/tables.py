@@ -2,11 +2,13 @@
 
 import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtr, ndtri
 
+from ..arrow import Arrow
 from ..coordinates import Coordinates
 from ..data import Array
 from ..exceptions import EvenOddsError
@@ -15,15 +17,17 @@ from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from ..solvers import regimes
 from .certificate import certify
-from .covariance import Inverse, Weighting, covariance
+from .covariance import Weighting, covariance, inverse_of
 from .evidence import Evidence
 from .hypotheses import TestResult, chi_squared
 from .limit import Limit
 from .problem import Problem
 from .profile import Point, constrained_maximum, interval, maxima, require_lower
 from .record import Inference
+from .wide import RawMap
 
 _FEW_CLUSTERS = 40
+ALIASED = "aliased: a combination of earlier columns"
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,14 @@ def record(
     """
     where, told = (problem, evidence) if limit is None else (limit.problem, limit.evidence)
     infinite = np.zeros(len(problem.keys)) if limit is None else limit.recession.infinite
-    inverse = Inverse(_curvature(where, told))
+    inverse = inverse_of(_curvature(where, told))
     by = Weighting(asked.weights, _n_obs(where, asked))
     if limit is not None and asked.clusters is not None:
         asked = replace(asked, clusters=np.unique(asked.clusters[limit.rows], return_inverse=True)[1])
     V = covariance(where, told, inverse, asked.cov, asked.clusters, by)
     coef = np.where(infinite == 0, _coef(model, problem) if limit is None else where.coef, infinite)
-    raw, notes = _raw_covariance(where, V, infinite)
-    table = wald_table(coef, np.sqrt(np.diag(raw)), asked.level)
+    variances, raw, notes = _raw_covariance(where, V, infinite)
+    table = wald_table(coef, np.sqrt(variances), asked.level)
     null = null_log_likelihood(problem, bool(model.fit_intercept))
     ratio = _likelihood_ratio(problem, told, null, asked)
     penalized = None
@@ -80,7 +84,7 @@ def record(
         z=table.z.reshape(shape),
         p_value=table.p_value.reshape(shape),
         conf_int=table.conf_int.reshape(*shape, 2),
-        covariance=raw,
+        raw_covariance=raw,
         level=float(asked.level),
         cov=asked.cov,
         weights=asked.weights,
@@ -105,8 +109,10 @@ def record(
     )
 
 
-def _curvature(problem: Problem, evidence: Evidence) -> Array:
+def _curvature(problem: Problem, evidence: Evidence) -> Any:
     """The information with the ridge's curvature."""
+    if isinstance(evidence.information, Arrow):
+        return evidence.information.plus(problem.objective.total_weight * problem.objective.pull)
     A = evidence.information.copy()
     np.einsum("ii->i", A)[:] += problem.objective.total_weight * problem.objective.pull
     return problem.curved(A)
@@ -126,8 +132,12 @@ def _coef(model: LogisticRegression, problem: Problem) -> Array:
     return np.asarray((table[kept] - table[~kept].sum(axis=0)).ravel())
 
 
-def _raw_covariance(problem: Problem, V: Array, infinite: Array) -> tuple[Array, dict[str, str]]:
-    """The covariance of the raw coefficients, NaN where there is none, and why."""
+def _raw_covariance(problem: Problem, V: Any, infinite: Array) -> tuple[Array, Array | None, dict[str, str]]:
+    """The variances of the raw coefficients, NaN where there are none, and why; and their covariance, if small."""
+    if isinstance(problem.to_raw, RawMap):
+        variances, aliased = problem.to_raw.variances(V), ~problem.estimated
+        variances[aliased] = np.nan
+        return variances, None, {problem.keys[j]: ALIASED for j in np.flatnonzero(aliased)}
     size = np.abs(problem.to_raw).max(axis=1, initial=0.0)
     unit = np.where(size > 0, size, 1.0)
     rows = problem.to_raw / unit[:, None]
@@ -150,11 +160,11 @@ def _raw_covariance(problem: Problem, V: Array, infinite: Array) -> tuple[Array,
                 "infinite, of a sign that is not determined" if sign is None else f"infinite ({sign}): separated"
             )
         elif not problem.to_raw[j].any():
-            notes[name] = "aliased: a combination of earlier columns"
+            notes[name] = ALIASED
         else:
             continue
         raw[j] = raw[:, j] = np.nan
-    return raw, notes
+    return raw.diagonal(), raw, notes
 
 
 def wald_table(coef: Array, se: Array, level: float) -> Table:

@@ -15,6 +15,7 @@ from ..data import Array
 from ..exceptions import EvenOddsError
 from .problem import Problem
 from .profile import constrained_maximum, maxima, require_lower
+from .wide import MANY, RawMap
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -49,6 +50,12 @@ def anova(result: "Inference", kind: str) -> dict[str, Any]:
         raise EvenOddsError(
             "The classes are separated, so that terms with infinite coefficients have no Wald test: fit with "
             "LogisticRegression(firth=True), or compare two fits by result.compare(smaller)."
+        )
+    many = [name for name, columns in terms_of(result).items() if len(columns) > MANY]
+    if many and isinstance(result.problem.to_raw, RawMap):
+        raise EvenOddsError(
+            f"{many[0]!r} has {len(terms_of(result)[many[0]]):,} coefficients, too many for a table of all terms: test "
+            f"it by result.test({many[0]!r}), or compare two fits by result.compare(smaller)."
         )
     terms, design = list(terms_of(result)), getattr(result.model, "design_", None)
     falls = _Falls(result)

@@ -28,6 +28,8 @@ _SIGNATURES = {
     "newton": ("i", "pnnniipppppppdpippppp"),
     "rows_csr": (None, "pppnppppdp"),
     "curvature_csr": (None, "pppnppppdp"),
+    "coded_rows": ("d", "pnnipnippppppppipp"),
+    "coded_products": (None, "pnnipnippppinppppp"),
     "moments_c": ("d", "pnnipppppp"),
     "moments_f": ("d", "pnnipppppp"),
     "softmax_rows": (None, "pnnniiipppppppppp"),

@@ -38,7 +38,8 @@ def effect(
 ) -> Axes:
     """Draw the probability along a column, with its interval, where the other columns are held.
 
-    Numbers are held at their means and factors at their references, if `at` does not hold them elsewhere. All terms
+    Numbers are held at their means (by the weights that `fit_table` was given the column of) and factors at their
+    references, if `at` does not hold them elsewhere. All terms
     that are made of the column move along: polynomials, splines and products. A number is a line with its band over the
     range that it has in the rows; a factor, or a number with two values, is a point with a bar for each.
 

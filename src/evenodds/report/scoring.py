@@ -3,19 +3,23 @@
 import json
 from dataclasses import dataclass
 
+from ..exceptions import EvenOddsError
+from ..export.sql import to_sql
 from ..inference.display import printable, shortened
 from .rows import Model, fit_of
 
 _MOST = 30
+_LONGEST = 20_000  # letters of a query
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way: its name, what it needs in words, and code."""
+    """One way: its name, what it needs in words, and code; query : what the code gives, where that is short enough"""
 
     name: str
     told: str
     code: str
+    query: str = ""
 
 
 def ways(model: Model) -> list[Way]:
@@ -37,13 +41,26 @@ def ways(model: Model) -> list[Way]:
     if names:
         found += [
             Way("Command line", "The same file, for tables in CSV, Parquet or Arrow.", _COMMAND),
-            Way("SQL", "A query that gives the same probabilities in a database.", _SQL),
+            Way("SQL", "A query that gives the same probabilities in a database.", _SQL, _query(fit)),
         ]
     return found
 
 
 _COMMAND = "evenodds predict model.json new.csv --out scored.csv"
 _SQL = "evenodds export model.json --to sql"
+
+
+def _query(fit: Model) -> str:
+    """The query for DuckDB; none without sqlglot, of a model that has none, or of one whose query is for no reader."""
+    try:
+        query = to_sql(fit)
+    except EvenOddsError:
+        return ""
+    return query if len(query) <= _LONGEST and all(map(_is_seen, query)) else ""
+
+
+def _is_seen(letter: str) -> bool:
+    return letter.isprintable() or letter in "\n\t"
 
 
 def _labels(fit: Model) -> list[str]:

@@ -12,11 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from ..arrow import is_wide, products
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
+from ..kernels.coded import coded_products
+from ..row_sums import coded_gradient, linear_predictor
+from ..solvers.eliminated import Eliminated
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
-from .sides import Reduce, Sides, SignedHome, exactness
+from .sides import Reduce, Sides, SignedHome, TwoSides, exactness
 
 _ROWS = 40  # a coefficient, of the sample on which the proof is tried first
 LEAST = 1e-290  # a multiplier that is certainly not 0
@@ -37,6 +41,8 @@ def balanced(signed: SignedHome, bounds: Array, multipliers: Multipliers) -> boo
     bounds : (n_coef,) 1 where a direction has a lower bound, so that it cannot fall, -1 where it has an upper one
     """
     data, sides = signed.data, signed.sides
+    if isinstance(sides, TwoSides) and is_wide(data.layout):
+        return not bounds.any() and _balanced_beside_wide(signed, multipliers)
     k = sides.coordinates.columns.size + 1
     if _ROWS * k < data.n_rows:
         block = data.sample(_ROWS * k, 0)
@@ -69,6 +75,33 @@ def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: Red
     return bool(max(most) < BELOW)
 
 
+def _balanced_beside_wide(signed: SignedHome, multipliers: Multipliers) -> bool:
+    """The same of all rows, where a factor has most of the columns."""
+    coordinates, layout = signed.sides.coordinates, signed.data.layout
+    if layout is None:
+        raise AssertionError("only coded rows have a wide factor")
+
+    def sums(block: Block) -> Sums:
+        weight = multipliers(block)
+        pull = coded_gradient(block.rows, np.where(block.y > 0, weight, -weight))
+        return *pull, [float(weight.min(initial=np.inf))], *coded_products(block.rows, weight, layout.wide)
+
+    total, by_coef, least, *made = signed.reduce(sums)
+    if not min(least) > LEAST:
+        return False
+    found = products(layout, coordinates.columns, coordinates.inverse, coordinates.intercept, tuple(made))
+    metric = Eliminated(found)
+    if not metric.least() > _certain(coordinates):
+        return False
+    step = metric.solve(coordinates.gradient(total, by_coef))
+
+    def fitted(block: Block) -> Sums:
+        moves = linear_predictor(block, coordinates, step)
+        return ([float(np.where(block.y > 0, moves, -moves).max(initial=0.0))],)
+
+    return bool(max(signed.reduce(fitted)[0]) < BELOW)
+
+
 def _correction(gradient: Array, products: Array, bounds: Array, certain: float) -> Array | None:
     """What to regress 1 on the rows by, where columns that press against their bounds are left out.
 
@@ -95,7 +128,11 @@ def balanced_by_newton(objective: Any, state: State) -> bool:
     Of a fit without a penalty and bounds. Where the step moves no score much, the numbers are certainly positive.
     """
     metric, at = state.metric, state.exact_at
-    if at is None or not isinstance(metric, Cholesky) or not metric.least() > _certain(objective.coordinates):
+    if (
+        at is None
+        or not isinstance(metric, Cholesky | Eliminated)
+        or not metric.least() > _certain(objective.coordinates)
+    ):
         return False
     moves = (objective.largest_move(step) for step in (state.step, state.theta - at))
     return all(move < _NEAR for move in moves) and objective.least_multiplier(state.theta) > LEAST

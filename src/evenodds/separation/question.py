@@ -14,8 +14,9 @@ import numpy as np
 from ..coordinates import Coordinates, independent
 from ..data import Array, Block, Sums
 from ..exceptions import EvenOddsError
-from ..objective import first_order, linear_predictor
+from ..row_sums import first_order, linear_predictor
 from ..softmax import SoftmaxObjective
+from ..solvers.eliminated import eliminates
 from ..solvers.metrics import Cholesky
 from ..solvers.penalty import Penalty
 from ..solvers.quasi_newton import State
@@ -94,6 +95,8 @@ class Question:
         """What the judge says. At an optimum theta, classes that overlap are proved to do so without asking it."""
         if self.proves_overlap(theta):
             return OVERLAP
+        if eliminates(self.objective) and (known := self._lone_levels()) is not None:
+            return known
         try:
             found = self._judged(theta)
         except EvenOddsError as error:
@@ -166,6 +169,14 @@ class Question:
         """Whether a direction puts every row strictly on its side, within the bounds."""
         if not direction.any() or (self._bounds * direction < 0).any():
             return False
+        if self.objective.data.layout is not None and not isinstance(self.objective, SoftmaxObjective):
+            free = self.free
+
+            def least_of(block: Block) -> Sums:
+                moves = linear_predictor(block, free, direction)
+                return ([float(np.where(block.y > 0, moves, -moves).min(initial=np.inf))],)
+
+            return bool(min(self.objective.reduce(least_of)[0]) > 1e-9 * float(np.abs(direction).max()))
         (least,) = self._signed.read(lambda tile: ([float(tile.dot(direction).min(initial=np.inf))],))
         return bool(min(least) > 1e-9 * float(np.abs(direction).max()))
 
@@ -193,10 +204,44 @@ class Question:
         sides = bool((~second).any()), bool(second.any())
         return Verdict((np.zeros(1), named[None, first:]), found.alone[first:], sides)
 
+    def _lone_levels(self) -> Verdict | None:
+        """Levels of factors whose rows are all of one class, which no judge need be asked of; None if there is none.
+
+        The rows without a level of a factor count as one: of these it is known that another level separates.
+        """
+        layout, columns = self.objective.data.layout, self.free.columns
+        first, second = self.objective.reduce(_levels_by_class)
+        places, starts = layout.places, layout.starts[:-1]
+        sign = np.where((first > 0) == (second > 0), 0.0, np.where(second > 0, 1.0, -1.0))
+        alone, direction = np.zeros(layout.n_columns + 1), np.zeros(layout.n_columns + 1)
+        alone[places] = direction[places] = sign
+        alone[-1] = direction[-1] = 0.0
+        for f, start in enumerate(starts.tolist()):
+            levels = places[start + 1 : start + 1 + layout.counts[f]]
+            if self.free.intercept and sign[start] and np.isin(levels, columns).all() and not direction[levels].any():
+                direction[levels] = -sign[start]
+        kept = np.zeros(layout.n_columns + 1)
+        kept[columns] = 1.0
+        alone, direction = (alone * kept)[:-1], (direction * kept)[:-1]
+        if not direction.any():
+            return None
+        return Verdict((np.zeros(1), direction[None]), alone, (bool((sign < 0).any()), bool((sign > 0).any())))
+
     def _split(self, direction: Array) -> Coefs:
         """The intercepts and slopes of a direction of the rows."""
         parts = [self.free.split(one) for one in direction.reshape(-1, self.bounds.size)]
         return np.array([shift for shift, _ in parts]), np.array([slopes for _, slopes in parts])
+
+
+def _levels_by_class(block: Block) -> Sums:
+    """The rows at each place of a factors' table, of the first class and of the second; of columns of 1 alone."""
+    rows, found = block.rows, np.zeros((2, block.rows.layout.places.size))
+    for f, (start, count) in enumerate(zip(rows.layout.starts, rows.layout.counts, strict=False)):
+        if rows.entry(f) is None:
+            for k in range(2):
+                own = rows.codes[f][(block.y > 0) == bool(k)] + 1
+                found[k, start : start + count + 1] = np.bincount(own, minlength=count + 1)
+    return found[0], found[1]
 
 
 def _of_second(block: Block) -> Sums:

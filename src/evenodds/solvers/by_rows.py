@@ -20,7 +20,8 @@ import scipy.sparse as sp
 from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..kernels.algebra import dot, product, solve_lower
-from ..objective import Objective, curvature
+from ..objective import Objective
+from ..row_sums import curvature
 from ..softmax import Scores, SoftmaxObjective
 from . import Metric
 from .metrics import Centred, Cholesky, least_total

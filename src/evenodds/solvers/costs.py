@@ -22,6 +22,7 @@ from ..kernels.algebra import dot, product
 from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from .by_rows import stiffness
+from .eliminated import eliminates
 
 _CHEAP_HESSIAN = 6e6
 _CHEAP_IN_PATH = 1e8
@@ -43,6 +44,7 @@ _EIGENVECTORS = 30.0  # columns^2 / (rows x classes) up to which those of the co
 _SINGLE = 150  # columns from which a metric is computed in single precision
 _SHARE = 3  # times the rows of a sample, beyond which it spares much
 _DEAR = 256  # dense columns from which a Hessian of all rows costs more than the few reads it may spare
+_ELIMINATED = 8.0  # reads that the Hessian takes where a factor is eliminated
 _HELD = 32  # columns for each unit of stretch, beyond which a sample's Hessian costs more than the reads it spares
 _POWER_ROWS = 512
 _LATENCY = 5  # reads that a Hessian takes beside its arithmetic
@@ -152,6 +154,8 @@ def most_full(data: Data) -> int:
 def hessian_reads(objective: Any) -> float:
     """The cost of an exact Hessian and its factorisation, in reads of the data."""
     data, k = objective.data, objective.n_coef
+    if eliminates(objective):
+        return _ELIMINATED
     if k > most_full(data):
         return np.inf
     products = 4 * k / (data.n_columns + 1) * data.size / data.n_rows  # for each entry of X

@@ -5,6 +5,7 @@
   same way, is also the start.
 - The curvature of even odds where rows are dense, penalised and not many more than columns; a better metric is bought
   where the decrement falls slowly.
+- The exact Hessian, with the widest factor eliminated, where that has most of many columns.
 - Head and diagonal where a sparse X is wide; the Kronecker product, or the space of the rows, of several classes.
 """
 
@@ -21,6 +22,7 @@ from ..softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status, cooling
 from .by_rows import ByRows
 from .costs import choose, factor_is_dear, has_few_rows, most_full, sample_rows, sample_spares, starts_even
+from .eliminated import eliminates, exact_metric
 from .kronecker import curvature, kronecker, sample_probabilities
 from .metrics import Cholesky, even_odds, head_and_diagonal
 from .quasi_newton import Remake, State, Watch
@@ -86,6 +88,10 @@ def quasi_newton(
         metric, remake = _of_classes(objective, theta, sample)
     elif starts_even(objective, sample):
         metric, remake = even_odds(objective), _better(objective, sample)
+    elif eliminates(objective):
+        metric = exact_metric(objective, theta)
+        again = _where_slow(lambda state: exact_metric(objective, state.theta))
+        remake = _once(lambda state: exact_metric(objective, state.theta), again)
     elif objective.data.n_columns > most_full(objective.data):
         metric = head_and_diagonal(objective, theta, sample)
         remake = _once(lambda state: head_and_diagonal(objective, state.theta, sample))

@@ -14,6 +14,7 @@ from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status
 from .costs import choose, hessian_reads
+from .eliminated import exact_metric
 from .metrics import Cholesky
 from .quasi_newton import FAR, NOTHING_LEFT, POLISH, State, Watch, minimize
 
@@ -25,6 +26,8 @@ _ONE_CALL = 4000  # rows up to which one call saves more than the loops for sing
 _IN_ONE_CALL = 9  # points: a fit that takes more is looked at by whoever watches for separation
 _LEAST_MEMORY, _MOST_MEMORY = 20, 100  # steps
 _DIAGONAL = 2  # reads that the diagonal of the Hessian takes
+
+Derivatives = tuple[float, Array, Array | None]  # J, its gradient, and its Hessian or None
 
 
 def run(
@@ -44,15 +47,8 @@ def run(
     patience = max(_PATIENCE, 0.5 * hessian_reads(objective))
     exact = metric is None
 
-    def first_order(theta: Array) -> tuple[float, Array, Array | None]:
-        result: tuple[float, Array, Array | None] = objective.value_grad(theta)
-        history.append(result[0])
-        return result
-
-    def evaluate(theta: Array) -> tuple[float, Array, Array | None]:
-        if not exact:
-            return first_order(theta)
-        result: tuple[float, Array, Array | None] = objective.value_grad_hess(theta)
+    def evaluate(theta: Array, first_order: bool = False) -> Derivatives:
+        result: Derivatives = (objective.value_grad_hess if exact and not first_order else objective.value_grad)(theta)
         history.append(result[0])
         return result
 
@@ -72,7 +68,7 @@ def run(
         minimize,
         evaluate,
         from_hessian=Cholesky,
-        polish=first_order,
+        polish=functools.partial(evaluate, first_order=True),
         still_moves=functools.partial(still_moves, objective),
         best_length=objective.best_length if small else None,
         remake=remake,
@@ -121,7 +117,7 @@ def _confirm(objective: Any, state: State) -> None:
     """
     reads = _PROOF * objective.passes
     if choose(objective) == "newton" or hessian_reads(objective) <= reads:
-        state.metric, state.exact_at = Cholesky(objective.hessian(state.theta)), state.theta
+        state.metric, state.exact_at = exact_metric(objective, state.theta), state.theta
         state.forget()
     elif reads >= _DIAGONAL:
         curvature = np.maximum(objective.diagonal(state.theta), 1e-300)

@@ -117,7 +117,7 @@ def _summed(loss: MeanLoss) -> Block:
     if not block.X.has_canonical_format:
         X = block.X.copy()
         X.sum_duplicates()
-        block = replace(block, X=X)
+        block = replace(block, rows=X)
         loss.data = loss.objective.data = loss.data.part(block)
     return block
 

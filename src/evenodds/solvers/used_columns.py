@@ -36,7 +36,8 @@ class UsedColumns:
     def of(cls, objective: Objective | SoftmaxObjective, sample: Block) -> "UsedColumns | None":
         """The problem, if all columns are penalised and many have no entry, and the rows are here and finite."""
         data, coordinates = objective.data, objective.coordinates
-        block = data.whole() if data.sparse and (objective.ridge > 0).all() else None
+        plain = data.sparse and data.layout is None
+        block = data.whole() if plain and (objective.ridge > 0).all() else None
         if block is None:
             return None
         has_entries = np.zeros(data.n_columns, dtype=np.bool_)
@@ -77,4 +78,4 @@ class UsedColumns:
 def _renumbered(block: Block, number: Any, size: int) -> Block:
     X = block.X
     fewer = type(X)((X.data, number[X.indices], X.indptr), shape=(X.shape[0], size))
-    return replace(block, X=fewer)
+    return replace(block, rows=fewer)
