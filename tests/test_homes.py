@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression as Peer
 from evenodds import LogisticRegression, Status
 from evenodds.data import as_data
 from evenodds.fitting import fit
+from evenodds.settings import Settings
 from homes import Blocks, solve
 from oracle import newton
 
@@ -312,7 +313,7 @@ def test_the_judge_of_separation_reads_the_data_too(settings, n_classes, separat
         X = X.copy()
         X[:, 2] = np.where(y > 0, np.abs(X[:, 2]), -np.abs(X[:, 2]))
     data = Blocks(X, y, cuts=(10_000, 10_001), n_classes=n_classes)
-    found = fit(LogisticRegression(**settings), data, last=None, reporter=lambda *_: None)
+    found = fit(Settings.of(LogisticRegression(**settings)), data, last=None, reporter=lambda *_: None)
     assert (found.solution.status is Status.SEPARATED) == separated
     assert found.solution.passes == data.reads
 
