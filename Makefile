@@ -14,7 +14,7 @@ test: lint
 # What knows the most digits, with two of OpenBLAS's kernels: with AVX2 and with SSE3 alone.
 test-kernels: .venv/.test
 	for kernel in Haswell Prescott; do \
-		OPENBLAS_CORETYPE=$$kernel $(BIN)/pytest -q -n auto tests/test_cases.py tests/test_penalty.py tests/test_firth.py || exit 1; \
+		OPENBLAS_CORETYPE=$$kernel $(BIN)/pytest -q -n auto tests/fit/test_cases.py tests/paths/test_penalty.py tests/fit/test_firth.py || exit 1; \
 	done
 
 # With the lowest versions that pyproject.toml allows, in an environment of their own.
@@ -39,7 +39,7 @@ sanitize: .venv/.test
 		$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/sanitized .
 	$(BIN)/python -m zipfile -e build/sanitized/*.whl build/sanitized
 	PYTHONPATH=build/sanitized LD_PRELOAD=$$(cc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
-		$(BIN)/pytest -q -p no:cacheprovider tests/test_kernels.py
+		$(BIN)/pytest -q -p no:cacheprovider tests/kernels/test_kernels.py
 
 # Wheels for all platforms, by Zig; that of this machine is installed and tested in an environment of its own.
 PLATFORMS := manylinux_2_17_x86_64 manylinux_2_17_aarch64 musllinux_1_2_x86_64 musllinux_1_2_aarch64 \
@@ -52,7 +52,7 @@ wheels: .venv/.created
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist/host .
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip install --quiet --constraint constraints.txt "$$(ls dist/host/*.whl)[test]"
-	.venv-wheel/bin/pytest -q -p no:cacheprovider tests/test_kernels.py tests/test_cases.py
+	.venv-wheel/bin/pytest -q -p no:cacheprovider tests/kernels/test_kernels.py tests/fit/test_cases.py
 
 # Fresh members of the families of tests/families for so many minutes.
 MINUTES ?= 30

@@ -1,7 +1,8 @@
 """`python -m benchmarks.readme`: the README's tables of times, from the results of the newest release.
 
 `benchmarks/results/` has one file for each release, as `python -m benchmarks --json` writes it. A table stands in
-README.md between two comments, and nothing else of the page is touched. `tests/test_documents.py` compares the two.
+README.md between two comments, and nothing else of the page is touched. `tests/house/test_documents.py` compares
+the two.
 """
 
 from __future__ import annotations

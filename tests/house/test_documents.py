@@ -9,7 +9,7 @@ import pytest
 
 import evenodds
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def text(name):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from few_rows import counts
 
 from evenodds import LogisticRegression
 from evenodds.solvers import Status
-from few_rows import counts
 
 
 def member(seed, K):

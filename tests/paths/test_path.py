@@ -8,12 +8,12 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import KFold
+from test_penalty import plain, problem, violation
 
 from evenodds import LogisticRegression, LogisticRegressionCV
 from evenodds.exceptions import EvenOddsError
 from evenodds.paths import path
 from evenodds.solvers import elastic_net
-from test_penalty import plain, problem, violation
 
 
 def conditions(p, X, y, **kwargs):

@@ -9,6 +9,7 @@ import pytest
 import scipy.linalg
 import scipy.sparse as sp
 import statsmodels.api as sm
+from draws import fitted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -16,7 +17,6 @@ from scipy import optimize, stats
 from scipy.special import log_softmax, softmax
 
 import evenodds.inference.problem
-from draws import fitted
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, infer, plots
 from evenodds.softmax import SoftmaxObjective
 from oracle import case, numbers

@@ -5,12 +5,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from coded_tables import draw, optimum
 from scipy.special import expit
 
 import evenodds.arrow
 import evenodds.data.coded
 import evenodds.design.rows
-from coded_tables import draw, optimum
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, fit_table, infer, load, save
 from evenodds.coordinates import choose_coordinates
 from evenodds.data.memory import Memory

@@ -6,10 +6,10 @@ problem has as many columns as rows, and Newton's method in long double solves i
 
 import numpy as np
 import pytest
+from few_rows import home, table
 
 from evenodds import LogisticRegression
 from evenodds.solvers import Status
-from few_rows import home, table
 from oracle import newton
 
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 import pytest
+from draws import fitted
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from draws import fitted
 from evenodds import EvenOddsError, LogisticRegression, infer
 from evenodds.inference import hypotheses
 from oracle import quiet

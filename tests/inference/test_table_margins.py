@@ -8,9 +8,9 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from test_terms import draw
 
 from evenodds import EvenOddsError, LogisticRegression, fit_table, infer
-from test_terms import draw
 
 RIGHTS = [
     "f*x + g",

@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import sqlglot
+from databases import TABLE, in_duckdb, in_postgres, in_sqlite, postgres, postgres_programs
 from sqlglot import exp
 
 import leaving
-from databases import TABLE, in_duckdb, in_postgres, in_sqlite, postgres, postgres_programs
 from evenodds import CollinearWarning, EvenOddsError, LogisticRegression, fit_table, to_sql
 from leaving import LEVELS, ODD, PLAIN, draw
 

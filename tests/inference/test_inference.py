@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 import statsmodels.api as sm
+from draws import drawn, fitted, shapes
 from hypothesis import given, settings
 from scipy import stats
 from scipy.special import expit
 
-from draws import drawn, fitted, shapes
 from evenodds import EvenOddsError, LogisticRegression, infer
 from oracle import DATA, case, columns, newton, numbers, quiet
 

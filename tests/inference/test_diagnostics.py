@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 import statsmodels.api as sm
+from draws import fitted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -16,7 +17,6 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.exceptions import ConvergenceWarning
 
-from draws import fitted
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, fit_table, infer
 from oracle import case, numbers, quiet
 

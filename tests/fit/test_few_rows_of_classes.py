@@ -6,10 +6,10 @@ problem has as many columns as rows, and Newton's method with the full Hessian o
 
 import numpy as np
 import pytest
+from few_rows import home, table
 
 from evenodds import LogisticRegression
 from evenodds.solvers import Status
-from few_rows import home, table
 
 wide = np.longdouble
 

@@ -16,8 +16,8 @@ from jsonschema import Draft202012Validator
 
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, fit_table, infer, load, save
 
-DATA = Path(__file__).parent / "data"
-SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "model-schema.json").read_text(encoding="utf-8"))
+DATA = Path(__file__).parents[1] / "data"
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "model-schema.json").read_text(encoding="utf-8"))
 GOLDEN = json.loads((DATA / "models.json").read_text(encoding="utf-8"))
 FILES = {name: (DATA / name).read_bytes() for name in GOLDEN}
 

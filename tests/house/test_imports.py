@@ -228,7 +228,7 @@ def test_the_textbook_needs_numpy_alone():
 
 def test_the_lowest_versions_are_those_that_are_tried():
     """`make test-lower` takes what pyproject.toml allows; the linters are left out."""
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = project["dependencies"] + project["optional-dependencies"]["test"]
     plain = (re.split(">=|,", re.sub(r"\[.*?\]", "", text))[:2] for text in wanted)

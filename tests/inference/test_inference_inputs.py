@@ -11,12 +11,12 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
+from draws import drawn, fitted, shapes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
 
-from draws import drawn, fitted, shapes
 from evenodds import SGD, EvenOddsError, LogisticRegression, infer, load, save
 from oracle import newton, quiet
 
