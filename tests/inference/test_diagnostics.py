@@ -321,7 +321,7 @@ def test_blocks_of_rows_are_in_order(monkeypatch):
     result = fitted(X, y, weight)
     whole = result.influence(X, y, sample_weight=weight), result.margins(X), result.predict(X)
     monkeypatch.setattr("evenodds.objective._TILE_ENTRIES", 100)
-    monkeypatch.setattr("evenodds.inference.prediction._TILE_ENTRIES", 100)
+    monkeypatch.setattr("evenodds.inference.prediction.TILE_ENTRIES", 100)
     parts = result.influence(X, y, sample_weight=weight), result.margins(X), result.predict(X)
     for one, two in zip(whole, parts, strict=True):
         np.testing.assert_allclose(*(t.select_dtypes("number").to_numpy() for t in (one, two)), rtol=1e-9, atol=1e-12)

@@ -62,7 +62,7 @@ class Memory:
         self.size = int(X.nnz if sp.issparse(X) else X.size)
         self.present = np.ones(n_classes, dtype=np.bool_) if present is None else present
         self.class_weights = _class_weights(codes, weight, n_classes if present is None else int(present.sum()))
-        self._bounds = _sparse_bounds(X) if sp.issparse(X) else _dense_bounds(self.n_rows, X.size // self.n_rows)
+        self._bounds = _sparse_bounds(X) if sp.issparse(X) else _dense_bounds(self.n_rows, self.n_columns)
         if self.layout is not None:
             rows = max(_BLOCK_ROWS, _CODED * self.n_columns)
             self._bounds = [*range(0, self.n_rows, rows), self.n_rows]

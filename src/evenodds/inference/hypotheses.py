@@ -59,13 +59,16 @@ def chi_squared(statistic: float, df: int, hypothesis: str) -> TestResult:
 
 def wald(result: "Inference", restrictions: str) -> TestResult:
     """Wald's test of linear restrictions, given as text."""
-    words = f"Wald test of {' '.join(restrictions.split())}"
-    if isinstance(result.theta_covariance, LowRank):
+    if isinstance(result.theta_covariance, LowRank) and isinstance(restrictions, str):
         columns = np.array(terms_of(result).get(restrictions.strip(), []), dtype=np.intp)
         if columns.size > MANY and not np.isnan(result.se[columns][result.problem.estimated[columns]]).any():
-            return chi_squared(*wide_term(result.problem, result.theta_covariance, columns), words)
+            return chi_squared(*wide_term(result.problem, result.theta_covariance, columns), _of_wald(restrictions))
     R, q = _parse(restrictions, result)
-    return tested(result, R, q, words)
+    return tested(result, R, q, _of_wald(restrictions))
+
+
+def _of_wald(restrictions: str) -> str:
+    return f"Wald test of {' '.join(restrictions.split())}"
 
 
 def tested(result: "Inference", R: Array, q: Array, words: str) -> TestResult:
