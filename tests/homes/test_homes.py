@@ -303,7 +303,9 @@ def test_passes_are_the_reads_of_the_data():
         assert solution.passes == data.reads
 
 
-@pytest.mark.parametrize("settings", [{}, {"solver": "quasi-newton"}, {"lower": 0.0}, {"C": 1, "penalty_factor": [0, 1, 0, 2]}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"solver": "quasi-newton"}, {"lower": 0.0}, {"C": 1, "penalty_factor": [0, 1, 0, 2]}]
+)
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("separated", [False, True])
 def test_the_judge_of_separation_reads_the_data_too(settings, n_classes, separated):
