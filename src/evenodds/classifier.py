@@ -20,8 +20,7 @@ from .data.scan import Scan
 from .exceptions import EvenOddsError
 from .labels import accuracy
 from .reading import numbers_of, require_alone, require_finite_array, unpacked
-from .scores import bounded_scores, linear_scores
-from .softmax import log_probabilities
+from .scores import bounded_scores, linear_scores, log_probabilities
 from .table import (
     is_all_numeric,
     is_frame,

@@ -18,8 +18,7 @@ from .data import Array
 from .exceptions import EvenOddsError
 from .model import LogisticRegression
 from .paths import Path
-from .scores import linear_scores
-from .softmax import log_probabilities
+from .scores import linear_scores, log_probabilities
 
 _LEAST = np.log(np.finfo(np.float64).eps)  # what scikit-learn's log loss takes for a probability of 0
 

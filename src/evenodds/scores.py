@@ -1,11 +1,13 @@
-"""Scores of rows from intercepts and coefficients of the raw columns: what predictions are made of."""
+"""Scores of rows from intercepts and coefficients of the raw columns, and of several classes their probabilities."""
 
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from .data import Array
+from .kernels.algebra import product
 
 _TILE_ENTRIES = 1 << 18
 
@@ -36,3 +38,37 @@ def bounded_scores(X: Any, intercept: Any, coef: Array, scores: Array) -> Array:
     signs = np.where(np.isinf(intercept), np.sign(intercept), signs)
     scores[bad] = np.where(finite[bad], scores[bad], signs * np.finfo(np.float64).max)
     return scores
+
+
+def softmax(scores: Array, own: NDArray[np.intp]) -> tuple[Array, Array, Array]:
+    """Of rows with scores (m, K), which are overwritten, the losses, the probabilities and the residuals p - 1{own}.
+
+    All have their digits where the own class is nearly certain: what is left of it is the sum of the others.
+    """
+    rows = np.arange(len(scores))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
+        scores -= scores.max(axis=1, keepdims=True)
+        behind = scores[rows, own]
+        P = np.exp(scores, out=scores)
+        total = P.sum(axis=1)
+        P /= total[:, None]
+        R = P.copy()
+        R[rows, own] = 0.0
+        miss = R.sum(axis=1)
+        R[rows, own] = -miss
+        losses = np.where(miss < 0.5, -np.log1p(-miss), np.log(total) - behind)
+    return losses, P, R
+
+
+def other_classes(P: Array) -> Array:
+    """1 - P, with all digits where P is nearly 1."""
+    return np.asarray(product(P, 1 - np.eye(P.shape[1])))
+
+
+def log_probabilities(scores: Array) -> Array:
+    """The logarithm of the softmax of each row, exact where the probability is nearly 0 or 1."""
+    with np.errstate(over="ignore", under="ignore"):
+        Z = scores - scores.max(axis=1, keepdims=True)
+        rest = np.exp(Z)
+        rest[np.arange(len(Z)), Z.argmax(axis=1)] = 0.0  # the largest is 1: log(1 + rest)
+        return np.asarray(Z - np.log1p(rest.sum(axis=1, keepdims=True)))

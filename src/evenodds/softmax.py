@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from .coordinates import Coordinates
 from .data import Array, Block, Data, Sums, is_coded, nonzero_weights, require_finite
@@ -28,6 +27,7 @@ from .kernels.algebra import dot, grams, product
 from .kernels.rows import AT_ONCE
 from .kernels.softmax import softmax_second_sums, softmax_sums
 from .row_sums import coded_gradient, coded_scores
+from .scores import log_probabilities, other_classes, softmax
 
 _SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
 _TILE_WORK = 1_000_000  # rows * columns * classes of a tile
@@ -388,40 +388,6 @@ def _over_tiles(block: Block, n_free: int, function: Callable[[Block], Sums]) ->
     rows = max(rows, block.rows.layout.places.size) if coded else rows  # of which each part has a table
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # of each thread; J tells if it came to that
         return add_up(function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows))
-
-
-def softmax(scores: Array, own: NDArray[np.intp]) -> tuple[Array, Array, Array]:
-    """Of rows with scores (m, K), which are overwritten, the losses, the probabilities and the residuals p - 1{own}.
-
-    All have their digits where the own class is nearly certain: what is left of it is the sum of the others.
-    """
-    rows = np.arange(len(scores))
-    with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-        scores -= scores.max(axis=1, keepdims=True)
-        behind = scores[rows, own]
-        P = np.exp(scores, out=scores)
-        total = P.sum(axis=1)
-        P /= total[:, None]
-        R = P.copy()
-        R[rows, own] = 0.0
-        miss = R.sum(axis=1)
-        R[rows, own] = -miss
-        losses = np.where(miss < 0.5, -np.log1p(-miss), np.log(total) - behind)
-    return losses, P, R
-
-
-def other_classes(P: Array) -> Array:
-    """1 - P, with all digits where P is nearly 1."""
-    return np.asarray(product(P, 1 - np.eye(P.shape[1])))
-
-
-def log_probabilities(scores: Array) -> Array:
-    """The logarithm of the softmax of each row, exact where the probability is nearly 0 or 1."""
-    with np.errstate(over="ignore", under="ignore"):
-        Z = scores - scores.max(axis=1, keepdims=True)
-        rest = np.exp(Z)
-        rest[np.arange(len(Z)), Z.argmax(axis=1)] = 0.0  # the largest is 1: log(1 + rest)
-        return np.asarray(Z - np.log1p(rest.sum(axis=1, keepdims=True)))
 
 
 def dense_design(coordinates: Coordinates, block: Block) -> Array:

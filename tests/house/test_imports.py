@@ -23,8 +23,8 @@ LAYERS = {
     "coordinates": {"arrow", "data", "exceptions", "kernels", "moments"},
     "row_sums": {"coordinates", "data", "kernels"},
     "objective": {"arrow", "coordinates", "data", "exceptions", "kernels", "row_sums"},
-    "scores": {"data"},
-    "softmax": {"coordinates", "data", "exceptions", "kernels", "row_sums"},
+    "scores": {"data", "kernels"},
+    "softmax": {"coordinates", "data", "exceptions", "kernels", "row_sums", "scores"},
     "solvers": {
         *("arrow", "coordinates", "data", "exceptions", "kernels", "objective", "row_sums", "scores", "softmax"),
     },
@@ -56,7 +56,7 @@ LAYERS = {
     },
     "inference": {
         *("advice", "arrow", "coordinates", "data", "design", "exceptions", "firth", "fitting", "kernels", "labels"),
-        *("model", "objective", "penalised", "reading", "row_sums", "separation", "settings", "softmax", "solvers"),
+        *("model", "objective", "penalised", "reading", "scores", "row_sums", "separation", "settings", "softmax", "solvers"),
         "table",
     },
     "strengths": {"coordinates", "data", "exceptions", "per_column", "progress", "solvers"},

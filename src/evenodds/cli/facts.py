@@ -15,7 +15,7 @@ from ..design import Design
 from ..design.columns import WORDS
 from ..export import plain, said
 from ..labels import labels_of, missing_labels, row_numbers
-from ..softmax import log_probabilities
+from ..scores import log_probabilities
 from .terminal import progress, say
 
 _MANY = 500  # slopes, from which a factor that has most of them is eliminated

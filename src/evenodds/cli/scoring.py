@@ -16,7 +16,7 @@ from ..advice import listed
 from ..delimited import Spelling
 from ..export import load
 from ..files import STANDARD, Source, is_text, numbers, require_columns, write_csv, write_table
-from ..softmax import log_probabilities
+from ..scores import log_probabilities
 from .facts import scores_of
 from .options import data_argument, spelling_options, writable
 from .tables import tell

@@ -23,8 +23,8 @@ from ..labels import combine_weights, encode_labels, labels_of, row_numbers, row
 from ..model import LogisticRegression
 from ..penalised import penalty_of
 from ..reading import unpacked
+from ..scores import log_probabilities
 from ..settings import Settings
-from ..softmax import log_probabilities
 from ..solvers import Status
 from ..table import is_frame, is_missing, require_same_order, values_of
 from .covariance import KINDS

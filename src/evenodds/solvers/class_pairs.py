@@ -19,7 +19,7 @@ from ..data import Array, require_finite, whole_rows
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
 from ..kernels.algebra import dot, product
-from ..softmax import other_classes, softmax
+from ..scores import other_classes, softmax
 from . import Status
 from .class_penalty import anchored, centred
 from .penalty import Penalty, freed_gap
