@@ -56,8 +56,8 @@ LAYERS = {
     },
     "inference": {
         *("advice", "arrow", "coordinates", "data", "design", "exceptions", "firth", "fitting", "kernels", "labels"),
-        *("model", "objective", "penalised", "reading", "scores", "row_sums", "separation", "settings", "softmax", "solvers"),
-        "table",
+        *("model", "objective", "penalised", "reading", "row_sums", "separation", "settings", "softmax", "solvers"),
+        *("scores", "table"),
     },
     "strengths": {"coordinates", "data", "exceptions", "per_column", "progress", "solvers"},
     "paths": {"absent", "data", "exceptions", "per_column", "progress", "reading", "separation", "strengths"},
