@@ -123,10 +123,10 @@ class LogisticRegressionCV(_Named, evenodds.LogisticRegressionCV):
         self.scores_ = np.moveaxis(self.scores_, 2, 0)
         self.Cs_, self.l1_ratios_ = self.Cs_[0], np.asarray(self.l1_ratios)
         if self.use_legacy_attributes is not False:
-            self._by_class()
+            self._each_class()
         return self
 
-    def _by_class(self) -> None:
+    def _each_class(self) -> None:
         """The older order: a dict of classes, C before l1_ratio, which is no axis where it was not given."""
         coefs = np.moveaxis(self.coefs_paths_, (3, 1), (0, 3))
         scores = np.moveaxis(self.scores_, 1, 2)
