@@ -5,6 +5,7 @@ import itertools
 import pickle
 import shutil
 import tempfile
+import warnings
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -96,7 +97,9 @@ class Remote(Blocks):
     def reduce(self, function):
         self.reads += 1
         parcel = io.BytesIO()
-        Courier(parcel).dump(function)
+        with warnings.catch_warnings():  # it looks for ufuncs in all modules there are, and mpmath has some that warn
+            warnings.simplefilter("ignore", DeprecationWarning)
+            Courier(parcel).dump(function)
 
         def there(block):
             coded = hasattr(block.rows, "layout")

@@ -19,12 +19,15 @@ import numpy as np
 from ..data import Block, Data
 from ..data.memory import IN_MEMORY
 from ..kernels.algebra import dot, product
+from ..kernels.rows import AT_ONCE
 from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from .by_rows import stiffness
 from .eliminated import eliminates
 
 _CHEAP_HESSIAN = 6e6
+_CHEAP_OF_CLASSES = 6e7  # of several classes and few dense columns, whose other metrics take twice the reads and more
+_CHEAP_ROW = 1200  # the same for each row: beside the exponentials that it takes in any case
 _CHEAP_IN_PATH = 1e8
 _CHEAP_SPARSE = 3e7  # reads of sparse data take longer for each entry
 _CHEAP_COEF = 400  # a factorisation costs as much as the Hessian does
@@ -68,8 +71,10 @@ def sample_rows(data: Data) -> int:
 
 def choose(objective: Objective | SoftmaxObjective) -> str:
     """`newton` where exact Hessians are cheap, else `quasi-newton`."""
-    cheap = _all_work(objective) <= _cheap(objective.data) and objective.n_coef <= _CHEAP_COEF
-    return "newton" if cheap else "quasi-newton"
+    data = objective.data
+    at_once = isinstance(objective, SoftmaxObjective) and not data.sparse and data.n_columns <= AT_ONCE
+    most = max(_CHEAP_OF_CLASSES, _CHEAP_ROW * data.n_rows) if at_once else _cheap(data)
+    return "newton" if _all_work(objective) <= most and objective.n_coef <= _CHEAP_COEF else "quasi-newton"
 
 
 def takes_exact_steps(objective: Objective | SoftmaxObjective) -> bool:
