@@ -60,6 +60,8 @@ def _reader(given: Any, name: str) -> Any:
     """A RecordBatchReader of what was given."""
     if isinstance(given, pa.RecordBatchReader):
         return given
+    if isinstance(given, pa.Table):  # of its views of text older Arrow makes a stream that it cannot read
+        return given.to_reader()
     if _is_lazy(given):
         if not hasattr(given, "collect_batches"):  # older polars makes the whole frame
             return pa.RecordBatchReader.from_stream(given.collect())
