@@ -207,6 +207,7 @@ def test_standard_input_is_known_by_its_first_bytes(run, kind, tmp_path):
     assert problem(run("fit", "-", "--target", "late")) == "Error: standard input is empty."
 
 
+# Windows has neither os.mkfifo nor bash.
 @pytest.mark.skipif(os.name == "nt", reason="named pipes are those of POSIX")
 def test_a_named_pipe_is_read(run):
     FRAME.drop(columns="day").to_csv("t.csv", index=False)
@@ -226,6 +227,7 @@ def test_a_model_is_saved_although_nobody_reads_the_table(run, tmp_path):
     assert load(tmp_path / "m.json").design_.target == "late"
 
 
+# Without the device a disk would have to be filled.
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full is Linux's")
 def test_a_full_disk_is_one_line(run):
     FRAME.drop(columns="day").to_csv("t.csv", index=False)

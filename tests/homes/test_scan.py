@@ -605,6 +605,7 @@ except KeyboardInterrupt:
 """
 
 
+# Windows has no SIGINT that one process can send to another, and no limit of the size of files.
 @pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
 @pytest.mark.parametrize("how", ["full", "0.0", "0.2", "0.5"])
 def test_nothing_is_left_when_a_fit_is_stopped(how, tmp_path):

@@ -5,11 +5,11 @@ import json
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from serving import serving
 from sklearn.datasets import make_classification, make_moons
 
 from evenodds import scratch
@@ -368,12 +368,8 @@ def test_the_comparison_reaches_the_optimum_and_agrees_with_scikit_learn():
 
 @pytest.fixture
 def served():
-    with server.open_port(0) as serving:
-        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield serving
-        serving.shutdown()
-        thread.join()
+    with serving() as found:
+        yield found
 
 
 def request(serving, method="POST", path="/call", body=None, **headers):

@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+from serving import serving
 
 from evenodds.learn import CHAPTERS, mistakes, server, source, tapes
 
@@ -27,12 +28,8 @@ def browser():
 
 @pytest.fixture(scope="module")
 def served():
-    with server.open_port(0) as serving:
-        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield serving
-        serving.shutdown()
-        thread.join()
+    with serving() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

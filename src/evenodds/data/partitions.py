@@ -173,6 +173,7 @@ class DaskRows:
             self._given = _of_arrays(X, beside) if self.names is None else _of_frame(X, beside)
         except EvenOddsError:
             raise
+        # What Dask raises of collections that do not fit together: other chunks, kinds, divisions or columns.
         except (ValueError, TypeError, NotImplementedError, KeyError) as error:
             raise EvenOddsError(f"y, weights and offsets cannot be put beside X, by partition: {error}") from None
         self.parts = [Part(k, self.names, (there[0], there[1], there[2])) for k in range(len(self._given))]

@@ -29,6 +29,7 @@ class Spill:
         self._map: Any = None
         self._folder = folder or tempfile.gettempdir()
         try:
+            # No `with`: the file is open as long as the spill is in use, and the finalizer below closes it.
             self._file = tempfile.TemporaryFile(prefix="evenodds-", dir=folder)  # noqa: SIM115
         except OSError as error:
             raise EvenOddsError(f"No file can be made in {self._folder}: {error.strerror}.") from error

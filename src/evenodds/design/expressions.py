@@ -141,7 +141,9 @@ def part_of(name: str, column: Column) -> Array:
         )
     try:
         return np.asarray(pc.cast(PARTS[name](column.values), "double").to_numpy(zero_copy_only=False))
-    except (NotImplementedError, ValueError) as error:  # what Arrow raises of a type without the part, as hours of days
+    # Arrow raises these of a type that has no such part (a day has no hours). Its own ArrowNotImplementedError and
+    # ArrowInvalid are kinds of them.
+    except (NotImplementedError, ValueError) as error:
         raise EvenOddsError(f"{name}({column.name}): dates of type {column.values.type} have no such part.") from error
 
 

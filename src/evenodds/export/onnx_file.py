@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Array
-from ..design import Factor, Number, Part
+from ..design import Number, Part
 from ..exceptions import EvenOddsError
 from .model_file import replacing
 from .onnx_language import Graph, onnx_module
-from .scorer import Scorer, scorer_of, values_of
+from .scorer import Scorer, by_level, scorer_of, values_of
 from .self_test import expected_of, require_same, sample_of
-from .sql import by_level
 
 _OPSET, _ML_OPSET, _IR = 17, 3, 8  # of onnxruntime 1.13 and later
 _MOST_TRIED = 2000  # inputs of a file that is tried
@@ -145,12 +144,7 @@ def _scores(scorer: Scorer, graph: Graph) -> str:
 
 def _add_block(scorer: Scorer, graph: Graph, block: Sequence[Part], first: int, parts: list[str]) -> int:
     """What the columns of a block add to the scores; the number of the first column behind them."""
-    assert scorer.design is not None
-    atoms = [(part, scorer.design.atoms[part.atom]) for part in block]
-    numbers = [atom for _, atom in atoms if isinstance(atom, Number)]
-    factors = [(part, atom) for part, atom in atoms if isinstance(atom, Factor)]
-    shape = [len(factor.shown(part.full)) for part, factor in factors]
-    count = int(np.prod(shape)) * int(np.prod([number.columns for number in numbers]))
+    numbers, factors, shape, count = scorer.taken_apart(block)
     columns = _products(graph, numbers)
     # A factor with one level has no column.
     weights = scorer.coef[first : first + count].reshape(len(columns), int(np.prod(shape)), scorer.coef.shape[1])

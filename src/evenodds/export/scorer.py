@@ -4,6 +4,7 @@ An export is a language: it says how a column, a number, an operation and a piec
 made of them is the same in every language, and is here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -12,11 +13,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from ..data import Array
+from ..design import Factor, Number, Part
 from ..exceptions import EvenOddsError
 from ..model import LogisticRegression
 
 if TYPE_CHECKING:
-    from ..design import Design, Expression, Number
+    from ..design import Design, Expression
     from .polynomials import Polynomials
 
 T = TypeVar("T")
@@ -66,6 +68,15 @@ class Scorer:
     def binary(self) -> bool:
         """Whether there are two classes."""
         return len(self.labels) == 2
+
+    def taken_apart(self, block: "Sequence[Part]") -> "tuple[list[Number], list[tuple[Part, Factor]], list[int], int]":
+        """The numbers and the factors that a block multiplies, the levels shown of each factor, and all its columns."""
+        assert self.design is not None
+        atoms = [(part, self.design.atoms[part.atom]) for part in block]
+        numbers = [atom for _, atom in atoms if isinstance(atom, Number)]
+        factors = [(part, atom) for part, atom in atoms if isinstance(atom, Factor)]
+        shape = [len(factor.shown(part.full)) for part, factor in factors]
+        return numbers, factors, shape, int(np.prod(shape)) * int(np.prod([number.columns for number in numbers]))
 
 
 def scorer_of(model: Any, action: str) -> Scorer:
@@ -119,3 +130,13 @@ def written(expression: "Expression", language: Language[T]) -> T:
     if len(inner) == 2:
         return language.arithmetic(name, *inner)
     return language.function(name, inner[0])
+
+
+def by_level(weights: Array, factors: Sequence[tuple[Part, Factor]], shape: Sequence[int]) -> Array:
+    """The coefficients of a block by the levels of its factors, one axis each; 0 for those without a column."""
+    found = weights.reshape(shape, order="F")
+    for axis, (part, factor) in enumerate(factors):
+        if not part.full:
+            place = factor.levels.index(factor.reference)
+            found = np.insert(found, place, 0.0, axis=axis)
+    return found

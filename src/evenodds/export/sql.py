@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import Array
-from ..design import Factor, Number, Part
+from ..design import Number, Part
 from ..exceptions import EvenOddsError
 from .dialects import Dialect, dialect_of, sqlglot_expressions, table_of
-from .scorer import Scorer, scorer_of, values_of
+from .scorer import Scorer, by_level, scorer_of, values_of
 from .sql_factors import looked_up
 from .sql_language import Sql
 
@@ -165,14 +165,9 @@ def _scores(scorer: Scorer, sql: Sql) -> "list[E]":
 
 def _add_block(scorer: Scorer, sql: Sql, block: Sequence[Part], first: int, terms: "list[list[E]]") -> int:
     """What the columns of a block add to each score; the number of the first column behind them."""
-    assert scorer.design is not None
-    atoms = [(part, scorer.design.atoms[part.atom]) for part in block]
-    numbers = [atom for _, atom in atoms if isinstance(atom, Number)]
-    factors = [(part, atom) for part, atom in atoms if isinstance(atom, Factor)]
-    shape = [len(factor.shown(part.full)) for part, factor in factors]
-    count = int(np.prod(shape)) * int(np.prod([number.columns for number in numbers]))
+    numbers, factors, shape, count = scorer.taken_apart(block)
     weights = scorer.coef[first : first + count]
-    if len(atoms) == 1 and numbers:
+    if len(block) == 1 and numbers:
         for k, parts in enumerate(terms):
             parts.extend(_alone(sql, numbers[0], weights[:, k]))
         return first + count
@@ -212,16 +207,6 @@ def _products(sql: Sql, numbers: Sequence[Number]) -> "list[E | None]":
         found = [
             one.copy() if rest is None else sql.times(rest.copy(), one.copy()) for one in columns for rest in found
         ]
-    return found
-
-
-def by_level(weights: Array, factors: Sequence[tuple[Part, Factor]], shape: Sequence[int]) -> Array:
-    """The coefficients of a block by the levels of its factors, one axis each; 0 for those without a column."""
-    found = weights.reshape(shape, order="F")
-    for axis, (part, factor) in enumerate(factors):
-        if not part.full:
-            place = factor.levels.index(factor.reference)
-            found = np.insert(found, place, 0.0, axis=axis)
     return found
 
 
