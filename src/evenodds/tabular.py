@@ -36,7 +36,8 @@ def fit_table(
     Parameters
     ----------
     formula_or_target : str
-        The name of the target, which all other columns explain; or a formula, such as
+        The name of the target, which all other columns explain, but the index of a data frame that was saved as a
+        column, such as ``Unnamed: 0``, which is left out with a warning; or a formula, such as
         ``"late ~ distance + C(month) + poly(age, 2) + bs(hour, df=4) + distance:carrier"``. In formulas ``C(x)``
         makes a factor of numbers and ``C(x, Treatment("b"))`` names its reference; ``poly``, ``bs`` and ``cr`` are
         polynomials and splines; ``log``, ``exp``, ``sqrt``, ``center``, ``scale`` and arithmetic in ``I(...)`` make
@@ -99,6 +100,7 @@ def fit_table(
         missing=missing,
         unseen=unseen,
         intercept=bool(model.fit_intercept),
+        index=False,
     )
     if design.target is None:
         raise EvenOddsError(f"The formula {formula!r} has no left side: write the target and ~ before it.")

@@ -40,6 +40,7 @@ class Design:
     rest : whether the positive label is modelled against several others
     counts : of the table that it was learnt from, the missing values of each column that has some
     dropped : how many of its rows were left out because of them
+    spelling : how the text file that it was learnt from is written, if it is from one; see `delimited.Habit`
     """
 
     kinds: Mapping[str, str]
@@ -57,6 +58,7 @@ class Design:
     offset: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     dropped: int = 0
+    spelling: Mapping[str, Any] | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
