@@ -60,6 +60,8 @@ class PublishedTable:
     def to_latex(self, *, caption: str | None = None, label: str | None = None) -> str:
         """The table in LaTeX, with the rules of the package booktabs.
 
+        Names in Latin and Greek letters are for any LaTeX; others, and emoji, for LuaLaTeX with a font that has them.
+
         Parameters
         ----------
         caption, label : str, optional
