@@ -21,7 +21,7 @@ from .design import Table, is_index
 from .exceptions import EvenOddsError
 from .export import replacing
 
-_TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat")
+_TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
 _ARROW = (".feather", ".arrow")
 FORMATS = (*_TEXTS, *(f"{suffix}.gz" for suffix in _TEXTS), ".parquet", *_ARROW)
 _MAGIC = ((b"PAR1", ".parquet"), (b"ARROW1", ".arrow"), (b"\x1f\x8b", ".csv.gz"))
@@ -162,7 +162,7 @@ def require_columns(names: Sequence[str], columns: Sequence[str], path: Path | s
         hint = nearest(missing[0], columns, f"It has {'column' if len(columns) == 1 else 'columns'}")
         if len(columns) == 1 and any(not letter.isalnum() for letter in columns[0]):
             hint += " If that is more than one column, say what is between its cells with --separator."
-        if sum(map(is_number, columns)) * 2 > len(columns):
+        if sum(map(is_number, columns)) * 4 >= len(columns):
             hint += " The first line has to be the names of the columns."
         raise EvenOddsError(f"{path} has no {listed(missing)}. {hint}")
 

@@ -13,30 +13,8 @@ from markdown_it import MarkdownIt
 
 from evenodds import EvenOddsError, LogisticRegression, compare_table, fit_table, infer
 from oracle import case
+from signs import SIGNS
 
-SIGNS = [
-    "a",
-    "Zü",
-    "&",
-    "%",
-    "$",
-    "#",
-    "_",
-    "{",
-    "}",
-    "~",
-    "^",
-    "\\",
-    "|",
-    "<b>",
-    "</td>",
-    '"',
-    "'",
-    "`",
-    "*",
-    "[x]",
-    "(",
-]
 SIGNS += [
     "](",
     "😀",

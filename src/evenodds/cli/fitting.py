@@ -33,7 +33,9 @@ _ROBUST = ("model", "HC0", "HC1", "HC2", "HC3")
 )
 @column_option("--drop", multiple=True, help="Leave a column out; may be repeated.")
 @click.option(
-    "--positive", metavar="LABEL", help="The label whose log odds are modelled; of several, against the rest."
+    "--positive",
+    metavar="LABEL",
+    help='The label whose log odds are modelled; of several, against the rest; of numbers also a bound: ">0".',
 )
 @click.option(
     "--reference",

@@ -102,6 +102,12 @@ def _print_page(console: Console, page: Sheet) -> None:
 
 
 def _print_grid(console: Console, facts: Iterator[tuple[str, str]]) -> None:
+    if not console.is_terminal:  # where nothing is wrapped, so that no line needs to be filled up
+        lines = list(facts)
+        width = max((len(name) for name, _ in lines), default=0)
+        for name, text in lines:
+            console.print(f"  {name:{width}}  {text}", soft_wrap=True)
+        return
     grid = Table.grid(padding=(0, 2))
     for name, text in facts:
         grid.add_row(f"  {name}", text)

@@ -9,7 +9,7 @@ from typing import Any
 from ..advice import listed, nearest, warn
 from ..exceptions import EvenOddsError
 from .columns import Column, Level, Table, is_index
-from .design import MISSING, UNSEEN, Design
+from .design import MISSING, UNSEEN, Design, is_positive
 from .expressions import Expression
 from .formula import Formula, is_formula, left_side, parsed
 from .learning import all_columns, learnt
@@ -95,6 +95,7 @@ __all__ = [
     "Term",
     "is_formula",
     "is_index",
+    "is_positive",
     "learn",
     "left_side",
     "parsed",
