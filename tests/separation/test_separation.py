@@ -19,7 +19,9 @@ from sklearn.utils.fixes import parse_version
 from evenodds import EvenOddsError, LogisticRegression, Separation, SeparationWarning, Status, find_separation, path
 from evenodds.coordinates import Coordinates, choose_coordinates
 from evenodds.data import as_data
-from evenodds.separation import cone, home, recession, separation_of, two_sided
+from evenodds.separation import cone, home, recession
+from evenodds.separation.recession import separation_of
+from evenodds.separation.sides import two_sided
 from homes import Blocks
 from oracle import case
 
