@@ -1,8 +1,8 @@
-"""`python -m benchmarks.readme`: the README's tables of times, from the results of the newest release.
+"""`python -m benchmarks.readme`: the pages' tables of times, and the picture, from the results of the newest release.
 
-`benchmarks/results/` has one file for each release, as `python -m benchmarks --json` writes it. A table stands in
-README.md between two comments, and nothing else of the page is touched. `tests/house/test_documents.py` compares
-the two.
+`benchmarks/results/` has one file for each release, as `python -m benchmarks --json` writes it, and one for each of the
+sweep, the cold run and the headline, as their `--keep` does. A table stands in a page between two comments, and
+nothing else of the page is touched. `tests/house/test_documents.py` compares the two.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ from typing import Any
 
 from sklearn.utils.fixes import parse_version
 
+from benchmarks import speed
 from benchmarks.cast import CAST
 from benchmarks.contest import spell_time
-from benchmarks.table import line
+from benchmarks.picture import draw
+from benchmarks.speed import markdown, two_digits
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+IMAGES = ROOT / "docs" / "images"
 TITLES = {
     "1Mx50": "1,000,000 x 50",
     "3Mx10": "3,000,000 x 10",
@@ -43,7 +47,7 @@ SHOWN = 3  # peers of one problem
 
 def newest() -> Path:
     """The results of the newest release."""
-    return max((ROOT / "benchmarks" / "results").glob("*.json"), key=lambda path: parse_version(path.stem))
+    return max(RESULTS.glob("[0-9]*.json"), key=lambda path: parse_version(path.stem))
 
 
 def tables(results: dict[str, Any]) -> dict[str, str]:
@@ -80,17 +84,8 @@ def name(r: dict[str, Any], solver: str) -> str:
     return f"scikit-learn {solver}" if CAST[r["kind"]][solver].package == "sklearn" else solver
 
 
-def two_digits(value: float) -> str:
-    return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
-
-
 def power(value: float) -> str:
     return f"{value:.0e}".replace("e-0", "e-")
-
-
-def markdown(head: list[str], rows: list[list[str]]) -> str:
-    """A table, as the README has it."""
-    return "\n".join([line(head), line(["---"] * len(head)), *map(line, rows)])
 
 
 def with_tables(page: str, made: dict[str, str]) -> str:
@@ -99,15 +94,33 @@ def with_tables(page: str, made: dict[str, str]) -> str:
         between = re.compile(rf"(<!-- {name} -->\n\n).*?(\n\n<!-- end -->)", re.DOTALL)
         page, count = between.subn(lambda at, table=table: at[1] + table + at[2], page)
         if count != 1:
-            raise LookupError(f"README.md has {count} tables between <!-- {name} --> and <!-- end -->.")
+            raise LookupError(f"The page has {count} tables between <!-- {name} --> and <!-- end -->.")
     return page
 
 
+def pages() -> dict[str, dict[str, str]]:
+    """Each page with all of its tables."""
+    found = {part: of_release(part) for part in ("sweep", "cold", "headline")}
+    readme = tables(json.loads(newest().read_text(encoding="utf-8"))) | {
+        "shapes": speed.summary(found["sweep"], found["cold"])
+    }
+    full = {"sweep": speed.sweep(found["sweep"]), "cold": speed.cold(found["cold"])}
+    return {"README.md": readme, "docs/speed.md": full | {"headline": speed.headline(found["headline"])}}
+
+
+def of_release(part: str) -> dict[str, Any] | None:
+    """What was kept of a run for the newest release; None where it was not run."""
+    path = RESULTS / f"{part}-{newest().stem}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
 def main() -> None:
-    """Write the tables into README.md."""
-    page = ROOT / "README.md"
-    made = tables(json.loads(newest().read_text(encoding="utf-8")))
-    page.write_text(with_tables(page.read_text(encoding="utf-8"), made), encoding="utf-8")
+    """Write the tables into the pages, and the picture beside them."""
+    for name, made in pages().items():
+        page = ROOT / name
+        page.write_text(with_tables(page.read_text(encoding="utf-8"), made), encoding="utf-8")
+    if swept := of_release("sweep"):
+        draw(swept["shapes"], IMAGES)
 
 
 if __name__ == "__main__":

@@ -17,21 +17,12 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression as Theirs
 from threadpoolctl import threadpool_limits
 
-from benchmarks.shapes import Array, Shape, some
+from benchmarks.score import value
+from benchmarks.shapes import Shape, some
 from evenodds import LogisticRegression
 
 _TARGET = 1e-6
 _SPENT = 1.5  # seconds on each entry, at the most
-
-
-def loss(X: Any, y: Array, C: float, model: Any) -> float:
-    """J, by NumPy alone."""
-    b, W = np.ravel(model.intercept_), np.atleast_2d(model.coef_)
-    Z = np.asarray(X @ W.T) + b
-    Z = np.column_stack([np.zeros(len(Z)), Z]) if Z.shape[1] == 1 else Z
-    top = Z.max(axis=1)
-    losses = np.log(np.exp(Z - top[:, None]).sum(axis=1)) + top - Z[np.arange(len(y)), y]
-    return float(losses.mean() + (W**2).sum() / (2 * C * len(y)))
 
 
 def least(fits: list[Callable[[], Any]], repeats: int = 5) -> list[tuple[float, Any]]:
@@ -50,18 +41,18 @@ def least(fits: list[Callable[[], Any]], repeats: int = 5) -> list[tuple[float, 
 
 def ratio(shape: Shape) -> tuple[float, str]:
     """The time of scikit-learn's best over ours, and both in words."""
-    X, y = shape.made()
+    (X, y), weights = shape.made(), shape.weights()
     solvers = ["lbfgs", "newton-cg"] + (["newton-cholesky"] if shape.columns * shape.classes <= 500 else [])
     entries: list[tuple[str, Callable[[], Any]]] = []
     for tol in (1e-4, 1e-2):
-        entries.append(("ours", partial(LogisticRegression(C=shape.C, tol=tol, n_jobs=1).fit, X, y)))
+        entries.append(("ours", partial(LogisticRegression(C=shape.C, tol=tol, n_jobs=1).fit, X, y, weights)))
     for solver in solvers:
         for tol in (1e-4, 1e-6):
             model = Theirs(C=shape.C, solver=solver, tol=tol, max_iter=2000)
-            entries.append((solver, partial(model.fit, X, y)))
+            entries.append((solver, partial(model.fit, X, y, weights)))
     fits = [(name, *found) for (name, _), found in zip(entries, least([fit for _, fit in entries]), strict=True)]
-    losses = [loss(X, y, shape.C, model) for _, _, model in fits]
-    good = [fit for fit, value in zip(fits, losses, strict=True) if value <= min(losses) * (1 + _TARGET)]
+    losses = [value(X, y, shape.C, model.intercept_, model.coef_, weights) for _, _, model in fits]
+    good = [fit for fit, low in zip(fits, losses, strict=True) if low <= min(losses) * (1 + _TARGET)]
     ours = min((took for name, took, _ in good if name == "ours"), default=np.inf)
     peer, best = min(((n, took) for n, took, _ in good if n != "ours"), key=lambda x: x[1], default=("none", np.inf))
     passes = fits[0][2].solution_.passes

@@ -70,6 +70,12 @@ class Worker:
         seconds, numbers, shape, passes = self._ask((solver, problem, tol, at_least), limit, at_least)
         return Run(seconds, np.frombuffer(numbers).reshape(shape), passes)
 
+    def turn_to(self, folder: Path) -> None:
+        """Go on with the data of another folder."""
+        self.folder = folder
+        if self.process is not None:
+            self._ask(folder)
+
     def read(self) -> tuple[float, ...]:
         """Seconds of X.sum(), the yardstick: one read of X, by NumPy, on one core."""
         return self._ask("read")
@@ -179,18 +185,21 @@ def _serve(connection: Connection, folder: Path) -> None:
     warnings.simplefilter("ignore")  # a loose tolerance is meant to stop early
     if hasattr(os, "setsid"):
         os.setsid()  # a group of its own, which `end` ends
-    X, y = load(folder)
-    layouts: dict[str, Any] = {}
-    connection.send(True)
+    request: Any = folder
     while True:
+        try:
+            if isinstance(request, Path):
+                layouts: dict[str, Any] = {}
+                X, y = load(request)
+                connection.send(True)
+            else:
+                connection.send(_reads(X) if request == "read" else _fits(X, y, layouts, *request))
+        except Exception as error:
+            connection.send(in_words(error))
         try:
             request = connection.recv()
         except EOFError:
             return
-        try:
-            connection.send(_reads(X) if request == "read" else _fits(X, y, layouts, *request))
-        except Exception as error:
-            connection.send(in_words(error))
 
 
 def _reads(X: Any) -> tuple[float, ...]:

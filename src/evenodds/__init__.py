@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .model import LogisticRegression
     from .paths import Path, path
     from .report import write_report
-    from .separation import Separation, find_separation
+    from .separation.finding import Separation, find_separation
     from .solvers import Solution, Status
     from .solvers.sgd import SGD
     from .tabular import fit_table
@@ -37,13 +37,13 @@ _HOMES = {
     "LogisticRegressionCV": "cross_validation",
     "Path": "paths",
     "PublishedTable": "inference",
-    "Separation": "separation",
+    "Separation": "separation.finding",
     "SeparationWarning": "exceptions",
     "Solution": "solvers",
     "Status": "solvers",
     "compare_table": "inference",
     "diagnose": "diagnosis",
-    "find_separation": "separation",
+    "find_separation": "separation.finding",
     "fit_table": "tabular",
     "infer": "inference",
     "load": "export",

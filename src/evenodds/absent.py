@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from . import fitting
 from .data import Array, Data, require_finite
 from .exceptions import require_range
-from .penalised import penalty_of
 from .per_column import bounds
 from .settings import Settings
 from .solvers import Solution, Status
@@ -82,7 +81,11 @@ def _certain(settings: Settings, data: Data, lower: Array | None, upper: Array |
         coefs = np.array([np.inf if data.present[1] else -np.inf]), rest
     else:
         coefs = completed(data.present, np.zeros(1), rest, lower, upper)
-    loss = penalty_of(settings, data, coefs[1]) if rest.any() else 0.0
+    loss = 0.0
+    if rest.any():
+        from .penalised import penalty_of  # here, as smooth fits need none of it
+
+        loss = penalty_of(settings, data, coefs[1])
     solution = Solution(
         theta=np.empty(0),
         loss=loss,

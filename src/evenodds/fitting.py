@@ -1,25 +1,30 @@
 """One fit: from the estimator's parameters and a home of rows to coefficients. The estimator sets its attributes.
 
 What is minimised decides how: J with a ridge or no penalty by the smooth loop or SGD, Firth's J_F by its own
-steps, and a penalty with corners or bounds (`penalised`) by proximal Newton.
+steps, and a penalty with corners or bounds (`penalised`) by proximal Newton. What few fits need is imported where it is
+used, so that a new process that fits once starts quickly.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import firth, penalised
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data
 from .exceptions import EvenOddsError
 from .objective import Objective
-from .separation import OVERLAP, Question, Verdict, Watch
+from .separation.verdict import OVERLAP, Verdict
 from .settings import Settings
 from .softmax import SoftmaxObjective
 from .solvers import Report, Solution, Status, costs, regimes
 from .solvers.sgd import sgd
+
+if TYPE_CHECKING:
+    from .separation.watch import Watch
 
 Coefs = tuple[Array, Array]  # intercepts and slopes: (1,) and (1, p), or by class (K,) and (K, p)
 ToCoefs = Callable[[Array], Coefs]  # from theta
@@ -39,7 +44,7 @@ class Fit:
     aliased: Sequence[int] = ()
     verdict: Verdict = OVERLAP
 
-    def judged(self, verdict: Verdict) -> "Fit":
+    def judged(self, verdict: Verdict) -> Fit:
         """The fit with a verdict. Without an optimum it has not converged, and if that is open it is not known to."""
         status = self.solution.status
         if verdict.separating is not None and status is not Status.EPOCHS:
@@ -55,10 +60,12 @@ def fit(settings: Settings, data: Data, *, last: Coefs | None, reporter: Reporte
     last : the coefficients of an earlier fit to start from
     """
     if settings.composite:
+        from . import penalised
+
         report = reporter("proximal newton", settings.max_iter + 1, None)
         coefs, solution, verdict = penalised.fit(settings, data, last=last, report=report)
         return Fit(coefs, solution).judged(verdict)
-    sample = data.sample((firth if settings.firth else costs).sample_rows(data), settings.seed)
+    sample = data.sample(_sample_rows(settings, data), settings.seed)
     strength = settings.strength(data)
     coordinates = choose_coordinates(
         data,
@@ -76,10 +83,31 @@ def fit(settings: Settings, data: Data, *, last: Coefs | None, reporter: Reporte
     return way(settings, objective, sample, last, reporter)
 
 
+def _sample_rows(settings: Settings, data: Data) -> int:
+    if not settings.firth:
+        return costs.sample_rows(data)
+    from . import firth
+
+    return firth.sample_rows(data)
+
+
+def _watch_of(objective: Any, sample: Block) -> Watch | None:
+    """Who looks on for separation; None where a penalty holds every column."""
+    if (objective.ridge > 0).all():
+        return None
+    from .separation.question import Question
+    from .separation.watch import Watch
+
+    question = Question.of(objective, sample)
+    return None if question is None else Watch(question)
+
+
 def objective_of(settings: Settings, data: Data, coordinates: Coordinates, strength: float) -> Any:
     """What is minimised: J for two classes or more with a ridge of strength lam, or Firth's J_F."""
     if settings.firth:
-        return firth.FirthObjective(data, coordinates)
+        from .firth import FirthObjective
+
+        return FirthObjective(data, coordinates)
     scale = coordinates.scale[coordinates.columns]
     ridge = np.full(scale.size, strength) if settings.standardize else np.square(np.sqrt(strength) / scale)
     if data.present.size == 2:
@@ -90,8 +118,7 @@ def objective_of(settings: Settings, data: Data, coordinates: Coordinates, stren
 def _fit_smooth(settings: Settings, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
     """By the solver that was asked for; without a penalty a `Watch` looks for separation."""
     config = settings.sgd
-    question = Question.of(objective, sample)
-    watch = None if question is None else Watch(question)
+    watch = _watch_of(objective, sample)
     if config is not None:
         report = reporter("sgd", config.epochs + 1, objective.to_coef)
         start, _ = _better(objective, np.zeros(objective.n_coef), last)  # the textbook's
@@ -110,6 +137,8 @@ def _fit_smooth(settings: Settings, objective: Any, sample: Block, last: Coefs |
 
 def _fit_firth(settings: Settings, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
     """Firth's fit, with the correction that was asked for."""
+    from . import firth
+
     report = reporter("firth", settings.max_iter + 1, objective.to_coef)
     start, warm = _better(objective, firth.cooled(objective, objective.start(sample), sample), last)
     tol, most = settings.tol, settings.max_iter

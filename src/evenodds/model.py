@@ -21,7 +21,7 @@ from .exceptions import EvenOddsError, require_range, within_range
 from .labels import plain_labels
 from .moments import Moments
 from .reading import Numbers, read
-from .separation import tell
+from .separation.verdict import OVERLAP
 from .settings import Settings, WithoutFirth
 from .solvers import Report, Solution, Status
 from .solvers.sgd import SGD, one_epoch
@@ -360,7 +360,10 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         self.n_iter_ = np.array([fit.solution.iterations])
         self.solution_ = fit.solution
         self.aliased_ = tuple(self._name(column) for column in fit.aliased)
-        tell(fit.verdict, classes, self._name)
+        if fit.verdict is not OVERLAP:
+            from .separation.words import tell  # here, as most fits need none of it
+
+            tell(fit.verdict, classes, self._name)
         if self.aliased_:
             advice.warn_of_aliased(self.aliased_)
         if fit.solution.solver == "sgd":

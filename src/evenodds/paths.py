@@ -16,7 +16,9 @@ from .exceptions import EvenOddsError, require_range, within_range
 from .per_column import LEAST_C, bounds, check_l1_ratio, penalty_factors
 from .progress import PathLines
 from .reading import read
-from .separation import OVERLAP, Question, tell
+from .separation.question import Question
+from .separation.verdict import OVERLAP
+from .separation.words import tell
 from .strengths import Strengths, until_explained
 
 

@@ -12,7 +12,8 @@ from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data
 from .objective import Objective
 from .per_column import bounds, penalty_factors
-from .separation import OVERLAP, Question, Verdict
+from .separation.question import Question
+from .separation.verdict import OVERLAP, Verdict
 from .settings import Settings
 from .softmax import SoftmaxObjective
 from .solvers import Report, Solution, Status, costs

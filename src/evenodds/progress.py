@@ -3,23 +3,27 @@
 scikit-learn 1.9 brought `set_callbacks` (experimental); without it `CallbackSupport` is an empty mixin.
 """
 
+from __future__ import annotations
+
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .advice import listed_labels
 from .data import Array
 from .solvers import Report
-from .solvers.proximal_newton import Optimum
 
 try:
     from sklearn import callback as _callback
 except ImportError:
     _callback = None
 
-Stop = Callable[[Sequence[Optimum]], bool]
+if TYPE_CHECKING:
+    from .solvers.proximal_newton import Optimum
+
+Stop: TypeAlias = "Callable[[Sequence[Optimum]], bool]"
 
 _INTERVAL = 1.0  # seconds between two lines of many short steps
 

@@ -194,6 +194,15 @@ def test_what_scikit_learn_does_not_load_is_not_loaded(code):
     assert set(run(code + LOADED).split()) <= theirs
 
 
+@pytest.mark.parametrize("C", ["1", "float('inf')"])
+def test_a_smooth_fit_loads_nothing_of_penalties_firth_and_the_judge(C):
+    ours = "; import sys; print(*[name for name in sys.modules if name.startswith('evenodds.')])"
+    loaded = run("import evenodds" + SMALL.replace("C=1", f"C={C}") + ours).split()
+    rare = ("firth", "penalised", "separation.recession", "solvers.elastic_net", "inference", "design", "paths")
+    assert "evenodds.fitting" in loaded
+    assert not [name for name in loaded if name.removeprefix("evenodds.").startswith(rare)]
+
+
 def test_the_package_itself_loads_nothing_and_has_all_its_names():
     code = "import sys, evenodds; print('numpy' in sys.modules, set(evenodds.__all__) <= set(dir(evenodds)))"
     assert run(code).split() == ["False", "True"]

@@ -28,7 +28,9 @@ from evenodds import (
 )
 from evenodds.coordinates import Coordinates, choose_coordinates
 from evenodds.data import as_data
-from evenodds.separation import cone, home, recession, separation_of, two_sided
+from evenodds.separation import cone, home, recession
+from evenodds.separation.recession import separation_of
+from evenodds.separation.sides import two_sided
 from homes import Blocks
 from oracle import case
 

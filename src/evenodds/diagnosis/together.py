@@ -17,7 +17,7 @@ from ..advice import listed, listed_labels
 from ..design import Design
 from ..exceptions import EvenOddsError
 from ..model import LogisticRegression
-from ..separation import searched
+from ..separation.finding import searched
 from .record import Finding, in_formula
 
 Array = NDArray[np.float64]

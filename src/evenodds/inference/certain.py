@@ -18,7 +18,8 @@ import numpy as np
 from ..advice import warn
 from ..data import Array, Block
 from ..exceptions import SeparationWarning
-from ..separation import exactness, separation_of, sides_of
+from ..separation.recession import separation_of
+from ..separation.sides import exactness, sides_of
 from ..softmax import dense_design
 from .problem import Problem
 

@@ -24,7 +24,8 @@ from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
-from ..separation import Recession, separation_of, sides_of, two_sided
+from ..separation.recession import Recession, separation_of
+from ..separation.sides import sides_of, two_sided
 from ..softmax import SoftmaxObjective
 from .limit import without
 from .problem import Problem

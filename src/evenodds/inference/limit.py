@@ -21,7 +21,8 @@ from ..coordinates import Coordinates, choose_coordinates
 from ..data import Array, Block, Data
 from ..data.views import some_rows
 from ..objective import Objective
-from ..separation import Recession, separation_of, sides_of
+from ..separation.recession import Recession, separation_of
+from ..separation.sides import sides_of
 from ..softmax import SoftmaxObjective
 from ..solvers import costs, regimes
 from .evidence import Evidence, gather

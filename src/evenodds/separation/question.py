@@ -6,8 +6,10 @@ penalty, and within the bounds. Offsets, weights and what the other columns do a
 That they overlap is proved by what the fit knows at its end (`balance`), before the judge is asked.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,38 +20,18 @@ from ..row_sums import first_order, linear_predictor
 from ..softmax import SoftmaxObjective
 from ..solvers.eliminated import eliminates
 from ..solvers.metrics import Cholesky
-from ..solvers.penalty import Penalty
 from ..solvers.quasi_newton import State
 from .balance import BELOW, LEAST, ROUGH, balanced, balanced_by_newton
-from .recession import Recession, separation_of
 from .sides import SignedHome, sides_of
+from .verdict import OVERLAP, Coefs, Verdict
+
+if TYPE_CHECKING:
+    from ..solvers.penalty import Penalty
+    from .recession import Recession
 
 _REFINED = 6  # times, at the most
 _SETTLED = 1e-3  # of a score: what more refining would change
 _NEAR = 1e-5  # of a step: from the slopes so far apart comes the product with the Hessian
-
-Coefs = tuple[Array, Array]  # intercepts and slopes: (1,) and (1, p), or by class (F,) and (F, p)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether the classes are separated by what a fit leaves free.
-
-    separating : intercepts and slopes of a direction that separates them, None if there is none: of two classes of the
-        second, else of all but the first, or of all where there are bounds. Of more classes it holds the signs of the
-        coefficients that certainly grow without end, if there are some.
-    alone : (p,) of two classes, the signs of columns that separate by themselves, else 0
-    certain : of two classes, whether rows of each are separated
-    doubt : why it was not decided; empty if it was
-    """
-
-    separating: Coefs | None = None
-    alone: Array | None = None
-    certain: tuple[bool, bool] = (True, True)
-    doubt: str = ""
-
-
-OVERLAP = Verdict()
 
 
 @dataclass(frozen=True)
@@ -67,7 +49,7 @@ class Question:
     bounds: Array
 
     @classmethod
-    def of(cls, objective: Any, sample: Block, penalty: Penalty | None = None) -> "Question | None":
+    def of(cls, objective: Any, sample: Block, penalty: Penalty | None = None) -> Question | None:
         """None if every column is held, by a penalty or by two bounds.
 
         penalty : of one class, if it is not the objective's ridge
@@ -162,6 +144,8 @@ class Question:
         return np.tile(self.bounds, self._signed.sides.n_coef // self.bounds.size)
 
     def _judged(self, theta: Array) -> Recession:
+        from .recession import separation_of  # here, as most fits prove by themselves that classes overlap
+
         asked = np.eye(self._bounds.size) if isinstance(self.objective, SoftmaxObjective) else None
         return separation_of(self._signed, asked, self._bounds, self._restricted(theta))
 

@@ -13,7 +13,8 @@ from ..solvers import Status
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
 from ..solvers.running import still_moves
-from .question import OVERLAP, Question, Verdict
+from .question import Question
+from .verdict import OVERLAP, Verdict
 
 _FIRST, _EVERY = 8, 4  # iterations at which a fit that goes on is looked at
 _FIRST_MANY, _EVERY_MANY = 16, 16  # the same where the judge has many coefficients and costs more than the fit

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..advice import listed, listed_labels, warn
 from ..exceptions import SeparationWarning
-from .question import Verdict
+from .verdict import Verdict
 
 _END = "The likelihood has no maximum: the coefficients grow without end, those reported are where the fit stopped. "
 _LEAK = "or a ridge (for example C=1), or ask how such a column can know the answer."
