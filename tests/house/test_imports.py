@@ -17,7 +17,7 @@ LAYERS = {
     "kernels": set(),
     "scratch": set(),
     "delimited": {"exceptions"},
-    "data": {"exceptions"},
+    "data": {"delimited", "exceptions"},
     "arrow": {"data", "kernels"},
     "moments": {"data", "kernels"},
     "coordinates": {"arrow", "data", "exceptions", "kernels", "moments"},

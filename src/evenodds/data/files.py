@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import fs, parquet
 
 from ..exceptions import EvenOddsError
-from .text import bad_line, units_of_text
+from .text import units_of_text, why_text
 from .units import Batches, Source, Unit, kind_of, stamp_of, unreadable
 
 _FORMATS = {
@@ -63,7 +63,7 @@ def of_files(what: Any, columns: Sequence[str] | None) -> Source:
         types = {name: own.get(name, kind) if pa.types.is_null(kind) else kind for name, kind in types.items()}
         units += [unit for unit in some if unit.n_rows != 0]
     parsed = files[0].kind == "csv"
-    why = (lambda name: bad_line(files[0], {name: pa.float64()}, [name])) if parsed else None
+    why = (lambda name: why_text(files[0], name)) if parsed else None
     return Source(tuple(units), types, parsed, stamps, system, why)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from .columns import TextColumn, as_numbers, as_text, text_column
-from .dialect import NotRead, dialect_of, is_number
+from .dialect import Dialect, NotRead, dialect_of, is_number
 from .encoding import UndecidedEncoding, to_utf8
 from .numerals import Written
 from .parsing import Cells
@@ -33,6 +33,7 @@ class Delimited:
     ----------
     names : of its columns, "" for one without a name
     notes : what was decided that somebody might have decided otherwise, in words
+    decimal : the decimal sign of what has been read
 
     Raises
     ------
@@ -57,6 +58,7 @@ class Delimited:
         self.names = [self._dialect.names[k] for k in self._places]
         self._sample = sampled(self._data, self._dialect)
         decimal = self._spelling.decimal
+        self.decimal = decimal or "."
         self._signs = {decimal} if decimal else signs_of(self._sample, self._spelling)
 
     def verbatim(self) -> Any:
@@ -65,6 +67,20 @@ class Delimited:
         if self._dialect.separator != ",":
             columns = [self._plain(column) for column in columns]
         return pa.table(columns, names=self.names)
+
+    @property
+    def dialect(self) -> Dialect:
+        """Its layout."""
+        return self._dialect
+
+    @property
+    def encoding(self) -> str:
+        """That it was in."""
+        return self._encoding
+
+    def as_parsed(self) -> list[Any]:
+        """All columns of the types that a parser gives them, by the decimal sign of what has been read."""
+        return self._cells.columns(self._places, text=(), decimal=self.decimal, markers=self._spelling.markers)
 
     def table(self, wanted: Sequence[str], needed: Sequence[str] | None = None) -> Any:
         """The columns of these names, of the type that all of their cells have.
@@ -112,6 +128,7 @@ class Delimited:
                 found, note = as_text(column, columns[k], spelling)
             columns[k] = found
             said += [note] if note else []
+        self.decimal = "," if signs == {","} else "."
         self.notes = [*self._of_layout(signs), *said, *self._of_columns(names, columns, texts)]
         return columns
 
