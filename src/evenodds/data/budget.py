@@ -1,6 +1,7 @@
-"""How much memory rows may take, and where they go when it is not enough, as users say it."""
+"""What users say of a scan, checked: its columns, how much memory rows may take, and where they go beyond."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +38,23 @@ def folder_of(spill: Any) -> bool | str:
     if not isinstance(spill, str | Path) or not Path(spill).is_dir():
         raise EvenOddsError(f"spill is False, True or a folder that exists, got {spill!r}.")
     return str(spill)
+
+
+def names_of(columns: Sequence[str]) -> tuple[str, ...]:
+    """Columns that are read, each once."""
+    names = (columns,) if isinstance(columns, str) else tuple(map(str, columns))
+    twice = [name for k, name in enumerate(names) if name in names[:k]]
+    if twice:
+        raise EvenOddsError(f"columns has {twice[0]!r} twice.")
+    return names
+
+
+def require_column(name: str, names: Sequence[str]) -> None:
+    """An error for a column that there is not, with one that could have been meant."""
+    if name not in names:
+        import difflib
+
+        close = difflib.get_close_matches(str(name), names, 1)
+        shown = ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
+        hint = f"Is it {close[0]!r}?" if close else f"There are {shown}."
+        raise EvenOddsError(f"There is no column {name!r}. {hint}")

@@ -4,13 +4,14 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
 from pyarrow import fs, parquet
 
+from ..delimited import Spelling
 from ..exceptions import EvenOddsError
 from .text import units_of_text, why_text
 from .units import Batches, Source, Unit, kind_of, stamp_of, unreadable
@@ -33,6 +34,7 @@ class File:
     path: str
     kind: str
     fixed: Mapping[str, Any]
+    spelling: Spelling | None = None
 
     def open(self) -> Any:
         """For reading anywhere in it."""
@@ -43,9 +45,9 @@ class File:
         return pa.memory_map(self.path) if isinstance(self.system, fs.LocalFileSystem) else self.open()
 
 
-def of_files(what: Any, columns: Sequence[str] | None) -> Source:
+def of_files(what: Any, columns: Sequence[str] | None, spelling: Spelling | None) -> Source:
     """See `source_of`."""
-    files = _with_fixed(_found(what))
+    files = [replace(file, spelling=spelling) for file in _with_fixed(_found(what))]
     system = files[0].system
     stamps = tuple(stamp_of(system, file.path) for file in files)
     units: list[Unit] = []

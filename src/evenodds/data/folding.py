@@ -39,6 +39,15 @@ def folded(
     source.require_unchanged()
 
 
+def tables_of(source: Source, columns: Sequence[str]) -> Tables:
+    """The tables of some columns, one unit after another."""
+    source.require_unchanged()
+    with stopping() as stop:
+        for k, unit in enumerate(source.units):
+            yield from _tables(k, unit, list(dict.fromkeys(columns)), stop, lambda n_rows: None, None)
+    source.require_unchanged()
+
+
 def _tables(
     k: int,
     unit: Unit,

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from ..exceptions import EvenOddsError
 from . import Array, Block, Data
-from .budget import bytes_of, folder_of, said
+from .budget import bytes_of, folder_of, names_of, require_column, said
 
 if TYPE_CHECKING:
+    from ..delimited import Spelling
     from .batches import Encoding, Reading, Roles
     from .folding import Tables
     from .stash import Stash
@@ -90,15 +91,29 @@ def scan(
     (['x'], ['no', 'yes'], [[0.79]])
     >>> folder.cleanup()
     """
+    return open_scan(path, target, columns, weight, offset, memory, spill)
+
+
+def open_scan(
+    path: Any,
+    target: str | None,
+    columns: Sequence[str] | None,
+    weight: str | None,
+    offset: str | Sequence[str] | None,
+    memory: str | float,
+    spill: bool | str | Path,
+    spelling: Spelling | None = None,
+) -> Scan:
+    """See `scan`. spelling : what its user says of delimited text."""
     from .batches import Roles, require_numbers
     from .units import is_read, source_of
 
     beside = () if offset is None else (offset,) if isinstance(offset, str) else tuple(offset)
-    own = None if columns is None else _names(columns)
+    own = None if columns is None else names_of(columns)
     asked = [name for name in (target, weight, *beside) if name is not None]
-    source = source_of(path, None if own is None else [*own, *asked])
+    source = source_of(path, None if own is None else [*own, *asked], spelling)
     for name in [*(own or ()), *asked]:
-        _require_column(name, list(source.types))
+        require_column(name, list(source.types))
     used = {target, weight, *beside}
     chosen = tuple(name for name in source.types if name not in used) if own is None else own
     twice = [name for name in chosen if name == target]
@@ -161,10 +176,6 @@ class Scan:
 
         return all(kind_of(self._source.types[name]) in NUMERIC for name in self.roles.columns)
 
-    def type_of(self, name: str) -> Any:
-        """The Arrow type of a column."""
-        return self._source.types[name]
-
     def labels(self, n_jobs: int | None) -> tuple[Any, ...]:
         """The labels, in the order of their numbers, of rows that have weight or not."""
         from .units import is_integer
@@ -217,6 +228,11 @@ class Scan:
 
         return folded(self._source, columns, function, n_jobs, stash)
 
+    @property
+    def source(self) -> Source:
+        """Where the rows are."""
+        return self._source
+
     def stash(self, columns: Sequence[str]) -> Stash:
         """For a first read of some columns, which are to be read again."""
         from .stash import Stash
@@ -238,7 +254,7 @@ class Scan:
         from .batches import require_numbers
 
         for name in roles.every:
-            _require_column(name, self.known)
+            require_column(name, self.known)
         last = self._encoded
         if last is None or last._encoding != encoding or last.roles != roles:
             again = self._again
@@ -334,7 +350,7 @@ class Scan:
 
         from .batches import Where, decoded, require_values
 
-        _require_column(name, self.known)
+        require_column(name, self.known)
         chunks = []
         for unit in self._source.units:
             row = unit.first
@@ -379,21 +395,3 @@ class Scan:
             threads = max(1, min(count_threads(n_jobs), len(self._source.units)))
             self._known.append((surveyor.survey(threads), reading))
         return self._known[0]
-
-
-def _names(columns: Sequence[str]) -> tuple[str, ...]:
-    names = (columns,) if isinstance(columns, str) else tuple(map(str, columns))
-    twice = [name for k, name in enumerate(names) if name in names[:k]]
-    if twice:
-        raise EvenOddsError(f"columns has {twice[0]!r} twice.")
-    return names
-
-
-def _require_column(name: str, names: Sequence[str]) -> None:
-    if name not in names:
-        import difflib
-
-        close = difflib.get_close_matches(str(name), names, 1)
-        shown = ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
-        hint = f"Is it {close[0]!r}?" if close else f"There are {shown}."
-        raise EvenOddsError(f"There is no column {name!r}. {hint}")

@@ -29,13 +29,13 @@ def units_of_text(file: File) -> tuple[Any, list[Unit]]:
     """The schema of a file, and its one unit."""
     with _told(file):
         head, whole = _head(file)
-        layout = Stream(head, Spelling())
+        layout = Stream(head, file.spelling or Spelling())
         schema = layout.schema
 
     def read(columns: list[str], rows: int) -> Batches:
         with _told(file):
             if whole:
-                yield from Delimited(_head(file)[0], Spelling()).table(columns).select(columns).to_batches()
+                yield from _delimited(file).table(columns).select(columns).to_batches()
                 return
             try:
                 with _opened(file) as stream:
@@ -43,17 +43,20 @@ def units_of_text(file: File) -> tuple[Any, list[Unit]]:
             except pa.ArrowInvalid as error:
                 raise _bad_line(file, layout, columns) from error
 
-    return schema, [Unit(file.path, 0, None, read, file.fixed)]
+    return schema, [Unit(file.path, 0, None, read, file.fixed, layout.notes)]
 
 
 def why_text(file: File, name: str) -> EvenOddsError:
     """Why a column is not one of numbers: the value that is none."""
-    head, _ = _head(file)
     try:
-        Delimited(head, Spelling()).table([name])
+        _delimited(file).table([name])
     except NotRead as error:
         return _error(file, error)
     return EvenOddsError("it is text")
+
+
+def _delimited(file: File) -> Delimited:
+    return Delimited(_head(file)[0], file.spelling)
 
 
 def _head(file: File) -> tuple[bytes, bool]:
@@ -96,7 +99,8 @@ def _told(file: File) -> Iterator[None]:
 
 def _error(file: File, error: NotRead) -> EvenOddsError:
     # What mends it in the command line has no place in Python.
-    said = [part for part in re.split(r"(?<=[.:]) (?=[A-Z])", str(error)) if "--" not in part]
+    parts = re.split(r"(?<=[.:]) (?=[A-Z])", str(error))
+    said = [part for part in parts if "--" not in part] if file.spelling is None else parts
     text = " ".join(said) or str(error)
     return EvenOddsError(f"{file.path} {text.rstrip('.')}.")
 

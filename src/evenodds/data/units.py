@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..delimited import Spelling
 from ..exceptions import EvenOddsError
 
 Batches = Iterator[Any]
@@ -26,6 +27,7 @@ class Unit:
     n_rows : None where it shows in the reading only
     open : the batches, from the columns that are wanted and the most rows of a batch
     fixed : columns that are the same in all rows: parts of the path
+    notes : what was decided of text that somebody might have decided otherwise
     """
 
     name: str
@@ -33,6 +35,7 @@ class Unit:
     n_rows: int | None
     open: Callable[[list[str], int], Batches]
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     def batches(self, columns: Sequence[str], rows: int) -> Batches:
         """The batches of some columns, each of at most so many rows; what goes wrong is told of this unit."""
@@ -81,15 +84,16 @@ def unreadable(name: str, error: BaseException, row: int | None = None) -> EvenO
     return EvenOddsError(f"{name} cannot be read{after}: {text.rstrip('.')}.")
 
 
-def source_of(what: Any, columns: Sequence[str] | None) -> Source:
+def source_of(what: Any, columns: Sequence[str] | None, spelling: Spelling | None = None) -> Source:
     """The units of a file, a folder, a pattern, a list of these, or of a function that gives Arrow batches.
 
     columns : those that are read; all if None
+    spelling : what its user says of delimited text; None if he can say nothing
     """
     if isinstance(what, str | os.PathLike) or (isinstance(what, Sequence) and not hasattr(what, "__arrow_c_stream__")):
         from .files import of_files
 
-        return of_files(what, columns)
+        return of_files(what, columns, spelling)
     from .readers import of_reader
 
     return of_reader(what)

@@ -31,7 +31,7 @@ class Stream:
     def __init__(self, head: bytes, spelling: Spelling) -> None:
         seen = Delimited(head, spelling)
         if len(set(seen.names)) < len(seen.names):  # whoever reads says so
-            self.schema = pa.schema([(name, pa.null()) for name in seen.names])
+            self.schema, self.notes = pa.schema([(name, pa.null()) for name in seen.names]), list[str]()
             return
         self.schema = seen.table(seen.names, needed=()).schema
         self.dialect, self.encoding, self.decimal, self.notes = seen.dialect, seen.encoding, seen.decimal, seen.notes

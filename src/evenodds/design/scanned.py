@@ -77,7 +77,7 @@ class Scanned:
         """See `facts.Source`."""
         if name not in self._scan.known:
             raise EvenOddsError(f"There is no column {name!r} in what is scanned.")
-        categorical, inner, kind = kind_of(self._scan.type_of(name))
+        categorical, inner, kind = kind_of(self._scan.source.types[name])
         if kind is None:
             raise no_kind(name, inner)
         return kind, categorical
