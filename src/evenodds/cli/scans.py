@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..advice import listed
 from ..data.budget import said
 from ..data.scan import Scan, open_scan
 from ..delimited import Spelling
@@ -62,11 +63,15 @@ def scanned(
         beside = [name for name in (target, weight, offset) if name is not None]
         require_columns(list(dict.fromkeys([*beside, *drop, *more, *spelling.text])), names, data)
         features = [name for name in names if name not in {*drop, *beside, *more}]
+        index = [name for name in features if name == "" or name.startswith("__index_level_")]
+        features = [name for name in features if name not in index]
         if formula is not None:
             features = list(parsed(formula, [name for name in names if name not in {*drop, *beside}], target).columns())
             require_columns(features, names, data)
         found = open_scan(str(data), target, features, weight, offset, memory, False, spelling)
     tell(found, data, memory)
+    if index and formula is None:
+        say("Note", f"{listed(index)} left out: it looks like the index of a data frame", "cyan")
     return found
 
 

@@ -15,7 +15,7 @@ from scipy.special import expit
 from .. import EvenOddsError, LogisticRegression
 from ..advice import listed
 from ..data.folding import tables_of
-from ..delimited import Spelling
+from ..delimited import Habit, Spelling
 from ..design.columns import Place, counted
 from ..export import load
 from ..files import (
@@ -145,10 +145,13 @@ def _predict_batches(
 
 
 def _known(spelling: Spelling, model: LogisticRegression) -> Spelling:
-    """What the user says of the file, and what the model knows: which columns are text, and their values."""
+    """What the user says of the file, and what the model knows: which columns are text, their values, its habit."""
     design = getattr(model, "design_", None)
     if design is None:
         return spelling
+    if design.spelling is not None:
+        names = frozenset(filter(None, (*design.kinds, design.offset)))
+        spelling = dataclasses.replace(spelling, habit=Habit.of(design.spelling, names))
     levels = {
         factor.source: frozenset(map(str, factor.levels)) - {"None"}
         for factor in design.factors

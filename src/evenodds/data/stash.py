@@ -30,8 +30,9 @@ class Stash:
 
     def keep(self, k: int, batch: Any) -> None:
         """Keep a batch of a unit, if it is to stay. Those of a unit come in their order."""
-        if not self._fits and self._file is None:
-            return
+        with self._lock:  # another thread may be about to make the file
+            if not self._fits and self._file is None:
+                return
         batch = _in_codes(batch, self._source.units[k].fixed)
         with self._lock:
             self._bytes += batch.nbytes

@@ -100,7 +100,7 @@ class Stream:
                 return text.of(numerals.numbers(self.decimal)).cast(pa.float64()).combine_chunks()
             bad = text.values.filter(pa.array(~text.missing))[int((~readable).argmax())].as_py()
         else:
-            found, _ = as_text(text, pa.chunked_array([column]), self._spelling)
+            found = as_text(text, pa.chunked_array([column]), self._spelling).values
             if found.type == kind:
                 return found.combine_chunks()
             bad = text.values[int((~text.missing).argmax())].as_py()

@@ -122,7 +122,7 @@ def learn_all(scan: Scan, n_jobs: int | None, intercept: bool) -> Design:
     at = scan.roles
     beside = [name for name in (at.target, at.weight, *at.offset) if name is not None]
     source = Scanned(scan, beside, n_jobs)
-    return learnt(source, all_columns(source, beside, intercept))
+    return learnt(source, all_columns([name for name in source.names if name not in beside], intercept))
 
 
 def of_tables(scan: Scan, design: Design, function: Callable[[Table], Any]) -> list[Any]:
