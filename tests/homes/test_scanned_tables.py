@@ -2,12 +2,13 @@
 
 import datetime
 import os
+import time
 import warnings
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from pyarrow import parquet
+from pyarrow import csv, parquet
 
 from evenodds import EvenOddsError, LogisticRegression, find_separation, fit_table, infer, load, path, save, scan
 from evenodds.exceptions import CollinearWarning
@@ -247,3 +248,21 @@ def test_a_level_that_the_fit_has_not_seen(unseen, tmp_path):
             model.predict_proba(rows)
     else:
         np.testing.assert_array_equal(model.predict_proba(rows), model.predict_proba(plain(c=LATE)))
+
+
+def test_no_rows_are_lost_while_a_file_is_made(tmp_path, monkeypatch):
+    """Threads that read on while another one makes the file for the rows."""
+    from evenodds.data import stash
+
+    made = stash.HiddenFile
+
+    def slowly(folder):
+        time.sleep(0.05)
+        return made(folder)
+
+    monkeypatch.setattr(stash, "HiddenFile", slowly)
+    for name in "abc":
+        csv.write_csv(plain(), tmp_path / f"{name}.csv")
+    for memory in (1, 1500, 3000):
+        model = fit_table("y ~ x + c", scan(tmp_path, memory=memory), n_jobs=3)
+        assert model.solution_.n_rows == 300
