@@ -60,16 +60,38 @@ def second_order_sums(
 def sparse_sums(X: Any, y: Any, weight: Array | None, offset: Array | None, intercept: float, coef: Array) -> Sums:
     """The same of CSR rows."""
     table = np.stack([coef, np.zeros_like(coef)], axis=1)
-    out = _csr("rows_csr", X, rows_as_read(X.shape[0], y, weight, offset), table, intercept)
+    out, numbers = np.empty(3), rows_as_read(X.shape[0], y, weight, offset)
+    _csr("rows_csr", X, *map(pointer, (*numbers, table)), intercept, pointer(out))
     return float(out[0]), float(out[1]), table[:, 1].copy()
 
 
-def sparse_curvature(X: Any, y: Any, weight: Array | None, offset: Array | None, intercept: float, coef: Array) -> Sums:
-    """What `sparse_sums` gives, and sum(h), sum(h x) and sum(h x^2) of the columns, h = s p (1 - p)."""
+def sparse_curvature(
+    X: Any,
+    y: Any,
+    weight: Array | None,
+    offset: Array | None,
+    intercept: float,
+    coef: Array,
+    bends: Array | None = None,
+) -> Sums:
+    """What `sparse_sums` gives, and sum(h), sum(h x) and sum(h x^2) of the columns, h = s p (1 - p).
+
+    bends : (m,) room for h itself
+    """
     table = np.zeros((coef.size, 4))
     table[:, 0] = coef
-    out = _csr("curvature_csr", X, rows_as_read(X.shape[0], y, weight, offset), table, intercept)
+    out, numbers = np.empty(3), rows_as_read(X.shape[0], y, weight, offset)
+    bends = None if bends is None else vector(bends, X.shape[0])
+    _csr("curvature_csr", X, *map(pointer, (*numbers, table)), intercept, *map(pointer, (out, bends)))
     return float(out[0]), float(out[1]), table[:, 1].copy(), out[2], table[:, 2].copy(), table[:, 3].copy()
+
+
+def sparse_curved(X: Any, h: Array, shift: float, direction: Array) -> Sums:
+    """sum(h u) and sum(h u x) of CSR rows (m, p), u = shift + x direction of each."""
+    table = np.zeros((direction.size, 2))
+    table[:, 0] = direction
+    h = vector(h, X.shape[0])
+    return _csr("curved_csr", X, *map(pointer, (h, table)), shift), table[:, 1].copy()
 
 
 def moment_sums(X: Any, weight: Array | None, center: Array, unit: Array) -> Sums:
@@ -115,13 +137,12 @@ def rows_as_read(m: int, y: Any, weight: Array | None, offset: Array | None) -> 
     )
 
 
-def _csr(name: str, X: Any, rows: tuple[Any, ...], table: Array, intercept: float) -> Array:
+def _csr(name: str, X: Any, *given: Any) -> Any:
+    """What a loop over CSR rows gives back; it is given where they are and how many, and then the rest."""
     m = X.shape[0]
     indptr = vector(X.indptr, m + 1, np.int64)
     size = int(indptr[-1])
     data, indices = vector(X.data[:size], size, X.dtype), X.indices[:size]
     indices = vector(indices, size, indices.dtype)
-    out = np.empty(3)
     loop = function(name, f"{KINDS[X.dtype]}{8 * indices.itemsize}")
-    loop(*map(pointer, (data, indices, indptr)), m, *map(pointer, (*rows, table)), intercept, pointer(out))
-    return out
+    return loop(*map(pointer, (data, indices, indptr)), m, *given)
