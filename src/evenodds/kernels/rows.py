@@ -18,6 +18,7 @@ Sums = tuple[Any, ...]
 _NEAR = 1 << 12  # entries that fit the nearest cache
 _TILE = 1 << 10  # entries of a tile of rows, within 8 to 64 rows
 _LONG_ROWS = 24  # of a tile, where not even eight fit the nearest cache
+_LONGEST = 1 << 10  # entries of a row, from which eight are enough: more would not fit the next cache either
 AT_ONCE = 128  # columns up to which `second_order_sums` is faster than products by BLAS
 KINDS = {np.dtype(np.float64): "d", np.dtype(np.float32): "s"}
 
@@ -124,6 +125,8 @@ def padded(p: int) -> int:
 
 def tile_rows(p: int) -> int:
     """The rows of a tile: a multiple of eight."""
+    if p > _LONGEST:
+        return 8
     return _LONG_ROWS if 8 * p > _NEAR else min(max(_TILE // padded(p) // 8 * 8, 8), 64)
 
 
