@@ -118,3 +118,29 @@ def test_threads_do_not_change_bits():
     np.testing.assert_array_equal(one.coef_, two.coef_)
     np.testing.assert_array_equal(one.coef_, seven.coef_)
     assert one.solution_.passes > one.solution_.iterations + 1
+
+
+@pytest.mark.parametrize("K", [3, 5])
+@pytest.mark.parametrize("C", [0.3, 30.0])
+def test_several_classes(K, C):
+    """Against the same rows as a dense table, which is fitted in another way, and as a gradient that is zero."""
+    for seed, intercept in ((0, True), (1, False)):
+        rng = np.random.default_rng(seed)
+        n, p = 520, 300
+        often = 1 / np.arange(1, p + 1) ** 1.1
+        X = rng.poisson(12 * often / often.sum(), size=(n, p)).astype(float)
+        y = (X @ rng.normal(size=(p, K)) * 0.5 + rng.gumbel(size=(n, K))).argmax(axis=1)
+        y[:K] = np.arange(K)
+        weight = rng.uniform(0.3, 3, n) if seed else None
+        offset = rng.normal(size=(n, K)) if seed else None
+        model = LogisticRegression(C=C, fit_intercept=intercept, tol=1e-6)
+        dense = model.fit(X, y, weight, offset).coef_.copy()
+        model.fit(sp.csr_array(X), y, weight, offset)
+        assert model.solution_.status is Status.CONVERGED
+        np.testing.assert_allclose(model.coef_, dense, atol=3e-6 * np.abs(dense).max())
+        s = np.ones(n) if weight is None else weight
+        Z = X @ model.coef_.T + model.intercept_ + (0 if offset is None else offset)
+        P = np.exp(Z - Z.max(axis=1, keepdims=True))
+        R = s[:, None] * (P / P.sum(axis=1, keepdims=True) - np.eye(K)[y])
+        assert np.abs(R.T @ X + model.coef_ / C).max() < 1e-4 * np.abs(R.T @ X).max() + 1e-4
+        np.testing.assert_allclose(model.coef_.sum(axis=0), 0, atol=1e-6 * np.abs(dense).max())

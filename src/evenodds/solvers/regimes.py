@@ -10,6 +10,7 @@
 - The Kronecker product, or the space of the rows, of several classes.
 """
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +23,8 @@ from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status, cooling
 from .by_rows import ByRows
-from .conjugate import newton_by_products
+from .class_products import ClassProducts
+from .conjugate import ByProducts, ConjugateGradients, newton_by_products
 from .costs import (
     choose,
     factor_is_dear,
@@ -95,6 +97,12 @@ def quasi_newton(
             theta = begun.theta
         theta = _optimum_inside(by_rows, theta, tol, max_iter)
         metric, remake = by_rows.at(theta), _where_far(by_rows)
+    elif isinstance(objective, SoftmaxObjective) and takes_products(objective):
+
+        def at(theta: Array, target: float) -> ByProducts:
+            return ClassProducts(objective, theta, sample, target)
+
+        return newton_by_products(objective, theta, at, tol=tol, max_iter=max_iter, watch=watch, report=report)
     elif isinstance(objective, SoftmaxObjective):
         metric, remake = _of_classes(objective, theta, sample)
     elif starts_even(objective, sample):
@@ -104,7 +112,8 @@ def quasi_newton(
         again = _where_slow(lambda state: exact_metric(objective, state.theta))
         remake = _once(lambda state: exact_metric(objective, state.theta), again)
     elif objective.data.n_columns > most_full(objective.data) and takes_products(objective):
-        return newton_by_products(objective, theta, tol=tol, max_iter=max_iter, watch=watch, report=report)
+        at = functools.partial(ConjugateGradients, objective)
+        return newton_by_products(objective, theta, at, tol=tol, max_iter=max_iter, watch=watch, report=report)
     elif objective.data.n_columns > most_full(objective.data):
         metric = head_and_diagonal(objective, theta, sample)
         remake = _once(lambda state: head_and_diagonal(objective, state.theta, sample))
