@@ -73,6 +73,11 @@ class Coordinates:
         first = int(self.intercept)
         return np.concatenate([np.arange(first), self.columns + first])
 
+    @functools.cached_property
+    def _solved(self) -> Any:
+        """The columns that are solved for, as an index: of all of them one that takes no copy."""
+        return slice(None) if self.columns.size == self.scale.size else self.columns
+
     def square(self, matrix: Array) -> Array:
         """The rows and columns for theta of a matrix for an intercept, if there is one, and all columns."""
         every = self.columns.size == self.scale.size
@@ -86,13 +91,13 @@ class Coordinates:
     def split(self, theta: Array) -> tuple[float, Array]:
         """The intercept at `center`, and the coefficients (p,)."""
         coef = np.zeros(self.center.size)
-        coef[self.columns] = theta[int(self.intercept) :] / self.scale[self.columns]
+        coef[self._solved] = theta[int(self.intercept) :] / self.scale[self._solved]
         return (float(theta[0]) if self.intercept else 0.0), coef
 
     def join(self, intercept: Any, coef: Array) -> Array:
         """Theta from the intercept at `center` and numbers a column (p,), multiplied by the scale."""
-        scale = self.scale[self.columns]
-        slopes = np.where(np.isinf(scale), 0.0, coef[self.columns]) * np.where(np.isinf(scale), 1.0, scale)
+        scale = self.scale[self._solved]
+        slopes = np.where(np.isinf(scale), 0.0, coef[self._solved]) * np.where(np.isinf(scale), 1.0, scale)
         return np.concatenate([[intercept], slopes]) if self.intercept else slopes
 
     def for_block(self, block: Block, theta: Array) -> tuple[float, Array]:
@@ -120,17 +125,17 @@ class Coordinates:
 
     def gradient(self, by_intercept: Any, by_coef: Array) -> Array:
         """A gradient by theta from the ones by the intercept and by the (centred) coefficients."""
-        slopes = by_coef[self.columns] / self.scale[self.columns]
+        slopes = by_coef[self._solved] / self.scale[self._solved]
         return np.concatenate([[by_intercept], slopes]) if self.intercept else slopes
 
     def design(self, block: Block, out: Array | None = None) -> Any:
         """The columns of a block in these coordinates, without the intercept: (m, k), dense or CSR."""
         every = self.columns.size == self.scale.size
         X = block.X if every else block.X[:, self.columns]
-        scale = self.scale[self.columns]
+        scale = self.scale[self._solved]
         if sp.issparse(X):
             return X @ sp.diags_array(1 / scale)
-        X = np.subtract(X, self.center[self.columns], out=out)
+        X = np.subtract(X, self.center[self._solved], out=out)
         X /= scale
         return X
 

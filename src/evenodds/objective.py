@@ -176,14 +176,18 @@ class Objective:
             return None
         return replace(found, thetas=found.thetas[:, at], gradient=found.gradient[at], hessian=hessian)
 
-    def column_curvature(self, theta: Array) -> Sums:
+    def column_curvature(self, theta: Array, bends: Array | None = None) -> Sums:
         """sum(h), sum(h x) and sum(h x^2) of the centred columns at theta, h = s p (1 - p), from one read.
 
         The same read gives J and its gradient, which are kept for `value_grad`.
+
+        bends : (n_rows,) room for h itself, of sparse rows in memory
         """
         intercept, coef = self.coordinates.split(theta)
         center = self.coordinates.center
-        loss, residual, by_coef, *moments = self.over_tiles(lambda tile: curvature_sums(tile, intercept, coef, center))
+        loss, residual, by_coef, *moments = self.over_tiles(
+            lambda tile: curvature_sums(tile, intercept, coef, center, bends)
+        )
         self._last = (theta, *self._finish(theta, loss, self.coordinates.gradient(residual, by_coef)))
         return tuple(moments)
 

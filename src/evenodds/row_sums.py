@@ -91,13 +91,17 @@ def linear_predictor(block: Block, coordinates: Coordinates, theta: Array) -> Ar
     return np.asarray(product(block.X - coordinates.center, coef) + intercept)
 
 
-def curvature_sums(block: Block, intercept: float, coef: Array, center: Array) -> Sums:
+def curvature_sums(block: Block, intercept: float, coef: Array, center: Array, bends: Array | None = None) -> Sums:
     """Of one read: what `first_order` gives, and sum(h), sum(h x) and sum(h x^2) of the (centred) columns,
-    h = s p (1 - p)."""
+    h = s p (1 - p).
+
+    bends : (n_rows,) room for h itself of all rows, which are sparse
+    """
     if is_coded(block.rows):
         return _coded_order(block, intercept, coef, 4)
     if block.sparse:
-        return sparse_curvature(block.X, block.y, block.weight, block.offset, intercept, coef)
+        own = None if bends is None else bends[block.first : block.first + block.n_rows]
+        return sparse_curvature(block.X, block.y, block.weight, block.offset, intercept, coef, own)
     X = block.X - center
     z = X @ coef + intercept
     h = curvature(block, z)

@@ -31,6 +31,7 @@ from .scores import log_probabilities, other_classes, softmax
 
 _SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
 _TILE_WORK = 1_000_000  # rows * columns * classes of a tile
+_TILE_SHARE = 8  # times as many entries as columns has a tile of sparse rows
 _MOST_SHARED = 1e5  # of the intercepts' curvature, that along what they share
 
 
@@ -137,19 +138,22 @@ class SoftmaxObjective:
         n_free = self.n_free
         return self.reduce(lambda block: _over_tiles(block, n_free, function))
 
-    def value_grad(self, theta: Array) -> tuple[float, Array, None]:
-        """J and its gradient (no Hessian). Asked again for the same theta, it does not read the data again."""
-        if self._last is None or not np.array_equal(self._last[0], theta):
-            self._last = (theta, *self._first_order(theta))
+    def value_grad(self, theta: Array, room: Array | None = None) -> tuple[float, Array, None]:
+        """J and its gradient (no Hessian). Asked again for the same theta, it does not read the data again.
+
+        room : (n_rows, K) for the probabilities, of sparse rows in memory, which are then read
+        """
+        if self._last is None or room is not None or not np.array_equal(self._last[0], theta):
+            self._last = (theta, *self._first_order(theta, room))
         return self._last[1], self._last[2], None
 
-    def _first_order(self, theta: Array) -> tuple[float, Array]:
+    def _first_order(self, theta: Array, room: Array | None = None) -> tuple[float, Array]:
         scores = Scores.of(self, theta)
         if not self.data.sparse:
             dtype = np.float32 if self.single else np.float64
             sums = self.reduce(lambda block: scores.first_order_at_once(block, dtype))
         else:
-            sums = self.over_tiles(scores.first_order)
+            sums = self.over_tiles(lambda tile: scores.first_order(tile, room))
         loss, odds, by_intercept, by_coef = sums
         if self.single and not math.isfinite(loss + by_coef.sum()):  # beyond the range of single precision
             self.single = False
@@ -250,6 +254,11 @@ class Scores:
         intercept, coef = np.array([b for b, _ in parts]), np.array([w for _, w in parts])
         return cls(coordinates, objective.baseline, intercept, coef)
 
+    @functools.cached_property
+    def _by_column(self) -> Array:
+        """The coefficients (p, F) in one piece, as SciPy would copy them for each product."""
+        return np.ascontiguousarray(self.coef.T)
+
     def _as_it_is(self, X: Any) -> bool:
         """Whether X is multiplied as it is, and centred after the fact."""
         return bool(sp.issparse(X) or (self.coordinates.near and X.dtype == np.float64))
@@ -261,7 +270,7 @@ class Scores:
             return self._with_offset(Z, block)
         X, center = block.X, self.coordinates.center
         if self._as_it_is(X):
-            Z = product(X, self.coef.T)
+            Z = product(X, self._by_column)
             Z += self.intercept if sp.issparse(X) else self.intercept - product(self.coef, center)
         else:
             Z = product(X - center, self.coef.T)
@@ -288,9 +297,14 @@ class Scores:
         P = np.exp(log_probabilities(Z)[others]).reshape(block.n_rows, -1)
         return np.asarray(P if block.weight is None else P * block.weight[:, None])
 
-    def first_order(self, block: Block) -> Sums:
-        """Loss, odds, and the gradient by the intercepts (F,) and the centred coefficients (F, p)."""
-        losses, _, R = self.probabilities(block)
+    def first_order(self, block: Block, room: Array | None = None) -> Sums:
+        """Loss, odds, and the gradient by the intercepts (F,) and the centred coefficients (F, p).
+
+        room : (n_rows, K) for the probabilities of all rows
+        """
+        losses, P, R = self.probabilities(block)
+        if room is not None:
+            room[block.first : block.first + block.n_rows] = P
         R = self._weighted(block, R)
         weight = np.ones(block.n_rows) if block.weight is None else block.weight
         with np.errstate(over="ignore", invalid="ignore"):
@@ -385,7 +399,8 @@ def _over_tiles(block: Block, n_free: int, function: Callable[[Block], Sums]) ->
         block.X.shape[1] if not block.sparse else (block.rows.size if coded else block.X.nnz) // max(block.n_rows, 1)
     )
     rows = max(32, _TILE_WORK // (max(1, per_row) * (n_free + 1)))
-    rows = max(rows, block.rows.layout.places.size) if coded else rows  # of which each part has a table
+    if block.sparse:  # each part has a table of all columns and classes
+        rows = max(rows, block.rows.layout.places.size if coded else _TILE_SHARE * block.X.shape[1] // max(1, per_row))
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # of each thread; J tells if it came to that
         return add_up(function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows))
 

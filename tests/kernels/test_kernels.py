@@ -11,7 +11,14 @@ from numpy.testing import assert_allclose
 from scipy.special import logsumexp, softmax
 
 from evenodds.kernels import descent, library
-from evenodds.kernels.rows import dense_sums, moment_sums, second_order_sums, sparse_curvature, sparse_sums
+from evenodds.kernels.rows import (
+    dense_sums,
+    moment_sums,
+    second_order_sums,
+    sparse_curvature,
+    sparse_curved,
+    sparse_sums,
+)
 from evenodds.kernels.softmax import softmax_second_sums, softmax_sums
 
 EPS = np.finfo(float).eps
@@ -355,7 +362,13 @@ def test_sparse_sums_and_curvature_agree_with_dense_ones(given, index, dtype):
         s = weight if given else np.ones(m)
         h = s * t / (1 + t) ** 2
         r = s * (np.where(z >= 0, 1, t) / (1 + t) - y)
-        *first_order, total, first, second = sparse_curvature(X, y, weight, offset, intercept, coef)
+        bends = np.full(m + 1, 7.0)
+        *first_order, total, first, second = sparse_curvature(X, y, weight, offset, intercept, coef, bends[:m])
+        np.testing.assert_allclose(bends, np.append(h, 7).astype(float), rtol=1e-13, atol=1e-300)
+        u = D @ coef - 0.4
+        by_shift, curved = sparse_curved(X, bends[:m], -0.4, coef)
+        assert by_shift == pytest.approx(float(h @ u), rel=1e-12, abs=1e-13)
+        np.testing.assert_allclose(curved, ((h * u) @ D).astype(float), rtol=1e-12, atol=1e-13)
         assert total == pytest.approx(float(h.sum()), rel=1e-13)
         np.testing.assert_allclose(first, (h @ D).astype(float), rtol=1e-12, atol=1e-13)
         np.testing.assert_allclose(second, (h @ D**2).astype(float), rtol=1e-12, atol=1e-15)
@@ -610,6 +623,7 @@ def some_sums(m, p):
         yield softmax_second_sums(form, y, rows[1], None, False, center, 1 + coef**2, classes[0])
         yield (descent.all_products(form, rows[1][None]), descent.some_products(form, np.array([p - 1]), rows[1]))
     yield sparse_curvature(sp.csr_array(X * (X > 0)), *rows, 0.3, coef)
+    yield sparse_curved(sp.csr_array(X * (X > 0)), rows[1], 0.3, coef)
     yield descent.row_sums(rows[2], np.where(y > 1, 1.0, -1.0), rows[1])
 
 

@@ -19,7 +19,6 @@ Array = NDArray[np.float64]
 _SIZE = 8  # bytes of a number
 _OWN = 192  # columns, an intercept and pseudo-columns among them: beyond, BLAS is faster
 _MOST_TURNED = 256  # columns
-_MORE = 8  # pairs
 _TOGETHER = 1 << 18  # numbers of products that stay in the cache
 
 
@@ -147,12 +146,16 @@ def solutions(A: Array, b: Array) -> Array:
 
 
 class LastSteps:
-    """The last steps (k,) of a quasi-Newton method, and how each changed the gradient: a ring of `most`."""
+    """The last steps (k,) of a quasi-Newton method, and how each changed the gradient: a ring of `most`.
+
+    They are kept as they are given, not copied: whole rings would be large, and are seldom full.
+    """
 
     def __init__(self, most: int = 100) -> None:
         self._most = most
         self._size = self._oldest = 0
-        self._changes, self._turns = np.empty((0, 0)), np.empty((0, 0))
+        self._pairs: list[tuple[Array, Array]] = []
+        self._places = np.zeros((2, most), np.uintp)
         self._curvatures, self._factors = np.empty(most), np.empty(most)
 
     def __len__(self) -> int:
@@ -161,24 +164,26 @@ class LastSteps:
     def clear(self) -> None:
         """Forget all."""
         self._size = self._oldest = 0
+        self._pairs = []
 
     def add(self, change: Array, turn: Array, curvature: float) -> None:
         """Remember a step, what it did to the gradient, and their product; the oldest gives way if there is no room."""
+        pair = vector(change, change.size), vector(turn, change.size)
         at = (self._oldest + self._size) % self._most
-        if at == len(self._turns):  # room for a few more: whole rings would be large, and are seldom full
-            for pairs in (self._changes, self._turns):
-                pairs.resize((min(at + _MORE, self._most), change.size), refcheck=False)
-        self._changes[at], self._turns[at], self._curvatures[at] = change, turn, curvature
+        self._places[:, at] = [one.ctypes.data for one in pair]
+        self._curvatures[at] = curvature
         if self._size < self._most:
+            self._pairs.append(pair)
             self._size += 1
         else:
+            self._pairs[at] = pair
             self._oldest = (at + 1) % self._most
 
     @property
     def last(self) -> tuple[Array, float]:
         """The last change of the gradient, and its product with the step."""
         at = (self._oldest + self._size - 1) % self._most
-        return self._turns[at].copy(), float(self._curvatures[at])
+        return self._pairs[at][1], float(self._curvatures[at])
 
     def before_metric(self, gradient: Array) -> Array:
         """What the metric is applied to: the first half of the recursion (Nocedal and Wright, algorithm 7.4)."""
@@ -193,7 +198,7 @@ class LastSteps:
 
     def _run(self, name: str, q: Array) -> None:
         if self._size:
-            arrays = map(pointer, (self._changes, self._turns, self._curvatures))
+            arrays = map(pointer, (*self._places, self._curvatures))
             sizes = (self._most, self._oldest, self._size, q.size)
             function(name)(*arrays, *sizes, pointer(q), pointer(self._factors))
 

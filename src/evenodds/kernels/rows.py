@@ -18,6 +18,7 @@ Sums = tuple[Any, ...]
 _NEAR = 1 << 12  # entries that fit the nearest cache
 _TILE = 1 << 10  # entries of a tile of rows, within 8 to 64 rows
 _LONG_ROWS = 24  # of a tile, where not even eight fit the nearest cache
+_LONGEST = 1 << 10  # entries of a row, from which eight are enough: more would not fit the next cache either
 AT_ONCE = 128  # columns up to which `second_order_sums` is faster than products by BLAS
 KINDS = {np.dtype(np.float64): "d", np.dtype(np.float32): "s"}
 
@@ -60,16 +61,38 @@ def second_order_sums(
 def sparse_sums(X: Any, y: Any, weight: Array | None, offset: Array | None, intercept: float, coef: Array) -> Sums:
     """The same of CSR rows."""
     table = np.stack([coef, np.zeros_like(coef)], axis=1)
-    out = _csr("rows_csr", X, rows_as_read(X.shape[0], y, weight, offset), table, intercept)
+    out, numbers = np.empty(3), rows_as_read(X.shape[0], y, weight, offset)
+    _csr("rows_csr", X, *map(pointer, (*numbers, table)), intercept, pointer(out))
     return float(out[0]), float(out[1]), table[:, 1].copy()
 
 
-def sparse_curvature(X: Any, y: Any, weight: Array | None, offset: Array | None, intercept: float, coef: Array) -> Sums:
-    """What `sparse_sums` gives, and sum(h), sum(h x) and sum(h x^2) of the columns, h = s p (1 - p)."""
+def sparse_curvature(
+    X: Any,
+    y: Any,
+    weight: Array | None,
+    offset: Array | None,
+    intercept: float,
+    coef: Array,
+    bends: Array | None = None,
+) -> Sums:
+    """What `sparse_sums` gives, and sum(h), sum(h x) and sum(h x^2) of the columns, h = s p (1 - p).
+
+    bends : (m,) room for h itself
+    """
     table = np.zeros((coef.size, 4))
     table[:, 0] = coef
-    out = _csr("curvature_csr", X, rows_as_read(X.shape[0], y, weight, offset), table, intercept)
+    out, numbers = np.empty(3), rows_as_read(X.shape[0], y, weight, offset)
+    bends = None if bends is None else vector(bends, X.shape[0])
+    _csr("curvature_csr", X, *map(pointer, (*numbers, table)), intercept, *map(pointer, (out, bends)))
     return float(out[0]), float(out[1]), table[:, 1].copy(), out[2], table[:, 2].copy(), table[:, 3].copy()
+
+
+def sparse_curved(X: Any, h: Array, shift: float, direction: Array) -> Sums:
+    """sum(h u) and sum(h u x) of CSR rows (m, p), u = shift + x direction of each."""
+    table = np.zeros((direction.size, 2))
+    table[:, 0] = direction
+    h = vector(h, X.shape[0])
+    return _csr("curved_csr", X, *map(pointer, (h, table)), shift), table[:, 1].copy()
 
 
 def moment_sums(X: Any, weight: Array | None, center: Array, unit: Array) -> Sums:
@@ -102,6 +125,8 @@ def padded(p: int) -> int:
 
 def tile_rows(p: int) -> int:
     """The rows of a tile: a multiple of eight."""
+    if p > _LONGEST:
+        return 8
     return _LONG_ROWS if 8 * p > _NEAR else min(max(_TILE // padded(p) // 8 * 8, 8), 64)
 
 
@@ -115,13 +140,12 @@ def rows_as_read(m: int, y: Any, weight: Array | None, offset: Array | None) -> 
     )
 
 
-def _csr(name: str, X: Any, rows: tuple[Any, ...], table: Array, intercept: float) -> Array:
+def _csr(name: str, X: Any, *given: Any) -> Any:
+    """What a loop over CSR rows gives back; it is given where they are and how many, and then the rest."""
     m = X.shape[0]
     indptr = vector(X.indptr, m + 1, np.int64)
     size = int(indptr[-1])
     data, indices = vector(X.data[:size], size, X.dtype), X.indices[:size]
     indices = vector(indices, size, indices.dtype)
-    out = np.empty(3)
     loop = function(name, f"{KINDS[X.dtype]}{8 * indices.itemsize}")
-    loop(*map(pointer, (data, indices, indptr)), m, *map(pointer, (*rows, table)), intercept, pointer(out))
-    return out
+    return loop(*map(pointer, (data, indices, indptr)), m, *given)

@@ -50,6 +50,10 @@ _DEAR = 256  # dense columns from which a Hessian of all rows costs more than th
 _ELIMINATED = 8.0  # reads that the Hessian takes where a factor is eliminated
 _HELD = 32  # columns for each unit of stretch, beyond which a sample's Hessian costs more than the reads it spares
 _POWER_ROWS = 512
+_MANY_ROWS = 16384  # of sparse data: twice the sample of which the head of the columns is taken
+_LONG_ROWS = 16  # entries of each
+_SOFT_ROWS = 8.0  # curvature of a row at even odds, in units of the penalty's
+_SOFT_OF_CLASSES = 0.5
 _LATENCY = 5  # reads that a Hessian takes beside its arithmetic
 
 
@@ -118,6 +122,23 @@ def sample_spares(objective: Objective, sample: Block) -> bool:
     data = objective.data
     small = data.n_columns <= _DEAR and not data.sparse and bool((objective.ridge > 0).all())
     return sample.n_rows * (_SHARE if small else 1) < data.n_rows
+
+
+def takes_products(objective: Objective | SoftmaxObjective) -> bool:
+    """Whether Newton's steps are found by products with the Hessian: of sparse rows in memory under a penalty.
+
+    Not where the penalty holds the rows and another metric is good, as the Hessian hardly changes on the way: that of
+    several classes, or of two the Hessian of the frequent columns, from a sample of many rows with many entries.
+    """
+    data = objective.data
+    if not data.sparse or data.layout is not None or not (objective.ridge > 0).all() or data.whole() is None:
+        return False
+    several = isinstance(objective, SoftmaxObjective)
+    if not several and (data.n_rows <= _MANY_ROWS or data.size < _LONG_ROWS * data.n_rows):
+        return True
+    share = data.class_weights / objective.total_weight
+    by_row = float((share * (1 - share)).mean()) * float((1 / objective.ridge).sum()) / data.n_rows
+    return by_row > (_SOFT_OF_CLASSES if several else _SOFT_ROWS)
 
 
 def has_few_rows(objective: Objective | SoftmaxObjective, sample: Block) -> bool:

@@ -14,6 +14,7 @@ from ..data import Array, Block
 from ..kernels.algebra import eigen, gram, product
 from ..softmax import Scores, SoftmaxObjective
 from . import Metric
+from .conjugate import usual_sum
 
 _SINGLE = 192  # columns from which G is computed in single precision
 _FLOOR = 1e-10  # of the largest eigenvalue: what has no curvature and no penalty takes no long step
@@ -64,10 +65,11 @@ def curvature(P: Array, sample: Block) -> float:
     return float(np.average(np.einsum("ij,ij->i", P, 1 - P), weights=sample.weight))
 
 
-def kronecker(objective: SoftmaxObjective, P: Array, sample: Block, together: bool) -> Metric:
+def kronecker(objective: SoftmaxObjective, P: Array, sample: Block, together: bool, *, alike: bool = False) -> Metric:
     """The metric where a sample of the rows has probabilities P: both factors from it, weighted by its curvature.
 
     together : whether columns are seen together, which takes the eigenvectors of G, or one by one
+    alike : whether single columns have at least a row's curvature for each column: see `conjugate`
     """
     weight = np.ones(sample.n_rows) if sample.weight is None else sample.weight
     weight = weight / weight.sum()
@@ -83,4 +85,7 @@ def kronecker(objective: SoftmaxObjective, P: Array, sample: Block, together: bo
         dtype = np.float32 if D.shape[1] >= _SINGLE else np.float64
         D = ((D - means) * np.sqrt(h)[:, None]).astype(dtype, copy=False)
         G = gram(D)
-    return Kronecker(M, G, objective.ridge, means, objective.coordinates.intercept)
+    ridge = objective.ridge
+    if alike:
+        ridge = ridge * (1 + usual_sum(float(np.trace(M)) / len(M) * G / ridge) / objective.data.n_rows)
+    return Kronecker(M, G, ridge, means, objective.coordinates.intercept)

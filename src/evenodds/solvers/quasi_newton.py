@@ -15,6 +15,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ _HOPELESS = 100  # of Newton's method
 FAR = 1e-2  # the decrement, in units of J, above which Newton's steps are often too short
 _ROUNDING = 1e-12  # of the loss: below it, sums over many rows may differ by rounding alone
 
-Evaluate = Callable[[Array], tuple[float, Array, Array | None]]
+Evaluate = Callable[[Array], tuple[float, Array, Array | Metric | None]]
 
 
 @dataclass
@@ -45,6 +46,7 @@ class State:
     factor : on the metric's step, from the last pair
     step : the full step that is taken next; decrement : how much of J it promises to gain
     exact_at : where the metric is the Hessian, None where it is so nowhere that is near
+    rough : whether the Hessian is solved with to a few digits only
     memory : the last steps, where the metric is not the Hessian
     fallen : the last decrements; lowest : the least ever
     surprise : by what factor the decrement has ever risen above its lowest
@@ -59,6 +61,7 @@ class State:
     decrement: float = math.inf
     iteration: int = 0
     exact_at: Array | None = None
+    rough: bool = False
     status: Status = Status.MAX_ITER
     memory: LastSteps = field(default_factory=LastSteps)
     factor: float = 1.0
@@ -83,7 +86,7 @@ class State:
         """
         if not self.decrement >= 0:
             return math.inf  # rounding has the better of the metric
-        if self.exact:
+        if self.exact and not self.rough:
             return self.decrement
         r = (self.fallen[-1] / self.fallen[0]) ** (1 / (len(self.fallen) - 1)) if len(self.fallen) > 1 else 0.25
         return self.surprise * self.decrement / (1 - math.sqrt(min(r, 0.95))) ** 2
@@ -140,7 +143,7 @@ Watch = Callable[[State], Status | None]
 Remake = Callable[[State], Metric | None]
 Confirm = Callable[[State], None]
 BestLength = Callable[[Array, Array], float]
-Evaluated = tuple[Array, float, Array, Array | None]  # theta, J, gradient, Hessian or None
+Evaluated = tuple[Array, float, Array, Array | Metric | None]  # theta, J, gradient, Hessian or None
 
 
 def minimize(
@@ -150,8 +153,8 @@ def minimize(
     *,
     target: float,
     max_iter: int,
-    from_hessian: Callable[[Array], Metric],
-    polish: Evaluate,
+    from_hessian: Callable[[Any], Metric],
+    polish: Evaluate | None,
     still_moves: Callable[[State], bool],
     best_length: BestLength | None = None,
     remake: Remake | None = None,
@@ -166,7 +169,8 @@ def minimize(
 
     evaluate : theta -> J, gradient, Hessian or None
     metric : the first metric; None where `evaluate` gives Hessians, made into metrics by `from_hessian`
-    polish : evaluates the last steps, taken with a Hessian that is already close
+    polish : evaluates the last steps, taken with a Hessian that is already close; None where the Hessian is solved
+        with to a few digits only, so that these steps gain no more than others
     still_moves : whether the step is too long for the decrement to mean what it says
     best_length : theta, step -> the factor on the step at which J is least, where that costs less than an evaluation;
         asked for where steps with the exact Hessian are still far from the optimum
@@ -185,7 +189,8 @@ def minimize(
         value, gradient, hessian = float(begun.values[-1]), begun.gradient, begun.hessian
         exact_at = begun.thetas[begun.exact]
     first = metric if metric is not None else from_hessian(_given(hessian))
-    state = State(theta, value, gradient, first, np.zeros_like(theta), memory=LastSteps() if memory is None else memory)
+    memory = LastSteps() if memory is None else memory
+    state = State(theta, value, gradient, first, np.zeros_like(theta), rough=polish is None, memory=memory)
     polished = math.inf
     for state.iteration in range(done, max_iter + 1):
         state.exact_at = None if hessian is None else exact_at
@@ -196,14 +201,15 @@ def minimize(
         if watch is not None and (verdict := watch(state)) is not None:
             state.status = verdict
             return state
-        if hessian is None and confirm is not None and state.gap <= target:
+        newton = hessian is not None and polish is not None
+        if not newton and confirm is not None and state.gap <= target:
             confirm(state)
         noise = state.is_noise(size)
         ended = noise
-        if hessian is not None and not noise:
+        if hessian is not None and polish is not None and not noise:
             ended, polished = _polish_from(polish, state, polished, target, max(abs(state.value), size))
         moves = None if noise else still_moves
-        if _is_over(state, ended, hessian is not None, target, moves) or state.iteration == max_iter:
+        if _is_over(state, ended, newton, target, moves) or state.iteration == max_iter:
             return state  # its status may have become CONVERGED above
         found = _next(evaluate, state, max(abs(state.value), size), best_length)
         if found is None:
@@ -232,7 +238,7 @@ def _is_over(
     return True
 
 
-def _given(hessian: Array | None) -> Array:
+def _given(hessian: Array | Metric | None) -> Array | Metric:
     if hessian is None:
         raise AssertionError("a loop without a metric needs an evaluation that gives the Hessian")
     return hessian

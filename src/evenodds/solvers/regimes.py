@@ -6,9 +6,11 @@
 - The curvature of even odds where rows are dense, penalised and not many more than columns; a better metric is bought
   where the decrement falls slowly.
 - The exact Hessian, with the widest factor eliminated, where that has most of many columns.
-- Head and diagonal where a sparse X is wide; the Kronecker product, or the space of the rows, of several classes.
+- Products with the Hessian where a sparse X is wide, or head and diagonal where the penalty holds many rows.
+- The Kronecker product, or the space of the rows, of several classes.
 """
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +23,18 @@ from ..objective import Objective
 from ..softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status, cooling
 from .by_rows import ByRows
-from .costs import choose, factor_is_dear, has_few_rows, most_full, sample_rows, sample_spares, starts_even
+from .class_products import ClassProducts
+from .conjugate import ByProducts, ConjugateGradients, newton_by_products
+from .costs import (
+    choose,
+    factor_is_dear,
+    has_few_rows,
+    most_full,
+    sample_rows,
+    sample_spares,
+    starts_even,
+    takes_products,
+)
 from .eliminated import eliminates, exact_metric
 from .kronecker import curvature, kronecker, sample_probabilities
 from .metrics import Cholesky, even_odds, head_and_diagonal
@@ -84,6 +97,12 @@ def quasi_newton(
             theta = begun.theta
         theta = _optimum_inside(by_rows, theta, tol, max_iter)
         metric, remake = by_rows.at(theta), _where_far(by_rows)
+    elif isinstance(objective, SoftmaxObjective) and takes_products(objective):
+
+        def at(theta: Array, target: float) -> ByProducts:
+            return ClassProducts(objective, theta, sample, target)
+
+        return newton_by_products(objective, theta, at, tol=tol, max_iter=max_iter, watch=watch, report=report)
     elif isinstance(objective, SoftmaxObjective):
         metric, remake = _of_classes(objective, theta, sample)
     elif starts_even(objective, sample):
@@ -92,6 +111,9 @@ def quasi_newton(
         metric = exact_metric(objective, theta)
         again = _where_slow(lambda state: exact_metric(objective, state.theta))
         remake = _once(lambda state: exact_metric(objective, state.theta), again)
+    elif objective.data.n_columns > most_full(objective.data) and takes_products(objective):
+        at = functools.partial(ConjugateGradients, objective)
+        return newton_by_products(objective, theta, at, tol=tol, max_iter=max_iter, watch=watch, report=report)
     elif objective.data.n_columns > most_full(objective.data):
         metric = head_and_diagonal(objective, theta, sample)
         remake = _once(lambda state: head_and_diagonal(objective, state.theta, sample))

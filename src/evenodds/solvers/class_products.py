@@ -1,0 +1,51 @@
+"""Newton's method by conjugate gradients for several classes, of a sparse X with a penalty: see `conjugate`.
+
+A product of the Hessian with a vector is a read of the rows: the change U of their scores, P (U - sum_k p_k u_k), and
+its sums over the rows. They are scaled by the metric of classes and single columns (`kronecker`), made anew at each
+point.
+"""
+
+import numpy as np
+
+from ..data import Array, Block, Sums
+from ..kernels.algebra import dot, product
+from ..softmax import Scores, SoftmaxObjective
+from .conjugate import conjugate_gradients
+from .kronecker import kronecker, sample_probabilities
+
+
+class ClassProducts:
+    """The Hessian at theta as a metric, by products: see `conjugate.ByProducts`."""
+
+    def __init__(self, objective: SoftmaxObjective, theta: Array, sample: Block, target: float) -> None:
+        self._objective, self._theta, self._target = objective, theta, target
+        self._P = np.empty((objective.data.n_rows, objective.n_free))
+        self.value, self.gradient, _ = objective.value_grad(theta, self._P)
+        every = sample.n_rows == objective.data.n_rows
+        P = self._P if every else sample_probabilities(objective, theta, sample)
+        self._scaled = kronecker(objective, P, sample, together=False, alike=True)
+        self._rest = self.gradient
+
+    def solve(self, g: Array) -> Array:
+        """About H^-1 g."""
+        step, self._rest = conjugate_gradients(self._product, self._scaled.solve, g, self.value, self._target)
+        return step
+
+    def missed(self) -> float:
+        """What the last step has left to gain, as far as the diagonal of the Hessian knows: one read of the data."""
+        diagonal = np.maximum(self._objective.diagonal(self._theta), 1e-300)
+        return 0.5 * dot(self._rest, self._rest / diagonal)
+
+    def _product(self, direction: Array) -> Array:
+        objective, probabilities = self._objective, self._P
+        change = Scores.of(objective, direction)
+
+        def sums(tile: Block) -> Sums:
+            U = change.of_rows(Block(tile.rows, tile.y))
+            P = probabilities[tile.first : tile.first + tile.n_rows]
+            U -= np.einsum("ij,ij->i", P, U)[:, None]
+            U *= P if tile.weight is None else P * tile.weight[:, None]
+            return U.sum(axis=0), np.asarray(product(tile.X.T, U).T)
+
+        curved = change.gradient(*objective.over_tiles(sums)) / objective.total_weight
+        return np.asarray(curved + objective.pull * direction)

@@ -1,0 +1,183 @@
+"""Newton's method by conjugate gradients: for a wide sparse X with a penalty, whose Hessian is not made.
+
+A product of the Hessian with a vector is a read of the rows without their exponentials, and Newton's step is found by
+few of them, as far as it is worth (Dembo, Eisenstat and Steihaug, SIAM J. Numer. Anal. 19, 1982). The intercept is
+eliminated: columns are seen less their means, weighted by the curvature of the rows.
+
+The products are those of a Hessian scaled by D, about its diagonal. Where columns are many more than rows, a word of
+one text has next to no curvature, and its text is fitted by many such: to be treated alike, as the penalty does, they
+have at least the curvature that a row has for each column, in units of the penalty.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..data import Array, Block, Sums
+from ..kernels.algebra import dot
+from ..kernels.rows import sparse_curved
+from ..objective import Objective
+from . import Metric, Report, Solution, Status
+from .metrics import least_total
+from .quasi_newton import State, Watch, minimize
+from .running import error, record, still_moves
+
+_FAR = 0.3  # how much of the gradient is left, in the norm of D^-1, by a step far from the optimum
+_MOST = 200  # products for a step
+_USUAL = 0.99  # of the columns: those with more curvature do not tell what is usual
+_SOME = 2048  # columns that tell
+_LEAST = 1e-12  # of the second moment, a variance
+
+
+class ByProducts(Metric, Protocol):
+    """The Hessian at a point as a metric, which is solved with by products; J and its gradient there."""
+
+    value: float
+    gradient: Array
+
+    def missed(self) -> float:
+        """What the last step has left to gain, as far as the diagonal of the Hessian knows."""
+
+
+class ConjugateGradients:
+    """The Hessian at theta as a metric: solved with to a part of the gradient that suits the distance to the optimum.
+
+    target : of the decrement, at which the fit ends
+    """
+
+    def __init__(self, objective: Objective, theta: Array, target: float) -> None:
+        self._objective, self._target = objective, target
+        coordinates, total_weight = objective.coordinates, objective.total_weight
+        self._bends, self._rest = np.empty(objective.data.n_rows), np.empty(0)
+        total, first, second = objective.column_curvature(theta, self._bends)
+        self.value, self.gradient, _ = objective.value_grad(theta)  # of the same read
+        total, inverse = max(float(total), least_total(objective)), coordinates.inverse
+        means = first / total if coordinates.intercept else np.zeros(first.size)
+        variance = np.maximum(second - total * np.square(means), _LEAST * second) / total_weight * np.square(inverse)
+        by_row = usual_sum(variance / objective.ridge) / objective.data.n_rows
+        self._diagonal = variance + objective.ridge
+        self._scaled = 1 / (self._diagonal + by_row * objective.ridge)
+        self._means, self._total, self._inverse = means * inverse, total / total_weight, inverse
+
+    def solve(self, g: Array) -> Array:
+        """About H^-1 g."""
+        first = int(self._objective.coordinates.intercept)
+        rest = g[first:] - self._means * g[0] if first else g.copy()
+        step = self._slopes(rest)
+        return np.concatenate([[g[0] / self._total - dot(self._means, step)], step]) if first else step
+
+    def _slopes(self, gradient: Array) -> Array:
+        """The step of the slopes from their gradient."""
+
+        def scaled(rest: Array) -> Array:
+            return np.asarray(self._scaled * rest)
+
+        step, self._rest = conjugate_gradients(self._product, scaled, gradient, self.value, self._target)
+        return step
+
+    def missed(self) -> float:
+        """What the last step has left to gain, as far as the diagonal of the Hessian knows."""
+        return 0.5 * dot(self._rest, self._rest / self._diagonal)
+
+    def _product(self, direction: Array) -> Array:
+        """The Hessian, without the intercept, times a vector: one read of the data."""
+        objective, bends, shift = self._objective, self._bends, -dot(self._means, direction)
+        raw = direction * self._inverse
+
+        def sums(block: Block) -> Sums:
+            return sparse_curved(block.X, bends[block.first : block.first + block.n_rows], shift, raw)
+
+        _, found = objective.reduce(sums)
+        return np.asarray(found * (self._inverse / objective.total_weight) + objective.ridge * direction)
+
+
+def conjugate_gradients(
+    product: Callable[[Array], Array], scaled: Callable[[Array], Array], gradient: Array, value: float, target: float
+) -> tuple[Array, Array]:
+    """About H^-1 g, and what of g is left.
+
+    product : H times a vector; scaled : D^-1 times a vector
+    value : J; target : of the decrement, at which the fit ends
+    """
+    step, rest, direction = np.zeros(gradient.size), gradient.copy(), scaled(gradient)
+    size = dot(direction, rest)
+    first, enough = direction, size * _accuracy(0.5 * size, value, target) ** 2
+    for _ in range(_MOST):
+        curved = product(direction)
+        bend = dot(direction, curved)
+        if not 0 < bend < math.inf:
+            break
+        length = size / bend
+        step += length * direction
+        rest -= length * curved
+        along = scaled(rest)
+        before, size = size, dot(along, rest)
+        if size <= enough:
+            break
+        direction = along + (size / before) * direction
+    return (step if step.any() else first), rest
+
+
+def _accuracy(decrement: float, value: float, target: float) -> float:
+    """How much of the gradient may be left: less where Newton's method is near, no less than the target asks."""
+    if not 0 < decrement < math.inf:
+        return _FAR
+    near = 2 * math.sqrt(decrement / max(value, decrement))
+    return min(_FAR, max(near, 0.3 * math.sqrt(target / decrement)))
+
+
+def usual_sum(stiff: Array) -> float:
+    """The sum of numbers, of which a few are held to what is usual."""
+    some = np.sort(stiff[:: max(1, stiff.size // _SOME)])
+    return float(np.minimum(stiff, some[int(_USUAL * (some.size - 1))]).sum())
+
+
+def newton_by_products(
+    objective: Any,
+    theta: Array,
+    at: Callable[[Array, float], ByProducts],
+    *,
+    tol: float,
+    max_iter: int,
+    watch: Watch | None,
+    report: Report | None,
+) -> Solution:
+    """The smooth loop with such steps.
+
+    at : the metric at theta, for a target
+    """
+    target = tol**2 / (2 * objective.observations)
+    history: list[float] = []
+
+    def evaluate(theta: Array) -> tuple[float, Array, ByProducts]:
+        found = at(theta, target)
+        history.append(found.value)
+        return found.value, found.gradient, found
+
+    def look(state: State) -> Status | None:
+        if report is not None and report(state.iteration, state.value, error(objective, state.gap), state.theta):
+            return Status.STOPPED
+        return watch(state) if watch is not None else None
+
+    def confirm(state: State) -> None:
+        """Raise the gap where D hides what is left of columns that have no curvature but the penalty's."""
+        metric: Any = state.metric
+        state.surprise *= max(1.0, metric.missed() / state.gap)
+
+    state = minimize(
+        evaluate,
+        theta,
+        None,
+        target=target,
+        max_iter=max_iter,
+        from_hessian=lambda metric: metric,
+        polish=None,
+        still_moves=functools.partial(still_moves, objective),
+        best_length=objective.best_length if isinstance(objective, Objective) else None,
+        confirm=confirm,
+        watch=look,
+    )
+    return record("quasi-newton", objective, state, history)
