@@ -13,14 +13,19 @@ from .exceptions import CollinearWarning
 from .solvers import Solution, Status
 
 
-def warn_of_aliased(names: Sequence[Any]) -> None:
-    """Some columns have no coefficient of their own."""
+def warn_of_aliased(names: Sequence[Any], *, searched: bool = False) -> None:
+    """Some columns have no coefficient of their own.
+
+    searched : by a search for separation, which is no fit
+    """
     what = "is constant or a linear combination" if len(names) == 1 else "are constant or linear combinations"
-    warn(
-        f"{listed(names)} {what} of earlier columns and left out of the fit: coefficient 0, which changes no "
-        "prediction. Drop such columns, or share the effect out with a ridge (for example C=1).",
-        CollinearWarning,
+    out = (
+        "left out of the search, as of a fit without a penalty. Drop such columns to know to which infinity others go."
+        if searched
+        else "left out of the fit: coefficient 0, which changes no prediction. Drop such columns, or share the effect "
+        "out with a ridge (for example C=1)."
     )
+    warn(f"{listed(names)} {what} of earlier columns and {out}", CollinearWarning)
 
 
 def listed_labels(labels: Sequence[Any], most: int = 5) -> str:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from .advice import listed, nearest
-from .delimited import Delimited, NotRead, Spelling, is_number
+from .delimited import Delimited, Habit, NotRead, Spelling, is_number
+from .design import Table, is_index
 from .exceptions import EvenOddsError
 from .export import replacing
 
-_TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat")
+_TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
 _ARROW = (".feather", ".arrow")
 FORMATS = (*_TEXTS, *(f"{suffix}.gz" for suffix in _TEXTS), ".parquet", *_ARROW)
 _MAGIC = ((b"PAR1", ".parquet"), (b"ARROW1", ".arrow"), (b"\x1f\x8b", ".csv.gz"))
@@ -79,6 +80,11 @@ class Source:
     def notes(self) -> list[str]:
         """What was decided of delimited text, in words."""
         return [f"{self.path}: {note}" for note in self._delimited.notes] if self.text else []
+
+    @property
+    def habit(self) -> Habit | None:
+        """How delimited text is written, once its columns are read."""
+        return self._delimited.habit if self.text else None
 
     def table(self, wanted: Sequence[str] | None = None, needed: Sequence[str] | None = None) -> Any:
         """A pyarrow table of some columns, or of all.
@@ -156,18 +162,18 @@ def require_columns(names: Sequence[str], columns: Sequence[str], path: Path | s
         hint = nearest(missing[0], columns, f"It has {'column' if len(columns) == 1 else 'columns'}")
         if len(columns) == 1 and any(not letter.isalnum() for letter in columns[0]):
             hint += " If that is more than one column, say what is between its cells with --separator."
-        if sum(map(is_number, columns)) * 2 > len(columns):
+        if sum(map(is_number, columns)) * 4 >= len(columns):
             hint += " The first line has to be the names of the columns."
         raise EvenOddsError(f"{path} has no {listed(missing)}. {hint}")
 
 
-def require_named(names: Sequence[str], path: Path | str) -> None:
-    """An error for a column that nobody gave a name."""
-    index = [name for name in names if name == "" or name.startswith("__index_level_")]
-    if index:
+def require_named(table: Any, path: Path | str) -> None:
+    """An error for a column that nobody gave a name, unless it is the index of a data frame, which no fit takes."""
+    if "" in table.column_names and not is_index(Table(table), ""):
+        place = table.column_names.index("")
         raise EvenOddsError(
-            f"{path}: {listed(index)} looks like the index of a data frame that was saved as a column. "
-            f'Leave it out with --drop "{index[0]}", or give it a name.'
+            f"{path}: column {place} (counted from 0) has no name, and holds {table[''][0].as_py()!r} in row 0. Give "
+            'it a name in the header, or leave it out with --drop "".'
         )
 
 

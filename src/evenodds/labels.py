@@ -37,7 +37,7 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
         try:
             check_classification_targets(y)
         except (TypeError, ValueError) as error:
-            raise EvenOddsError(f"y does not hold classes. {error}") from None
+            raise EvenOddsError(f"y does not hold classes. {_not_labels(y) or error}") from None
     found = np.unique(y)
     known = found if classes is None else plain_labels(classes)
     if classes is not None and not np.isin(found, known).all():
@@ -53,6 +53,19 @@ def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any
     order = np.argsort(known)
     codes = order[np.searchsorted(known, y, sorter=order)]
     return known, codes.astype(np.min_scalar_type(known.size - 1))
+
+
+def _not_labels(y: NDArray[Any]) -> str:
+    """Why numbers with decimals are no labels, in words."""
+    if y.dtype.kind != "f" or y.ndim != 1:
+        return ""
+    values = np.unique(y)
+    some = next(float(value) for value in values if not float(value).is_integer())
+    return (
+        f"It is numbers with decimals, of {values.size:,} different values, such as {some:.6g} (an Unknown label type: "
+        "continuous). A logistic regression is about classes: make some of it, as y > 0 does, or "
+        'positive="> 0" in fit_table.'
+    )
 
 
 def encode_kept(

@@ -8,7 +8,7 @@ import narwhals as nw
 import numpy as np
 
 from .advice import listed_labels, nearest
-from .design import Design, is_formula, learn
+from .design import Design, is_formula, is_positive, learn
 from .exceptions import EvenOddsError
 from .labels import kept_labels
 from .model import LogisticRegression
@@ -36,7 +36,8 @@ def fit_table(
     Parameters
     ----------
     formula_or_target : str
-        The name of the target, which all other columns explain; or a formula, such as
+        The name of the target, which all other columns explain, but the index of a data frame that was saved as a
+        column, such as ``Unnamed: 0``, which is left out with a warning; or a formula, such as
         ``"late ~ distance + C(month) + poly(age, 2) + bs(hour, df=4) + distance:carrier"``. In formulas ``C(x)``
         makes a factor of numbers and ``C(x, Treatment("b"))`` names its reference; ``poly``, ``bs`` and ``cr`` are
         polynomials and splines; ``log``, ``exp``, ``sqrt``, ``center``, ``scale`` and arithmetic in ``I(...)`` make
@@ -54,7 +55,7 @@ def fit_table(
         as a missing value.
     positive : label, optional
         The label whose log odds are modelled; by default the last in sorting order. Of more than two labels it is
-        modelled against all others, ``"not <label>"``.
+        modelled against all others, ``"not <label>"``. Of numbers it may be a bound, such as ``"> 0"``.
     reference : dict, optional
         References of factors by column, such as ``{"carrier": "AA"}``; by default the first level.
     weight, offset : str, optional
@@ -99,6 +100,7 @@ def fit_table(
         missing=missing,
         unseen=unseen,
         intercept=bool(model.fit_intercept),
+        index=False,
     )
     if design.target is None:
         raise EvenOddsError(f"The formula {formula!r} has no left side: write the target and ~ before it.")
@@ -126,6 +128,12 @@ def _with_positive(design: Design, frame: Any) -> tuple[Design, Any]:
         return design, None
     labels = np.unique(kept_labels(nw.from_native(frame, eager_only=True)[design.target].to_native())).tolist()
     found = [label for label in labels if label == design.positive or str(label) == design.positive]
+    sides = {is_positive(label, design.positive) for label in labels}
+    if not found and True in sides:
+        if sides == {True}:
+            raise EvenOddsError(f"positive={design.positive!r} is true of {design.target!r} in all rows.")
+        design = replace(design, rest=True)
+        return design, np.array([design.rest_label, design.positive])
     if not found:
         raise EvenOddsError(
             f"positive={design.positive!r} is no label of {design.target!r}, which has {listed_labels(labels, 10)}."

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 
-from evenodds import SeparationWarning, Status, find_separation, infer, path
+from evenodds import CollinearWarning, SeparationWarning, Status, find_separation, infer, path
 
 from . import Family, Problem, _draw, quietly
 from ._exact import separated, signs
@@ -78,8 +78,10 @@ def check(problem, truth):
     settings = dict(problem.settings)
     if not settings.keys() & {"penalty_factor", "lower", "upper"} and np.unique(problem.y).size == 2:
         start = time.process_time()
-        found = find_separation(problem.X, problem.y, problem.sample_weight, fit_intercept=settings["fit_intercept"])
+        rows, intercept = (problem.X, problem.y, problem.sample_weight), settings["fit_intercept"]
+        found, heard = quietly(find_separation, *rows, fit_intercept=intercept)
         assert (found.kind != "overlap") == truth, f"find_separation says {found.kind}"
+        assert (CollinearWarning in heard) == (CollinearWarning in told), f"find_separation warns of {heard}"
         assert time.process_time() - start < _LONGEST, "find_separation took long"
     if not settings.keys() & {"penalty_factor", "lower", "upper"}:
         start = time.process_time()
@@ -170,7 +172,7 @@ def check_signs(problem):
     truth = signs(problem.X, y, intercept=intercept) if y.max() == 1 and spread[-1] > 1e-7 * spread[0] else None
     if truth is None:
         return  # made too small, or what is collinear but for rounding
-    found = find_separation(problem.X, y, **problem.settings)
+    found, _ = quietly(find_separation, problem.X, y, **problem.settings)
     integers = (np.round(problem.X) == problem.X).all() and np.abs(problem.X).max() < 1000
     for name, right in zip(found.names, truth, strict=True):
         told = found.infinite.get(name, 0.0)

@@ -10,7 +10,7 @@ import time
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from evenodds import EvenOddsError, SeparationWarning, Status, find_separation, infer, path
+from evenodds import CollinearWarning, EvenOddsError, SeparationWarning, Status, find_separation, infer, path
 
 from . import Family, Problem, quietly
 from ._exact import separated, signs
@@ -89,7 +89,8 @@ def check(problem):
     table, _ = quietly(infer, model, problem.handed(), y)
     assert (table.limit is not None) == truth, f"infer {'knows no limit' if truth else 'speaks of one'}"
     if y.max() == 1:
-        found = find_separation(problem.handed(), y, fit_intercept=intercept)
+        found, heard = quietly(find_separation, problem.handed(), y, fit_intercept=intercept)
+        assert (CollinearWarning in heard) == (CollinearWarning in told), f"find_separation warns of {heard}"
         assert (found.kind != "overlap") == truth, f"find_separation says {found.kind}"
         check_signs(problem, out, found, truth)
         also = {} if table.limit is None else dict(zip(table.names, table.limit.recession.infinite, strict=True))
@@ -128,7 +129,7 @@ def check_balanced(problem):
     model, told = problem.fit()
     status = model.solution_.status
     try:
-        found = find_separation(X, y)
+        found, _ = quietly(find_separation, X, y)
     except EvenOddsError:
         if not problem.facts["rough"] or (status is Status.STALLED) != (SeparationWarning in told):
             raise

@@ -13,30 +13,8 @@ from markdown_it import MarkdownIt
 
 from evenodds import EvenOddsError, LogisticRegression, compare_table, fit_table, infer
 from oracle import case
+from signs import SIGNS
 
-SIGNS = [
-    "a",
-    "Zü",
-    "&",
-    "%",
-    "$",
-    "#",
-    "_",
-    "{",
-    "}",
-    "~",
-    "^",
-    "\\",
-    "|",
-    "<b>",
-    "</td>",
-    '"',
-    "'",
-    "`",
-    "*",
-    "[x]",
-    "(",
-]
 SIGNS += [
     "](",
     "😀",
@@ -57,6 +35,11 @@ SIGNS += [
     "[",
     "]",
     ")",
+    "α",
+    "Ω≤",
+    "''",
+    ",,",
+    "looooooooooooooooooooooooooooooooooooooooooooooong",
 ]
 LETTERS = {
     "textbackslash": "\\",
@@ -66,16 +49,17 @@ LETTERS = {
     "textgreater": ">",
     "textbar": "|",
     "textasciigrave": "`",
-    "textquotedbl": '"',
+    "textquotedblright": '"',
     "ldots": "…",
 }
+MATHS = {"-": "-", "\\infty": "∞", "\\alpha": "α", "\\Omega": "Ω", "\\leq": "≤"}
 RULES = r"\\(toprule|midrule|bottomrule|cmidrule\(lr\)\{[\d-]+\})"
 
 
 def latex_rows(text):
     """The cells of a tabular, as TeX would read them: an error for a sign that it takes for something else."""
-    body = re.search(r"\\begin\{tabular\}\{(\w+)\}\n(.*)\\end\{tabular\}", text, re.DOTALL)
-    width, source = len(body[1]), re.sub(RULES, "", body[2])
+    body = re.search(r"\\begin\{tabular\}\{(?:p\{[\d.]+\\linewidth\})?(\w+)\}\n(.*)\\end\{tabular\}", text, re.DOTALL)
+    width, source = body[1].count("rcr") * 3 + 1, re.sub(RULES, "", body[2])
     rows, cells, cell, more, at = [], [], "", 0, 0
     while at < len(source):
         letter = source[at]
@@ -89,16 +73,20 @@ def latex_rows(text):
             continue
         if command := re.match(r"\\([a-z]+)(\{\})?", source[at:]):
             cell += LETTERS.get(command[1], "")
-            assert command[1] in LETTERS or command[1] in ("textbf", "footnotesize")
+            assert command[1] in LETTERS or command[1] in ("textbf", "footnotesize", "raggedright", "allowbreak")
             at += command.end()
             continue
         if letter == "\\":
             assert source[at + 1] in "&%$#_{}"
             cell, at = cell + source[at + 1], at + 2
             continue
-        if math := re.match(r"\$(-|\\infty)\$", source[at:]):
-            cell, at = cell + {"-": "-", "\\infty": "∞"}[math[1]], at + math.end()
+        if math := re.match(r"\$(-|\\[a-zA-Z]+)\$", source[at:]):
+            cell, at = cell + MATHS[math[1]], at + math.end()
             continue
+        if source.startswith("---", at):
+            cell, at = cell + "—", at + 3
+            continue
+        assert not source.startswith(("--", ",,", "''"), at)  # which TeX draws as one sign
         assert letter not in "%$#_~^"
         if letter == "&":
             cells, cell, more = [*cells, cell.strip(), *[""] * more], "", 0
@@ -309,3 +297,34 @@ def test_what_cannot_be_compared():
     result = infer(fit_table(target, frame), frame)
     with pytest.raises(EvenOddsError, match="1 fits but 2 names"):
         compare_table([result], ["a", "b"])
+
+
+NAMES = {
+    "50% of_all": r"50\% of\_all",
+    'say "q"': r"say \textquotedblright{}q\textquotedblright{}",  # the straight quote is in no default font
+    "a--b---c,,d''e": "a-{}-b-{}-{}-c,{},d'{}'e",  # no ligatures
+    "α ≤ Ω": r"$\alpha$ $\leq$ $\Omega$",
+    "\\input{x}": r"\textbackslash{}input\{x\}",
+    "[x] * y": "{}[x] * y",
+}
+
+
+def test_names_in_latex_need_no_package():
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({name: rng.normal(size=80) for name in NAMES}).assign(y=rng.integers(0, 2, 80))
+    text = infer(fit_table("y", frame), frame).to_latex()
+    rows = [line.split(" & ")[0] for line in text.splitlines() if line.count(" & ") == 3]
+    assert rows[2 : 2 + len(NAMES)] == list(NAMES.values())
+    assert r"\begin{tabular}{lrcr}" in text
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 90, "how often did you buy_or_sell (in the last 12 months), in EUR/kg?", "Ω" * 60]
+)
+def test_a_long_name_is_broken_into_lines(name):
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({name: rng.normal(size=80), "y": rng.integers(0, 2, 80)})
+    text = infer(fit_table("y", frame), frame).to_latex()
+    (row,) = (line for line in text.splitlines() if r"\raggedright" in line)
+    assert max(len(part) for part in row.replace(r"$\Omega$", "Ω").split(r"\allowbreak{}")) < 60
+    assert r"\begin{tabular}{p{0.4\linewidth}rcr}" in text

@@ -14,7 +14,6 @@ import scipy.sparse as sp
 from markupsafe import Markup
 from sklearn.datasets import load_iris
 from sklearn.metrics import average_precision_score, roc_auc_score
-from test_publication import SIGNS
 
 from evenodds import (
     SGD,
@@ -26,6 +25,7 @@ from evenodds import (
     to_sql,
     write_report,
 )
+from signs import SIGNS
 
 SECTIONS = ["data", "coefficients", "quality", "calls", "trust", "optimum", "score"]
 HOSTILE = [*SIGNS, "<script>alert(1)</script>", "</style>", "</svg>", "x" * 300, "{{ 7 * 7 }}", "{% raw %}", " id='a'"]

@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.utils.fixes import parse_version
 
-from evenodds import EvenOddsError, LogisticRegression, Separation, SeparationWarning, Status, find_separation, path
+from evenodds import (
+    CollinearWarning,
+    EvenOddsError,
+    LogisticRegression,
+    Separation,
+    SeparationWarning,
+    Status,
+    find_separation,
+    path,
+)
 from evenodds.coordinates import Coordinates, choose_coordinates
 from evenodds.data import as_data
 from evenodds.separation import cone, home, recession
@@ -24,6 +33,9 @@ from evenodds.separation.recession import separation_of
 from evenodds.separation.sides import two_sided
 from homes import Blocks
 from oracle import case
+
+# Many sets here have columns that are combinations of others, by chance or on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:.* left out of the search:evenodds.CollinearWarning")
 
 SIGNS = {"+inf": np.inf, "-inf": -np.inf, "finite": 0.0, "+/-inf (sign not determined)": np.nan}
 
@@ -319,7 +331,8 @@ def test_a_full_set_of_dummies_beside_the_intercept():
     level = np.arange(60) % 3
     X = np.eye(3)[level]
     y = (np.arange(60) % 2 == 0) | (level == 1)
-    found = find_separation(X, y)
+    with pytest.warns(CollinearWarning, match="Column 2 is constant or a linear combination"):
+        found = find_separation(X, y)
     np.testing.assert_equal(found.infinite, dict.fromkeys(["(intercept)", "x0", "x1", "x2"], np.nan))
     assert find_separation(X, y, fit_intercept=False).infinite == {"x1": np.inf}
     assert find_separation(X[:, 1:], y).infinite == {"x0": np.inf}
@@ -338,6 +351,20 @@ def test_words_hashed_to_thousands_of_columns():
     names = ["x17", "x4000", "x30001", "x49999"]  # where all rows are apart, each can grow either way
     found = find_separation(wide, few[:, 1] > 0).infinite
     np.testing.assert_equal(found, {"(intercept)": -np.inf} | dict.fromkeys(names, np.nan))
+
+
+@pytest.mark.parametrize("make", [np.asarray, sp.csr_array, lambda X: pd.DataFrame(X, columns=list("abc"))])
+def test_columns_that_are_left_out_are_told_as_a_fit_tells_them(make):
+    """Within 1e-8 of a combination, and told apart by what is left: fit and search leave it out, and both say so."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 2)), np.arange(40) % 2
+    X = np.column_stack([X, X @ [1, -2] + 1e-8 * (y - 0.5)])
+    name = "'c'" if hasattr(make(X), "columns") else "2"
+    with pytest.warns(CollinearWarning, match=f"^Column {name} is .* and left out of the fit"):
+        model = LogisticRegression().fit(make(X), y)
+    with pytest.warns(CollinearWarning, match=f"^Column {name} is .* and left out of the search"):
+        found = find_separation(make(X), y)
+    assert (model.solution_.status, found.kind) == (Status.CONVERGED, "overlap")
 
 
 # Many rows

@@ -596,3 +596,27 @@ def test_paths_folds_and_separation_take_tables():
     assert "f[a]" in without.names
     with pytest.raises(EvenOddsError, match=r"Column 'f' has .* missing=.drop."):
         path(X.assign(f=np.where(X["f"] == "a", None, X["f"])), y)
+
+
+@pytest.mark.parametrize(
+    ("bound", "above"),
+    [("> 0", lambda y: y > 0), (">=1", lambda y: y >= 1), ("< .5", lambda y: y < 0.5), ("<= 1e0", lambda y: y <= 1)],
+)
+def test_a_number_is_a_target_by_a_bound(bound, above, tmp_path):
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"x": rng.normal(size=80), "y": rng.choice([0, 0.5, 1, 2.25], 80)})
+    model = fit_table("y", frame, positive=bound)
+    alike = fit_table("late", frame[["x"]].assign(late=above(frame["y"])))
+    assert model.classes_.tolist() == [f"not {bound}", bound]
+    np.testing.assert_allclose(model.coef_, alike.coef_, rtol=1e-12)
+    save(model, tmp_path / "m.json")
+    back = load(tmp_path / "m.json")
+    assert infer(back, frame).log_likelihood == pytest.approx(
+        infer(alike, frame.assign(late=above(frame["y"]))).log_likelihood
+    )
+    with pytest.raises(EvenOddsError, match="true of 'y' in all rows"):
+        fit_table("y", frame, positive="> -1")
+    with pytest.raises(EvenOddsError, match="is no label of 'y'"):
+        fit_table("y", frame, positive="> 99")
+    with pytest.raises(EvenOddsError, match="It is numbers with decimals, of 4 different values"):
+        fit_table("y", frame)

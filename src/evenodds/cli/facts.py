@@ -159,7 +159,7 @@ def model_facts(model: LogisticRegression) -> dict[str, Any]:
     takes: dict[str, list[str]] = {}
     for name, kind in ({} if design is None else design.kinds).items():
         takes.setdefault(WORDS[kind], []).append(name)
-    policies = ("target", "positive", "formula", "missing", "unseen", "weight", "offset")
+    policies = ("target", "positive", "formula", "missing", "unseen", "weight", "offset", "spelling")
     levels = {} if design is None else {factor.name: list(factor.levels) for factor in design.factors}
     found: dict[str, Any] = plain(
         {

@@ -3,14 +3,14 @@
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
-from .. import EvenOddsError, diagnosis, fit_table, write_report
-from ..delimited import Spelling
+from .. import EvenOddsError, LogisticRegression, diagnosis, fit_table, write_report
+from ..delimited import Habit, Spelling
 from ..design import MISSING, UNSEEN, left_side
 from ..export import plain, save
 from ..files import STANDARD
@@ -33,7 +33,9 @@ _ROBUST = ("model", "HC0", "HC1", "HC2", "HC3")
 )
 @column_option("--drop", multiple=True, help="Leave a column out; may be repeated.")
 @click.option(
-    "--positive", metavar="LABEL", help="The label whose log odds are modelled; of several, against the rest."
+    "--positive",
+    metavar="LABEL",
+    help='The label whose log odds are modelled; of several, against the rest; of numbers also a bound: ">0".',
 )
 @click.option(
     "--reference",
@@ -183,14 +185,14 @@ def fit(
             raise click.UsageError(f"{name} is a file: standard output has the coefficients.")
     beside = [name for name in (weight, offset) if name is not None]
     more = [cluster] if cluster is not None else []
-    table = read(data, spelling, target, drop=drop, formula=formula, beside=beside, more=more)
+    table, habit = read(data, spelling, target, drop=drop, formula=formula, beside=beside, more=more)
     groups = None
     if cluster is not None:
         groups = table[cluster]
         table = table if formula is not None else table.drop_columns(more)
     asked = Asked(baseline, "cluster" if groups is not None else cov, level, groups)
     given |= {"weight": weight, "offset": offset}
-    model, result = fit_aloud(lambda: fit_table(formula or target, table, **given), table, asked)
+    model, result = fit_aloud(lambda: _fitted(formula or target, table, habit, given), table, asked)
     with progress("Scoring the training data"):
         facts = all_facts(model, result, table)
     # Files first, as a pipe may close while the table is printed; what went wrong with them is told after it.
@@ -207,6 +209,14 @@ def fit(
         if unwritten is not None:
             raise unwritten
         say(what, f"saved to {path}", "green")
+
+
+def _fitted(question: str, table: Any, habit: Habit | None, given: dict[str, Any]) -> LogisticRegression:
+    """The model, which remembers how its file is written."""
+    model = fit_table(question, table, **given)
+    if habit is not None:
+        model.design_ = replace(model.design_, spelling=habit.record())
+    return model
 
 
 def _problem(what: str, path: Path, write: Callable[[Path], Any]) -> Exception | None:
@@ -275,7 +285,7 @@ def diagnose(data: Path, target: str, drop: tuple[str, ...], as_json: bool, spel
     evenodds diagnose flights.csv --target late
     """
     _check_apart(target=[target], drop=drop)
-    table = read(data, spelling, target, drop=drop)
+    table, _ = read(data, spelling, target, drop=drop)
     with progress("Looking for what goes wrong"):
         found = diagnosis.diagnose(table, target)
     if as_json:

@@ -67,7 +67,7 @@ _SPELLING = (
 
 def spelling_options(command: Command) -> Command:
     """Add the options that say how delimited text is written; the command is given `spelling`."""
-    names = [field.name for field in fields(Spelling) if field.name != "levels"]
+    names = [field.name for field in fields(Spelling) if field.name not in ("levels", "habit")]
 
     @wraps(command)
     def given(*args: Any, **options: Any) -> Any:

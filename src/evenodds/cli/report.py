@@ -102,6 +102,12 @@ def _print_page(console: Console, page: Sheet) -> None:
 
 
 def _print_grid(console: Console, facts: Iterator[tuple[str, str]]) -> None:
+    if not console.is_terminal:  # where nothing is wrapped, so that no line needs to be filled up
+        lines = list(facts)
+        width = max((len(name) for name, _ in lines), default=0)
+        for name, text in lines:
+            console.print(f"  {name:{width}}  {text}", soft_wrap=True)
+        return
     grid = Table.grid(padding=(0, 2))
     for name, text in facts:
         grid.add_row(f"  {name}", text)
@@ -186,3 +192,20 @@ def _memory(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         new = {"error": "an error", "reference": "as the reference", "missing": "as missing values"}
         yield "missing", left[facts["missing"]]
         yield "unseen", f"levels that the fit has not seen are {new[facts['unseen']]}"
+    if facts["spelling"] is not None:
+        yield from _written(facts["spelling"])
+
+
+def _written(spelling: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """How the text file of the fit was written, where it was not UTF-8 with commas and points."""
+    between = {",": "", "\t": "tabs between cells", " ": "spaces between cells"}
+    separator = spelling["separator"] or ","
+    words = [
+        spelling["encoding"] or "",
+        between.get(separator, f"{printable(separator)} between cells"),
+        "decimal commas" if spelling["decimal"] == "," else "",
+        *(f"{printable(name)} {order}" for name, order in spelling["dates"].items()),
+        *(f"{text!r} for a missing value" for text in spelling["missing_text"]),
+    ]
+    if any(words):
+        yield "written", ", ".join(filter(None, words))

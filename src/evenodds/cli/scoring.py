@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from .. import EvenOddsError, LogisticRegression
 from ..advice import listed
-from ..delimited import Spelling
+from ..delimited import Habit, Spelling
 from ..export import load
 from ..files import STANDARD, Source, is_text, numbers, require_columns, write_csv, write_table
 from ..scores import log_probabilities
@@ -75,10 +75,13 @@ def predict(model: Path, data: Path, out: Path | None, replace: bool, spelling: 
 
 
 def _known(spelling: Spelling, model: LogisticRegression) -> Spelling:
-    """What the user says of the file, and what the model knows: which columns are text, and their values."""
+    """What the user says of the file, and what the model knows: which columns are text, their values, its habit."""
     design = getattr(model, "design_", None)
     if design is None:
         return spelling
+    if design.spelling is not None:
+        names = frozenset(filter(None, (*design.kinds, design.offset)))
+        spelling = dataclasses.replace(spelling, habit=Habit.of(design.spelling, names))
     levels = {
         factor.source: frozenset(map(str, factor.levels)) - {"None"}
         for factor in design.factors

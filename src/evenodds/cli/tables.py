@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..delimited import Spelling
+from ..delimited import Habit, Spelling
 from ..design import parsed
 from ..files import Source, numbers, require_columns, require_named, with_labels
 from .terminal import progress, say
@@ -19,8 +19,8 @@ def read(
     formula: str | None = None,
     beside: Sequence[str] = (),
     more: Sequence[str] = (),
-) -> Any:
-    """The columns of a fit as a pyarrow table, its target as labels.
+) -> tuple[Any, Habit | None]:
+    """The columns of a fit as a pyarrow table, its target as labels; and how the file is written, if it is text.
 
     drop : columns to leave out
     formula : where there is one, columns that it does not name are left out
@@ -32,18 +32,18 @@ def read(
         apart = [target, *drop, *beside, *more, *spelling.text]
         require_columns(list(dict.fromkeys(apart)), source.names, source.path)
         wanted = [name for name in source.names if name not in drop]
-        if formula is None:
-            require_named(wanted, source.path)
-        else:
+        if formula is not None:
             features = [name for name in wanted if name not in beside]
             taken = dict.fromkeys(parsed(formula, features, target).columns())
             require_columns([*taken], features, source.path)
             wanted = [name for name in wanted if name in taken or name in (target, *beside, *more)]
         table = with_labels(source.table(wanted), source.path, target)
+        if formula is None:
+            require_named(table, source.path)
         if beside:
             numbers(table.select(list(beside)), source.path, "Weights and offsets are numbers.")
     tell(source)
-    return table
+    return table, source.habit
 
 
 def tell(source: Source) -> None:

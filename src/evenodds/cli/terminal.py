@@ -19,6 +19,7 @@ _OPTIONS = {
     'missing="drop"': "--missing drop",
     'missing="indicator"': "--missing indicator",
     "standardize=True": "--standardize",
+    'positive="> 0" in fit_table': '--positive ">0"',
     'unseen="reference"': "--unseen reference",
     'unseen="missing"': "--unseen missing",
     ", for example with sklearn.impute.SimpleImputer": "",

@@ -69,6 +69,8 @@ def _reader(given: Any, name: str) -> Any:
         frames = given.collect_batches(maintain_order=True)
         batches = (batch for frame in frames for batch in pa.RecordBatchReader.from_stream(frame, schema))
         return pa.RecordBatchReader.from_batches(schema, batches)
+    if type(given).__name__ == "DuckDBPyRelation":  # an older one is read only once, what is made of it anew each time
+        given = given.project("*")
     if hasattr(given, "__arrow_c_stream__"):
         return pa.RecordBatchReader.from_stream(given)
     raise EvenOddsError(f"{name} is a {type(given).__name__}, which gives no Arrow batches. {_TAKES}.")

@@ -5,6 +5,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -16,9 +17,10 @@ from .numerals import Written
 from .parsing import Cells
 from .rows import NotReadAt, located_rows, place
 from .sampling import has_leading_zeros, sampled, signs_of
-from .spelling import MISSING_TEXTS, Spelling, option, shown
+from .spelling import MISSING_TEXTS, Habit, Spelling, option, shown
 
 _WORDS = {"\t": "tabs", " ": "spaces"}
+_ANY = ("utf-8", "ascii")  # which need not be said
 
 
 class Delimited:
@@ -33,6 +35,7 @@ class Delimited:
     ----------
     names : of its columns, "" for one without a name
     notes : what was decided that somebody might have decided otherwise, in words
+    habit : how it is written, as far as its columns that were read tell; for later files of the kind
 
     Raises
     ------
@@ -44,7 +47,7 @@ class Delimited:
         self._spelling = Spelling() if spelling is None else spelling
         self.notes: list[str] = []
         try:
-            self._data, self._encoding = to_utf8(raw, self._spelling.encoding)
+            self._data, self._encoding = to_utf8(raw, self._spelling.encoding, self._spelling.habit.encoding)
         except UndecidedEncoding as error:
             raise _undecided(raw, error, self._spelling) from None
         self._dialect = dialect_of(self._data, self._spelling)
@@ -56,8 +59,13 @@ class Delimited:
         self._places = [k for k in range(len(self._dialect.names)) if k not in empty]
         self.names = [self._dialect.names[k] for k in self._places]
         self._sample = sampled(self._data, self._dialect)
+        habit = self._spelling.habit
+        if len(self.names) > 1 and habit.separator not in (None, self._dialect.separator):
+            # It is of another kind.
+            self._spelling = replace(self._spelling, habit=replace(habit, decimal=None, dates={}))
         decimal = self._spelling.decimal
         self._signs = {decimal} if decimal else signs_of(self._sample, self._spelling)
+        self.habit = Habit()
 
     def verbatim(self) -> Any:
         """All columns as text, each cell as it is written; but numbers with decimal commas have points."""
@@ -83,14 +91,16 @@ class Delimited:
     def _columns(self, places: Sequence[int], names: Sequence[str], needed: Sequence[str]) -> list[Any]:
         """Columns by their places; those of text that are numbers in another way of writing are numbers."""
         spelling = self._spelling
-        text = [place for place, name in zip(places, names, strict=True) if name in {*spelling.text, *spelling.levels}]
+        kept = {*spelling.as_written, *spelling.levels}
+        text = [place for place, name in zip(places, names, strict=True) if name in kept]
+        usual = set(filter(None, [spelling.habit.decimal]))
         decimal = "," if self._signs == {","} else "."
         columns = self._cells.columns(places, text=text, decimal=decimal, markers=spelling.markers)
         doubles = [k for k, column in enumerate(columns) if pa.types.is_floating(column.type)]
         texts = self._texts(columns, names)
         signs = self._signs_of(texts)
         undecided = any(numerals is not None and len(numerals.ways()) > 1 for _, numerals in texts.values())
-        if len(signs) > 1 or (not signs and (undecided or self._dialect.separator != ",")):
+        if len(signs) > 1 or (not signs and (undecided or usual == {","} or self._dialect.separator != ",")):
             # Doubles have been read by a decimal point that may be none: now with what is known of all columns.
             again = [places[k] for k in doubles]
             for k, column in zip(doubles, self._cells.columns(again, text=again), strict=True):
@@ -99,7 +109,9 @@ class Delimited:
             signs = self._signs_of(texts)
         elif not signs and doubles:
             signs = {"."}
+        signs = signs or usual
         said: list[str] = []
+        orders: dict[str, str] = {}
         for k, (column, numerals) in texts.items():
             try:
                 found = None if numerals is None else as_numbers(column, numerals, sorted(signs), spelling)
@@ -107,13 +119,27 @@ class Delimited:
                 if column.name in needed:
                     raise
                 found = None
-            note = ""
             if found is None:
-                found, note = as_text(column, columns[k], spelling)
+                read = as_text(column, columns[k], spelling)
+                found = read.values
+                said += [read.note] if read.note else []
+                orders |= {column.name: read.order} if read.order else {}
             columns[k] = found
-            said += [note] if note else []
         self.notes = [*self._of_layout(signs), *said, *self._of_columns(names, columns, texts)]
+        self.habit = self._habit(signs, orders)
         return columns
+
+    def _habit(self, signs: set[str], orders: dict[str, str]) -> Habit:
+        """How the file is written; what it does not tell is as in earlier ones."""
+        spelling, before = self._spelling, self._spelling.habit
+        return Habit(
+            before.encoding if self._encoding in _ANY else self._encoding,
+            self._dialect.separator if len(self.names) > 1 else before.separator,
+            next(iter(signs)) if len(signs) == 1 else before.decimal,
+            {**before.dates, **orders},
+            spelling.absent,
+            spelling.as_written,
+        )
 
     def _texts(self, columns: Sequence[Any], names: Sequence[str]) -> dict[int, tuple[TextColumn, Written | None]]:
         """The columns of text, and their values as numbers where they may be some."""
@@ -152,12 +178,12 @@ class Delimited:
         return self._dialect.names.index(name)
 
     def _of_layout(self, signs: set[str]) -> Iterator[str]:
-        said, words = self._spelling, []
-        if self._encoding not in ("utf-8", "ascii") and not said.encoding:
+        said, before, words = self._spelling, self._spelling.habit, []
+        if self._encoding not in (*_ANY, before.encoding) and not said.encoding:
             words.append(f"in {self._encoding}")
-        if self._dialect.separator != "," and not said.separator:
+        if self._dialect.separator not in (",", before.separator) and not said.separator:
             words.append(f"with {_WORDS.get(self._dialect.separator, self._dialect.separator)} between cells")
-        if signs == {","} and not said.decimal:
+        if signs == {","} != {before.decimal} and not said.decimal:
             words.append("with decimal commas")
         if words:
             yield f"Read {', '.join(words)}."
@@ -168,7 +194,8 @@ class Delimited:
         numerals = text.numerals
         ways = numerals.ways() if len(numerals.texts) else []
         if len(ways) == 2:
-            ways = sorted(self._signs) if len(self._signs) == 1 else []
+            signs = self._signs or {self._spelling.habit.decimal or ""}
+            ways = sorted(signs) if len(signs) == 1 else []
         if ways != [","]:
             return column
         return text.of(numerals.plain(",")).fill_null("")
@@ -199,4 +226,4 @@ def _around(text: str, position: int) -> str:
     )
 
 
-__all__ = ["MISSING_TEXTS", "Delimited", "NotRead", "Spelling", "is_number", "option"]
+__all__ = ["MISSING_TEXTS", "Delimited", "Habit", "NotRead", "Spelling", "is_number", "option"]

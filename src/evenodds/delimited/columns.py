@@ -79,8 +79,8 @@ def text_column(name: str, column: Any, spelling: Spelling) -> TextColumn:
     encoded = column.dictionary_encode()
     raw = encoded.chunk(0).dictionary if encoded.num_chunks else pa.array([], pa.string())
     codes = [chunk.indices.to_numpy() for chunk in encoded.chunks]
-    if name in spelling.text:
-        markers: set[str] = {"", *spelling.missing_text}
+    if name in spelling.as_written:
+        markers: set[str] = {"", *spelling.absent}
         texts = raw
     else:
         known = pa.array(sorted(spelling.levels.get(name, ())), pa.string())
@@ -90,30 +90,42 @@ def text_column(name: str, column: Any, spelling: Spelling) -> TextColumn:
         markers -= set(_MINUS)  # it is the other sign
     missing = np.asarray(pc.is_in(texts, pa.array(sorted(markers))).to_numpy(zero_copy_only=False), dtype=bool)
     changed = bool(missing.any()) or not texts.equals(raw)
-    return TextColumn(name, codes, texts, missing, changed, name in spelling.text or name in spelling.levels)
+    return TextColumn(name, codes, texts, missing, changed, name in spelling.as_written or name in spelling.levels)
 
 
-def as_text(column: TextColumn, original: Any, spelling: Spelling) -> tuple[Any, str]:
-    """The column as text, or as dates or booleans that were not seen to be some; and what to say of it."""
+@dataclass(frozen=True)
+class Read:
+    """A column of text as it is read: its values, what to say of it, and of dates the order in which they are."""
+
+    values: Any
+    note: str = ""
+    order: str | None = None
+
+
+def as_text(column: TextColumn, original: Any, spelling: Spelling) -> Read:
+    """The column as text, or as dates or booleans that were not seen to be some."""
     values = column.values.filter(pa.array(~column.missing))
     note = ""
     if not column.is_text:
+        habit = spelling.habit.dates.get(column.name)
         dates, orders = dates_of(values, spelling.dates)
+        if dates is None and habit in orders:
+            dates, orders = dates_of(values, habit)
         if dates is not None:
-            said = spelling.dates is not None or orders == ["ymd"]
+            said = spelling.dates is not None or orders[0] in ("ymd", habit)
             note = "" if said else f"Column {column.name!r} is read as dates, {_ORDERS[orders[0]]}."
-            return column.of(dates), note
+            return Read(column.of(dates), note, orders[0])
         if orders:
             either = " or ".join(f"--dates {order}" for order in orders)
             note = f"Column {column.name!r} is read as text. If it holds dates, say in which order with {either}."
     if not column.changed:
-        return original, note
+        return Read(original, note)
     for kind in () if column.is_text else _OTHERS:
         try:
-            return column.of(pc.cast(values, kind)), note
+            return Read(column.of(pc.cast(values, kind)), note)
         except pa.ArrowInvalid:
             continue
-    return column.of(values), note
+    return Read(column.of(values), note)
 
 
 def as_numbers(column: TextColumn, numerals: Written, signs: Sequence[str], spelling: Spelling) -> Any:

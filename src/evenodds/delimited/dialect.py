@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..exceptions import EvenOddsError
-from .spelling import Spelling, shown
+from .spelling import Habit, Spelling, shown
 
 _SAMPLE = 1 << 18  # bytes that are looked at
 _ROWS = 500  # and rows of them
@@ -88,7 +88,7 @@ def dialect_of(data: Any, spelling: Spelling) -> Dialect:
     if not text[len(above) :].strip() and not header:
         raise NotRead("is empty.")
     body = header + text[len(above) :]
-    given = spelling.character or named
+    given = spelling.character or named or _usual(body, spelling.habit, whole)
     layouts = {(sep, quotes): _rows(body, sep, quotes, whole) for sep, quotes in _possible(body, given)}
     separator, quotes = _chosen(layouts, given, body)
     lines = _Lines(body)
@@ -158,6 +158,17 @@ def _possible(body: str, given: str) -> Iterator[tuple[str, str]]:
             yield separator, "escaped"
     if not given:
         yield " ", "spaced"
+
+
+def _usual(body: str, habit: Habit, whole: bool) -> str:
+    """The separator of earlier files, if it is that of this one too: by it all rows are alike, and have their names."""
+    if habit.separator is None:
+        return ""
+    for separator, quotes in _possible(body, habit.separator):
+        rows = _rows(body, separator, quotes, whole)
+        if rows and len(rows[0]) > 1 and _share(rows) == 1 and habit.names & {name.strip() for name in rows[0]}:
+            return separator
+    return ""
 
 
 def _rows(text: str, separator: str, quotes: str, whole: bool) -> Rows:

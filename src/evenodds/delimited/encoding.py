@@ -18,6 +18,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_SEVEN_BITS = ("utf-7", "hz", "iso2022")  # which all look like ASCII
 _CHUNK = 1 << 20
 _SAMPLE = 1 << 12
 # What there is none of in text in Windows-1252: bytes that it has no character for; words in letters beyond ASCII; a
@@ -43,11 +44,12 @@ class UndecidedEncoding(Exception):
         self.place, self.why = place, why
 
 
-def to_utf8(raw: Any, encoding: str | None = None) -> tuple[Any, str]:
+def to_utf8(raw: Any, encoding: str | None = None, habit: str | None = None) -> tuple[Any, str]:
     """The text of `raw` in UTF-8, without a byte-order mark, and the encoding that it was in.
 
     raw : bytes, or a memory map
     encoding : its name, if somebody has said it
+    habit : that of earlier files, for text that has no mark and is not UTF-8
 
     Raises
     ------
@@ -61,17 +63,26 @@ def to_utf8(raw: Any, encoding: str | None = None) -> tuple[Any, str]:
     first = len(mark) if found == name else 0
     if name == "utf-8":
         bad = _first_not_utf8(raw, first)
-        if bad is None:
+        usual = "" if habit is None or encoding is not None or found is not None else _known(habit)
+        if bad is None and not usual.startswith(_SEVEN_BITS):
             return memoryview(raw)[first:], name
-        if encoding is not None or found is not None:
+        if bad is not None and (encoding is not None or found is not None):
             raise UndecidedEncoding(bad, "is not UTF-8 there")
-        name = _of_one_byte(bytes(raw), bad)
+        name = usual if _extends_ascii(usual) else _of_one_byte(bytes(raw), bad or 0)
     try:
         return bytes(raw)[first:].decode(name).encode(), name
     except UnicodeDecodeError as error:
         raise UndecidedEncoding(first + error.start, f"is not {name} there") from None
     except UnicodeEncodeError:
         raise UndecidedEncoding(first, f"holds what is no text in {name}") from None
+
+
+def _extends_ascii(name: str) -> bool:
+    """Whether ASCII is the same in an encoding; UTF-16 would make signs of any other text."""
+    try:
+        return name not in ("", "utf-8") and b"a,1\n".decode(name) == "a,1\n"
+    except UnicodeDecodeError:
+        return False
 
 
 def _known(encoding: str) -> str:

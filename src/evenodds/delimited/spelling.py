@@ -2,7 +2,8 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from ..exceptions import EvenOddsError
 
@@ -12,6 +13,35 @@ MISSING_TEXTS = (
     *("?", "-", "--", "–", "—", ".", "..", "\\N", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "1.#QNAN", "1.#IND"),
 )
 _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+
+
+@dataclass(frozen=True)
+class Habit:
+    """How an earlier file of the same kind was written: it decides where a file does not by itself.
+
+    encoding, separator, decimal : as in `Spelling`; the separator is a character
+    dates : the order of day, month and year, by column
+    missing_text, text : as they were given
+    names : columns that a file of the kind has
+    """
+
+    encoding: str | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    dates: Mapping[str, str] = field(default_factory=dict)
+    missing_text: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
+
+    def record(self) -> dict[str, Any]:
+        """What is kept in a model file: all but the names, which a model knows."""
+        return {name: value for name, value in asdict(self).items() if name != "names"}
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any], names: frozenset[str]) -> "Habit":
+        """The habit of a record."""
+        lists = {name: tuple(record[name]) for name in ("missing_text", "text")}
+        return cls(**{**record, **lists}, names=names)
 
 
 @dataclass(frozen=True)
@@ -25,6 +55,7 @@ class Spelling:
     missing_text : texts that stand for missing values, beside the usual ones
     text : columns that are text as it is written: "01", "NA" and "-" are values in them
     levels : values of text columns that are known to be none that stand for missing ones
+    habit : of earlier files of the kind
     """
 
     encoding: str | None = None
@@ -34,6 +65,7 @@ class Spelling:
     missing_text: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
     levels: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    habit: Habit = field(default_factory=Habit)
 
     def __post_init__(self) -> None:
         if self.decimal not in (None, ".", ","):
@@ -56,7 +88,17 @@ class Spelling:
     @property
     def markers(self) -> tuple[str, ...]:
         """All texts that stand for missing values."""
-        return ("", *MISSING_TEXTS, *self.missing_text)
+        return ("", *MISSING_TEXTS, *self.absent)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Those of them that its user has named, now or before."""
+        return tuple(dict.fromkeys((*self.missing_text, *self.habit.missing_text)))
+
+    @property
+    def as_written(self) -> tuple[str, ...]:
+        """The columns that are text as it is written, now or before."""
+        return tuple(dict.fromkeys((*self.text, *self.habit.text)))
 
 
 def option(name: str, value: str) -> str:

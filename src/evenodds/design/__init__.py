@@ -6,10 +6,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..advice import nearest
+from ..advice import listed, nearest, warn
 from ..exceptions import EvenOddsError
-from .columns import Column, Level, Table
-from .design import MISSING, UNSEEN, Design
+from .columns import Column, Level, Table, is_index
+from .design import MISSING, UNSEEN, Design, is_positive
 from .expressions import Expression
 from .formula import Formula, is_formula, left_side, parsed
 from .learning import all_columns, learnt
@@ -29,10 +29,13 @@ def learn(
     missing: str = "error",
     unseen: str = "error",
     intercept: bool = True,
+    index: bool = True,
 ) -> Design:
     """The design of a formula, or of all columns but those of target, weight and offset.
 
     Parameters are those of `fit_table`; the target of a formula is its left side, or `target`.
+
+    index : whether the index of a data frame that was saved as a column is taken, too; a formula may name it
     """
     table = Table(frame)
     for name in filter(None, (target, weight, offset)):
@@ -41,10 +44,13 @@ def learn(
     beside = [name for name in (target, weight, offset) if name is not None]
     if len(set(beside)) < len(beside):
         raise EvenOddsError("target, weight and offset name the same column.")
+    others = [name for name in table.names if name not in beside]
+    if not index:
+        others = _without_index(table, others, formula or "")
     if formula is None:
-        found = all_columns(table, beside, intercept)
+        found = all_columns(others, intercept)
     else:
-        found = parsed(formula, [name for name in table.names if name not in beside], target)
+        found = parsed(formula, others, target)
         if not intercept:
             found = Formula(found.target, found.terms, False)
         target = found.target
@@ -62,6 +68,18 @@ def learn(
     )
 
 
+def _without_index(table: Table, names: list[str], formula: str) -> list[str]:
+    """The columns without the index of a data frame, unless a formula names it."""
+    gone = [name for name in names if (not name or name not in formula) and is_index(table, name)]
+    if gone:
+        warn(
+            f"{listed(gone)} {'is' if len(gone) == 1 else 'are'} left out: it looks like the index of a data frame "
+            "that was saved as a column. Give it another name if it is none.",
+            UserWarning,
+        )
+    return [name for name in names if name not in gone]
+
+
 __all__ = [
     "MISSING",
     "UNSEEN",
@@ -76,6 +94,8 @@ __all__ = [
     "Table",
     "Term",
     "is_formula",
+    "is_index",
+    "is_positive",
     "learn",
     "left_side",
     "parsed",

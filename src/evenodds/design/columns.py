@@ -5,6 +5,7 @@ All are read through Arrow, whose encoding of text as codes takes 4 bytes a row.
 
 import datetime
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,6 +38,10 @@ _TYPES: dict[str, tuple[str, ...]] = {
     "date": ("date", "timestamp"),
     "nothing": ("null",),
 }
+# Of an index: without a name, and what pandas and Arrow call it when they read it or write it.
+_INDEX_NAME = re.compile(r"|Unnamed: \d+(\.\d+)*|__index_level_\d+__", re.ASCII)
+_ROW_NAME = re.compile(r"index|level_0|row[._]?names?", re.ASCII | re.IGNORECASE)  # and count all rows
+_COUNTED = 0.9  # of the rows of an index have the number after that of the row before
 _EXACT = 2**53  # a float that is whole and below this is one whole number
 
 
@@ -225,3 +230,21 @@ def _kind_of(value: Any) -> str:
 def _missing(values: Any) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = values.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
     return found
+
+
+def is_index(table: Table, name: str) -> bool:
+    """Whether a column is the index of a data frame that was saved with it: by its name, and as it tells rows apart."""
+    plain = _INDEX_NAME.fullmatch(name) is not None
+    if not plain and not _ROW_NAME.fullmatch(name):
+        return False
+    column = table.column(name)
+    if column.missing.any():
+        return False
+    values = column.levels()
+    if not plain:
+        numbers = column.numbers() if column.kind == "number" else np.array([np.nan])
+        return numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())
+    if len(values) == table.n_rows:
+        return column.kind != "number" or all(isinstance(value, int) for value in values)
+    steps = np.diff(column.numbers()) if column.kind == "number" else np.empty(0)
+    return bool(np.count_nonzero(steps == 1) >= _COUNTED * steps.size > 0)  # of several frames, one below the other

@@ -5,6 +5,8 @@ stand: each number depends on its row and the memory alone. Scores add column af
 factor, so that they too do not depend on how many rows there are.
 """
 
+import operator
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,6 +27,8 @@ from .terms import Cell, Factor, Number, Piece, Term, block_cells, block_names, 
 
 MISSING = ("error", "drop", "indicator")
 UNSEEN = ("error", "reference", "missing")
+_SIDES = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+_BOUND = re.compile(r"\s*([<>]=?)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,11 @@ class Design:
     intercept : whether the model has one
     missing, unseen : what happens to rows with missing values, and with levels that the fit has not seen
     fills : the means that stand for missing numbers, where an indicator says that they are missing
-    formula, target, positive, weight, offset : as they were given to `fit_table`
+    formula, target, positive, weight, offset : as given to `fit_table`; `positive` may be a bound, as "> 0" is
     rest : whether the positive label is modelled against several others
     counts : of the table that it was learnt from, the missing values of each column that has some
     dropped : how many of its rows were left out because of them
+    spelling : how the text file that it was learnt from is written, if it is from one; see `delimited.Habit`
     """
 
     kinds: Mapping[str, str]
@@ -57,6 +62,7 @@ class Design:
     offset: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     dropped: int = 0
+    spelling: Mapping[str, Any] | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -156,7 +162,7 @@ class Design:
         return sample_weight, offset
 
     def _label(self, label: Any) -> str:
-        return str(self.positive) if label == self.positive else self.rest_label
+        return str(self.positive) if is_positive(label, self.positive) else self.rest_label
 
     @property
     def factors(self) -> list[Factor]:
@@ -303,6 +309,14 @@ class _Memorised:
                     if name not in self._design.fills and name not in self._held:
                         gone |= self.column(name).missing
         return gone
+
+
+def is_positive(label: Any, positive: Any) -> bool:
+    """Whether a label is the positive one, or a number that is on the right side of a bound, such as "> 0"."""
+    bound = _BOUND.fullmatch(positive) if isinstance(positive, str) else None
+    if bound is None or isinstance(label, str | bool):
+        return bool(label == positive)
+    return bool(_SIDES[bound[1]](float(label), float(bound[2])))
 
 
 def factor_codes(factor: Factor, column: Column) -> Codes:

@@ -57,9 +57,8 @@ def learnt(
     return design
 
 
-def all_columns(table: Table, leave_out: Sequence[str | None], intercept: bool = True) -> Formula:
-    """The formula of all columns but some."""
-    names = [name for name in table.names if name not in leave_out]
+def all_columns(names: Sequence[str], intercept: bool = True) -> Formula:
+    """The formula of all of these columns."""
     if not names:
         raise EvenOddsError("No column is left for the features.")
     return Formula(None, [[Wanted(name, Expression("column", (name,)))] for name in names], intercept)

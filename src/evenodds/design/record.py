@@ -78,6 +78,7 @@ def restored(found: Any) -> Design:
         offset=_of(record, "offset", str, type(None)),
         counts=_names(record, "counts", lambda count: type(count) is int and count >= 0),
         dropped=_of(record, "dropped", int),
+        spelling=record.get("spelling"),
     )
     if design.missing not in MISSING or design.unseen not in UNSEEN:
         raise EvenOddsError(f'"design" has a policy that there is not: {design.missing!r}, {design.unseen!r}.')

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..advice import nearest
-from ..design import Table, learn
+from ..design import Table, is_index, learn
 from ..exceptions import EvenOddsError
 from ..labels import kept_labels, labels_of, missing_labels, plain_labels
 from ..table import is_frame
-from .columns import FEW, of_column, stays
+from .columns import FEW, of_column, of_index, stays
 from .record import Diagnosis, Finding, ordered
 from .together import (
     MOST_CLASSES,
@@ -100,7 +100,7 @@ def _alone(table: Table, name: str) -> tuple[list[Finding], bool]:
         column = table.column(name)
     except EvenOddsError as error:
         return [Finding("unreadable", (name,), str(error), "Leave it out until it is mended.")], False
-    found = list(of_column(column, table.n_rows))
+    found = [of_index(name)] if is_index(table, name) else list(of_column(column, table.n_rows))
     return found, stays(column, found)
 
 

@@ -29,7 +29,7 @@ _NUMBER = re.compile(
     r"[-+]?[$€£]?\s?((\d+|\d{1,3}([., '\u00a0])\d{3}(\3\d{3})*)([.,]\d+)?|[.,]\d+)([eE][-+]?\d+)?\s?[%$€£]?"
 )
 _CODE = re.compile(r"0\d+")  # such as a postcode
-_ID_NAME = re.compile(r"(^|[_ .-])(id|uuid|guid|key|index|rownumber|row|nr|no)$|[a-z](Id|ID)$|^Unnamed: \d+$", re.ASCII)
+_ID_NAME = re.compile(r"(^|[_ .-])(id|uuid|guid|key|index|rownumber|row|nr|no)$|[a-z](Id|ID)$", re.ASCII)
 _UNTOLD = ' or fit with missing="drop" or missing="indicator".'
 
 
@@ -55,6 +55,12 @@ def of_column(column: Column, n_rows: int) -> Iterator[Finding]:
         yield from _of_factor(column, count)
     else:
         yield from _of_numbers(name, column.numbers()[there])
+
+
+def of_index(name: str) -> Finding:
+    """Of a column that only says where rows stood."""
+    what = f"{name!r} looks like the index of a data frame that was saved as a column."
+    return Finding("identifier", (name,), what, "Leave it out, as fit does.")
 
 
 def stays(column: Column, findings: Sequence[Finding]) -> bool:

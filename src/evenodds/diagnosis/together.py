@@ -17,7 +17,7 @@ from ..advice import listed, listed_labels
 from ..design import Design
 from ..exceptions import EvenOddsError
 from ..model import LogisticRegression
-from ..separation.finding import find_separation
+from ..separation.finding import searched
 from .record import Finding, in_formula
 
 Array = NDArray[np.float64]
@@ -157,7 +157,7 @@ class _Found:
 def _judged(rows: Rows, names: Sequence[str], own: NDArray[np.bool_]) -> _Found | None:
     """The separation of a class from others by some columns, if there is one."""
     columns = {j: name for name in names for j in rows.design.columns_of[name]}
-    found = find_separation(rows.X[:, list(columns)], own)
+    found, _ = searched(rows.X[:, list(columns)], own)
     if found.kind == "overlap":
         return None
     infinite = [j for j, name in zip(columns, found.names[1:], strict=True) if name in found.infinite]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .record import Inference
 
 NO_NUMBER = "—"
+_MOST = 12  # decimals
 _SMALL = 1e-4  # from which on numbers have an exponent
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 _STAR_NOTE = "* p < 0.05, ** p < 0.01, *** p < 0.001"
@@ -59,6 +60,8 @@ class PublishedTable:
 
     def to_latex(self, *, caption: str | None = None, label: str | None = None) -> str:
         """The table in LaTeX, with the rules of the package booktabs.
+
+        Names in Latin and Greek letters are for any LaTeX; others, and emoji, for LuaLaTeX with a font that has them.
 
         Parameters
         ----------
@@ -343,6 +346,8 @@ def _number(value: float, digits: int, need: int) -> str:
     if 0 < abs(value) < _SMALL:
         return f"{value:.1e}"
     before = math.floor(math.log10(abs(value))) if value else 0
+    if before in (-1, 0) and need > 7:  # near 1, of which only the difference tells
+        return f"{value:.{min(need, _MOST)}f}"
     return number(value, max(digits - max(before, 0), need, 0))
 
 

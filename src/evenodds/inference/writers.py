@@ -3,10 +3,12 @@
 import re
 from html import escape
 from typing import TYPE_CHECKING
+from unicodedata import lookup
 
 if TYPE_CHECKING:
     from .publication import PublishedRow, PublishedTable
 
+_SIGNS = ("leq", "geq", "neq", "approx", "-", "rightarrow", "leftarrow", "in", "sum", "surd", "partial")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -15,12 +17,39 @@ _LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "`": r"\textasciigrave{}",
-    '"': r"\textquotedbl{}",
+    '"': r"\textquotedblright{}",  # the straight one is not in LaTeX's default encoding
     "∞": r"$\infty$",
     "—": "---",
     "…": r"\ldots{}",
     **{sign: rf"\{sign}" for sign in "&%$#_{}"},
 }
+_GREEK = (
+    *(
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+    ),
+    *("pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"),
+)
+_CAPITALS = ("gamma", "delta", "theta", "lambda", "xi", "pi", "sigma", "upsilon", "phi", "psi", "omega")
+_LATEX |= {lookup(f"greek small letter {name.replace('lambda', 'lamda')}"): rf"$\{name}$" for name in _GREEK}
+_LATEX |= {
+    lookup(f"greek capital letter {name.replace('lambda', 'lamda')}"): rf"$\{name.capitalize()}$" for name in _CAPITALS
+}
+_LATEX |= dict(zip("≤≥≠≈−→←∈∑√∂", ("$-$" if name == "-" else rf"$\{name}$" for name in _SIGNS), strict=True))
+_LIGATURE = re.compile(r"(?<=-)-|(?<=,),|(?<=')'")  # of two signs LaTeX would make one
+_LONG, _UNBROKEN = 40, 25  # letters of a name that may need several lines, and of one without a place to break it
 _MARKS = re.compile(r"[\\`*|~$]|<(?=[A-Za-z/!?])|&(?=#|[A-Za-z])|(?<![^\W_])_|_(?![^\W_])|\[(?=[^\]]*\][(\[:])")
 _STARTS = re.compile(r"^([-+#=>]|\d+(?=[.)]))")  # what begins a heading, a list or a quotation
 _FIRST = "term"
@@ -31,7 +60,11 @@ _FIRST = "term"
 
 def latex(table: "PublishedTable", caption: str | None, label: str | None) -> str:
     """The table as a tabular with the rules of booktabs."""
-    layout = "l" + "rcr" * (len(table.headings) // 3)
+    fits = len(table.headings) // 3
+    first = "l"
+    if max((len(row.name) for row in table.rows if row.kind != "class"), default=0) > _LONG:
+        first = rf"p{{{0.4 if fits == 1 else 0.25}\linewidth}}"
+    layout = first + "rcr" * fits
     body = [
         rf"\begin{{tabular}}{{{layout}}}",
         r"\toprule",
@@ -75,13 +108,25 @@ def _latex_row(row: "PublishedRow", count: int) -> str:
 
 def _latex_line(cells: list[str]) -> str:
     name, *others = map(_latex_text, cells)
+    if len(cells[0]) > _LONG:
+        name = rf"\raggedright {_breaking(cells[0])}"
     # Behind the \\ of the line before, [ and * would be its arguments.
     return " & ".join([f"{{}}{name}" if name[:1] in ("[", "*") else name, *others]) + r" \\"
 
 
+def _breaking(name: str) -> str:
+    """A long name with places at which its line may break: behind signs, and in what has none."""
+    pieces = re.findall(rf"[^\W_]{{1,{_UNBROKEN}}}|.", name, re.DOTALL)
+    texts = map(_latex_text, pieces)
+    return "".join(
+        text if piece.isspace() else text + r"\allowbreak{}" for piece, text in zip(pieces, texts, strict=True)
+    )
+
+
 def _latex_text(text: str) -> str:
     text = re.sub(r"(?<![\w)])-(?=[\d∞])", "\0", text)  # the sign of a number
-    return "".join(_LATEX.get(letter, letter) for letter in text).replace("\0", "$-$")
+    text = _LIGATURE.sub(lambda sign: "\1" + sign[0], text)
+    return "".join(_LATEX.get(letter, letter) for letter in text).replace("\0", "$-$").replace("\1", "{}")
 
 
 def _label(label: str) -> str:

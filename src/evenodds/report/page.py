@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
@@ -91,6 +92,7 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["parted"] = _parted
     facts = _facts(fitted, known, rows, costs, title)
     text = environment.get_template("page.html.jinja").render(facts)
     with replacing(path) as file:
@@ -146,6 +148,11 @@ def _facts(
         "chosen": pictures.chosen_penalty(model) if isinstance(model, LogisticRegressionCV) else None,
         "ways": scoring.ways(model),
     }
+
+
+def _parted(name: str) -> Markup:
+    """The name of a coefficient, whose line may break before its level."""
+    return Markup("<wbr>[").join(name.split("["))
 
 
 def _glance(rows: Rows, found: list[quality.Discrimination]) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from ..advice import warn_of_aliased
 from ..coordinates import choose_coordinates
 from ..data import Array, Block, Sums, require_finite
 from ..data.memory import one_blas_thread
@@ -96,6 +97,12 @@ def find_separation(
     EvenOddsError
         If the data are wrong, or too wide or too close to rounding for a certain answer.
 
+    Warns
+    -----
+    CollinearWarning
+        Some columns are aliased: constant, or within 1e-7 of combinations of earlier ones. They are left out, as of a
+        fit.
+
     Examples
     --------
     >>> from evenodds import find_separation
@@ -103,7 +110,17 @@ def find_separation(
     >>> found.kind, found.infinite
     ('quasi-complete', {'(intercept)': -inf, 'x0': inf})
     """
-    own: dict[str, Any] = {"caller": "find_separation", "two": "find_separation", "intercept": bool(fit_intercept)}
+    found, aliased = searched(X, y, sample_weight, fit_intercept=bool(fit_intercept))
+    if aliased:
+        warn_of_aliased(aliased, searched=True)
+    return found
+
+
+def searched(
+    X: Any, y: Any, sample_weight: ArrayLike | None = None, *, fit_intercept: bool = True
+) -> tuple[Separation, list[Any]]:
+    """What `find_separation` finds, and the names, or numbers, of the columns that are left out."""
+    own: dict[str, Any] = {"caller": "find_separation", "two": "find_separation", "intercept": fit_intercept}
     data, classes = read(X, y, sample_weight, None, **own)
     if not data.class_weights.all():
         empty = classes.tolist()[int(np.argmin(data.class_weights))]
@@ -113,13 +130,14 @@ def find_separation(
         raise EvenOddsError("No column is left to fit: without an intercept, all of X is zero.")
     with one_blas_thread, within_range():
         sample = data.sample(sample_rows(data), 0)
-        coordinates = choose_coordinates(data, sample, intercept=bool(fit_intercept), standardize=False, strength=0.0)
+        coordinates = choose_coordinates(data, sample, intercept=fit_intercept, standardize=False, strength=0.0)
         found = separation_of(two_sided(data, coordinates))
+    aliased = [column if data.names is None else data.names[column] for column in coordinates.aliased()]
     names = (*["(intercept)"] * fit_intercept, *(data.names or [f"x{k}" for k in range(data.n_columns)]))
     infinite = {name: float(sign) for name, sign in zip(names, found.infinite, strict=True) if sign != 0}
     rows = np.flatnonzero(found.separated)
     rows = rows if data.kept is None else data.kept[rows]
-    return Separation(found.kind, infinite, rows, found.direction, names, classes)
+    return Separation(found.kind, infinite, rows, found.direction, names, classes), aliased
 
 
 def _count_entries(block: Block) -> Sums:

@@ -1,0 +1,25 @@
+"""Signs that mean something somewhere: in LaTeX, HTML, Markdown, formulas or a terminal."""
+
+SIGNS = [
+    "a",
+    "Zü",
+    "&",
+    "%",
+    "$",
+    "#",
+    "_",
+    "{",
+    "}",
+    "~",
+    "^",
+    "\\",
+    "|",
+    "<b>",
+    "</td>",
+    '"',
+    "'",
+    "`",
+    "*",
+    "[x]",
+    "(",
+]
