@@ -25,6 +25,7 @@ from .solvers.elastic_net import elastic_net, is_large_sparse, is_wide, optimum,
 from .solvers.mean_loss import MeanLoss
 from .solvers.penalty import Penalty
 from .solvers.proximal_newton import Optimum
+from .solvers.ridge_path import ridge_path, takes_ridges
 from .solvers.softmax_loss import SoftmaxLoss
 from .solvers.sparse_wide import sparse_path
 from .solvers.tall_path import tall_path
@@ -183,6 +184,8 @@ class Strengths:
         """The optima in one go, each near the one before it."""
         if isinstance(loss, SoftmaxLoss):
             return class_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
+        elif takes_ridges(loss, penalties[0]):
+            return ridge_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
         elif self._takes_sets:
             wide = sparse_path if is_wide(self.data) and is_large_sparse(self.data) else wide_path
             return wide(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
