@@ -78,15 +78,26 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         if isinstance(X, Scan):
-            rows_of = self._scan_of(X, reset=False)
-            return np.concatenate([self._linear_scores(block.X) for block in rows_of.blocks()])
-        coef, intercept = self._by_class
+            return self._scores_of_scan(X)
         rows = self._design_rows(X, reset=False)
-        if rows is not None:
-            scores = rows.scores(intercept, coef)
-            kept = ~rows.gone
-            return scores if np.isfinite(scores[kept]).all() else bounded_scores(rows.matrix(), intercept, coef, scores)
-        return self._linear_scores(self._array(X, reset=False))
+        return self._linear_scores(self._array(X, reset=False)) if rows is None else self._design_scores(rows)
+
+    def _scores_of_scan(self, scan: Scan) -> Array:
+        """Scores of rows that are scanned, batch by batch."""
+        if not hasattr(self, "design_"):
+            return np.concatenate([self._linear_scores(block.X) for block in self._scan_of(scan, reset=False).blocks()])
+        from .design import of_tables  # here, as it needs pyarrow, and arrays do not
+
+        design = self.design_
+        scores = of_tables(scan, design, lambda table: self._design_scores(design.read(table)))
+        return np.concatenate(scores) if scores else np.empty(0)
+
+    def _design_scores(self, rows: DesignRows) -> Array:
+        """Scores of rows by a design; NaN where one drops them."""
+        coef, intercept = self._by_class
+        scores = rows.scores(intercept, coef)
+        kept = ~rows.gone
+        return scores if np.isfinite(scores[kept]).all() else bounded_scores(rows.matrix(), intercept, coef, scores)
 
     def _linear_scores(self, array: Any) -> Array:
         """Scores of checked rows without a design; an error where they are not finite numbers."""
@@ -238,8 +249,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _array(self, X: Any, *, reset: bool) -> Any:
         """X as a checked 2-d array or CSR matrix. Whether it is finite shows in the first read."""
-        X = self._scan_of(X, reset=reset) if isinstance(X, Scan) else X
-        X = unpacked(X, None, None, None, "What is asked for")[0]
+        X = self._unpacked(X, "What is asked for", reset=reset)
         rows = self._design_rows(X, reset=reset)
         if rows is not None:
             return rows.matrix()
@@ -253,13 +263,35 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _scan_of(self, scan: Scan, *, reset: bool) -> Scan:
         """Rows that are scanned, their columns learnt or those of the fit, found by name."""
-        if hasattr(self, "design_"):
-            raise EvenOddsError("scan reads numbers, and this model is of a table with text or dates, or of a formula.")
+        if hasattr(self, "design_") or (reset and not scan.is_numeric):
+            from .design import encoded, learn_all  # here, as it needs pyarrow, and arrays do not
+
+            if not hasattr(self, "design_"):
+                self.design_ = learn_all(scan, self.n_jobs, bool(self.fit_intercept))
+            if reset:
+                self._keep_kinds()
+            return encoded(scan, self.design_, self._multiplies)
         fitted = [] if reset else list(getattr(self, "feature_names_in_", []))
         if fitted and set(fitted) <= set(scan.known) and fitted != list(scan.roles.columns):
             scan = scan.with_columns(fitted)
         self._check_names(scan.names_alone(), reset=reset)
         return scan
+
+    def _unpacked(self, X: Any, what: str, *, reset: bool = False) -> Any:
+        """Rows that are scanned in memory, the columns of the model if they fit; others as they are."""
+        if isinstance(X, Scan):
+            X = X.with_columns(list(self.design_.kinds)) if hasattr(self, "design_") else self._scan_of(X, reset=reset)
+        return unpacked(X, None, None, None, what)[0]
+
+    @property
+    def _multiplies(self) -> bool:
+        """Whether factors are columns of 0 and 1 for the fit, as it reads columns one by one, or rows one by one."""
+        return False
+
+    def _keep_kinds(self) -> None:
+        """Learn the names of the columns from the design."""
+        self.feature_names_in_ = np.array(list(self.design_.kinds), dtype=object)
+        self.n_features_in_ = len(self.design_.kinds)
 
     def _dask_of(self, X: Any, *, reset: bool) -> Any:
         """A collection of Dask, its columns learnt or those of the fit, found by name."""
@@ -292,8 +324,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
             self.design_ = learn(X, intercept=bool(self.fit_intercept))
         if reset:
-            self.feature_names_in_ = np.array(list(self.design_.kinds), dtype=object)
-            self.n_features_in_ = len(self.design_.kinds)
+            self._keep_kinds()
         return self.design_.read(X)
 
     @property

@@ -214,36 +214,59 @@ def _is(kind: Any, *names: str) -> bool:
 
 def write_table(table: Any, path: Path) -> None:
     """Write a file in the format of its extension; text is UTF-8, with commas, or tabs in .tsv and .tab."""
+    write_tables([table], path)
+
+
+def write_tables(tables: Iterable[Any], path: Path) -> None:
+    """Write tables of the same columns one after another, as `write_table` one."""
     import pyarrow as pa
 
     suffix = format_of(path)
     try:
         with replacing(path) as file:
-            if suffix == ".parquet":
-                from pyarrow import parquet
-
-                parquet.write_table(table, file)
-            elif suffix in _ARROW:
-                with pa.ipc.new_file(file, table.schema) as writer:
-                    writer.write_table(table)
+            if suffix == ".parquet" or suffix in _ARROW:
+                _write_binary(tables, file, suffix)
+                return
+            separator = "\t" if suffix.startswith((".tsv", ".tab")) else ","
+            if suffix.endswith(".gz"):
+                with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as packed:
+                    write_csvs(tables, packed, separator)
             else:
-                separator = "\t" if suffix.startswith((".tsv", ".tab")) else ","
-                if suffix.endswith(".gz"):
-                    with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as packed:
-                        write_csv(table, packed, separator)
-                else:
-                    write_csv(table, file, separator)
+                write_csvs(tables, file, separator)
     except pa.ArrowException as error:
         raise EvenOddsError(f"{path} cannot be written: {error}") from error
 
 
-def write_csv(table: Any, file: Any, separator: str = ",") -> None:
+def _write_binary(tables: Iterable[Any], file: Any, suffix: str) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    writer: Any = None
+    try:
+        for table in tables:
+            if writer is None:
+                made = parquet.ParquetWriter if suffix == ".parquet" else pa.ipc.new_file
+                writer = made(file, table.schema)
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def write_csvs(tables: Iterable[Any], file: Any, separator: str = ",") -> None:
+    """Write tables of the same columns as one CSV."""
+    for k, table in enumerate(tables):
+        write_csv(table, file, separator, header=k == 0)
+
+
+def write_csv(table: Any, file: Any, separator: str = ",", header: bool = True) -> None:
     """Write CSV, with quotes only around the cells that need them."""
     import pyarrow as pa
     from pyarrow import csv as pa_csv
 
     options = pa_csv.WriteOptions(include_header=False, quoting_style="none", delimiter=separator)
-    file.write(_quoted([table.column_names], separator))
+    if header:
+        file.write(_quoted([table.column_names], separator))
     for batch in table.to_batches(max_chunksize=_ROWS):
         buffer = io.BytesIO()
         try:

@@ -340,10 +340,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
             rows = self._design_rows(X, reset=reset)
             if rows is None:
                 return self._array(X, reset=reset), self._names, None
-            settings = Settings.of(self)
-            # What reads columns one by one, again and again, or rows as the textbook has them, takes no codes.
-            multiplied = settings.firth or settings.composite or settings.sgd is not None
-            array = rows.matrix() if multiplied else rows.for_fit()
+            array = rows.matrix() if self._multiplies else rows.for_fit()
             return array, self._names, rows.gone if rows.drops else None
 
         own: dict[str, Any] = {"intercept": bool(self.fit_intercept), "every": every, "n_jobs": self.n_jobs}
@@ -353,6 +350,12 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         if reset:
             self.classes_ = found
         return data
+
+    @property
+    def _multiplies(self) -> bool:
+        # What reads columns one by one, again and again, or rows as the textbook has them, takes no codes.
+        settings = Settings.of(self)
+        return bool(settings.firth or settings.composite or settings.sgd is not None)
 
     def _keep(self, fit: fitting.Fit, classes: list[Any]) -> None:
         """Set the attributes, and warn of what the user should know of classes with weight."""

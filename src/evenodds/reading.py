@@ -67,6 +67,7 @@ def read(
     """
     if isinstance(X, Scan):
         require_alone(y, sample_weight, offset)
+        X = X if numbers is not None else _numbered(X, intercept, n_jobs)
         X.require_target(caller)
         return _read_surveyed(X, classes, class_weight, two, every, n_jobs)
     if y is None:
@@ -171,6 +172,15 @@ def _any_numbers(X: Any, caller: str, intercept: bool) -> Numbers:
 
     design = learn(X, intercept=intercept)
     return design.read(X).matrix(), list(design.names), None
+
+
+def _numbered(scan: Scan, intercept: bool, n_jobs: int | None) -> Scan:
+    """Rows that are scanned, by a design where their columns are not all numbers."""
+    if scan.is_numeric:
+        return scan
+    from .design import encoded, learn_all
+
+    return encoded(scan, learn_all(scan, n_jobs, intercept), True)
 
 
 def require_finite_array(array: Any, names: list[str] | None) -> None:

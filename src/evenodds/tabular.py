@@ -8,7 +8,8 @@ import narwhals as nw
 import numpy as np
 
 from .advice import listed_labels, nearest
-from .design import Design, is_formula, is_positive, learn
+from .data.scan import Scan
+from .design import Design, Scanned, encoded, is_formula, is_positive, learn, left_side
 from .exceptions import EvenOddsError
 from .labels import kept_labels
 from .model import LogisticRegression
@@ -44,7 +45,7 @@ def fit_table(
         numbers; ``month``, ``weekday``, ``year``, ``quarter``, ``day``, ``hour`` and ``minute`` make factors of dates.
         Names with spaces stand between backticks, ``.`` is all other columns and ``- 1`` leaves out the intercept.
         Formulas need formulaic (``pip install "evenodds[tables]"``).
-    frame : frame of pandas, polars, Arrow, or another that narwhals reads
+    frame : frame of pandas, polars, Arrow, or another that narwhals reads; or a scan
     missing : {"error", "drop", "indicator"}, default="error"
         What happens to missing values. "drop" leaves out rows with one in a column of the model, or in the target, and
         counts them (``model.design_.dropped``); such rows have the probability NaN. "indicator" gives them a
@@ -84,13 +85,20 @@ def fit_table(
     >>> infer(model, frame).names
     ('(intercept)', 'carrier[A]', 'carrier[C]', 'hours')
     """
-    if not is_frame(frame):
-        raise EvenOddsError(f"fit_table takes a frame of pandas, polars or Arrow, not a {type(frame).__name__}.")
-    _, names = unique_names(frame)
-    formula, target = _meant(formula_or_target, names)
+    if not (isinstance(frame, Scan) or is_frame(frame)):
+        raise EvenOddsError(
+            f"fit_table takes a frame of pandas, polars or Arrow, or a scan, not a {type(frame).__name__}."
+        )
     model = LogisticRegression(**parameters)
+    names = frame.roles.every if isinstance(frame, Scan) else unique_names(frame)[1]
+    formula, target = _meant(formula_or_target, names)
+    rows = frame
+    if isinstance(frame, Scan):
+        own = target if formula is None else left_side(formula)
+        weight, offset = _beside(frame, own, weight, offset)
+        rows = Scanned(frame, [name for name in (own, weight, offset) if name in names], model.n_jobs)
     design = learn(
-        frame,
+        rows,
         formula,
         target=target,
         positive=positive,
@@ -111,6 +119,15 @@ def fit_table(
     return model._fit_rows(frame, None, None, None, design, classes)
 
 
+def _beside(scan: Scan, target: str | None, weight: str | None, offset: str | None) -> tuple[str | None, str | None]:
+    """Of rows that are scanned the columns of weights and of the offset, whoever names them."""
+    for role, name in {"target": target, "weight": weight, "offset": offset}.items():
+        scan.require_role(role, name)
+    if len(scan.roles.offset) > 1:
+        raise EvenOddsError("fit_table takes one column of offsets: give LogisticRegression the scan with several.")
+    return weight or scan.roles.weight, offset or next(iter(scan.roles.offset), None)
+
+
 def _meant(text: str, names: list[Any]) -> tuple[str | None, str | None]:
     """The formula, or the target, that a text is."""
     if not isinstance(text, str):
@@ -126,7 +143,11 @@ def _with_positive(design: Design, frame: Any) -> tuple[Design, Any]:
     """The design with the positive label as the table has it, and the classes in order."""
     if design.positive is None:
         return design, None
-    labels = np.unique(kept_labels(nw.from_native(frame, eager_only=True)[design.target].to_native())).tolist()
+    if isinstance(frame, Scan):
+        plain = replace(design, positive=None)  # as the rows were read: their labels as they are
+        labels = np.unique(kept_labels(list(encoded(frame, plain, False).labels(None)))).tolist()
+    else:
+        labels = np.unique(kept_labels(nw.from_native(frame, eager_only=True)[design.target].to_native())).tolist()
     found = [label for label in labels if label == design.positive or str(label) == design.positive]
     sides = {is_positive(label, design.positive) for label in labels}
     if not found and True in sides:

@@ -145,6 +145,42 @@ def check_balanced(problem):
     assert {name for name, sign in also.items() if sign} == set(wanted), "infer sends others to infinity"
 
 
+def draw_far(rng):
+    """Twins by 1e-7 to 3e-6, beside a column far from zero, whose last digits are as large as what tells these apart.
+
+    They mean what they say: the answer is that of the numbers as they stand.
+    """
+    n, gap, far = int(rng.integers(8, 40)), 10.0 ** rng.uniform(-7, -5.5), 10.0 ** rng.uniform(4.5, 9)
+    one, apart, beside = rng.normal(size=(3, n))
+    columns = [one, one * rng.choice([1, -2]) + gap * apart, far + beside]
+    columns += [rng.normal(size=n)] * (rng.random() < 0.3) + [(rng.random(n) < 0.3) * 1.0] * (rng.random() < 0.3)
+    told, noise = rng.choice(["nothing", "gap", "far", "last"]), rng.normal(size=n)
+    some = noise * (rng.random(n) < 0.15)
+    score = {"nothing": noise, "gap": apart + some, "far": beside + some, "last": 9 * columns[-1] + noise}[str(told)]
+    y = (score > np.median(score)).astype(int)
+    X = np.column_stack(columns)[:, rng.permutation(len(columns))]
+    return Problem(X, y, form=str(rng.choice(["given", "F", "csr", "pandas"])), facts={"told": str(told)})
+
+
+def check_far(problem):
+    """The fit, `infer` and `find_separation` say what is true in rational numbers."""
+    X, y = problem.dense(), np.asarray(problem.y)
+    if np.unique(y).size < 2:
+        return  # made too small
+    model, told = problem.fit()
+    names = list(getattr(model, "feature_names_in_", range(X.shape[1])))
+    out = np.isin(np.arange(X.shape[1]), [names.index(name) for name in model.aliased_])
+    truth, status = separated(X[:, ~out], y), model.solution_.status
+    found, _ = quietly(find_separation, problem.handed(), y)
+    assert (found.kind != "overlap") == truth, f"find_separation says {found.kind}"
+    if status is Status.STALLED and not truth and ConvergenceWarning in told:
+        return  # rounding keeps the fit from its end, and that is said
+    assert status is (Status.SEPARATED if truth else Status.CONVERGED), f"separated: {truth}, and the fit says {status}"
+    assert (SeparationWarning in told) == truth
+    table, _ = quietly(infer, model, problem.handed(), y)
+    assert (table.limit is not None) == truth, f"infer {'knows no limit' if truth else 'speaks of one'}"
+
+
 def without_digits(problem):
     """The columns without gaps that may be rounding; all else in them is a multiple of 2^-18."""
     X = np.array(problem.dense())
@@ -191,4 +227,5 @@ def check_signs(problem, out, found, truth):
 FAMILIES = [
     Family("near twins", draw, check, 60),
     Family("near twins, on rows that balance", draw_balanced, check_balanced, 20),
+    Family("near twins, beside a column far from zero", draw_far, check_far, 40),
 ]

@@ -17,7 +17,7 @@ LAYERS = {
     "kernels": set(),
     "scratch": set(),
     "delimited": {"exceptions"},
-    "data": {"exceptions"},
+    "data": {"delimited", "exceptions"},
     "arrow": {"data", "kernels"},
     "moments": {"data", "kernels"},
     "coordinates": {"arrow", "data", "exceptions", "kernels", "moments"},
@@ -68,7 +68,7 @@ LAYERS = {
     },
     "diagnosis": {"advice", "design", "exceptions", "labels", "model", "separation", "table"},
     "export": {"advice", "data", "design", "exceptions", "inference", "model", "settings", "solvers"},
-    "tabular": {"advice", "design", "exceptions", "labels", "model", "table"},
+    "tabular": {"advice", "data", "design", "exceptions", "labels", "model", "table"},
     "plots": {
         *("advice", "cross_validation", "data", "exceptions", "inference", "labels", "model", "paths", "strengths"),
         "table",

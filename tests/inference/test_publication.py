@@ -15,32 +15,6 @@ from evenodds import EvenOddsError, LogisticRegression, compare_table, fit_table
 from oracle import case
 from signs import SIGNS
 
-SIGNS += [
-    "](",
-    "😀",
-    "é",
-    "<!--",
-    "&amp;",
-    "\\\\",
-    "--",
-    "1.",
-    "!",
-    "@",
-    "=",
-    "\n",
-    "\t",
-    "​",
-    "x_y",
-    "-",
-    "[",
-    "]",
-    ")",
-    "α",
-    "Ω≤",
-    "''",
-    ",,",
-    "looooooooooooooooooooooooooooooooooooooooooooooong",
-]
 LETTERS = {
     "textbackslash": "\\",
     "textasciitilde": "~",

@@ -208,3 +208,20 @@ def test_without_onnx_the_error_says_what_to_install(monkeypatch, path):
     monkeypatch.setitem(sys.modules, "onnx.helper", None)
     with pytest.raises(EvenOddsError, match=r'pip install "evenodds\[onnx\]"'):
         to_onnx(model, path)
+
+
+@pytest.mark.parametrize("name", ["log hours", "age", 'ö"f\n🎈'])
+def test_the_offset_of_the_design_is_an_input_and_added(name, path):
+    frame = table(120).assign(late=lambda t: t["late"] == "late")
+    frame[name] = frame["age"] / 40 if name != "age" else frame["age"]
+    model = fit_table("late ~ carrier + flag", frame, C=1, offset=name)
+    scores = model.decision_function(frame) + frame[name].to_numpy()
+    rows = {column: frame[column].tolist() for column in ("carrier", "flag", name)}
+    kinds = {"carrier": "text", "flag": "boolean", name: "number"}
+    _, found = run(model, rows, kinds, path)
+    np.testing.assert_allclose(found[:, 1], 1 / (1 + np.exp(-scores)), rtol=1e-12)
+    to_onnx(fit_table("late ~ age", frame, C=1), path, offset="more")
+    assert {one.name for one in onnxruntime.InferenceSession(path).get_inputs()} == {"age", "more"}
+    three = fit_table("late ~ age", table(100), C=1)
+    with pytest.raises(EvenOddsError, match="offset is one column"):
+        to_onnx(three, path, offset="more")

@@ -346,3 +346,10 @@ def test_rows_of_one_class(tmp_path, undrawn):
     model = fit_table("late", frame)
     page = written(tmp_path, model, frame[frame["late"] == "yes"])
     assert "All rows are of one class" in words(page)
+
+
+def test_levels_that_no_page_can_hold_are_written_as_text(tmp_path):
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"f": rng.choice(["\x00", "\x1b[31m", "ok"], 60), "y": rng.integers(0, 2, 60)})
+    page = write_report(fit_table("y", frame, C=1), frame, path=tmp_path / "r.html").read_text(encoding="utf-8")
+    assert not re.search(r"[\x00-\x08\x0b-\x1f]", page)

@@ -140,7 +140,8 @@ def test_an_offset_is_added_to_the_score(dialect):
     rows = {name: frame[name].tolist() for name in ("x", "log hours")}
     score = model.decision_function(frame) + frame["log hours"]
     run = {"duckdb": in_duckdb, "sqlite": in_sqlite}[dialect]
-    found = run(to_sql(model, (TABLE,), dialect, offset="log hours"), rows, dict.fromkeys(rows, "number"), 1)
+    assert to_sql(model, (TABLE,), dialect) == to_sql(model, (TABLE,), dialect, offset="log hours")
+    found = run(to_sql(model, (TABLE,), dialect), rows, dict.fromkeys(rows, "number"), 1)
     np.testing.assert_allclose(found[:, 0], 1 / (1 + np.exp(-score)), rtol=0, atol=1e-12)
 
 

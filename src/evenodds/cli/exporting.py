@@ -63,15 +63,11 @@ def export(model: Path, kind: str, out: Path | None, table: str, dialect: str) -
     if kind == "onnx" and out is None:
         raise click.UsageError("Missing option '--out': ONNX is no text, and needs a file.")
     fitted = load(model)
-    design = getattr(fitted, "design_", None)
-    offset = None if design is None else design.offset
     with progress("Writing the model and trying it"):
         if out is not None and kind == "onnx":
             to_onnx(fitted, out)
         else:
-            text = to_sql(fitted, table, dialect, offset=offset)
-    if kind == "onnx" and offset is not None:
-        say("Warning", f"the offset, column {offset!r}, is not in the file: add it to the log odds", "yellow")
+            text = to_sql(fitted, table, dialect)
     if out is None:
         click.echo(text)
         return

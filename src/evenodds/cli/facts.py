@@ -11,11 +11,14 @@ from scipy.special import log_expit
 
 from .. import EvenOddsError, Inference, LogisticRegression, infer
 from ..advice import listed_labels
+from ..data import Block, Sums, is_coded
+from ..data.scan import Scan
 from ..design import Design
-from ..design.columns import WORDS
+from ..design.columns import WORDS, Place, Table, counted
 from ..export import plain, said
 from ..labels import labels_of, missing_labels, row_numbers
-from ..scores import log_probabilities
+from ..row_sums import coded_scores
+from ..scores import linear_scores, log_probabilities
 from .terminal import progress, say
 
 _MANY = 500  # slopes, from which a factor that has most of them is eliminated
@@ -196,10 +199,16 @@ def _inferred(model: LogisticRegression) -> dict[str, Any]:
     return {**{name: getattr(kept, name) for name in names}, "conf_int": ends}
 
 
-def scores_of(model: LogisticRegression, table: Any) -> NDArray[np.float64]:
-    """The scores of rows, as `decision_function` has them, with the offset that the model takes from a column."""
-    scores = model.decision_function(table)
+def scores_of(model: LogisticRegression, table: Any, place: Place = counted) -> NDArray[np.float64]:
+    """The scores of rows, as `decision_function` has them, with the offset that the model takes from a column.
+
+    place : what the user calls a row
+    """
     design = getattr(model, "design_", None)
+    if design is None:
+        scores = model.decision_function(table)
+    else:
+        scores = model._design_scores(design.read(Table(table, place)))
     if design is None or design.offset is None:
         return scores
     offset = row_numbers(table[design.offset], "offset", len(scores))
@@ -208,8 +217,8 @@ def scores_of(model: LogisticRegression, table: Any) -> NDArray[np.float64]:
 
 def _training(model: LogisticRegression, table: Any) -> dict[str, Any]:
     """How good the fit is on its own rows; the AUC of more than two classes is the mean of each against the rest."""
-    from sklearn.metrics import accuracy_score, roc_auc_score
-
+    if isinstance(table, Scan):
+        return _training_of_scan(model, table)
     y, weight, _ = model.design_.beside(table, None, None)
     labels, scores = labels_of(y), scores_of(model, table)
     logs = np.stack([log_expit(-scores), log_expit(scores)], axis=1) if scores.ndim == 1 else log_probabilities(scores)
@@ -218,17 +227,44 @@ def _training(model: LogisticRegression, table: Any) -> dict[str, Any]:
     weight = None if weight is None else row_numbers(weight, "weight", kept.size)[kept]
     place = {label: k for k, label in enumerate(model.classes_.tolist())}  # in which a last NUL counts
     codes = np.array([place[label] for label in labels.tolist()])
-    of_class = codes[:, None] == np.arange(len(place))
+    left_out = int(np.count_nonzero(~kept))
+    return _quality(codes, logs, scores, weight) | {"rows_left_out": left_out, "missing": dict(model.design_.counts)}
+
+
+def _training_of_scan(model: LogisticRegression, scan: Scan) -> dict[str, Any]:
+    """The same of rows that are scanned, those with weight, from one read: 9 bytes a row and class are kept."""
+    data = model._read(scan, None, None, None, classes=model.classes_, reset=False)
+    coef, intercept = (
+        (model._coef[0], model.intercept_[0]) if len(model.coef_) == 1 else (model._coef.T, model.intercept_)
+    )
+    shift = data.center @ coef + intercept
+
+    def read(block: Block) -> Sums:
+        rows = block.rows
+        scores = coded_scores(rows, shift, coef) if is_coded(rows) else linear_scores(rows, shift, coef)
+        return [block.y], [scores if block.offset is None else scores + block.offset], [block.weight]
+
+    codes, scores, weights = data.reduce(read)
+    weight = None if weights[0] is None else np.concatenate(weights)
+    z = np.concatenate(scores)
+    logs = np.stack([log_expit(-z), log_expit(z)], axis=1) if z.ndim == 1 else log_probabilities(z)
+    left_out = {"rows_left_out": len(scan) - z.shape[0], "missing": dict(model.design_.counts)}
+    return _quality(np.concatenate(codes), logs, z, weight) | left_out
+
+
+def _quality(codes: Any, logs: Any, scores: Any, weight: Any) -> dict[str, Any]:
+    """How well rows are told apart, from their classes, log probabilities and scores."""
+    from sklearn.metrics import accuracy_score, roc_auc_score
+
+    of_class = codes[:, None] == np.arange(logs.shape[1])
     # Of two classes by the score, which still tells rows apart where the probability is 1 for both.
     scores = scores[:, None] if of_class.shape[1] == 2 else logs
     rest = of_class[:, -scores.shape[1] :]
     areas = [roc_auc_score(own, score, sample_weight=weight) for own, score in zip(rest.T, scores.T, strict=True)]
     return {
-        "rows": labels.size,
-        "rows_left_out": int(np.count_nonzero(~kept)),
-        "missing": dict(model.design_.counts),
+        "rows": codes.size,
         "rows_of_class": of_class.sum(axis=0),
         "accuracy": accuracy_score(codes, logs.argmax(axis=1), sample_weight=weight),
-        "log_loss": np.average(-logs[np.arange(labels.size), codes], weights=weight),
+        "log_loss": np.average(-logs[np.arange(codes.size), codes], weights=weight),
         "auc": np.mean(areas),
     }

@@ -15,8 +15,9 @@ from ..design import MISSING, UNSEEN, left_side
 from ..export import plain, save
 from ..files import STANDARD
 from .facts import Asked, all_facts, fit_aloud
-from .options import column_option, data_argument, level, pairs, share, spelling_options, strength
+from .options import column_option, data_argument, level, memory_option, pairs, share, spelling_options, strength
 from .report import show_fit
+from .scans import is_large, scanned
 from .tables import read
 from .terminal import as_options, progress, say
 
@@ -125,6 +126,7 @@ _ROBUST = ("model", "HC0", "HC1", "HC2", "HC3")
     "--report", type=click.Path(path_type=Path), metavar="FILE", help="Write all that is known as one HTML page."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@memory_option
 @click.option_panel("Arguments")
 @click.option_panel(
     "The table",
@@ -138,6 +140,7 @@ _ROBUST = ("model", "HC0", "HC1", "HC2", "HC3")
         "--unseen",
         "--weight",
         "--offset",
+        "--memory",
     ],
 )
 @click.option_panel("The fit", options=["--C", "--l1-ratio", "--standardize", "--firth", "--solver"])
@@ -160,6 +163,7 @@ def fit(
     model_path: Path | None,
     report: Path | None,
     as_json: bool,
+    memory: int,
     **given: Any,
 ) -> None:
     """Fit a logistic regression to a table.
@@ -173,6 +177,7 @@ def fit(
     evenodds fit flights.csv --target late
     evenodds fit flights.csv --target late --reference carrier=AA --model model.json
     evenodds fit flights.csv --target late --formula "bs(distance, df=4) + carrier" --missing drop
+    evenodds fit 'flights/*.parquet' --target late --memory 2GB
     evenodds fit flights.csv --target late --C 0.1 --l1-ratio 1 --standardize --report report.html
     """
     formula, target = _question(formula, target)
@@ -185,11 +190,16 @@ def fit(
             raise click.UsageError(f"{name} is a file: standard output has the coefficients.")
     beside = [name for name in (weight, offset) if name is not None]
     more = [cluster] if cluster is not None else []
-    table, habit = read(data, spelling, target, drop=drop, formula=formula, beside=beside, more=more)
-    groups = None
-    if cluster is not None:
-        groups = table[cluster]
-        table = table if formula is not None else table.drop_columns(more)
+    groups: Any = cluster
+    habit: Habit | None = None
+    if is_large(data, memory):
+        own: dict[str, Any] = {"drop": drop, "formula": formula, "weight": weight, "offset": offset, "more": more}
+        table: Any = scanned(data, spelling, memory, target, **own)
+    else:
+        table, habit = read(data, spelling, target, drop=drop, formula=formula, beside=beside, more=more)
+        if cluster is not None:
+            groups = table[cluster]
+            table = table if formula is not None else table.drop_columns(more)
     asked = Asked(baseline, "cluster" if groups is not None else cov, level, groups)
     given |= {"weight": weight, "offset": offset}
     model, result = fit_aloud(lambda: _fitted(formula or target, table, habit, given), table, asked)

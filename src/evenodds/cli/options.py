@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
+from ..data.budget import bytes_of
 from ..delimited import Spelling
 from ..exceptions import EvenOddsError
 from ..files import STANDARD, Source, format_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-DATA = "The file with the table; - is standard input."
+DATA = "The file with the table, a folder or a pattern such as 'flights/*.parquet'; - is standard input."
 
 
 def column_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -84,6 +85,27 @@ def spelling_options(command: Command) -> Command:
     panel = click.option_panel("Text files", options=[f"--{name.replace('_', '-')}" for name in names])
     found: Command = panel(decorated)
     return found
+
+
+def _budget(context: click.Context, parameter: click.Parameter, value: str) -> int:
+    """A number of bytes."""
+    try:
+        return bytes_of(value)
+    except EvenOddsError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def memory_option(command: Command) -> Command:
+    """Add the option that says how much memory a table may take."""
+    decorated: Command = click.option(
+        "--memory",
+        default="1GB",
+        metavar="SIZE",
+        callback=_budget,
+        show_default=True,
+        help="Of a larger table, of folders and patterns, the rows are read again in the place of being kept.",
+    )(command)
+    return decorated
 
 
 def share(context: click.Context, parameter: click.Parameter, value: float) -> float:

@@ -5,10 +5,10 @@ order, and holds until the next batch.
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ from .units import Source, Unit, kind_of
 _ENTRIES = 1 << 20  # of a block: 8 MB
 _ROWS = 1 << 15
 _MOST_LABELS = 10_000
+NUMERIC = ("number", "boolean", "null")  # kinds of columns that are numbers as they are
 
 Ids = NDArray[np.uint32]
 Mask = NDArray[np.bool_]
@@ -46,6 +47,43 @@ class Roles:
     def rows(self) -> int:
         """The rows of a block."""
         return most_rows(len(self.columns))
+
+
+class Encoding(Protocol):
+    """How batches become rows that are not their columns as they are, such as by a design.
+
+    reads : the columns that it takes
+    names : of the columns that it makes
+    entries : that a row has
+    drops : whether rows without a value, or without a label, are left out
+    centres : whether something may be taken off its numbers, as there is an intercept to make up for it
+    """
+
+    @property
+    def reads(self) -> Sequence[str]:
+        """See above."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """See above."""
+
+    @property
+    def entries(self) -> int:
+        """See above."""
+
+    @property
+    def drops(self) -> bool:
+        """See above."""
+
+    @property
+    def centres(self) -> bool:
+        """See above."""
+
+    def rows(self, table: Any, place: Callable[[int], str]) -> tuple[Any, Mask]:
+        """The rows of an Arrow table, an array or `Coded`, and which of them have no numbers.
+
+        place : what the user calls a row
+        """
 
 
 def most_rows(n_columns: int) -> int:
@@ -112,46 +150,71 @@ def stopping() -> Iterator[threading.Event]:
 class Reading:
     """Units as blocks, whose y are numbers of labels; see `Labels`."""
 
-    def __init__(self, roles: Roles, labels: Labels | None) -> None:
-        self.roles, self.labels = roles, labels
+    def __init__(self, roles: Roles, labels: Labels | None, encoding: Encoding | None = None) -> None:
+        self.roles, self.labels, self.encoding = roles, labels, encoding
+        self.names = list(roles.columns if encoding is None else encoding.names)
+        self.entries = len(roles.columns) if encoding is None else encoding.entries
+        self._drops = encoding is not None and encoding.drops
         self._own = threading.local()
 
-    def blocks(self, unit: Unit, stop: threading.Event) -> Iterator[tuple[Block, Mask | None]]:
-        """The rows of a unit that have weight, and which of the rows that were read these are; None if all."""
+    def blocks(
+        self, unit: Unit, stop: threading.Event, keep: Callable[[Any], None] | None = None
+    ) -> Iterator[tuple[Block, Mask | None]]:
+        """The rows of a unit that have weight, and which of the rows that were read these are; None if all.
+
+        keep : takes each batch before
+        """
         row = unit.first
-        for batch in unit.batches(self.roles.every, self.roles.rows):
+        for batch in unit.batches(self.roles.every, most_rows(self.entries)):
             if stop.is_set():
                 return
             if batch.num_rows:
+                if keep is not None:
+                    keep(batch)
                 yield self._block(batch, unit.fixed, Where(unit.name, row))
             row += batch.num_rows
 
     def _block(self, batch: Any, fixed: Mapping[str, Any], where: Where) -> tuple[Block, Mask | None]:
         m, roles = batch.num_rows, self.roles
-        room = self._room(m)
-        for j, name in enumerate(roles.columns):
-            room[j] = fixed[name] if name in fixed else _numbers(batch.column(name), name, where)
+        kept = np.ones(m, dtype=np.bool_)
+        if self.encoding is None:
+            rows: Any = self._columns(batch, fixed, where)
+        else:
+            rows, gone = self.encoding.rows(table_of(batch, fixed, self.encoding.reads), where.row)
+            kept &= ~gone
 
         def beside(name: str) -> Array:
             given = np.full(m, fixed[name]) if name in fixed else _numbers(batch.column(name), name, where)
             return _finite(np.array(given, dtype=np.float64), name, where)
 
-        y = np.zeros(m, dtype=np.uint32) if roles.target is None else self._ids(batch, fixed, where)
+        y = np.zeros(m, dtype=np.uint32) if roles.target is None else self._ids(batch, fixed, where, kept)
         weight = None if roles.weight is None else _positive(beside(roles.weight), roles.weight, where)
         offset = [beside(name) for name in roles.offset]
         shift = None if not offset else offset[0] if len(offset) == 1 else np.column_stack(offset)
-        block = Block(room.T, y, weight, shift)
-        if weight is None or weight.all():
-            return block, None
-        kept = weight > 0
-        return block.take(kept), kept
+        block = Block(rows, y, weight, shift)
+        if weight is not None:
+            kept &= weight > 0
+        return (block, None) if kept.all() else (block.take(kept), kept)
 
-    def _ids(self, batch: Any, fixed: Mapping[str, Any], where: Where) -> Ids:
+    def _columns(self, batch: Any, fixed: Mapping[str, Any], where: Where) -> Array:
+        """The columns as they are, one after another in the buffer of this thread."""
+        room = self._room(batch.num_rows)
+        for j, name in enumerate(self.roles.columns):
+            room[j] = fixed[name] if name in fixed else _numbers(batch.column(name), name, where)
+        return room.T
+
+    def _ids(self, batch: Any, fixed: Mapping[str, Any], where: Where, kept: Mask) -> Ids:
+        """The numbers of the labels; rows without one are not kept, if such are left out."""
         target, labels = self.roles.target, self.labels
         assert target is not None
         assert labels is not None
-        column = pa.array([fixed[target]] * batch.num_rows) if target in fixed else batch.column(target)
-        column = decoded(column)
+        column = decoded(column_of(batch, fixed, target))
+        if self._drops:
+            missing = pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
+            kept &= ~missing
+            ids = np.zeros(missing.size, dtype=np.uint32)
+            ids[~missing] = labels.ids(column.filter(pa.array(~missing)), where)
+            return ids
         require_values(column, target, where)
         return labels.ids(column, where)
 
@@ -160,16 +223,29 @@ class Reading:
         p = len(self.roles.columns)
         flat = getattr(self._own, "flat", None)
         if flat is None or flat.size < p * m:
-            self._own.flat = flat = np.empty(p * max(m, self.roles.rows))
+            self._own.flat = flat = np.empty(p * max(m, most_rows(p)))
         return np.asarray(flat[: p * m].reshape(p, m))
 
 
-def require_numbers(source: Source, roles: Roles) -> None:
-    """An error where a column that has to be of numbers is not, or the target is of no kind that labels are."""
+def column_of(batch: Any, fixed: Mapping[str, Any], name: str) -> Any:
+    """A column of a batch, or one that is the same in all rows."""
+    return pa.array([fixed[name]] * batch.num_rows) if name in fixed else batch.column(name)
+
+
+def table_of(batch: Any, fixed: Mapping[str, Any], names: Sequence[str]) -> Any:
+    """Some columns of a batch as a table."""
+    return pa.table([column_of(batch, fixed, name) for name in names], names=list(names))
+
+
+def require_numbers(source: Source, roles: Roles, encoded: bool = False) -> None:
+    """An error where a column that has to be of numbers is not, or the target is of no kind that labels are.
+
+    encoded : whether those of X need be none
+    """
     beside = [roles.weight] if roles.weight is not None else []
-    for name in (*roles.columns, *beside, *roles.offset):
+    for name in (*(() if encoded else roles.columns), *beside, *roles.offset):
         kind = kind_of(source.types[name])
-        if kind not in ("number", "boolean", "null"):
+        if kind not in NUMERIC:
             why = "" if source.why_text is None or kind != "text" else f" ({str(source.why_text(name)).rstrip('.')})"
             raise EvenOddsError(
                 f"The column {name!r} is not numeric, it holds {kind}{why}: name the columns to read with columns=, or "

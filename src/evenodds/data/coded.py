@@ -5,6 +5,7 @@ been taken off its numbers, so that they keep their digits, is the `center` of i
 What has no loop for codes takes the same rows as CSR, a block at a time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -111,7 +112,10 @@ class Coded:
             return self
         some = np.sort(self.numbers[:: max(1, len(self.numbers) // _ROWS)], axis=0)
         middle = some[(len(some) - 1) // 2]
-        middle = np.where(np.isfinite(middle), middle, 0.0)
+        return self.less(np.where(np.isfinite(middle), middle, 0.0))
+
+    def less(self, middle: Array) -> "Coded":
+        """The rows less some numbers (d,), in the same memory."""
         with np.errstate(over="ignore", invalid="ignore"):
             np.subtract(self.numbers, middle, out=self.numbers)
         return replace(self, center=self.center + middle, _kept={})
@@ -162,3 +166,10 @@ class Coded:
             first[of] = np.bincount(at, once, count + 1)[1:] / unit[of]
             second[of] = np.bincount(at, once if entry is None else once * entry, count + 1)[1:] / unit[of] ** 2
         return float(weights.sum()), first[:-1], second[:-1]
+
+
+def concatenated(parts: Sequence[Coded]) -> Coded:
+    """Rows one after another."""
+    numbers = np.concatenate([part.numbers for part in parts])
+    codes, values = (np.concatenate([getattr(part, name) for part in parts], axis=1) for name in ("codes", "values"))
+    return replace(parts[0], numbers=numbers, codes=codes, values=values, _kept={})

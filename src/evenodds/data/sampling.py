@@ -34,10 +34,11 @@ class Sample:
         if some.size == 0:
             return
         taken = block.take(some)
+        rows = np.ascontiguousarray(taken.rows) if isinstance(taken.rows, np.ndarray) else taken.rows
         with self._lock:
             self._keys.append(keys[some])
             self._places.append(first + some)
-            self._blocks.append(Block(np.ascontiguousarray(taken.X), taken.y, taken.weight, taken.offset))
+            self._blocks.append(Block(rows, taken.y, taken.weight, taken.offset))
             self._count += some.size
             if self._count > 2.5 * self._most:
                 self._shrink(int(max(part.y.max() for part in self._blocks)) + 1)

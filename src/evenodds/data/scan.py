@@ -5,25 +5,27 @@ It loads nothing that reads files before there is something to read.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..exceptions import EvenOddsError
 from . import Array, Block, Data
+from .budget import bytes_of, folder_of, names_of, require_column, said
 
 if TYPE_CHECKING:
-    from .batches import Reading, Roles
+    from ..delimited import Spelling
+    from .batches import Encoding, Reading, Roles
+    from .folding import Tables
+    from .stash import Stash
     from .survey import Survey
     from .units import Source
 
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+T = TypeVar("T")
 
 
 def scan(
@@ -52,7 +54,7 @@ def scan(
     target : str, optional
         The column of the labels: numbers, text or booleans. Not needed to predict.
     columns : sequence of str, optional
-        The columns of X, of numbers or booleans; by default all but the target, the weight and the offset.
+        The columns of X; by default all but the target, the weight and the offset. Text is a factor, as in a frame.
     weight : str, optional
         The column of the weights. Rows of weight 0 are left out.
     offset : str or sequence of str, optional
@@ -89,15 +91,29 @@ def scan(
     (['x'], ['no', 'yes'], [[0.79]])
     >>> folder.cleanup()
     """
+    return open_scan(path, target, columns, weight, offset, memory, spill)
+
+
+def open_scan(
+    path: Any,
+    target: str | None,
+    columns: Sequence[str] | None,
+    weight: str | None,
+    offset: str | Sequence[str] | None,
+    memory: str | float,
+    spill: bool | str | Path,
+    spelling: Spelling | None = None,
+) -> Scan:
+    """See `scan`. spelling : what its user says of delimited text."""
     from .batches import Roles, require_numbers
-    from .units import source_of
+    from .units import is_read, source_of
 
     beside = () if offset is None else (offset,) if isinstance(offset, str) else tuple(offset)
-    own = None if columns is None else _names(columns)
+    own = None if columns is None else names_of(columns)
     asked = [name for name in (target, weight, *beside) if name is not None]
-    source = source_of(path, None if own is None else [*own, *asked])
+    source = source_of(path, None if own is None else [*own, *asked], spelling)
     for name in [*(own or ()), *asked]:
-        _require_column(name, list(source.types))
+        require_column(name, list(source.types))
     used = {target, weight, *beside}
     chosen = tuple(name for name in source.types if name not in used) if own is None else own
     twice = [name for name in chosen if name == target]
@@ -112,18 +128,29 @@ def scan(
             f"The column {index[0]!r} looks like the index of a data frame that was saved as a column: say which "
             "columns to read, with columns=."
         )
-    if target is not None:
-        require_numbers(source, roles)
-    return Scan(source, roles, _bytes_of(memory), _folder_of(spill))
+    other = tuple(name for name in chosen if not is_read(source.types[name]))
+    require_numbers(source, replace(roles, columns=other))
+    return Scan(source, roles, bytes_of(memory), folder_of(spill))
 
 
 class Scan:
     """What `scan` returns: rows that are not read yet. `shape` and `len` read them once."""
 
-    def __init__(self, source: Source, roles: Roles, memory: int, spill: bool | str, factor: float = 1.0) -> None:
+    def __init__(
+        self,
+        source: Source,
+        roles: Roles,
+        memory: int,
+        spill: bool | str,
+        factor: float = 1.0,
+        encoding: Encoding | None = None,
+    ) -> None:
         self._source, self._memory, self._spill, self._factor = source, memory, spill, factor
-        self.roles = roles
-        self._known: tuple[Survey, Reading] | None = None
+        self.roles, self._encoding = roles, encoding
+        self._label: Callable[[Any], Any] | None = None
+        self._known: list[tuple[Survey, Reading]] = []  # what the first read finds, for all that have the same rows
+        self._again: Scan | None = None  # the same rows as a first read has kept them
+        self._encoded: Scan | None = None  # the same rows by the last encoding
 
     def __repr__(self) -> str:
         names = ", ".join(self.roles.columns[:5]) + (", ..." if len(self.roles.columns) > 5 else "")
@@ -132,18 +159,31 @@ class Scan:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows, those of weight 0 among them, and columns of X."""
-        return self._surveyed(None)[0].read, len(self.roles.columns)
+        return len(self), len(self.roles.columns)
 
     def __len__(self) -> int:
-        return self.shape[0]
+        if self._encoded is not None:
+            return len(self._encoded)
+        if self._encoding is not None or self.is_numeric:
+            return self._surveyed(None)[0].read
+        return sum(self.fold(self.roles.columns[:1], lambda _, tables: sum(table.num_rows for table, _ in tables)))
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether all columns of X are numbers or booleans."""
+        from .batches import NUMERIC
+        from .units import kind_of
+
+        return all(kind_of(self._source.types[name]) in NUMERIC for name in self.roles.columns)
 
     def labels(self, n_jobs: int | None) -> tuple[Any, ...]:
         """The labels, in the order of their numbers, of rows that have weight or not."""
         from .units import is_integer
 
         found, kind = self._surveyed(n_jobs)[0].labels, self._source.types[str(self.roles.target)]
-        whole = is_integer(kind) and all(float(label).is_integer() for label in found)
-        return tuple(map(int, found)) if whole else found  # text was parsed as doubles
+        if is_integer(kind) and all(float(label).is_integer() for label in found):
+            found = tuple(map(int, found))  # text was parsed as doubles
+        return found if self._label is None else tuple(map(self._label, found))
 
     def counts(self, n_jobs: int | None) -> tuple[NDArray[np.int64], Array]:
         """Of each label the rows with weight, and their weight."""
@@ -165,13 +205,67 @@ class Scan:
         if self._factor != 1:
             factors = np.full(n_classes, self._factor) * (1.0 if factors is None else factors)
         classes = Classes.of_labels(codes, survey.counts, n_classes, factors, every)
-        return home_of(self._source, reading, survey, classes, n_jobs)
+        return home_of(reading, survey, classes, n_jobs)
 
     def times(self, factor: float) -> Scan:
         """The same rows with all weights multiplied."""
-        new = Scan(self._source, self.roles, self._memory, self._spill, self._factor * factor)
-        new._known = self._known
+        new = Scan(self._source, self.roles, self._memory, self._spill, self._factor * factor, self._encoding)
+        new._known, new._again, new._label = self._known, self._again, self._label
+        new._encoded = None if self._encoded is None else self._encoded.times(factor)
         return new
+
+    # Rows that are not their columns as they are
+
+    def fold(
+        self,
+        columns: Sequence[str],
+        function: Callable[[int, Tables], T],
+        n_jobs: int | None = None,
+        stash: Stash | None = None,
+    ) -> Iterator[T]:
+        """One read: what a function makes of the tables of each part, in their order; see `folding`."""
+        from .folding import folded
+
+        return folded(self._source, columns, function, n_jobs, stash)
+
+    @property
+    def source(self) -> Source:
+        """Where the rows are."""
+        return self._source
+
+    def stash(self, columns: Sequence[str]) -> Stash:
+        """For a first read of some columns, which are to be read again."""
+        from .stash import Stash
+
+        return Stash(self._source, columns, self._memory, self._spill)
+
+    def reread(self, stash: Stash, columns: Sequence[str]) -> Scan:
+        """The same rows as a first read of some columns has kept them; they are taken for the encodings that follow."""
+        roles = replace(self.roles, columns=tuple(columns))
+        self._again = Scan(stash.source(), roles, self._memory, False, self._factor)
+        self._encoded = None
+        return self._again
+
+    def encode(self, encoding: Encoding, roles: Roles, label: Callable[[Any], Any] | None = None) -> Scan:
+        """The same rows by an encoding, and what stands beside them; asked again they are not surveyed again.
+
+        label : what a label of the target is among the classes; None for itself
+        """
+        from .batches import require_numbers
+
+        for name in roles.every:
+            require_column(name, self.known)
+        last = self._encoded
+        if last is None or last._encoding != encoding or last.roles != roles:
+            again = self._again
+            kept = again is not None and set(roles.every) <= set(again.roles.every)
+            source, spill = (again._source, False) if again is not None and kept else (self._source, self._spill)
+            require_numbers(source, roles, encoded=True)
+            last = self._encoded = Scan(source, roles, self._memory, spill, self._factor, encoding)
+            self._again = None
+        found = last.times(1.0)
+        found._label = label
+        return found
 
     def blocks(self, *, beside: bool = False) -> Iterator[Block]:
         """All rows of X, each block until the next: without labels, and without weights and offsets if not `beside`."""
@@ -206,7 +300,7 @@ class Scan:
                 size += batches[-1].nbytes
                 if size > self._memory:
                     raise EvenOddsError(
-                        f"{what} needs all rows in memory, and they take more than the {_said(self._memory)} of "
+                        f"{what} needs all rows in memory, and they take more than the {said(self._memory)} of "
                         "memory=: give scan more, or fewer rows or columns."
                     )
         if not batches:
@@ -226,7 +320,7 @@ class Scan:
         size = 8 * len(self) * n_columns
         if size > self._memory:
             raise EvenOddsError(
-                f"{what} has {len(self):,} rows and takes {_said(size)}, more than the {_said(self._memory)} of "
+                f"{what} has {len(self):,} rows and takes {said(size)}, more than the {said(self._memory)} of "
                 "memory=: give scan more, or ask for a part of the rows."
             )
 
@@ -256,7 +350,7 @@ class Scan:
 
         from .batches import Where, decoded, require_values
 
-        _require_column(name, self.known)
+        require_column(name, self.known)
         chunks = []
         for unit in self._source.units:
             row = unit.first
@@ -274,6 +368,12 @@ class Scan:
         some = Scan(self._source, replace(self.roles, columns=(), offset=()), 1 << 62, False)
         return some.table("score")[1:3]
 
+    def require_role(self, role: str, name: str | None) -> None:
+        """An error where a column is named for a role that another one has."""
+        own = {"target": (self.roles.target,), "weight": (self.roles.weight,), "offset": self.roles.offset}[role]
+        if name is not None and own not in ((), (None,), (name,)):
+            raise EvenOddsError(f"The {role} is {name!r} here, and scan was told that it is {own[0]!r}.")
+
     def require_target(self, caller: str) -> None:
         """An error where nothing says what is to be explained."""
         if self.roles.target is None:
@@ -287,54 +387,11 @@ class Scan:
         from .memory import count_threads
         from .survey import Surveyor
 
-        if self._known is None:
-            require_numbers(self._source, self.roles)
-            reading = Reading(self.roles, None if self.roles.target is None else Labels(self.roles.target))
+        if not self._known:
+            require_numbers(self._source, self.roles, self._encoding is not None)
+            labels = None if self.roles.target is None else Labels(self.roles.target)
+            reading = Reading(self.roles, labels, self._encoding)
             surveyor = Surveyor(self._source, reading, self._memory, self._spill)
             threads = max(1, min(count_threads(n_jobs), len(self._source.units)))
-            self._known = surveyor.survey(threads), reading
-        return self._known
-
-
-def _names(columns: Sequence[str]) -> tuple[str, ...]:
-    names = (columns,) if isinstance(columns, str) else tuple(map(str, columns))
-    twice = [name for k, name in enumerate(names) if name in names[:k]]
-    if twice:
-        raise EvenOddsError(f"columns has {twice[0]!r} twice.")
-    return names
-
-
-def _require_column(name: str, names: Sequence[str]) -> None:
-    if name not in names:
-        import difflib
-
-        close = difflib.get_close_matches(str(name), names, 1)
-        shown = ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
-        hint = f"Is it {close[0]!r}?" if close else f"There are {shown}."
-        raise EvenOddsError(f"There is no column {name!r}. {hint}")
-
-
-def _bytes_of(memory: Any) -> int:
-    """A number of bytes, of text such as "500MB"."""
-    if isinstance(memory, int | float | np.number) and not isinstance(memory, bool) and 0 < memory < np.inf:
-        return max(1, int(memory))
-    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*", memory) if isinstance(memory, str) else None
-    if found is None or found[2].upper() not in _UNITS or not float(found[1]) > 0:
-        raise EvenOddsError(f'memory is a number of bytes, or a text such as "500MB" or "2GB", got {memory!r}.')
-    return max(1, int(float(found[1]) * _UNITS[found[2].upper()]))
-
-
-def _said(size: float) -> str:
-    """Bytes in words."""
-    for unit in ("TB", "GB", "MB", "KB"):
-        if size >= _UNITS[unit]:
-            return f"{size / _UNITS[unit]:.3g} {unit}"
-    return f"{size:.0f} B"
-
-
-def _folder_of(spill: Any) -> bool | str:
-    if isinstance(spill, bool):
-        return spill
-    if not isinstance(spill, str | Path) or not Path(spill).is_dir():
-        raise EvenOddsError(f"spill is False, True or a folder that exists, got {spill!r}.")
-    return str(spill)
+            self._known.append((surveyor.survey(threads), reading))
+        return self._known[0]

@@ -8,6 +8,7 @@ import mmap
 import tempfile
 import threading
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,33 +21,33 @@ _PAGE = 4096
 Place = tuple[int, int, int]  # where a block begins, its rows, and the columns of its offset
 
 
-class Spill:
-    """Blocks in a file."""
+class HiddenFile:
+    """A file without a name, to which parts are added, and which is read when all are there.
 
-    def __init__(self, folder: str | None, n_columns: int, weighted: bool) -> None:
-        self._p, self._weighted = n_columns, weighted
+    folder : where it is; None for that of the system
+    """
+
+    def __init__(self, folder: str | None) -> None:
         self._lock, self._end = threading.Lock(), 0
         self._map: Any = None
         self._folder = folder or tempfile.gettempdir()
         try:
-            # No `with`: the file is open as long as the spill is in use, and the finalizer below closes it.
+            # No `with`: the file is open as long as it is in use, and the finalizer below closes it.
             self._file = tempfile.TemporaryFile(prefix="evenodds-", dir=folder)  # noqa: SIM115
         except OSError as error:
             raise EvenOddsError(f"No file can be made in {self._folder}: {error.strerror}.") from error
         weakref.finalize(self, self._file.close)
 
-    def write(self, block: Block) -> Place:
-        """Add a block; where it is."""
-        parts = [block.X.T, *(part for part in (block.weight, block.offset) if part is not None), block.y]
-        parts = [np.ascontiguousarray(part) for part in parts]
-        size = sum(part.nbytes for part in parts)
-        width = 0 if block.offset is None else 1 if block.offset.ndim == 1 else block.offset.shape[1]
+    def write(self, parts: Sequence[Any]) -> int:
+        """Add buffers, one after another; where they begin."""
+        views = [memoryview(part).cast("B") for part in parts]
+        size = sum(view.nbytes for view in views)
         with self._lock:
             at, self._end = self._end, self._end + size + -size % _PAGE
             try:
                 self._file.seek(at)
-                for part in parts:
-                    self._file.write(part.data.cast("B"))
+                for view in views:
+                    self._file.write(view)
                 self._file.flush()
                 self._file.truncate(self._end)
             except OSError as error:
@@ -55,18 +56,35 @@ class Spill:
                     f"them are written: {error.strerror}. Name another folder with spill=, or write the table as "
                     "Parquet, which is read again in the place of being kept."
                 ) from error
-        return at, block.n_rows, width
+        return at
 
-    def read(self, place: Place) -> Block:
-        """A block as it was written, as a view of the file."""
+    def mapped(self) -> Any:
+        """All of it, mapped."""
         with self._lock:
             if self._map is None:
                 self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-        at, m, width = place
+        return self._map
+
+
+class Spill:
+    """Blocks in a file."""
+
+    def __init__(self, folder: str | None, n_columns: int, weighted: bool) -> None:
+        self._p, self._weighted, self._file = n_columns, weighted, HiddenFile(folder)
+
+    def write(self, block: Block) -> Place:
+        """Add a block; where it is."""
+        parts = [block.X.T, *(part for part in (block.weight, block.offset) if part is not None), block.y]
+        width = 0 if block.offset is None else 1 if block.offset.ndim == 1 else block.offset.shape[1]
+        return self._file.write([np.ascontiguousarray(part) for part in parts]), block.n_rows, width
+
+    def read(self, place: Place) -> Block:
+        """A block as it was written, as a view of the file."""
+        whole, (at, m, width) = self._file.mapped(), place
 
         def take(count: int, dtype: Any = np.float64) -> Any:
             nonlocal at
-            values = np.frombuffer(self._map, dtype, count, at)
+            values = np.frombuffer(whole, dtype, count, at)
             at += values.nbytes
             return values
 

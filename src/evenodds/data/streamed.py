@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exceptions import EvenOddsError
-from . import Array, Block, Data, Sums
+from . import Array, Block, Data, Sums, is_coded
 from .batches import Reading, stopping
 from .coded import Layout
 from .memory import Memory, add_up, count_threads, mapped, one_blas_thread, part_of
 from .sampling import drawn_of
 from .survey import Found, Survey
 from .telling import told
-from .units import Source, Unit
+from .units import Unit
 
 _PARSED = 256.0  # what a read of an entry costs, see `Data`: decoded from Parquet
 _MAPPED = 64.0  # mapped from a file of numbers
@@ -75,14 +75,14 @@ class Classes:
             weight = own if weight is None else weight * own
         if offset is not None and offset.ndim == 2 and not self.present.all():
             offset = offset[:, self.present]
-        return Block(block.X, y, weight, offset, first)
+        return Block(block.rows, y, weight, offset, first)
 
 
-def home_of(source: Source, reading: Reading, survey: Survey, classes: Classes, n_jobs: int | None) -> Data:
+def home_of(reading: Reading, survey: Survey, classes: Classes, n_jobs: int | None) -> Data:
     """The home of rows that have been surveyed: `Memory`, if they fit the budget."""
     if survey.whole is None:
-        return Streamed(source, reading, survey, classes, n_jobs)
-    return Loaded(survey, survey.whole, classes, n_jobs, reading.roles.columns)
+        return Streamed(reading, survey, classes, n_jobs)
+    return Loaded(survey, survey.whole, classes, n_jobs, reading.names)
 
 
 def place_of(survey: Survey, k: int) -> str:
@@ -105,7 +105,8 @@ class Loaded(Memory):
         whole = classes.of(whole)
         own: dict[str, Any] = {"n_jobs": n_jobs, "names": list(names), "kept": survey.kept()}
         own |= {"n_classes": classes.present.size, "present": classes.present}
-        super().__init__(whole.X, whole.y, whole.weight, whole.offset, **own)
+        own["center"] = whole.rows.full_center() if is_coded(whole.rows) else None
+        super().__init__(whole.rows, whole.y, whole.weight, whole.offset, **own)
         self._survey = survey
 
     def where(self, k: int) -> str:
@@ -116,14 +117,14 @@ class Loaded(Memory):
 class Streamed:
     """Rows that do not fit into memory; see `Data`."""
 
-    sparse = False
-    layout: Layout | None = None
-
-    def __init__(self, source: Source, reading: Reading, survey: Survey, classes: Classes, n_jobs: int | None) -> None:
-        self._source, self._reading, self._survey, self._classes = source, reading, survey, classes
-        self.names: Sequence[str] | None = list(reading.roles.columns)
-        self.n_rows, self.n_columns = survey.n_rows, len(reading.roles.columns)
-        self.size, self.center = self.n_rows * self.n_columns, np.zeros(self.n_columns)
+    def __init__(self, reading: Reading, survey: Survey, classes: Classes, n_jobs: int | None) -> None:
+        self._source, self._reading, self._survey, self._classes = survey.source, reading, survey, classes
+        self.names: Sequence[str] | None = reading.names
+        self.n_rows, self.n_columns = survey.n_rows, len(reading.names)
+        self.size, rows = self.n_rows * reading.entries, survey.sample.rows
+        self.sparse = survey.sample.sparse
+        self.layout: Layout | None = rows.layout if is_coded(rows) else None
+        self.center = rows.full_center() if is_coded(rows) else np.zeros(self.n_columns)
         self.present, self.n_jobs = classes.present, n_jobs
         self.class_weights = classes.weights(survey.totals)
         self.read_cost = _MAPPED if survey.spill is not None else _PARSED
@@ -140,7 +141,7 @@ class Streamed:
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """Sum `function(block)` over all rows, unit by unit, in order."""
         self._source.require_unchanged()
-        with one_blas_thread, told(self.n_rows, self.n_columns) as step, stopping() as stop:
+        with one_blas_thread, told(self.n_rows, self._reading.entries) as step, stopping() as stop:
 
             def sums(block: Block) -> Sums:
                 found = function(block)
@@ -166,6 +167,8 @@ class Streamed:
             if stop.is_set():
                 return
             if block.n_rows:
+                if self._survey.middle is not None:
+                    block = replace(block, rows=block.rows.less(self._survey.middle))
                 yield self._classes.of(block, row)
                 row += block.n_rows
         if row - first != found.n_rows and not stop.is_set():

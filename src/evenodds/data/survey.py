@@ -3,22 +3,25 @@
 What fits the budget stays in memory. Of what does not, text is spilled as numbers, and all else read again.
 """
 
+import functools
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..exceptions import EvenOddsError
-from . import Array, Block
+from . import Array, Block, is_coded
 from .batches import Reading, stopping
 from .memory import mapped
 from .sampling import Sample
 from .spilled import Spill
+from .stash import Stash
 from .telling import told
 from .units import Source, Unit
+from .views import joined
 
 _OF_SAMPLE = 32  # part of the budget that the sample may take
 _LEAST_SAMPLE = 1 << 20  # entries
@@ -52,6 +55,8 @@ class Survey:
     counts, totals : (K,) rows and weight of each
     sample : of the rows, y the numbers of their labels; of rows in memory nothing
     whole : all rows with weight, if they are in memory
+    source : where the rows are read from now on
+    middle : what has been taken off the numbers of coded rows, here, and is to be elsewhere
     spill : the file in which their blocks stay, if there is one
     """
 
@@ -62,6 +67,8 @@ class Survey:
     sample: Block
     whole: Block | None
     spill: Spill | None
+    source: Source
+    middle: Array | None = None
 
     @property
     def n_rows(self) -> int:
@@ -91,20 +98,23 @@ class Surveyor:
     def __init__(self, source: Source, reading: Reading, memory: int, spill: bool | str) -> None:
         self._source, self._reading, self._memory = source, reading, memory
         roles = reading.roles
-        self._width = 8 * (len(roles.columns) + 1 + (roles.weight is not None) + len(roles.offset))
+        self._width = 8 * (reading.entries + 1 + (roles.weight is not None) + len(roles.offset))
         self._sample = Sample(max(_LEAST_SAMPLE * 8, memory // _OF_SAMPLE) // self._width + 1)
         self._lock, self._bytes, self._spill_to = threading.Lock(), 0, spill
         known = [unit.n_rows for unit in source.units]
         self._n_rows = None if None in known else sum(n or 0 for n in known)
         self._fits = self._n_rows is None or self._n_rows * self._width <= memory
-        self._keeps = source.parsed or bool(spill)
+        self._keeps = (source.parsed or bool(spill)) and reading.encoding is None
+        # What is encoded stays as it was before, not to be parsed anew.
+        again = reading.encoding is not None and (source.parsed or bool(spill))
+        self._stash = Stash(source, roles.every, memory, spill) if again else None
         self._spill: Spill | None = None
 
     def survey(self, n_threads: int) -> Survey:
         """What the units hold."""
         labels = self._reading.labels
         self._source.require_unchanged()
-        with told(self._n_rows, len(self._reading.roles.columns)) as step, stopping() as stop:
+        with told(self._n_rows, self._reading.entries) as step, stopping() as stop:
             jobs = [(k, unit, stop, step) for k, unit in enumerate(self._source.units)]
             every = list(mapped(lambda job: self._unit(*job), jobs, n_threads))
         self._source.require_unchanged()
@@ -122,20 +132,31 @@ class Surveyor:
             labels.complete = True
         whole = _joined([one for _, one in found]) if self._fits else None
         sample = self._sample.end(n_labels, int(np.sum(counts))) if whole is None else whole.take(slice(0, 0))
+        middle = None
+        if self._reading.encoding is not None and self._reading.encoding.centres and is_coded(sample.rows):
+            if whole is None:
+                sample = replace(sample, rows=sample.rows.centred())
+                middle = sample.rows.center
+            else:
+                whole = replace(whole, rows=whole.rows.centred())
+        source = self._source if self._stash is None or whole is not None else self._stash.source()
         return Survey(
-            tuple(zip(self._source.units, every, strict=True)),
+            tuple(zip(source.units, every, strict=True)),
             () if labels is None else tuple(labels.numbers),
             np.asarray(counts),
             np.asarray(totals),
             sample,
             whole,
             self._spill,
+            source,
+            middle,
         )
 
     def _unit(self, k: int, unit: Unit, stop: threading.Event, step: Callable[[int], None]) -> Found:
         rng, found, bits = np.random.default_rng([_SEED, k]), Found(stays=[]), []
         found.counts, found.totals = np.zeros(1, np.int64), np.zeros(1)
-        for block, kept in self._reading.blocks(unit, stop):
+        keep = None if self._stash is None else functools.partial(self._stash.keep, k)
+        for block, kept in self._reading.blocks(unit, stop, keep):
             found.read += block.n_rows if kept is None else kept.size
             bits.append(np.ones(block.n_rows, bool) if kept is None else kept)
             if block.n_rows:
@@ -156,9 +177,10 @@ class Surveyor:
             self._fits = self._fits and self._bytes <= self._memory
             if not self._fits and self._keeps and self._spill is None:
                 folder = self._spill_to if isinstance(self._spill_to, str) else None
-                self._spill = Spill(folder, block.X.shape[1], block.weight is not None)
+                self._spill = Spill(folder, block.rows.shape[1], block.weight is not None)
         if self._fits:
-            found.stays.append(Block(np.array(block.X, order="C"), block.y, block.weight, block.offset))
+            rows = np.array(block.rows, order="C") if isinstance(block.rows, np.ndarray) else block.rows
+            found.stays.append(Block(rows, block.y, block.weight, block.offset))
             return
         self._move(found)
         if self._spill is not None:
@@ -175,6 +197,8 @@ class Surveyor:
 
 def _joined(found: list[Found]) -> Block:
     """The blocks that are in memory as one; each is let go when it is copied."""
+    if not isinstance(found[0].stays[0].rows, np.ndarray):
+        return joined([block for one in found for block in one.stays])
     n, start = sum(one.n_rows for one in found), 0
     X = np.empty((n, found[0].stays[0].X.shape[1]))
     beside: dict[str, list[Any]] = {"y": [], "weight": [], "offset": []}

@@ -12,8 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from . import Array, Block, Data, Sums
-from .coded import Layout
+from . import Array, Block, Data, Sums, is_coded
+from .coded import Layout, concatenated
 from .memory import Memory, drawn, part_of
 
 _FEW = 1 << 20  # entries
@@ -135,6 +135,9 @@ def joined(parts: list[Block]) -> Block:
         values = [getattr(part, name) for part in parts if getattr(part, name) is not None]
         return np.concatenate(values) if values else None
 
-    sparse = sp.issparse(parts[0].X)
-    X = sp.vstack([part.X for part in parts], format="csr") if sparse else np.concatenate([part.X for part in parts])
+    rows: list[Any] = [part.rows for part in parts]
+    if is_coded(rows[0]):
+        X: Any = concatenated(rows)
+    else:
+        X = sp.vstack(rows, format="csr") if sp.issparse(rows[0]) else np.concatenate(rows)
     return Block(X, one("y"), one("weight"), one("offset"))

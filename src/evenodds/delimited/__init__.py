@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from .columns import TextColumn, as_numbers, as_text, text_column
-from .dialect import NotRead, dialect_of, is_number
+from .dialect import Dialect, NotRead, dialect_of, is_number
 from .encoding import UndecidedEncoding, to_utf8
 from .numerals import Written
 from .parsing import Cells
@@ -35,6 +35,7 @@ class Delimited:
     ----------
     names : of its columns, "" for one without a name
     notes : what was decided that somebody might have decided otherwise, in words
+    decimal : the decimal sign of what has been read
     habit : how it is written, as far as its columns that were read tell; for later files of the kind
 
     Raises
@@ -64,6 +65,7 @@ class Delimited:
             # It is of another kind.
             self._spelling = replace(self._spelling, habit=replace(habit, decimal=None, dates={}))
         decimal = self._spelling.decimal
+        self.decimal = decimal or "."
         self._signs = {decimal} if decimal else signs_of(self._sample, self._spelling)
         self.habit = Habit()
 
@@ -73,6 +75,20 @@ class Delimited:
         if self._dialect.separator != ",":
             columns = [self._plain(column) for column in columns]
         return pa.table(columns, names=self.names)
+
+    @property
+    def dialect(self) -> Dialect:
+        """Its layout."""
+        return self._dialect
+
+    @property
+    def encoding(self) -> str:
+        """That it was in."""
+        return self._encoding
+
+    def as_parsed(self) -> list[Any]:
+        """All columns of the types that a parser gives them, by the decimal sign of what has been read."""
+        return self._cells.columns(self._places, text=(), decimal=self.decimal, markers=self._spelling.markers)
 
     def table(self, wanted: Sequence[str], needed: Sequence[str] | None = None) -> Any:
         """The columns of these names, of the type that all of their cells have.
@@ -125,6 +141,7 @@ class Delimited:
                 said += [read.note] if read.note else []
                 orders |= {column.name: read.order} if read.order else {}
             columns[k] = found
+        self.decimal = "," if signs == {","} else "."
         self.notes = [*self._of_layout(signs), *said, *self._of_columns(names, columns, texts)]
         self.habit = self._habit(signs, orders)
         return columns

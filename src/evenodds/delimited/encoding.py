@@ -11,7 +11,7 @@ from typing import Any
 
 from ..exceptions import EvenOddsError
 
-_BOMS = (
+BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark begins it
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -56,7 +56,7 @@ def to_utf8(raw: Any, encoding: str | None = None, habit: str | None = None) -> 
     UndecidedEncoding
         Where a byte cannot be read, or can be read in two ways.
     """
-    mark, found = next(((bom, name) for bom, name in _BOMS if raw[: len(bom)] == bom), (b"", None))
+    mark, found = next(((bom, name) for bom, name in BOMS if raw[: len(bom)] == bom), (b"", None))
     name = _known(encoding) if encoding is not None else found or _by_zeros(raw[:_SAMPLE])
     if name.startswith(("utf-16", "utf-32")) and found is not None and found.startswith(name):
         name = found  # of which "utf-16" does not say the order of its bytes

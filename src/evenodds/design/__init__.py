@@ -11,14 +11,16 @@ from ..exceptions import EvenOddsError
 from .columns import Column, Level, Table, is_index
 from .design import MISSING, UNSEEN, Design, is_positive
 from .expressions import Expression
+from .facts import Frame, Source
 from .formula import Formula, is_formula, left_side, parsed
 from .learning import all_columns, learnt
 from .rows import DesignRows
+from .scanned import Scanned, encoded, learn_all, of_tables
 from .terms import Factor, Number, Part, Term
 
 
 def learn(
-    frame: Any,
+    rows: Any,
     formula: str | None = None,
     *,
     target: str | None = None,
@@ -33,20 +35,21 @@ def learn(
 ) -> Design:
     """The design of a formula, or of all columns but those of target, weight and offset.
 
-    Parameters are those of `fit_table`; the target of a formula is its left side, or `target`.
-
+    rows : a frame, or a `Source`
     index : whether the index of a data frame that was saved as a column is taken, too; a formula may name it
+
+    Other parameters are those of `fit_table`; the target of a formula is its left side, or `target`.
     """
-    table = Table(frame)
+    source: Source = rows if hasattr(rows, "kind") else Frame(Table(rows))
     for name in filter(None, (target, weight, offset)):
-        if name not in table.names:
-            raise EvenOddsError(f"There is no column {name!r}. {nearest(name, table.names)}")
+        if name not in source.names:
+            raise EvenOddsError(f"There is no column {name!r}. {nearest(name, source.names)}")
     beside = [name for name in (target, weight, offset) if name is not None]
     if len(set(beside)) < len(beside):
         raise EvenOddsError("target, weight and offset name the same column.")
-    others = [name for name in table.names if name not in beside]
-    if not index:
-        others = _without_index(table, others, formula or "")
+    others = [name for name in source.names if name not in beside]
+    if not index and isinstance(source, Frame):
+        others = _without_index(source.table, others, formula or "")
     if formula is None:
         found = all_columns(others, intercept)
     else:
@@ -55,7 +58,7 @@ def learn(
             found = Formula(found.target, found.terms, False)
         target = found.target
     return learnt(
-        table,
+        source,
         found,
         text=formula,
         target=target,
@@ -91,12 +94,16 @@ __all__ = [
     "Level",
     "Number",
     "Part",
+    "Scanned",
     "Table",
     "Term",
+    "encoded",
     "is_formula",
     "is_index",
     "is_positive",
     "learn",
+    "learn_all",
     "left_side",
+    "of_tables",
     "parsed",
 ]

@@ -6,8 +6,8 @@ All are read through Arrow, whose encoding of text as codes takes 4 bytes a row.
 import datetime
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,7 @@ from ..table import doubles, is_missing, unique_names, values_of
 
 Level = str | int | float | bool | None  # of a factor; None stands for a missing value
 Codes = NDArray[np.int32]
+Place = Callable[[int], str]  # what the user calls a row
 
 WORDS = {
     "number": "numbers",
@@ -45,6 +46,11 @@ _COUNTED = 0.9  # of the rows of an index have the number after that of the row 
 _EXACT = 2**53  # a float that is whole and below this is one whole number
 
 
+def counted(row: int) -> str:
+    """The place of a row of a frame."""
+    return f"row {row} (counted from 0)"
+
+
 @dataclass(frozen=True)
 class Column:
     """One column.
@@ -53,6 +59,7 @@ class Column:
     values : an Arrow array; numbers that Arrow has no type for are doubles
     levels_in_order : the levels as a categorical or an enum orders them; None where it has no order of its own
     categorical : whether it is a categorical or an enum, of whatever kind of levels
+    place : what the user calls a row
     """
 
     name: str
@@ -60,6 +67,7 @@ class Column:
     values: Any
     levels_in_order: tuple[Level, ...] | None = None
     categorical: bool = False
+    place: Place = counted
 
     @cached_property
     def missing(self) -> NDArray[np.bool_]:
@@ -125,13 +133,16 @@ def level_of(value: Any) -> Level:
 class Table:
     """A frame whose columns are read when they are first asked for.
 
+    place : what the user calls a row
+
     Raises
     ------
     EvenOddsError
         If names are not unique or no strings, or if it has no rows.
     """
 
-    def __init__(self, frame: Any) -> None:
+    def __init__(self, frame: Any, place: Place = counted) -> None:
+        self.place = place
         self._frame, self.names = unique_names(frame)
         odd = [name for name in self.names if not isinstance(name, str)]
         if odd:
@@ -144,12 +155,15 @@ class Table:
             raise EvenOddsError("Found a frame without rows: at least one row is required.")
         self._read: dict[str, Column] = {}
 
+    def __len__(self) -> int:
+        return self.n_rows
+
     def column(self, name: str) -> Column:
         """A column by its name; an error says which could have been meant."""
         if name not in self._read:
             if name not in self.names:
                 raise EvenOddsError(f"There is no column {name!r}. {nearest(name, self.names)}")
-            self._read[name] = _column(name, self._frame[name])
+            self._read[name] = replace(_column(name, self._frame[name]), place=self.place)
         return self._read[name]
 
     def native(self, name: str) -> Any:
@@ -157,6 +171,11 @@ class Table:
         if name not in self.names:
             raise EvenOddsError(f"There is no column {name!r}. {nearest(name, self.names)}")
         return self._frame[name].to_native()
+
+
+def as_table(frame: Any) -> Table:
+    """A frame as a table, if it is not one."""
+    return frame if isinstance(frame, Table) else Table(frame)
 
 
 def _column(name: str, series: Any) -> Column:
@@ -169,23 +188,33 @@ def _column(name: str, series: Any) -> Column:
         return _objects(name, series)
     if isinstance(array, pa.ChunkedArray):  # more text than one array of 32 bits holds
         array = pa.concat_arrays([chunk.cast(pa.large_string()) for chunk in array.chunks])
-    categorical = pa.types.is_dictionary(array.type)
-    inner = array.type.value_type if categorical else array.type
-    kind = next((kind for kind, names in _TYPES.items() if any(_is(inner, each) for each in names)), None)
+    categorical, inner, kind = kind_of(array.type)
     if series.dtype in (nw.Decimal, nw.Object, nw.Unknown) and kind == "number":
         return Column(name, kind, pa.array(doubles(values_of(series.to_native()), name), from_pandas=True))
     if kind is None:
-        raise EvenOddsError(
-            f"Column {name!r} is of type {inner}: a model takes numbers, booleans, text, categoricals and parts of "
-            "dates. Leave it out, or make one of these of it."
-        )
+        raise no_kind(name, inner)
     if pa.types.is_string_view(array.type):
         array = array.cast(pa.large_string())
     return Column(name, kind, array, _order(series, array) if categorical else None, categorical)
 
 
+def kind_of(of: Any) -> tuple[bool, Any, str | None]:
+    """Of an Arrow type whether it is a categorical, the type of its values, and their kind; None if it is no kind."""
+    categorical = pa.types.is_dictionary(of)
+    inner = of.value_type if categorical else of
+    return categorical, inner, next((kind for kind, names in _TYPES.items() if any(_is(inner, n) for n in names)), None)
+
+
 def _is(kind: Any, name: str) -> bool:
     return bool(getattr(pa.types, f"is_{name}")(kind))
+
+
+def no_kind(name: str, of: Any) -> EvenOddsError:
+    """The error of a column of a type that a model does not take."""
+    return EvenOddsError(
+        f"Column {name!r} is of type {of}: a model takes numbers, booleans, text, categoricals and parts of "
+        "dates. Leave it out, or make one of these of it."
+    )
 
 
 def _order(series: Any, array: Any) -> tuple[Level, ...] | None:

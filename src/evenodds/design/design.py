@@ -19,7 +19,7 @@ from ..advice import listed_labels, nearest
 from ..exceptions import EvenOddsError
 from ..labels import labels_of
 from ..table import is_frame, is_missing
-from .columns import WORDS, Codes, Column, Table, coded
+from .columns import WORDS, Codes, Column, Table, as_table, coded, counted
 from .expressions import BASES, Array, part_level, part_of
 from .rows import DesignRows
 from .slopes import derivative
@@ -150,7 +150,7 @@ class Design:
         y = table.native(self.target)
         if self.rest:
             labels = labels_of(y)
-            y = np.array([None if is_missing(one) else self._label(one) for one in labels.tolist()], dtype=object)
+            y = np.array([None if is_missing(one) else self.label(one) for one in labels.tolist()], dtype=object)
         return y, *self.weighting(frame, sample_weight, offset)
 
     def weighting(self, frame: Any, sample_weight: Any, offset: Any) -> tuple[Any, Any]:
@@ -161,7 +161,8 @@ class Design:
             offset = Table(frame).native(self.offset)
         return sample_weight, offset
 
-    def _label(self, label: Any) -> str:
+    def label(self, label: Any) -> str:
+        """The class of a label, where the positive one is modelled against several others."""
         return str(self.positive) if is_positive(label, self.positive) else self.rest_label
 
     @property
@@ -177,7 +178,7 @@ class Design:
         EvenOddsError
             If a column is not there or of another kind than in the fit, or holds what the policies do not allow.
         """
-        if not is_frame(frame):
+        if not (isinstance(frame, Table) or is_frame(frame)):
             raise EvenOddsError(
                 f"The model was fitted on a frame with {listed_labels(list(self.kinds))}: give a frame with these "
                 f"columns, not a {type(frame).__name__}."
@@ -189,7 +190,7 @@ class Design:
 
         held : numbers that columns have in all rows, instead of their own
         """
-        rows = _Memorised(self, Table(frame), held or {})
+        rows = _Memorised(self, as_table(frame), held or {})
         factors = {k: atom for k, atom in enumerate(self.atoms) if isinstance(atom, Factor)}
         codes = {k: self._codes(factor, rows) for k, factor in factors.items()}
         gone = rows.incomplete()
@@ -205,11 +206,11 @@ class Design:
 
     def numbers(self, frame: Any, source: str) -> Array:
         """A column of numbers (n,)."""
-        return _Memorised(self, Table(frame), {}).numbers(source)
+        return _Memorised(self, as_table(frame), {}).numbers(source)
 
     def slopes(self, frame: Any, source: str, held: Mapping[str, float] | None = None) -> dict[int, Array]:
         """The derivative of each atom of numbers by a column that it takes (n, columns)."""
-        rows = _Memorised(self, Table(frame), held or {})
+        rows = _Memorised(self, as_table(frame), held or {})
         found = {}
         for k, atom in enumerate(self.atoms):
             if isinstance(atom, Number) and atom.takes(source):
@@ -246,7 +247,7 @@ class Design:
         value = column.value_at(row)
         known = [level for level in factor.levels if level is not None]
         return EvenOddsError(
-            f"Column {factor.source!r} holds {value!r}, first in row {row} (counted from 0), and the fit has seen only "
+            f"Column {factor.source!r} holds {value!r}, first in {column.place(row)}, and the fit has seen only "
             f'{listed_labels(known, 8)}. Leave such rows out, or fit with unseen="reference" or unseen="missing".'
         )
 
@@ -270,6 +271,7 @@ class _Memorised:
 
     def __init__(self, design: Design, table: Table, held: Mapping[str, float]) -> None:
         self._design, self._table, self._held, self.n_rows = design, table, held, table.n_rows
+        self.place = table.place
         lost = [name for name in design.kinds if name not in table.names]
         if lost:
             raise EvenOddsError(
@@ -295,10 +297,6 @@ class _Memorised:
         values = self.column(name).numbers()
         fill = self._design.fills.get(name)
         return values if fill is None else np.where(np.isnan(values), fill, values)
-
-    def complete(self, values: Array) -> Array:
-        """All rows: nothing is learnt here."""
-        return values
 
     def incomplete(self) -> NDArray[np.bool_]:
         """The rows in which a number is missing."""
@@ -340,19 +338,19 @@ def part_codes(operation: str, numbers: Array) -> tuple[Codes, list[Any]]:
 def missing_error(name: str, missing: NDArray[np.bool_], policy: str, column: Column) -> EvenOddsError:
     """A value is missing where none may be."""
     count, row = np.count_nonzero(missing), int(missing.argmax())
-    what = "a missing value" if count == 1 else f"{count:,} missing values"
+    what = "a missing value" if count == 1 or column.place is not counted else f"{count:,} missing values"
     if not column.missing[row]:
         return EvenOddsError(
-            f"Column {name!r} holds {column.value_at(row)!r} in row {row} (counted from 0), which the fit has not seen "
+            f"Column {name!r} holds {column.value_at(row)!r} in {column.place(row)}, which the fit has not seen "
             "and takes for missing; and it has no coefficient for missing values of this column. Leave such rows out."
         )
     if policy == "indicator":
         return EvenOddsError(
-            f"Column {name!r} has {what}, first in row {row} (counted from 0): in the fit none was "
+            f"Column {name!r} has {what}, first in {column.place(row)}: in the fit none was "
             "missing, so that the model has no coefficient for it. Leave such rows out, or fill them in."
         )
     return EvenOddsError(
-        f"Column {name!r} has {what}, first in row {row} (counted from 0). Fill such values in, or fit "
+        f"Column {name!r} has {what}, first in {column.place(row)}. Fill such values in, or fit "
         'with missing="drop", which leaves the rows out, or missing="indicator", which gives them a coefficient.'
     )
 
@@ -368,11 +366,10 @@ def _finite(atom: Number, rows: _Memorised, gone: NDArray[np.bool_]) -> Array:
         row = int(bad.argmax())
         if atom.expression.operation == "column":
             raise EvenOddsError(
-                f"Column {atom.name!r} holds infinity, first in row {row} (counted from 0). Replace it, or leave the "
-                "row out."
+                f"Column {atom.name!r} holds infinity, first in {rows.place(row)}. Replace it, or leave the row out."
             )
         args = " and ".join(f"{name!r} is {rows.column(name).value_at(row)!r}" for name in atom.expression.columns())
-        raise EvenOddsError(f"{atom.name} is no finite number in row {row} (counted from 0), where {args}.")
+        raise EvenOddsError(f"{atom.name} is no finite number in {rows.place(row)}, where {args}.")
     return values
 
 

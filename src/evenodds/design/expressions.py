@@ -57,9 +57,6 @@ class Rows(Protocol):
     def column(self, name: str) -> Column:
         """A column of any kind."""
 
-    def complete(self, values: Array) -> Array:
-        """Those of the rows that a fit takes."""
-
 
 @dataclass(frozen=True)
 class Expression:
@@ -85,24 +82,27 @@ class Expression:
             return ()
         return tuple(dict.fromkeys(name for arg in self.args for name in arg.columns()))
 
-    def learnt(self, rows: Rows) -> "Expression":
-        """The same with the state that it learns from the rows of a fit."""
+    @property
+    def learns(self) -> bool:
+        """Whether it is an operation that has a state."""
+        return self.operation in LEARNING or self.operation in BASES
+
+    def waiting(self, states: Mapping[str, Any]) -> list["Expression"]:
+        """What in it is to learn next from the rows of a fit: what has no state, and takes nothing that has none.
+
+        states : those that are known, see `with_states`
+        """
+        if self.operation in ("column", "missing", "number"):
+            return []
+        inner = [one for arg in self.args for one in arg.waiting(states)]
+        return inner if inner or not self.learns or self.state or repr(self) in states else [self]
+
+    def with_states(self, states: Mapping[str, Mapping[str, Any]]) -> "Expression":
+        """The same with the states that operations have learnt, by what these look like as text."""
         if self.operation in ("column", "missing", "number"):
             return self
-        this = replace(self, args=tuple(arg.learnt(rows) for arg in self.args))
-        if self.operation in LEARNING:
-            x = rows.complete(this.args[0].values(rows))
-            state = {"mean": float(x.mean())}
-            if self.operation == "scale":
-                state["deviation"] = float(x.std(ddof=1))
-                if not state["deviation"] > 0:
-                    raise EvenOddsError(f"scale({_named(this)}): the column is constant, so that it has no scale.")
-            return replace(this, state=state)
-        if self.operation in BASES:
-            from .splines import learnt_basis
-
-            return replace(this, state=learnt_basis(this, rows.complete(this.args[0].values(rows))))
-        return this
+        this = replace(self, args=tuple(arg.with_states(states) for arg in self.args))
+        return replace(this, state=states.get(repr(this), self.state))
 
     def values(self, rows: Rows) -> Array:
         """One number a row (n,), of a basis several (n, k)."""
@@ -126,10 +126,6 @@ class Expression:
         from .splines import basis_of
 
         return basis_of(self, args[0])
-
-
-def _named(expression: Expression) -> str:
-    return ", ".join(expression.columns())
 
 
 def part_of(name: str, column: Column) -> Array:

@@ -5,22 +5,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..advice import listed, nearest, warn
 from ..exceptions import CollinearWarning, EvenOddsError
-from .columns import WORDS, Column, Level, Table
-from .design import MISSING, UNSEEN, Design, missing_error, part_codes
-from .expressions import BASES, PARTS, Array, Expression, part_of
+from .columns import WORDS, Level
+from .design import MISSING, UNSEEN, Design
+from .expressions import BASES, PARTS, Expression
+from .facts import Asked, Source
 from .formula import Formula, Wanted
+from .splines import width_of
 from .terms import Factor, Number, chosen_reference, coded_terms
 
 _FEW_ROWS = 20  # in which every value can be another and still tell something
 
 
 def learnt(
-    table: Table,
+    source: Source,
     formula: Formula,
     *,
     text: str | None = None,
@@ -29,7 +28,7 @@ def learnt(
     unseen: str = "error",
     **given: Any,
 ) -> Design:
-    """The design of a formula on a table.
+    """The design of a formula on the rows of a fit.
 
     text : the formula as it was written; None where all columns are taken
     references : levels by the column, or the term, that they are the reference of
@@ -37,11 +36,11 @@ def learnt(
     """
     _require(missing, MISSING, "missing")
     _require(unseen, UNSEEN, "unseen")
-    learner = _Learner(table, formula, missing, chosen=text is not None)
+    learner = _Learner(source, formula, missing, chosen=text is not None)
     atoms, products = learner.atoms(dict(references or {}))
     terms = coded_terms(products, atoms, formula.intercept)
     design = Design(
-        kinds=learner.kinds,
+        kinds={name: kind for name, (kind, _) in learner.kinds.items()},
         atoms=tuple(atoms),
         terms=tuple(terms),
         intercept=formula.intercept,
@@ -49,8 +48,8 @@ def learnt(
         unseen=unseen,
         fills=learner.fills,
         formula=text,
-        counts=learner.counts,
-        dropped=int(np.count_nonzero(~learner.kept)),
+        counts={name: learner.facts.counts[name] for name in learner.kinds if name in learner.facts.counts},
+        dropped=learner.facts.n_rows - learner.facts.n_kept,
         **given,
     )
     _require_names(design)
@@ -65,79 +64,65 @@ def all_columns(names: Sequence[str], intercept: bool = True) -> Formula:
 
 
 class _Learner:
-    """The rows of a fit, and what is learnt of them.
+    """What is learnt of the rows of a fit.
 
-    kept : the rows that the fit takes
+    kinds : of the columns that the formula takes, each with whether it is a categorical
     """
 
-    def __init__(self, table: Table, formula: Formula, missing: str, chosen: bool) -> None:
-        self._table, self._formula, self._missing, self._chosen = table, formula, missing, chosen
+    def __init__(self, source: Source, formula: Formula, missing: str, chosen: bool) -> None:
+        self._formula, self._missing, self._chosen = formula, missing, chosen
         wanted = [one for term in formula.terms for one in term]
-        columns = {name: table.column(name) for name in formula.columns()}
+        self.kinds = {name: source.kind(name) for name in formula.columns()}
         for one in wanted:
-            self._require_kind(one, columns)
-        self.kinds = {name: column.kind for name, column in columns.items()}
-        self.counts = {name: n for name, column in columns.items() if (n := int(np.count_nonzero(column.missing)))}
-        self.kept: NDArray[np.bool_] = np.ones(table.n_rows, dtype=bool)
-        self.fills: dict[str, float] = {}
-        self._factor_sources = {one.expression.columns()[0] for one in wanted if self._is_factor(one, columns)}
-        for name in self.counts:
-            self._allow(columns[name])
-        if not self.kept.any():
-            worst = max(self.counts, key=lambda name: self.counts[name])
+            self._require_kind(one)
+        factors = {repr(one.expression): one.expression for one in wanted if self._is_factor(one)}
+        self._learn(source, list(factors.values()), [one.expression for one in wanted if not self._is_factor(one)])
+        if not self.facts.n_kept:
+            worst = max(self.facts.counts, key=lambda name: self.facts.counts[name])
             raise EvenOddsError(
-                f"No row is left: each has a missing value, {self.counts[worst]:,} of {table.n_rows:,} in {worst!r}. "
-                "Leave such columns out."
+                f"No row is left: each has a missing value, {self.facts.counts[worst]:,} of {self.facts.n_rows:,} in "
+                f"{worst!r}. Leave such columns out."
             )
 
-    def _allow(self, column: Column) -> None:
-        """Take the missing values of a column as the policy has it."""
-        if self._missing == "error":
-            raise missing_error(column.name, column.missing, "error", column)
-        if self._missing == "drop":
-            self.kept &= ~column.missing
-        elif column.kind in ("number", "boolean") and not column.categorical:
-            values = column.numbers()
-            self.fills[column.name] = float(np.mean(values[~np.isnan(values)]))
+    def _learn(self, source: Source, factors: list[Expression], numbers: list[Expression]) -> None:
+        """Ask all of the rows: in one read, but for what waits for what another read finds."""
+        columns, self._states = list(self.kinds), dict[str, Mapping[str, Any]]()
+        first = [] if self._missing == "indicator" else self._waiting(numbers)
+        self.facts = source.read(Asked(columns, self._missing, factors, first))
+        self.fills = {name: fill for name, fill in self.facts.fills().items() if name in columns}
+        if not self.facts.n_kept:
+            return
+        self._states |= self.facts.states()
+        while waiting := self._waiting(numbers):
+            self._states |= source.read(Asked(columns, self._missing, (), waiting, self.fills)).states()
 
-    def _require_kind(self, one: Wanted, columns: Mapping[str, Column]) -> None:
+    def _waiting(self, numbers: list[Expression]) -> list[Expression]:
+        every = [w for one in numbers for w in self._known(one).waiting(self._states)]
+        return list({repr(one): one for one in every}.values())
+
+    def _known(self, expression: Expression) -> Expression:
+        return expression.with_states(self._states)
+
+    def _require_kind(self, one: Wanted) -> None:
         for name in one.expression.columns():
-            column = columns[name]
-            if column.kind == "nothing":
+            kind, _ = self.kinds[name]
+            if kind == "nothing":
                 raise EvenOddsError(f"Column {name!r} has no value in any row. Leave it out.")
             is_part = one.expression.operation in PARTS
-            if column.kind == "date" and (one.is_column or one.factor) and not is_part:
+            if kind == "date" and (one.is_column or one.factor) and not is_part:
                 quoted = name if name.isidentifier() else f"`{name}`"
                 raise EvenOddsError(
                     f"Column {name!r} holds dates, of which a model takes parts: name them in a formula, such as "
                     f"month({quoted}) + weekday({quoted}) (there are {', '.join(PARTS)}), or leave the column out."
                 )
-            if column.kind == "text" and not one.is_column and not one.factor:
-                raise EvenOddsError(f"{one.text} is computed from numbers, and {name!r} holds {WORDS[column.kind]}.")
+            if kind == "text" and not one.is_column and not one.factor:
+                raise EvenOddsError(f"{one.text} is computed from numbers, and {name!r} holds {WORDS[kind]}.")
 
-    @staticmethod
-    def _is_factor(one: Wanted, columns: Mapping[str, Column]) -> bool:
+    def _is_factor(self, one: Wanted) -> bool:
         if one.factor or not one.is_column:
             return one.factor
-        column = columns[one.expression.args[0]]
-        return column.categorical or column.kind in ("text", "boolean")
-
-    # As `Rows` of expressions.
-
-    def numbers(self, name: str) -> Array:
-        """A column as numbers, its mean for those that are missing where an indicator says so."""
-        values, fill = self._table.column(name).numbers(), self.fills.get(name)
-        return values if fill is None else np.where(np.isnan(values), fill, values)
-
-    def column(self, name: str) -> Column:
-        """A column of any kind."""
-        return self._table.column(name)
-
-    def complete(self, values: Array) -> Array:
-        """Those of the rows that the fit takes."""
-        return values[self.kept]
-
-    # What is learnt.
+        kind, categorical = self.kinds[one.expression.args[0]]
+        return categorical or kind in ("text", "boolean")
 
     def atoms(self, references: dict[str, Any]) -> tuple[list[Number | Factor], list[tuple[str, tuple[int, ...]]]]:
         """The atoms, and of each term its name and the numbers of its atoms."""
@@ -164,18 +149,18 @@ class _Learner:
         return atoms, products
 
     def _atom(self, one: Wanted, bare: set[str], references: Mapping[str, Any], used: set[str]) -> Number | Factor:
-        column = self._table.column(one.expression.columns()[0])
-        if not self._is_factor(one, {column.name: column}):
+        column = one.expression.columns()[0]
+        if not self._is_factor(one):
             return self._number(one)
         is_part = one.expression.operation in PARTS
-        name = _part_name(one.expression) if is_part else column.name
-        if one.factor and not is_part and column.name in bare:
+        name = _part_name(one.expression) if is_part else column
+        if one.factor and not is_part and column in bare:
             name = one.text
         levels = self._levels(one, column)
         reference: Level = next(level for level in levels if level is not None)
         if one.reference is not None:
             reference = chosen_reference(name, levels, one.reference)
-        for key in dict.fromkeys((name, column.name)):
+        for key in dict.fromkeys((name, column)):
             if key in references:
                 used.add(key)
                 reference = chosen_reference(name, levels, references[key])
@@ -187,31 +172,26 @@ class _Learner:
             )
         return Factor(name, one.expression, levels, reference)
 
-    def _levels(self, one: Wanted, column: Column) -> tuple[Level, ...]:
-        if one.expression.operation in PARTS:
-            codes, values = part_codes(one.expression.operation, part_of(one.expression.operation, column))
-            there = set(codes[self.kept].tolist())
-            levels: tuple[Level, ...] = tuple(value for k, value in enumerate(values) if k in there)
-        else:
-            levels = column.levels(self.kept)
-            if not self._chosen and len(levels) > max(_FEW_ROWS, np.count_nonzero(self.kept) / 2):
-                raise EvenOddsError(
-                    f"Column {column.name!r} has {len(levels):,} different values in "
-                    f"{np.count_nonzero(self.kept):,} rows, such as {levels[0]!r}: it tells rows apart, as a name or "
-                    "a number of a case does, and a model of it would only repeat them. Leave it out."
-                )
+    def _levels(self, one: Wanted, column: str) -> tuple[Level, ...]:
+        levels, n_kept = self.facts.levels(one.expression), self.facts.n_kept
+        if not self._chosen and len(levels) > max(_FEW_ROWS, n_kept / 2):
+            raise EvenOddsError(
+                f"Column {column!r} has {len(levels):,} different values in {n_kept:,} rows, such as {levels[0]!r}: it "
+                "tells rows apart, as a name or a number of a case does, and a model of it would only repeat them. "
+                "Leave it out."
+            )
         if one.levels is not None:
             lost = [level for level in levels if level not in one.levels]
             if lost:
                 raise EvenOddsError(f"{one.text}: the column holds {lost[0]!r}, which is not among its levels.")
             levels = tuple(level for level in one.levels if level in levels)
-        return (*levels, None) if self._missing == "indicator" and column.missing.any() else levels
+        return (*levels, None) if self._missing == "indicator" and column in self.facts.counts else levels
 
     def _number(self, one: Wanted) -> Number:
-        expression = one.expression.learnt(self)
+        expression = self._known(one.expression)
         if expression.operation not in BASES:
             return Number(one.text, expression)
-        count = expression.values(self).shape[1]
+        count = width_of(expression)
         first = int(expression.operation == "cr" and self._formula.intercept)  # the columns of cr add up to 1
         return Number(re.sub(r"\s+", " ", one.text), expression, count - first, first)
 

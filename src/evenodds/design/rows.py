@@ -37,6 +37,10 @@ class DesignRows:
         many = self.n_columns > max(_FEW, _SPARSE * len(self.pieces)) or self.n_rows * self.n_columns > _LARGE
         return self._coded() if many and any(piece.codes is not None for piece in self.pieces) else self.matrix()
 
+    def for_stream(self) -> Any:
+        """The same, whatever the number of rows: a batch of them."""
+        return self._coded() if any(piece.codes is not None for piece in self.pieces) else self.matrix()
+
     def _coded(self) -> Coded:
         """Numbers side by side, and codes below one another. Rows that are gone have NaN and no code."""
         plain = [piece for piece in self.pieces if piece.codes is None]

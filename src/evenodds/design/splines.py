@@ -50,6 +50,11 @@ def learnt_basis(expression: "Expression", x: Array) -> Mapping[str, Any]:
     return _plain(state)
 
 
+def width_of(expression: "Expression") -> int:
+    """How many columns a basis has that has learnt."""
+    return int(basis_of(expression, np.array([expression.state.get("lower_bound", 0.0)])).shape[1])
+
+
 def basis_of(expression: "Expression", x: Array) -> Array:
     """The basis (n, k) at the values x."""
     state: dict[str, Any]

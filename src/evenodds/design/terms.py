@@ -141,9 +141,13 @@ class Piece:
 
 def block_size(block: Sequence[Part], atoms: Sequence[Atom]) -> int:
     """How many columns a block has."""
+    return math.prod(block_shape(block, atoms))
+
+
+def block_shape(block: Sequence[Part], atoms: Sequence[Atom]) -> tuple[int, int]:
+    """How many entries of a block's columns a row has, and between how many columns each chooses."""
     numbers, factors = _split(block, atoms)
-    sizes = [number.columns for _, number in numbers] + [len(factor.shown(part.full)) for part, factor in factors]
-    return math.prod(sizes)
+    return math.prod(n.columns for _, n in numbers), math.prod(len(factor.shown(part.full)) for part, factor in factors)
 
 
 def block_names(block: Sequence[Part], atoms: Sequence[Atom]) -> list[str]:

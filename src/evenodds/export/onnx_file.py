@@ -14,14 +14,14 @@ from ..design import Number, Part
 from ..exceptions import EvenOddsError
 from .model_file import replacing
 from .onnx_language import Graph, onnx_module
-from .scorer import Scorer, by_level, scorer_of, values_of
+from .scorer import Scorer, by_level, offset_of, scorer_of, values_of
 from .self_test import expected_of, require_same, sample_of
 
 _OPSET, _ML_OPSET, _IR = 17, 3, 8  # of onnxruntime 1.13 and later
 _MOST_TRIED = 2000  # inputs of a file that is tried
 
 
-def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
+def to_onnx(model: Any, path: str | os.PathLike[str], *, offset: str | None = None) -> None:
     """Write a fitted model to an ONNX file.
 
     The graph has one input a column, by its name: text as strings, numbers and booleans as doubles, dates as whole
@@ -35,6 +35,9 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
         A fitted model. Of one that was fitted on an array, the inputs are ``x0``, ``x1``, ...
     path : path-like
         The file. It is replaced if it is there, and only after the new one is complete.
+    offset : str, optional
+        An input of numbers that is added to the score of two classes; by default the column that `fit_table` was given.
+        Without one the probabilities are those of `predict_proba`, which has no offset.
 
     Raises
     ------
@@ -64,27 +67,30 @@ def to_onnx(model: Any, path: str | os.PathLike[str]) -> None:
     [array(['no', 'yes'], dtype=object)]
     """
     scorer = scorer_of(model, "written as ONNX")
-    made = _made(scorer)
-    _require_same(scorer, made)
+    added = offset_of(scorer, offset)
+    _require_same(scorer, _made(scorer))
+    made = _made(scorer, added)
     with replacing(Path(path)) as file:
         file.write(made.SerializeToString())
 
 
-def _made(scorer: Scorer) -> Any:
+def _made(scorer: Scorer, offset: str | None = None) -> Any:
     """The model as onnx has it."""
     helper = onnx_module(".helper")
-    _require_names(scorer)
+    names = [*scorer.inputs, *([] if offset is None or offset in scorer.inputs else [offset])]
+    _require_names(names)
     kinds = {} if scorer.design is None else scorer.design.kinds
     types = onnx_module().TensorProto
-    text = [
-        {"text": types.STRING, "date": types.INT64}.get(kinds.get(name, ""), types.DOUBLE) for name in scorer.inputs
-    ]
-    inputs = [
-        helper.make_tensor_value_info(name, kind, ["N", 1]) for name, kind in zip(scorer.inputs, text, strict=True)
-    ]
-    graph = Graph(scorer.inputs, scorer.design)
+    typed = [{"text": types.STRING, "date": types.INT64}.get(kinds.get(name, ""), types.DOUBLE) for name in names]
+    inputs = [helper.make_tensor_value_info(name, kind, ["N", 1]) for name, kind in zip(names, typed, strict=True)]
+    graph = Graph(names, scorer.design)
     labels = _labels(scorer.labels)
-    _add_outputs(graph, _scores(scorer, graph), labels, scorer.binary)
+    scores = _scores(scorer, graph)
+    if offset is not None:
+        if kinds.get(offset, "number") not in ("number", "boolean"):
+            raise EvenOddsError(f"The offset {offset!r} is a column of {kinds[offset]}, and has to be one of numbers.")
+        scores = graph.node("Add", scores, graph.finite(offset))
+    _add_outputs(graph, scores, labels, scorer.binary)
     outputs = [
         helper.make_tensor_value_info("label", helper.np_dtype_to_tensor_dtype(labels.dtype), ["N"]),
         helper.make_tensor_value_info("probabilities", types.DOUBLE, ["N", len(scorer.labels)]),
@@ -100,9 +106,9 @@ def _made(scorer: Scorer) -> Any:
     )
 
 
-def _require_names(scorer: Scorer) -> None:
+def _require_names(names: Sequence[str]) -> None:
     """An error for columns that ONNX cannot take."""
-    for name in scorer.inputs:
+    for name in names:
         if not name:
             raise EvenOddsError("An input of ONNX needs a name, and a column has none. Rename it before the fit.")
         if name in ("label", "probabilities"):

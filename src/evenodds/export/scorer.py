@@ -140,3 +140,11 @@ def by_level(weights: Array, factors: Sequence[tuple[Part, Factor]], shape: Sequ
             place = factor.levels.index(factor.reference)
             found = np.insert(found, place, 0.0, axis=axis)
     return found
+
+
+def offset_of(scorer: Scorer, given: str | None) -> str | None:
+    """The column that is added to the score: what is given, or else the one that the model was fitted with."""
+    found = scorer.design.offset if given is None and scorer.design is not None else given
+    if found is not None and not scorer.binary:
+        raise EvenOddsError("offset is one column, and more than two classes have an offset each.")
+    return found

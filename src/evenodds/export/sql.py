@@ -11,9 +11,8 @@ import numpy as np
 
 from ..data import Array
 from ..design import Number, Part
-from ..exceptions import EvenOddsError
 from .dialects import Dialect, dialect_of, sqlglot_expressions, table_of
-from .scorer import Scorer, by_level, scorer_of, values_of
+from .scorer import Scorer, by_level, offset_of, scorer_of, values_of
 from .sql_factors import looked_up
 from .sql_language import Sql
 
@@ -53,7 +52,8 @@ def to_sql(
         holds names that were not quoted in capitals.
     dialect : {"duckdb", "postgres", "sqlite", "bigquery", "snowflake"}, default="duckdb"
     offset : str, optional
-        A column that is added to the score of two classes. Without it there is none, as in `predict_proba`.
+        A column that is added to the score of two classes; by default the one that `fit_table` was given. Without one
+        the probabilities are those of `predict_proba`, which has no offset.
 
     Returns
     -------
@@ -93,9 +93,7 @@ def to_sql(
     ) AS "t"
     """
     scorer, spoken = scorer_of(model, "written as SQL"), dialect_of(dialect)
-    if offset is not None and not scorer.binary:
-        raise EvenOddsError("offset is one column, and more than two classes have an offset each.")
-    text = query(scorer, table, spoken, offset)
+    text = query(scorer, table, spoken, offset_of(scorer, offset))
     from .self_test import require_same_in_sql
 
     require_same_in_sql(scorer, spoken)

@@ -279,6 +279,8 @@ def _rows(
         if is_dask(X):
             weight = None if sample_weight is None else factor * sample_weight
             return model._read(X, y, weight, offset, classes=model.classes_, reset=False), total, strength
+        if y is None and hasattr(model, "design_"):
+            y, sample_weight, offset = model.design_.beside(X, sample_weight, offset)
         weight = factor * (1.0 if sample_weight is None else row_numbers(sample_weight, "sample_weight", _n_rows(X)))
         data = model._read(X, y, weight, offset, classes=model.classes_, reset=False)
     return data, total, strength

@@ -36,6 +36,7 @@ _OPEN = "has no probability: in the limit it is 0 or 1 or between, depending on 
 def predict(result: "Inference", X: Any, offset: ArrayLike | None) -> dict[str, Array]:
     """The columns probability, se, lower, upper; of more than two classes four for each."""
     require_same_order(X=X, offset=offset)
+    X = result.model._unpacked(X, "The table of predictions")
     array, kept = complete(result, X)
     table = probabilities(result, array, shifts(result, offset, X)[kept])
     warn_of_open(kept[np.isnan(table["probability"]).any(axis=1)].tolist(), "row", _OPEN)

@@ -5,7 +5,7 @@ to it in all rows, against its reference. With s_k the slope of the score of cla
 are those of `effects.py`, where slopes are the same in all rows.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,13 @@ from scipy.special import softmax
 
 from ..advice import nearest
 from ..data import Array
+from ..data.folding import Tables
 from ..data.memory import one_blas_thread
-from ..design import Design, Factor, Number
+from ..data.scan import Scan
+from ..design import Design, Factor, Number, Table
 from ..exceptions import EvenOddsError
 from ..labels import row_numbers
+from ..reading import unpacked
 from .certain import class_signs, limit_scores
 from .effects import less, outcome
 from .margins_table import MIDDLES, known_columns, number_at, require_overall, table
@@ -62,19 +65,76 @@ def table_margins(
 ) -> dict[str, Any]:
     """The columns of the table. binary : which of the design's columns held zeros and ones in the fit."""
     design: Design = result.model.design_
+    if isinstance(frame, Scan):
+        if not (isinstance(asked.at, str) and asked.at in MIDDLES):
+            return _over_scan(result, frame, asked, binary)
+        columns = frame.with_columns([*design.kinds, *filter(None, (design.weight, design.offset))])
+        frame, _, sample_weight, offset = unpacked(columns, None, sample_weight, offset, "A margin at the middle")
     sample_weight, offset = design.weighting(frame, sample_weight, offset)
     rows = _Places(design, frame, asked.at, sample_weight, result, offset)
-    subjects = list(_subjects(design, frame, asked, rows, binary))
-    if not subjects:
-        raise EvenOddsError("Elasticities are of numbers, and the model has factors only.")
-    sums = _Sums(result, asked, len(subjects))
-    size = max(1, _TILE_ENTRIES // len(design.names))
-    with one_blas_thread, np.errstate(invalid="ignore", divide="ignore"):
-        for k in range(0, rows.weight.size, size):
-            sums.add(design, rows, subjects, slice(k, k + size))
-    known = np.asarray((sums.moved & known_columns(result)).any(axis=1))
-    total = rows.weight.sum()
-    return table(result, [one.name for one in subjects], known, sums.effect / total, sums.jacobian / total)
+    switched = _switched(design, binary) | {name for name, seen in _seen(design, rows).items() if seen == {0.0, 1.0}}
+    sums = _Sums(result, asked)
+    sums.add_rows(design, rows, list(_subjects(design, asked, rows, switched)))
+    return sums.table(result)
+
+
+def _over_scan(result: "Inference", scan: Scan, asked: Asked, binary: NDArray[np.bool_]) -> dict[str, Any]:
+    """The same of rows that are scanned, with the weights and offsets among their columns, part by part.
+
+    Which numbers are switched between 0 and 1 is known when all are seen: it takes a read of its own, where a formula
+    makes something else of one than the column that it is.
+    """
+    design: Design = result.model.design_
+    weight = scan.roles.weight or design.weight
+    offset = scan.roles.offset or (() if design.offset is None else (design.offset,))
+
+    def places(table: Table) -> _Places:
+        shift = [np.asarray(table.native(name).to_numpy(), dtype=np.float64) for name in offset]
+        own = None if weight is None else table.native(weight)
+        return _Places(
+            design, table, asked.at, own, result, np.column_stack(shift) if len(shift) > 1 else (*shift, None)[0]
+        )
+
+    def each(function: Callable[[_Places], Any]) -> Iterator[Any]:
+        def one(_: int, tables: Tables) -> list[Any]:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                rows = (places(Table(table, where.row)) for table, where in tables)
+                return [function(some) for some in rows if some.kept.size]
+
+        columns = [*design.kinds, *offset, *(() if weight is None else (weight,))]
+        for parts in scan.fold(columns, one, result.model.n_jobs):
+            yield from parts
+
+    switched, seen = _switched(design, binary), dict[str, set[float]]()
+    if asked.discrete and not asked.times and set(number_sources(design)) - set(design.names):
+        for part in each(lambda rows: _seen(design, rows)):
+            for name, values in part.items():
+                seen.setdefault(name, set()).update(values)
+    switched |= {name for name, values in seen.items() if values == {0.0, 1.0}}
+
+    def sums_of(rows: _Places) -> _Sums:
+        sums = _Sums(result, asked)
+        sums.add_rows(design, rows, list(_subjects(design, asked, rows, switched)))
+        return sums
+
+    total: _Sums | None = None
+    with one_blas_thread:
+        for sums in each(sums_of):
+            total = sums if total is None else total.plus(sums)
+    if total is None:
+        raise EvenOddsError("There is no row to average over: each has a missing value or the weight 0.")
+    return total.table(result)
+
+
+def _switched(design: Design, binary: NDArray[np.bool_]) -> set[str]:
+    """The columns of the design that held zeros and ones in the fit."""
+    return {name for name, is_binary in zip(design.names, binary, strict=True) if is_binary}
+
+
+def _seen(design: Design, rows: "_Places") -> dict[str, set[float]]:
+    """Of each number that is no column of the design three of its values, which tell 0 and 1 from others."""
+    names = [name for name in number_sources(design) if name not in design.names]
+    return {name: set(np.unique(rows.number(name))[:3].tolist()) for name in names}
 
 
 class _Places:
@@ -92,7 +152,8 @@ class _Places:
         values, gone = design.values(frame)
         n = gone.size
         weight = np.ones(n) if sample_weight is None else row_numbers(sample_weight, "sample_weight", n)
-        if (weight < 0).any() or not weight[~gone].any():
+        whole = not isinstance(frame, Table)  # of a part of the rows all may have weight 0
+        if (weight < 0).any() or (whole and not weight[~gone].any()):
             raise EvenOddsError("sample_weight has to be 0 or more, and not 0 in all rows.")
         shift = shifts(result, offset, frame)
         self.kept = np.flatnonzero((weight > 0) & ~gone)
@@ -170,9 +231,8 @@ def called(factor: Factor) -> tuple[str, ...]:
     return (factor.name,) if factor.is_part else (factor.name, factor.source)
 
 
-def _subjects(design: Design, frame: Any, asked: Asked, rows: _Places, binary: NDArray[np.bool_]) -> Iterable[Subject]:
-    """In the order in which columns come in the model."""
-    zeros_and_ones = {name for name, is_binary in zip(design.names, binary, strict=True) if is_binary}
+def _subjects(design: Design, asked: Asked, rows: _Places, switched: Collection[str]) -> Iterable[Subject]:
+    """In the order in which columns come in the model. switched : numbers that are 0 or 1."""
     done: set[str] = set()
     for k, atom in enumerate(design.atoms):
         if isinstance(atom, Factor):
@@ -188,12 +248,10 @@ def _subjects(design: Design, frame: Any, asked: Asked, rows: _Places, binary: N
             if source in done:
                 continue
             done.add(source)
-            values = rows.number(source)
-            switched = source in zeros_and_ones or (source not in design.names and set(np.unique(values)) == {0.0, 1.0})
-            if switched and asked.discrete and not asked.times:
+            if source in switched and asked.discrete and not asked.times:
                 yield Subject(source, None, rows.moved({source: 0.0}), rows.moved({source: 1.0}))
             else:
-                yield Subject(source, rows.slopes(source), values=values)
+                yield Subject(source, rows.slopes(source), values=rows.number(source))
 
 
 class _Sums:
@@ -202,14 +260,40 @@ class _Sums:
     moved : (p, columns) which columns of the design a subject moves
     """
 
-    def __init__(self, result: "Inference", asked: Asked, count: int) -> None:
+    def __init__(self, result: "Inference", asked: Asked) -> None:
         problem, coordinates = result.problem, result.problem.objective.coordinates
         self._result, self._asked = result, asked
-        K, m = len(result.classes), problem.n_free
-        self._theta = problem.theta.reshape(m, -1)
-        self.effect, self.jacobian = np.zeros((K, count)), np.zeros((K, count, m, self._theta.shape[1]))
-        self.moved = np.zeros((count, coordinates.scale.size), dtype=bool)
+        self._theta = problem.theta.reshape(problem.n_free, -1)
         self._endless = class_signs(result, np.arange(coordinates.scale.size)) != 0
+        self._names: list[str] = []
+        self._weight = 0.0
+
+    def add_rows(self, design: Design, rows: _Places, subjects: list[Subject]) -> None:
+        """All rows of a part."""
+        if not subjects:
+            raise EvenOddsError("Elasticities are of numbers, and the model has factors only.")
+        count, K = len(subjects), len(self._result.classes)
+        self._names = [one.name for one in subjects]
+        self.effect, self.jacobian = np.zeros((K, count)), np.zeros((K, count, *self._theta.shape))
+        self.moved = np.zeros((count, self._endless.shape[-1]), dtype=bool)
+        self._weight = float(rows.weight.sum())
+        size = max(1, _TILE_ENTRIES // len(design.names))
+        with one_blas_thread, np.errstate(invalid="ignore", divide="ignore"):
+            for k in range(0, rows.weight.size, size):
+                self.add(design, rows, subjects, slice(k, k + size))
+
+    def plus(self, other: "_Sums") -> "_Sums":
+        """With those of another part."""
+        self.effect += other.effect
+        self.jacobian += other.jacobian
+        self.moved |= other.moved
+        self._weight += other._weight
+        return self
+
+    def table(self, result: "Inference") -> dict[str, Any]:
+        """The columns of the table."""
+        known = np.asarray((self.moved & known_columns(result)).any(axis=1))
+        return table(result, self._names, known, self.effect / self._weight, self.jacobian / self._weight)
 
     def add(self, design: Design, rows: _Places, subjects: list[Subject], some: slice) -> None:
         """Add some rows."""

@@ -17,6 +17,8 @@ from ..exceptions import EvenOddsError
 from ..inference import Inference
 from .style import BLUE, VERMILION, columns, new_axes, shown, shown_all, shown_pairs
 
+_FURTHEST, _LARGEST = 300.0, 1e150  # log odds on an axis of ratios, and on one of log odds
+
 Floats = NDArray[np.float64]
 
 
@@ -140,16 +142,21 @@ def forest(
     what = f"{100 * result.level:g}% interval"
     ax = new_axes(ax, height=_height(lines))
     if odds_ratio:
-        with np.errstate(over="ignore"):
-            values, ends = np.exp(lines.values), np.exp(lines.ends)
+        values, ends = np.exp(_within(lines.values, _FURTHEST)), np.exp(_within(lines.ends, _FURTHEST))
         ax.set_xscale("log")
         _draw(ax, Forest(lines.names, values, ends, lines.notes), 1.0)
         _ticks_of_ratios(ax)
         ax.set_xlabel(f"{_odds(result)}, per unit\n({what})", loc="right")
     else:
-        _draw(ax, lines, 0.0)
+        own = _within(lines.values, _LARGEST), _within(lines.ends, _LARGEST)
+        _draw(ax, Forest(lines.names, *own, lines.notes), 0.0)
         ax.set_xlabel(f"{_log_odds(result)}, per unit\n({what})", loc="right")
     return ax
+
+
+def _within(values: Floats, most: float) -> Floats:
+    """Numbers that an axis has room for; those at infinity stay there, and are drawn to its frame."""
+    return np.where(np.isfinite(values), np.clip(values, -most, most), values).astype(np.float64)
 
 
 def _log_odds(result: Inference) -> str:

@@ -141,7 +141,7 @@ def _cells(curve: Curve) -> Iterator[tuple[str, ...]]:
 
 
 def _value(value: float | str) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else value
+    return f"{value:.4g}" if isinstance(value, float) else printable(value)
 
 
 def roc(found: Sequence[Discrimination]) -> Picture:

@@ -30,6 +30,10 @@ def ways(model: Model) -> list[Way]:
     shown = [shortened(printable(name), 60) for name in names[:_MOST]]
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     needs = f"A table with the columns {', '.join(shown)}{more}, in any order and among others." if names else ""
+    if design is not None and design.offset is not None:
+        needs += (
+            f" predict_proba leaves out the offset: add {shortened(printable(design.offset), 60)} to decision_function."
+        )
     array = f"An array with {fit.n_features_in_:,} columns, in the order of the fit."
     python = (
         "from evenodds import load, save\n\n"

@@ -45,6 +45,10 @@ _MOVED = 0.1  # the move from which a row is certainly on its way out: some that
 _SHORT = 3.0  # the move of a margin from which a fit is too far from its end for the proof to be tried
 
 
+class Undecided(EvenOddsError):
+    """Rounding leaves no certain answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Face:
     """A direction of the cone that is positive on as many rows as any can be.
@@ -68,8 +72,7 @@ def support(rows: Array, exact: float = EXACT) -> Face:
 
     Raises
     ------
-    EvenOddsError
-        If rounding leaves no certain answer.
+    Undecided
     """
     strict = np.asarray(rows.any(axis=1))
     unique, inverse = np.unique(normalised(rows[strict]), axis=0, return_inverse=True)
@@ -158,7 +161,7 @@ def _support(rows: Array, exact: float) -> Face:
             if face is not None:
                 return face
         units = seen @ guess <= small
-    raise EvenOddsError(
+    raise Undecided(
         "Whether the classes are separated cannot be told: rows of both are closer to one another than the numbers "
         "are exact. Round the columns to the digits that mean something, or drop columns that nearly repeat others."
     )

@@ -9,7 +9,7 @@ import numpy as np
 from ..data import Array, Sums
 from ..exceptions import EvenOddsError
 from .cone import Face, Mask, support
-from .sides import Dense, Signed, SignedHome, exactness
+from .sides import EXACT, Dense, Signed, SignedHome, exactness
 
 _FEW_ROWS = 2000  # taken as they are
 _SAMPLE_ROWS = 4096
@@ -24,12 +24,20 @@ class Home:
         self.signed, self.sides, self.n_coef = signed, signed.sides, signed.sides.n_coef
         self.bounds = np.zeros((0, self.n_coef)) if bounds is None else np.diag(bounds)[bounds != 0]
         self.exact = exactness(self.sides.coordinates)
-        self.on = _ON * self.exact
         self.few = signed.n_rows <= _FEW_ROWS
         enough = min(30 * self.n_coef, _SAMPLE_ENTRIES // max(self.n_coef, 1))  # the fits on fewer are often separated
         rows = signed.sample(signed.n_rows if self.few else max(_SAMPLE_ROWS, enough))
         self.sample = np.vstack([rows, self.bounds])
         self.known = self.sample
+
+    @property
+    def on(self) -> float:
+        """How far off the boundary a row of size 1 may seem that lies on it."""
+        return _ON * self.exact
+
+    def take_as_exact(self) -> None:
+        """Take all digits of the numbers to mean something, also of those far from 0."""
+        self.exact = EXACT
 
     def over_rows(self, function: Callable[[Array], Sums]) -> Sums:
         """Join the lists that the function makes of all rows, a tile at a time if they are many."""

@@ -21,7 +21,7 @@ from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
-from .cone import Face, Mask, fitted, normalised
+from .cone import Face, Mask, Undecided, fitted, normalised
 from .home import Home, doubtful_rows
 from .pairs import span_of_pairs
 from .sides import EXACT, Dense, ManySides, Signed, SignedHome
@@ -80,7 +80,7 @@ def separation_of(
         raise _too_wide(signed.sides.n_coef)
     with one_blas_thread:
         home = Home(signed, bounds)
-        face = _face(home, guess)
+        face = _face_as_told(home, guess)
         every = functionals is None
         asked, places = _coefficients(coordinates) if functionals is None else _all_of(functionals)
         infinite = np.zeros(int(coordinates.intercept) + data.n_columns if every else len(asked))
@@ -118,6 +118,23 @@ def _seen(home: Home, face: Face) -> Face:
     if moved.shape[1] == null.shape[1]:
         return face
     return replace(face, null=moved, direction=moved @ (moved.T @ face.direction))
+
+
+def _face_as_told(home: Home, guess: Array | None) -> Face:
+    """The face; of numbers far from 0, whose last digits may be rounding, as they stand where it hangs by these.
+
+    That is where nothing else is certain, and where rows balance but for directions that no row sees beyond rounding.
+    What is subtracted from a number far from 0 is near it, so that the difference has no rounding of its own.
+    """
+    try:
+        face = _face(home, guess)
+        if home.exact == EXACT or face.direction.any() or face.null.shape[1] == 0:
+            return face
+    except Undecided:
+        if home.exact == EXACT:
+            raise
+    home.take_as_exact()
+    return _face(home, guess)
 
 
 def _face(home: Home, guess: Array | None) -> Face:
