@@ -126,7 +126,7 @@ def _telling(make: Callable[..., Any], said: str, made: list[str], n_rows: int) 
     return told
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def stop(number: int, frame: FrameType | None) -> None:
     raise TimeoutError
 
 
@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="shapes whose name has this in it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the results go")
     options = parser.parse_args()
-    signal.signal(signal.SIGPROF, _stop)
+    signal.signal(signal.SIGPROF, stop)
     records = []
     shapes = usual() + some(options.count, options.seed)
     with warnings.catch_warnings(), threadpool_limits(1, "blas"):

@@ -9,15 +9,14 @@ from __future__ import annotations
 import argparse
 import re
 import signal
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
+from benchmarks.calibrate import stop, timed
 from benchmarks.contest import spell_time
 from benchmarks.shapes import Array, Shape, usual
 from evenodds import EvenOddsError, LogisticRegression, LogisticRegressionCV, find_separation, infer, path
@@ -112,23 +111,13 @@ def sensible(shape: Shape, call: str) -> bool:
     return call not in OF_TABLES or (k <= MOST_TABLE and shape.rows > 2 * shape.columns)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise TimeoutError
-
-
-def timed(call: Callable[[], Any]) -> tuple[float, str]:
+def measured(call: Callable[[], Any]) -> tuple[float, str]:
     """Seconds, and what was wrong."""
-    begin, said = time.process_time(), ""
-    signal.setitimer(signal.ITIMER_PROF, LONGEST)
     try:
-        call()
-    except TimeoutError:
-        said = f"ended after {LONGEST} s"
+        seconds, _ = timed(call, LONGEST)
     except EvenOddsError as error:
-        said = str(error)[:70]
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-    return time.process_time() - begin, said
+        return 0.0, str(error)[:70]
+    return (seconds, "") if np.isfinite(seconds) else (LONGEST, f"ended after {LONGEST} s")
 
 
 def main() -> None:
@@ -137,7 +126,7 @@ def main() -> None:
     parser.add_argument("--calls", default=".", metavar="PATTERN", help="calls whose name has this")
     parser.add_argument("--seed", type=int, default=0, help="other data")
     options = parser.parse_args()
-    signal.signal(signal.SIGPROF, _stop)
+    signal.signal(signal.SIGPROF, stop)
     slow = []
     warnings.simplefilter("ignore")
     for shape in (shape.resized(1.0, 1.0, options.seed) for shape in usual()):
@@ -148,7 +137,7 @@ def main() -> None:
         print(f"{shape}, seconds of the processor", flush=True)
         for name, call in CALLS.items():
             if re.search(options.calls, name) and sensible(shape, name):
-                seconds, said = timed(partial(call, X, y, model))
+                seconds, said = measured(partial(call, X, y, model))
                 print(f"    {name:18s} {spell_time(seconds):>9s} {said}", flush=True)
                 slow += [(seconds, f"{shape}, {name}: {spell_time(seconds)} {said}")] if seconds > 1 else []
     print("\nover a second:\n" + "\n".join(said for _, said in sorted(slow, reverse=True)))
