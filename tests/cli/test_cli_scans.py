@@ -1,6 +1,5 @@
 """The command line on tables that are larger than memory: the same answers, batch by batch, and never half a file."""
 
-import io
 import json
 import os
 import signal
@@ -13,8 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
-
-from evenodds.cli import main
 
 N = 3000
 
@@ -29,26 +26,15 @@ def table_of(n=N):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capfdbinary):
-    """Run the command line in a folder with a table in several files: the exit status, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
+def run(run):
+    """Run the command line in a folder with a table in several files."""
     table = table_of()
     os.mkdir("flights")
     for k in range(3):
         parquet.write_table(table[k * 1000 : (k + 1) * 1000], f"flights/{k}.parquet", row_group_size=300)
     parquet.write_table(table, "all.parquet")
     csv.write_csv(table, "all.csv")
-
-    def call(*args):
-        capfdbinary.readouterr()
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
-        with pytest.raises(SystemExit) as stop:
-            main([str(arg) for arg in args])
-        sys.stdout.flush()
-        out, err = capfdbinary.readouterr()
-        return stop.value.code or 0, out.decode(), err.decode()
-
-    return call
+    return run
 
 
 FIT = ("--target", "late", "--missing", "drop")

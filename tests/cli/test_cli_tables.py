@@ -19,7 +19,6 @@ from scipy.special import expit
 from sklearn import datasets
 
 from evenodds import fit_table, infer, load
-from evenodds.cli import main
 from evenodds.cli.commands import cli
 
 rng = np.random.default_rng(11)
@@ -36,23 +35,6 @@ FRAME = pd.DataFrame(
     }
 )
 FRAME["late"] = np.where(FRAME["age"] / 30 + (FRAME["rhesus"] == "+") + rng.logistic(size=N) > 2, "yes", "no")
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capfdbinary):
-    """Run the command line in an empty folder: the exit status, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*args, stdin=b""):
-        capfdbinary.readouterr()
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        with pytest.raises(SystemExit) as stop:
-            main([str(arg) for arg in args])
-        sys.stdout.flush()
-        out, err = capfdbinary.readouterr()
-        return stop.value.code or 0, out.decode(), err.decode()
-
-    return call
 
 
 def problem(result):

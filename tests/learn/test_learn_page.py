@@ -80,7 +80,8 @@ def visit(browser, served):
     for context in contexts:
         context.close()
     assert said == []
-    assert {re.match(r"(data:|http://127\.0\.0\.1)", url) is not None for url in asked} == {True}
+    assert bool(asked) == bool(contexts)  # a test that is skipped has opened none
+    assert all(re.match(r"(data:|http://127\.0\.0\.1)", url) for url in asked)
 
 
 def learnt(page):

@@ -8,9 +8,9 @@ point.
 import numpy as np
 
 from ..data import Array, Block, Sums
-from ..kernels.algebra import dot, product
+from ..kernels.algebra import product
 from ..softmax import Scores, SoftmaxObjective
-from .conjugate import conjugate_gradients
+from .conjugate import conjugate_gradients, left_to_gain, until_accurate
 from .kronecker import kronecker, sample_probabilities
 
 
@@ -28,13 +28,16 @@ class ClassProducts:
 
     def solve(self, g: Array) -> Array:
         """About H^-1 g."""
-        step, self._rest = conjugate_gradients(self._product, self._scaled.solve, g, self.value, self._target)
+        scaled = self._scaled.solve
+        enough = until_accurate(g, scaled, self.value, self._target)
+        step, self._rest = conjugate_gradients(self._product, scaled, g, enough)
         return step
 
     def missed(self) -> float:
-        """What the last step has left to gain, as far as the diagonal of the Hessian knows: one read of the data."""
+        """See `ByProducts`; one read of the data for the diagonal of the Hessian."""
         diagonal = np.maximum(self._objective.diagonal(self._theta), 1e-300)
-        return 0.5 * dot(self._rest, self._rest / diagonal)
+        pull, target = self._objective.pull, self._target
+        return left_to_gain(self._product, self._scaled.solve, self._rest, pull, diagonal, target)
 
     def _product(self, direction: Array) -> Array:
         objective, probabilities = self._objective, self._P

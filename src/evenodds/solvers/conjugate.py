@@ -30,6 +30,9 @@ _MOST = 200  # products for a step
 _USUAL = 0.99  # of the columns: those with more curvature do not tell what is usual
 _SOME = 2048  # columns that tell
 _LEAST = 1e-12  # of the second moment, a variance
+_LITTLE = 0.1  # of the target, what a bound may leave open
+
+Times = Callable[[Array], Array]
 
 
 class ByProducts(Metric, Protocol):
@@ -39,7 +42,7 @@ class ByProducts(Metric, Protocol):
     gradient: Array
 
     def missed(self) -> float:
-        """What the last step has left to gain, as far as the diagonal of the Hessian knows."""
+        """What the last step has left to gain (see `left_to_gain`)."""
 
 
 class ConjugateGradients:
@@ -71,16 +74,17 @@ class ConjugateGradients:
 
     def _slopes(self, gradient: Array) -> Array:
         """The step of the slopes from their gradient."""
-
-        def scaled(rest: Array) -> Array:
-            return np.asarray(self._scaled * rest)
-
-        step, self._rest = conjugate_gradients(self._product, scaled, gradient, self.value, self._target)
+        step, self._rest = conjugate_gradients(
+            self._product, self._scale, gradient, until_accurate(gradient, self._scale, self.value, self._target)
+        )
         return step
 
+    def _scale(self, rest: Array) -> Array:
+        return np.asarray(self._scaled * rest)
+
     def missed(self) -> float:
-        """What the last step has left to gain, as far as the diagonal of the Hessian knows."""
-        return 0.5 * dot(self._rest, self._rest / self._diagonal)
+        """See `ByProducts`."""
+        return left_to_gain(self._product, self._scale, self._rest, self._objective.ridge, self._diagonal, self._target)
 
     def _product(self, direction: Array) -> Array:
         """The Hessian, without the intercept, times a vector: one read of the data."""
@@ -95,16 +99,16 @@ class ConjugateGradients:
 
 
 def conjugate_gradients(
-    product: Callable[[Array], Array], scaled: Callable[[Array], Array], gradient: Array, value: float, target: float
+    product: Times, scaled: Times, gradient: Array, enough: Callable[[Array, float], bool]
 ) -> tuple[Array, Array]:
     """About H^-1 g, and what of g is left.
 
     product : H times a vector; scaled : D^-1 times a vector
-    value : J; target : of the decrement, at which the fit ends
+    enough : of what is left and the square of its norm, that of D^-1: whether it is little enough
     """
     step, rest, direction = np.zeros(gradient.size), gradient.copy(), scaled(gradient)
     size = dot(direction, rest)
-    first, enough = direction, size * _accuracy(0.5 * size, value, target) ** 2
+    first = direction
     for _ in range(_MOST):
         curved = product(direction)
         bend = dot(direction, curved)
@@ -115,10 +119,36 @@ def conjugate_gradients(
         rest -= length * curved
         along = scaled(rest)
         before, size = size, dot(along, rest)
-        if size <= enough:
+        if enough(rest, size):
             break
         direction = along + (size / before) * direction
     return (step if step.any() else first), rest
+
+
+def until_accurate(gradient: Array, scaled: Times, value: float, target: float) -> Callable[[Array, float], bool]:
+    """What ends a step where it is as accurate as is worth at J = `value`, for a decrement of `target` at the end."""
+    size = dot(gradient, scaled(gradient))
+    least = size * _accuracy(0.5 * size, value, target) ** 2
+    return lambda rest, size: size <= least
+
+
+def left_to_gain(product: Times, scaled: Times, rest: Array, ridge: Array, diagonal: Array, target: float) -> float:
+    """rest' H^-1 rest / 2: what a step has not gained of the decrement, from above but for columns without a ridge.
+
+    H is no less than the ridge, which bounds it at no cost. Where the bound says too much, as of columns that nearly
+    repeat one another, the step is taken further: what that gains is known, and less is left to the bound. If it
+    has to be given up, what is then left is told by the diagonal of H.
+    """
+    least, little = np.where(ridge > 0, ridge, diagonal), _LITTLE * target
+
+    def bound(rest: Array) -> float:
+        return 0.5 * dot(rest, rest / least)
+
+    if bound(rest) <= little:
+        return bound(rest)
+    more, left = conjugate_gradients(product, scaled, rest, lambda rest, size: bound(rest) <= little)
+    gained = 0.5 * dot(rest + left, more)
+    return gained + (bound(left) if bound(left) <= little else 0.5 * dot(left, left / diagonal))
 
 
 def _accuracy(decrement: float, value: float, target: float) -> float:
@@ -163,9 +193,9 @@ def newton_by_products(
         return watch(state) if watch is not None else None
 
     def confirm(state: State) -> None:
-        """Raise the gap where D hides what is left of columns that have no curvature but the penalty's."""
+        """Add to the gap what the step has left: columns that nearly repeat others have hardly any curvature apart."""
         metric: Any = state.metric
-        state.surprise *= max(1.0, metric.missed() / state.gap)
+        state.surprise *= 1.0 + metric.missed() / state.gap
 
     state = minimize(
         evaluate,

@@ -182,12 +182,7 @@ def minimize(
     memory : to begin with; done : iterations before
     begun : the steps of Newton's method that were taken before, in another place
     """
-    exact_at = theta
-    if begun is None or begun.hessian is None:
-        value, gradient, hessian = evaluate(theta)
-    else:
-        value, gradient, hessian = float(begun.values[-1]), begun.gradient, begun.hessian
-        exact_at = begun.thetas[begun.exact]
+    exact_at, value, gradient, hessian = _first(evaluate, theta, begun)
     first = metric if metric is not None else from_hessian(_given(hessian))
     memory = LastSteps() if memory is None else memory
     state = State(theta, value, gradient, first, np.zeros_like(theta), rough=polish is None, memory=memory)
@@ -213,13 +208,17 @@ def minimize(
             return state  # its status may have become CONVERGED above
         found = _next(evaluate, state, max(abs(state.value), size), best_length)
         if found is None:
-            if hessian is None and confirm is not None:
-                confirm(state)
-            state.status = Status.CONVERGED if state.gap <= target else Status.STALLED
-            return state
+            return _ended(state, confirm if hessian is None else None, target)
         exact_at, value, gradient, hessian = found
         state.move(exact_at, value, gradient)
     return state
+
+
+def _first(evaluate: Evaluate, theta: Array, begun: Steps | None) -> Evaluated:
+    """Where the Hessian is that of, and what is known of theta: evaluated, if the steps before do not end with it."""
+    if begun is None or begun.hessian is None:
+        return theta, *evaluate(theta)
+    return begun.thetas[begun.exact], float(begun.values[-1]), begun.gradient, begun.hessian
 
 
 def _is_over(
@@ -236,6 +235,14 @@ def _is_over(
         return ended
     _last_step(state)
     return True
+
+
+def _ended(state: State, confirm: Confirm | None, target: float) -> State:
+    """The state where no step lowers J."""
+    if confirm is not None:
+        confirm(state)
+    state.status = Status.CONVERGED if state.gap <= target else Status.STALLED
+    return state
 
 
 def _given(hessian: Array | Metric | None) -> Array | Metric:
