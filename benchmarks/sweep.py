@@ -39,6 +39,7 @@ TARGET = 1e-6
 SHORT = 0.03  # seconds that a measurement takes at the least
 PATIENCE = 3.0  # times the best peer so far, after which a peer cannot win and climbs no further
 ENDED = 10.0  # the same, after which its process is ended
+CLIMB = 3  # times the best peer so far, or the longest fit: what a climb may take
 MOST_HESSIAN = 3000  # coefficients of whoever makes a Hessian
 PEERS = ("lbfgs", "newton-cg", "newton-cholesky", "glum", "glum lbfgs", "liblinear primal", "liblinear dual")
 OF_HESSIANS = ("newton-cholesky", "glum")
@@ -93,7 +94,9 @@ class Meeting:
             self.attempt(solver, ALONE, solver.tols[0], limit)
             for tol in solver.tols:
                 trials.append(self.attempt(solver, ALONE, tol, limit))
-                late = trials[-1].seconds > PATIENCE * best or time.monotonic() - begin > self.longest
+                late = trials[-1].seconds > PATIENCE * best or time.monotonic() - begin > CLIMB * min(
+                    self.longest, max(1.0, best)
+                )
                 if trials[-1].reaches(self.low) or late:
                     break
         except Failed:
@@ -198,7 +201,7 @@ def arguments() -> argparse.Namespace:
         type=float,
         default=10.0,
         metavar="SECONDS",
-        help="that a peer's fit, and its climb, may take (default 10)",
+        help="that a fit of a peer may take (default 10)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the results go")
     parser.add_argument("--keep", action="store_true", help="as results of this release, of which pages are made")
