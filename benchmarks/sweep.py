@@ -39,6 +39,7 @@ TARGET = 1e-6
 SHORT = 0.03  # seconds that a measurement takes at the least
 PATIENCE = 3.0  # times the best peer so far, after which a peer cannot win and climbs no further
 ENDED = 10.0  # the same, after which its process is ended
+CLIMB = 3  # times the best peer so far, or the longest fit: what a climb may take
 MOST_HESSIAN = 3000  # coefficients of whoever makes a Hessian
 PEERS = ("lbfgs", "newton-cg", "newton-cholesky", "glum", "glum lbfgs", "liblinear primal", "liblinear dual")
 OF_HESSIANS = ("newton-cholesky", "glum")
@@ -88,11 +89,15 @@ class Meeting:
         """Up the ladder of tolerances until the target is reached, or the best peer is far ahead."""
         trials: list[Trial] = []
         limit = min(self.longest, max(2.0, ENDED * best))
+        begin = time.monotonic()
         try:
             self.attempt(solver, ALONE, solver.tols[0], limit)
             for tol in solver.tols:
                 trials.append(self.attempt(solver, ALONE, tol, limit))
-                if trials[-1].reaches(self.low) or trials[-1].seconds > PATIENCE * best:
+                late = trials[-1].seconds > PATIENCE * best or time.monotonic() - begin > CLIMB * min(
+                    self.longest, max(1.0, best)
+                )
+                if trials[-1].reaches(self.low) or late:
                     break
         except Failed:
             pass  # what it has shown so far counts
@@ -191,7 +196,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--columns", type=float, default=1.0, metavar="TIMES", help="so many times the columns")
     parser.add_argument("--seed", type=int, default=0, help="other data")
     parser.add_argument("--only", default=".", metavar="PATTERN", help="shapes whose name has this regular expression")
-    parser.add_argument("--longest", type=float, default=10.0, metavar="SECONDS", help="that a peer's fit may take")
+    parser.add_argument(
+        "--longest",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="that a fit of a peer may take (default 10)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the results go")
     parser.add_argument("--keep", action="store_true", help="as results of this release, of which pages are made")
     return parser.parse_args()
