@@ -1,5 +1,4 @@
-"""Settings that all tests share: no windows, the same hypothesis examples each time, Ctrl-C for what they start, and the command
-line."""
+"""What all tests share: no windows, the same hypothesis examples each time, Ctrl-C, and the command line."""
 
 import io
 import signal
