@@ -163,11 +163,17 @@ class Scan:
         return len(self), len(self.roles.columns)
 
     def __len__(self) -> int:
+        from .folding import listed
+
         if self._encoded is not None:
             return len(self._encoded)
         if self._encoding is not None or self.is_numeric:
             return self._surveyed(None)[0].read
-        return self.fold(self.roles.columns[:1], lambda _, tables: sum(len(table) for table, _ in tables), sum)
+
+        def rows(_: int, tables: Tables) -> list[int]:
+            return [int(table.num_rows) for table, _ in tables]
+
+        return sum(self.fold(self.roles.columns[:1], rows, listed))
 
     @property
     def is_numeric(self) -> bool:
