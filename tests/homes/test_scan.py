@@ -416,7 +416,7 @@ def many_lines(n, at, bad):
 
 BAD_LINES = {
     "text": ("1,x,no", r"column 'b'.*'x'.*row \d+|row \d+ \(counted from 0\), column 'b': .*invalid value 'x'"),
-    "short": ("1,no", r"row \d+ \(counted from 0\), Expected 3 columns, got 2|row \d+ .* 2 cells, .* names 3"),
+    "short": ("1,no", r"row \d+ \(counted from 0\), Expected 3 columns, got 2|row \d+ .* 2 cells, .* 3 columns"),
     "empty": ("1,,no", r"column 'b' has a missing value, first in row \d+ \(counted from 0\)"),
     "label": ("1,2,", r"column 'y' has a missing value, first in row \d+ \(counted from 0\)"),
     "bytes": (b"1,2,\xff\xfe", r"rows.csv"),
