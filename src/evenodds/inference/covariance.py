@@ -28,7 +28,7 @@ from ..class_arrow import pairs
 from ..data import Array, Block, Sums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
-from ..objective import over_tiles
+from ..objective.tiles import over_tiles
 from .evidence import Evidence
 from .problem import Problem
 from .rows import FittedRows, sum_rows

@@ -8,8 +8,8 @@ import scipy.sparse as sp
 
 from ..arrow import Arrow
 from ..data import Array, Block, Sums
-from ..objective import SignedRows
-from ..softmax import Scores, SoftmaxObjective, dense_design
+from ..objective.signed import SignedRows
+from ..objective.softmax import Scores, SoftmaxObjective, dense_design
 from .problem import Problem
 from .wide import wide_class_sums, wide_sums
 

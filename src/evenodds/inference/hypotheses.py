@@ -13,7 +13,7 @@ from scipy.special import chdtrc
 
 from ..data import Array, Block
 from ..exceptions import EvenOddsError
-from ..softmax import dense_design
+from ..objective.softmax import dense_design
 from .certain import signs_of
 from .problem import Problem, fingerprint
 from .profile import constrained_maximum, maxima, require_lower

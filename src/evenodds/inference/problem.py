@@ -24,8 +24,8 @@ from ..firth import FirthObjective
 from ..fitting import objective_of
 from ..model import LogisticRegression
 from ..objective import Objective
+from ..objective.softmax import SoftmaxObjective
 from ..settings import Settings
-from ..softmax import SoftmaxObjective
 from ..solvers.eliminated import eliminates
 from .wide import RawMap, raw_map_of
 

@@ -17,9 +17,9 @@ from scipy.special import expit
 
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
-from ..objective import SignedRows
+from ..objective.signed import SignedRows
+from ..objective.softmax import Scores, SoftmaxObjective, dense_design
 from ..scores import log_probabilities, other_classes
-from ..softmax import Scores, SoftmaxObjective, dense_design
 from .problem import Problem
 from .wide import WideInverse, sparse_design
 

@@ -14,7 +14,7 @@ from ..data import Array
 from ..exceptions import EvenOddsError
 from ..model import LogisticRegression
 from ..objective import Objective
-from ..softmax import SoftmaxObjective
+from ..objective.softmax import SoftmaxObjective
 from ..solvers import regimes
 from .certificate import certify
 from .covariance import Weighting, covariance, inverse_of

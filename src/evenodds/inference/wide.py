@@ -23,8 +23,8 @@ from ..data.coded import Coded
 from ..exceptions import EvenOddsError
 from ..kernels.coded import coded_products
 from ..objective import Objective
-from ..row_sums import coded_gradient, linear_predictor
-from ..softmax import Scores, SoftmaxObjective
+from ..objective.row_sums import coded_gradient, linear_predictor
+from ..objective.softmax import Scores, SoftmaxObjective
 
 MANY = 1000  # coefficients of a term, beyond which no matrix is made of them
 TILE_ROWS = 8192  # of which a wide design has products with all that are few

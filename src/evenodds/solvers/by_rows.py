@@ -21,8 +21,8 @@ from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..kernels.algebra import dot, product, solve_lower
 from ..objective import Objective
-from ..row_sums import curvature
-from ..softmax import Scores, SoftmaxObjective
+from ..objective.row_sums import curvature
+from ..objective.softmax import Scores, SoftmaxObjective
 from . import Metric
 from .metrics import Centred, Cholesky, least_total
 

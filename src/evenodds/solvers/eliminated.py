@@ -13,7 +13,7 @@ from ..arrow import Arrow, by_level, inverse_levels, is_wide
 from ..data import Array
 from ..kernels.algebra import dot
 from ..objective import Objective
-from ..softmax import SoftmaxObjective
+from ..objective.softmax import SoftmaxObjective
 from .metrics import Cholesky
 
 _LEAST = 1e-30  # of the largest curvature: below it a level has none

@@ -20,7 +20,7 @@ from ..data import Array, Block
 from ..data.memory import one_blas_thread
 from ..kernels.algebra import dot
 from ..objective import Objective
-from ..softmax import SoftmaxObjective
+from ..objective.softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status, cooling
 from .by_rows import ByRows
 from .class_products import ClassProducts

@@ -20,20 +20,18 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from .arrow import Arrow
-from .class_arrow import class_arrow, pair_products, pair_weights
-from .coordinates import Coordinates
-from .data import Array, Block, Data, Sums, is_coded, nonzero_weights, require_finite
-from .data.memory import add_up
-from .kernels.algebra import dot, grams, product
-from .kernels.rows import AT_ONCE
-from .kernels.softmax import softmax_second_sums, softmax_sums
+from ..arrow import Arrow
+from ..class_arrow import class_arrow, pair_products, pair_weights
+from ..coordinates import Coordinates
+from ..data import Array, Block, Data, Sums, is_coded, nonzero_weights, require_finite
+from ..kernels.algebra import dot, grams, product
+from ..kernels.rows import AT_ONCE
+from ..kernels.softmax import softmax_second_sums, softmax_sums
+from ..scores import log_probabilities, other_classes, softmax
 from .row_sums import coded_gradient, coded_scores
-from .scores import log_probabilities, other_classes, softmax
+from .tiles import class_tiles
 
 _SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
-_TILE_WORK = 1_000_000  # rows * columns * classes of a tile
-_TILE_SHARE = 8  # times as many entries as columns has a tile of sparse rows
 _MOST_SHARED = 1e5  # of the intercepts' curvature, that along what they share
 
 
@@ -138,7 +136,7 @@ class SoftmaxObjective:
     def over_tiles(self, function: Callable[[Block], Sums]) -> Sums:
         """The same by parts of the blocks whose products stay in the cache."""
         n_free = self.n_free
-        return self.reduce(lambda block: _over_tiles(block, n_free, function))
+        return self.reduce(lambda block: class_tiles(block, n_free, function))
 
     def value_grad(self, theta: Array, room: Array | None = None) -> tuple[float, Array, None]:
         """J and its gradient (no Hessian). Asked again for the same theta, it does not read the data again.
@@ -418,19 +416,6 @@ def _at_once(block: Block, coordinates: Coordinates, baseline: bool, theta: Arra
         at = (np.arange(len(theta))[:, None] * p + places).ravel()
         gradient, hessian = gradient[:, places], hessian[np.ix_(at, at)]
     return loss, gradient, hessian
-
-
-def _over_tiles(block: Block, n_free: int, function: Callable[[Block], Sums]) -> Sums:
-    """Sum over parts of a block whose products stay in the cache."""
-    coded = is_coded(block.rows)
-    per_row = (
-        block.X.shape[1] if not block.sparse else (block.rows.size if coded else block.X.nnz) // max(block.n_rows, 1)
-    )
-    rows = max(32, _TILE_WORK // (max(1, per_row) * (n_free + 1)))
-    if block.sparse:  # each part has a table of all columns and classes
-        rows = max(rows, block.rows.layout.places.size if coded else _TILE_SHARE * block.X.shape[1] // max(1, per_row))
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # of each thread; J tells if it came to that
-        return add_up(function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows))
 
 
 def dense_design(coordinates: Coordinates, block: Block) -> Array:

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from .coordinates import Coordinates
-from .data import Array, Block, Sums, is_coded
-from .data.coded import Coded
-from .kernels.algebra import dot, product
-from .kernels.coded import coded_products, coded_sums
-from .kernels.rows import dense_sums, second_order_sums, sparse_curvature, sparse_sums
+from ..coordinates import Coordinates
+from ..data import Array, Block, Sums, is_coded
+from ..data.coded import Coded
+from ..kernels.algebra import dot, product
+from ..kernels.coded import coded_products, coded_sums
+from ..kernels.rows import dense_sums, second_order_sums, sparse_curvature, sparse_sums
 
 
 def first_order(block: Block, coordinates: Coordinates, theta: Array) -> Sums:
