@@ -173,7 +173,8 @@ class Scan:
         def rows(_: int, tables: Tables) -> list[int]:
             return [int(table.num_rows) for table, _ in tables]
 
-        return sum(self.fold(self.roles.columns[:1], rows, listed))
+        counts: list[int] = self.fold(self.roles.columns[:1], rows, listed)
+        return sum(counts)
 
     @property
     def is_numeric(self) -> bool:

@@ -150,7 +150,7 @@ class Surveyor:
                 folder = self._spill_to if isinstance(self._spill_to, str) else None
                 self._spill = Spill(folder, block.rows.shape[1], block.weight is not None)
         if self._fits:
-            rows = np.array(block.rows, order="C") if isinstance(block.rows, np.ndarray) else block.rows
+            rows = block.rows if is_coded(block.rows) else np.array(block.X, order="C")
             found.stays.append(Block(rows, block.y, block.weight, block.offset))
             return
         self._move(found)
@@ -187,13 +187,15 @@ def looked_at(
     found.counts, found.totals = np.zeros(1, np.int64), np.zeros(1)
     for block, kept in blocks:
         found.read += block.n_rows if kept is None else kept.size
-        bits.append(np.ones(block.n_rows, bool) if kept is None else kept)
+        bits.append(np.broadcast_to(True, block.n_rows) if kept is None else kept)
         if block.n_rows:
             first = k * _LONGEST + found.n_rows
             sample.offer(block, rng.random(block.n_rows), np.arange(first, first + block.n_rows))
             found.n_rows += block.n_rows
-            found.counts = added(found.counts, np.bincount(block.y))
-            found.totals = added(found.totals, np.bincount(block.y, block.weight).astype(np.float64))
+            counts = np.bincount(block.y)
+            found.counts = added(found.counts, counts)
+            weights = counts if block.weight is None else np.bincount(block.y, block.weight)
+            found.totals = added(found.totals, weights)
             each(found, block)
     if found.n_rows < found.read:
         found.kept = np.packbits(np.concatenate(bits))
