@@ -88,7 +88,11 @@ def quasi_newton(
         return replace(solution, theta=used.outside(solution.theta))
     metric: Metric
     remake = None
-    if isinstance(objective, SoftmaxObjective) and has_few_rows(objective, sample):
+    if eliminates(objective):
+        metric = exact_metric(objective, theta)
+        again = _where_slow(lambda state: exact_metric(objective, state.theta))
+        remake = _once(lambda state: exact_metric(objective, state.theta), again)
+    elif isinstance(objective, SoftmaxObjective) and has_few_rows(objective, sample):
         by_rows = ByRows(objective, sample)
         if by_rows.stiffness < _SOFT:
             begun = _begun(objective, theta, sample, tol=tol, max_iter=max_iter, watch=watch, report=report)
@@ -107,10 +111,6 @@ def quasi_newton(
         metric, remake = _of_classes(objective, theta, sample)
     elif starts_even(objective, sample):
         metric, remake = even_odds(objective), _better(objective, sample)
-    elif eliminates(objective):
-        metric = exact_metric(objective, theta)
-        again = _where_slow(lambda state: exact_metric(objective, state.theta))
-        remake = _once(lambda state: exact_metric(objective, state.theta), again)
     elif objective.data.n_columns > most_full(objective.data) and takes_products(objective):
         at = functools.partial(ConjugateGradients, objective)
         return newton_by_products(objective, theta, at, tol=tol, max_iter=max_iter, watch=watch, report=report)
