@@ -66,7 +66,7 @@ def elastic_net(
     last : ndarray of shape (k,), optional
         Theta of an earlier fit: the start, if it is better than a cold one.
     report
-        Called once a round with the loss J, but not by working sets.
+        Called once a round with the loss J, on small data at the end alone, by working sets not at all.
 
     Returns
     -------
@@ -140,7 +140,10 @@ def _fit(
     if takes_sets(loss.data, _FEW_ROWS if penalty.l1.any() else 0.0):
         return wide_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter)
     if is_small(loss, 1) and not penalty.bare[1:].any():
-        return small_fit(loss, penalty, theta, target=target, max_iter=max_iter)
+        point = small_fit(loss, penalty, theta, target=target, max_iter=max_iter)
+        if look is not None:
+            look([point])
+        return point
     return _few_columns(loss, penalty, theta, warm, target, max_iter, look)
 
 
