@@ -22,7 +22,7 @@ from evenodds.data import Block
 from evenodds.data.memory import IN_MEMORY, add_up, part_of
 from evenodds.data.views import joined
 from evenodds.objective import Objective
-from evenodds.softmax import SoftmaxObjective
+from evenodds.objective.softmax import SoftmaxObjective
 from evenodds.solvers import costs, regimes
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .advice import listed, nearest
-from .delimited import Delimited, Habit, NotRead, Spelling, is_number
+from .delimited import NO_HEADER, Delimited, Habit, NotRead, Spelling, is_number
 from .design import Table, is_index
 from .exceptions import EvenOddsError
 from .export import replacing
@@ -101,7 +101,10 @@ class Source:
         there = Counter(self.names)
         twice = [name for name in dict.fromkeys(wanted) if there[name] > 1]
         if twice:
-            raise EvenOddsError(f"{self.path} has {listed(twice)} more than once: give every column its own name.")
+            hint = f" {NO_HEADER}" if self.text else ""
+            raise EvenOddsError(
+                f"{self.path} has {listed(twice)} more than once: give every column its own name.{hint}"
+            )
         try:
             if not self.text:
                 table = self._table.select([name for name in self.names if name in set(wanted)])
@@ -162,8 +165,8 @@ def require_columns(names: Sequence[str], columns: Sequence[str], path: Path | s
         hint = nearest(missing[0], columns, f"It has {'column' if len(columns) == 1 else 'columns'}")
         if len(columns) == 1 and any(not letter.isalnum() for letter in columns[0]):
             hint += " If that is more than one column, say what is between its cells with --separator."
-        if sum(map(is_number, columns)) * 4 >= len(columns):
-            hint += " The first line has to be the names of the columns."
+        if sum(map(is_number, columns)) * 4 >= len(columns) and not str(path).endswith((".parquet", *_ARROW)):
+            hint += f" {NO_HEADER}"
         raise EvenOddsError(f"{path} has no {listed(missing)}. {hint}")
 
 

@@ -17,9 +17,9 @@ from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data
 from .exceptions import EvenOddsError
 from .objective import Objective
+from .objective.softmax import SoftmaxObjective
 from .separation.verdict import OVERLAP, Verdict
 from .settings import Settings
-from .softmax import SoftmaxObjective
 from .solvers import Report, Solution, Status, costs, regimes
 from .solvers.sgd import sgd
 

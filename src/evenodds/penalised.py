@@ -11,11 +11,11 @@ import numpy as np
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data
 from .objective import Objective
+from .objective.softmax import SoftmaxObjective
 from .per_column import bounds, penalty_factors
 from .separation.question import Question
 from .separation.verdict import OVERLAP, Verdict
 from .settings import Settings
-from .softmax import SoftmaxObjective
 from .solvers import Report, Solution, Status, costs
 from .solvers.class_penalty import for_classes, to_coefs
 from .solvers.elastic_net import elastic_net

@@ -705,7 +705,7 @@ BAD_TABLES = {
     "two separators": (b"x,a;y\n1,2;0\n2,3;1\n", "--separator ';' or --separator ','"),
     "only the target": (b"y\n0\n1\n", "No column is left for the features"),
     "the same name twice": (b"x,x,y\n1,2,0\n3,4,1\n", "column 'x' more than once"),
-    "ragged rows": (b"x,y\n1,0\n1,2,3\n", "line 3 of the file) 3 cells, and the header names 2: '3' comes after"),
+    "ragged rows": (b"x,y\n1,0\n1,2,3\n", "line 3 of the file) 3 cells, and the table has 2 columns: '3' comes after"),
     "a name in every row": (
         b"x,y\n" + b"".join(b"passenger %d,%d\n" % (k, k % 2) for k in range(30)),
         "Column 'x' has 30 different values in 30 rows",

@@ -24,7 +24,7 @@ from evenodds import SGD, CollinearWarning, EvenOddsError, LogisticRegression, S
 from evenodds.coordinates import choose_coordinates
 from evenodds.data import as_data
 from evenodds.objective import Objective
-from evenodds.softmax import SoftmaxObjective
+from evenodds.objective.softmax import SoftmaxObjective
 from homes import Blocks, solve
 from oracle import case, numbers, quiet
 

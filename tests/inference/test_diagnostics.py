@@ -320,7 +320,7 @@ def test_blocks_of_rows_are_in_order(monkeypatch):
     weight = rng.integers(0, 3, len(y)).astype(float)
     result = fitted(X, y, weight)
     whole = result.influence(X, y, sample_weight=weight), result.margins(X), result.predict(X)
-    monkeypatch.setattr("evenodds.objective._TILE_ENTRIES", 100)
+    monkeypatch.setattr("evenodds.objective.tiles._TILE_ENTRIES", 100)
     monkeypatch.setattr("evenodds.inference.prediction.TILE_ENTRIES", 100)
     parts = result.influence(X, y, sample_weight=weight), result.margins(X), result.predict(X)
     for one, two in zip(whole, parts, strict=True):

@@ -539,7 +539,7 @@ def test_blocks_and_tiles_do_not_matter(kind, make, monkeypatch):
     known = {"cov": kind, "groups": groups if kind == "cluster" else None}
     model = LogisticRegression(n_jobs=2).fit(X, y, weight, offset)
     one = infer(model, X, y, weight, offset, **known)
-    monkeypatch.setattr("evenodds.objective._TILE_ENTRIES", 1)
+    monkeypatch.setattr("evenodds.objective.tiles._TILE_ENTRIES", 1)
     monkeypatch.setattr("evenodds.data.memory._BLOCK_ENTRIES", 700)
     two = infer(model, make(X), y, weight, offset, **known)
     np.testing.assert_allclose(two.covariance, one.covariance, rtol=1e-9, atol=1e-14)

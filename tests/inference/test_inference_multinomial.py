@@ -18,7 +18,7 @@ from scipy.special import log_softmax, softmax
 
 import evenodds.inference.problem
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, infer, plots
-from evenodds.softmax import SoftmaxObjective
+from evenodds.objective.softmax import SoftmaxObjective
 from oracle import case, numbers
 
 KINDS = ("HC0", "HC1", "HC2", "HC3")

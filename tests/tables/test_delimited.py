@@ -52,6 +52,10 @@ class Style:
         self.quote_all = self.pick.random() < 0.2
         self.sep_line = self.pick.random() < 0.1
         self.missing = choose(MISSING)
+        self.header = self.pick.random() < 0.85
+        self.remarks = self.pick.random() < 0.2
+        self.below = choose(["-{}", "-{}", "({})", "{}-"])
+        self.day = choose(["%Y-%m-%d", "%d-%b-%Y", "%B %d, %Y", "%d %b %Y", "%d.%m.%Y"])
         if self.encoding == "cp1252" and self.group == "\u202f":
             self.group = "\u00a0"
         self.gaps = choose([0.0, 0.1])
@@ -60,7 +64,7 @@ class Style:
         whole = isinstance(value, int)
         text = f"{abs(value):,}" if whole else f"{abs(value):,.2f}"
         text = text.replace(",", "\0").replace(".", self.decimal).replace("\0", self.group)
-        return ("-" if value < 0 else self.pick.choice(["", "", "", "+"])) + text
+        return self.below.format(text) if value < 0 else self.pick.choice(["", "", "", "+"]) + text
 
     def cell(self, value):
         if value is None:
@@ -68,7 +72,7 @@ class Style:
         if isinstance(value, bool):
             return self.pick.choice(["true", "True", "TRUE"] if value else ["false", "False", "FALSE"])
         if isinstance(value, datetime.date):
-            return value.isoformat()
+            return value.strftime(self.day)
         return value if isinstance(value, str) else self.number(value)
 
     def quoted(self, text):
@@ -82,11 +86,14 @@ class Style:
         lines = [f"sep={self.separator}"] * self.sep_line + lines
         end = {"header": ("", ""), "rows": ("", self.separator), "both": (self.separator,) * 2, "": ("", "")}
         header, row_end = end[self.trailing]
-        lines.append(self.separator.join(map(self.quoted, names)) + header)
+        if self.header:
+            lines.append(self.separator.join(map(self.quoted, names)) + header)
         for row in rows:
             lines.append(self.separator.join(self.quoted(self.cell(value)) for value in row) + row_end)
             if self.blank and self.pick.random() < 0.2:
                 lines.append("")
+            if self.remarks and self.pick.random() < 0.2:
+                lines.append(f"# a remark, one{self.separator}two")
         text = self.end.join(lines) + self.pick.choice(["", self.end])
         name = self.encoding.split(" ")[0]
         return ENCODINGS[self.encoding] + text.encode(name)
@@ -109,6 +116,10 @@ def drawn(style):
     pick.shuffle(names)
     rows = [[None if pick.random() < style.gaps else columns[name][i] for name in names] for i in range(n)]
     rows[0] = [columns[name][0] for name in names]
+    if style.day == "%d.%m.%Y":  # which a day after the 12th decides
+        rows[0][names.index("day")] = datetime.date(2024, 3, 31)
+    if style.below != "-{}":  # which need others beside them
+        rows[0] = [abs(value) if type(value) in (int, float) else value for value in rows[0]]
     return names, rows
 
 
@@ -126,8 +137,10 @@ def test_a_table_is_read_back_however_it_is_written(block):
         style = Style(seed)
         names, rows = drawn(style)
         raw = style.write(names, rows)
-        table = Delimited(raw).table(names)
-        assert table.column_names == names, seed
+        found = Delimited(raw, Spelling(no_header=not style.header))
+        names = names if style.header else [f"column_{k + 1}" for k in range(len(names))]
+        assert found.names == names, seed
+        table = found.table(names)
         for name, column in zip(names, table.columns, strict=True):
             values = [row[names.index(name)] for row in rows]
             for found, value in zip(column.to_pylist(), values, strict=True):
@@ -179,6 +192,21 @@ READ = {
     "the last row has thousands": ("x;y\n" + "1;2,5\n" * 30000 + "1;1.234,5\n", {"y": [2.5] * 30000 + [1234.5]}),
     "a null byte": ("x,y\na\0b,1\nc,2\n", {"x": ["a\0b", "c"]}),
     "a column without values": ("x,y\n1,\n2,NA\n", {"y": [None, None]}),
+    "comments between rows": ("x,y\n1,a\n# b, c, d\n#\n2,b\n", {"x": [1, 2], "y": ["a", "b"]}),
+    "a label that begins as comments do": ("y,x\n#1,1\n#2,2\n", {"y": ["#1", "#2"]}),
+    "below zero in brackets": ('x,y\n"(1,200.50)",1\n3,2\n', {"x": [-1200.5, 3.0]}),
+    "money below zero": ('x,y\n"($1,200.50)",1\n$3,2\n', {"x": [-1200.5, 3.0]}),
+    "a minus at the end": ("x;y\n1.200,50-;1\n3,5;2\n", {"x": [-1200.5, 3.5]}),
+    "brackets around all": ("x,y\n(1),1\n(2),2\n", {"x": ["(1)", "(2)"]}),
+    "months in words": (
+        "x,y\n3-Feb-2024,Mar 1 2023\n14-dec-2023,May 31 2023\n",
+        {
+            "x": [datetime.date(2024, 2, 3), datetime.date(2023, 12, 14)],
+            "y": [datetime.date(2023, 3, 1), datetime.date(2023, 5, 31)],
+        },
+    ),
+    "hours to twelve": ("x,y\n1,2/13/2024 3:45 PM\n", {"y": [datetime.datetime(2024, 2, 13, 15, 45)]}),
+    "years of two digits": ("x,y\n1,2/13/24\n", {"y": ["2/13/24"]}),
     "one column": ("x\n1\n\n3\n", {"x": [1, 3]}),
 }
 
@@ -213,6 +241,8 @@ REFUSED = {
     "two separators": ("a,b;c\n1,2;3\n", ["';'", "','", "--separator"]),
     "too many cells": ("x,y\n1,2\n\n1,2,3\n", ["row 1", "line 4", "3 cells", "'3' comes after", "'y'", "--separator"]),
     "too few cells": ("x,y\n1,2\n3\n4,5\n", ["row 1", "line 3", "1 cell,", "column 'y'"]),
+    "a footer": ("x,y\n1,2\nSource: us\n", ["row 1", "line 3", "'Source: us'", "begin it with #"]),
+    "units": ("x,y\nkg,\n1,2\n3,4\n5,6\n", ["'kg'", "row 0", "line 2", "one of units", "take it out"]),
     "an open quote": ('x,y\n1,"2\n3,4\n', ["row 0", "line 2", "column 'y'", "never closed"]),
     "UTF-8 and not": ("x,y\nZü,1\n".encode() + b"K\xf6,2\n", ["column 'x'", "row 1", "line 3", "'Kö,2'", "--encoding"]),
     "Cyrillic": ("x,y\nПривет,1\n".encode("cp1251"), ["line 2", "--encoding"]),
@@ -317,6 +347,17 @@ def test_what_was_decided_is_said():
     assert "In column 'y' 'NA' is read as a missing value; --text y keeps it as a label." in said
     assert "Column 'z' is read as numbers, 007 as 7; --text z keeps it as text." in said
     assert "Column 'd' is read as dates, the day first." in said
+    found = table_of("x,y,z,u\n(3),20240229,2/3/24,1\n# a, note\n2,20240301,2/13/24,2\n")
+    found.table(found.names)
+    said = "\n".join(found.notes)
+    assert "Column 'x' is read as numbers: what is in (), or has a - at its end, is below zero." in said
+    assert "Column 'y' is read as numbers. If it holds dates, write them like 2024-02-29." in said
+    assert "Column 'z' is read as text. If it holds dates, write their years with four digits." in said
+    assert "Lines that begin with # and have not as many cells as others are left out." in said
+    assert "look like values" not in said
+    first_row = table_of("e,1,b\nf,2,b\ne,1,c\n")
+    first_row.table(first_row.names)
+    assert [note for note in first_row.notes if "'e', '1', 'b'" in note and "--no-header" in note]
     plain = table_of("x,y\n1,a\n2,b\n")
     plain.table(plain.names)
     assert plain.notes == []

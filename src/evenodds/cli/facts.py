@@ -17,7 +17,7 @@ from ..design import Design
 from ..design.columns import WORDS, Place, Table, counted
 from ..export import plain, said
 from ..labels import labels_of, missing_labels, row_numbers
-from ..row_sums import coded_scores
+from ..objective.row_sums import coded_scores
 from ..scores import linear_scores, log_probabilities
 from .terminal import progress, say
 

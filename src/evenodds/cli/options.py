@@ -63,6 +63,7 @@ _SPELLING = (
     column_option(
         "--text", multiple=True, help="A column of text as it is: 01, NA and - are labels in it; may be repeated."
     ),
+    click.option("--no-header", is_flag=True, help="The first line is a row; the columns are column_1, column_2, ..."),
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import Array, Block
+from . import Array, Block, is_coded
 
 
 class Sample:
@@ -28,13 +28,14 @@ class Sample:
     def offer(self, block: Block, keys: Array, first: int) -> None:
         """Rows, whose y are numbers of labels, their keys, and a number for the first, which the others follow."""
         limits = self._by_class
-        own = limits[np.minimum(block.y, limits.size - 1)]
-        own = np.where(block.y < limits.size, own, np.inf)
-        some = np.flatnonzero(keys <= np.maximum(own, self._limit))
+        most = limits.max() if block.y.max() < limits.size else np.inf
+        some = np.flatnonzero(keys <= max(most, self._limit))
+        own = np.append(limits, np.inf)[np.minimum(block.y[some], limits.size)]
+        some = some[keys[some] <= np.maximum(own, self._limit)]
         if some.size == 0:
             return
         taken = block.take(some)
-        rows = np.ascontiguousarray(taken.rows) if isinstance(taken.rows, np.ndarray) else taken.rows
+        rows = taken.rows if is_coded(taken.rows) else np.array(taken.X, order="C")
         with self._lock:
             self._keys.append(keys[some])
             self._places.append(first + some)

@@ -158,12 +158,14 @@ class Surveyor:
         keep = None if self._stash is None else functools.partial(self._stash.keep, k)
         for block, kept in self._reading.blocks(unit, stop, keep):
             found.read += block.n_rows if kept is None else kept.size
-            bits.append(np.ones(block.n_rows, bool) if kept is None else kept)
+            bits.append(np.broadcast_to(True, block.n_rows) if kept is None else kept)
             if block.n_rows:
                 self._sample.offer(block, rng.random(block.n_rows), k * _LONGEST + found.n_rows)
                 found.n_rows += block.n_rows
-                found.counts = _added(found.counts, np.bincount(block.y))
-                found.totals = _added(found.totals, np.bincount(block.y, block.weight).astype(np.float64))
+                counts = np.bincount(block.y)
+                found.counts = _added(found.counts, counts)
+                weights = counts if block.weight is None else np.bincount(block.y, block.weight)
+                found.totals = _added(found.totals, weights)
                 self._stay(found, block)
                 step(block.n_rows)
         if found.n_rows < found.read:
@@ -179,7 +181,7 @@ class Surveyor:
                 folder = self._spill_to if isinstance(self._spill_to, str) else None
                 self._spill = Spill(folder, block.rows.shape[1], block.weight is not None)
         if self._fits:
-            rows = np.array(block.rows, order="C") if isinstance(block.rows, np.ndarray) else block.rows
+            rows = block.rows if is_coded(block.rows) else np.array(block.X, order="C")
             found.stays.append(Block(rows, block.y, block.weight, block.offset))
             return
         self._move(found)

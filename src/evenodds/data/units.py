@@ -33,7 +33,7 @@ class Unit:
     name: str
     first: int
     n_rows: int | None
-    open: Callable[[list[str], int], Batches]
+    open: Callable[..., Batches]
     fixed: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from .columns import TextColumn, as_numbers, as_text, text_column
 from .dialect import Dialect, NotRead, dialect_of, is_number
@@ -16,8 +17,8 @@ from .encoding import UndecidedEncoding, to_utf8
 from .numerals import Written
 from .parsing import Cells
 from .rows import NotReadAt, located_rows, place
-from .sampling import has_leading_zeros, sampled, signs_of
-from .spelling import MISSING_TEXTS, Habit, Spelling, option, shown
+from .sampling import are_packed_dates, has_leading_zeros, is_row, sampled, signs_of
+from .spelling import MISSING_TEXTS, NO_HEADER, Habit, Spelling, option, shown
 
 _WORDS = {"\t": "tabs", " ": "spaces"}
 _ANY = ("utf-8", "ascii")  # which need not be said
@@ -55,7 +56,7 @@ class Delimited:
         self._cells = Cells(self._data, self._dialect)
         nameless = [k for k, name in enumerate(self._dialect.names) if not name]
         columns = self._cells.columns(nameless, text=())
-        empty = {k for k, column in zip(nameless, columns, strict=True) if pa.types.is_null(column.type)}
+        empty = {k for k, column in zip(nameless, columns, strict=True) if _is_empty(column)}
         # Columns with neither a name nor a value are separators at the end of each line.
         self._places = [k for k in range(len(self._dialect.names)) if k not in empty]
         self.names = [self._dialect.names[k] for k in self._places]
@@ -156,6 +157,7 @@ class Delimited:
             {**before.dates, **orders},
             spelling.absent,
             spelling.as_written,
+            self._dialect.no_header,
         )
 
     def _texts(self, columns: Sequence[Any], names: Sequence[str]) -> dict[int, tuple[TextColumn, Written | None]]:
@@ -182,14 +184,20 @@ class Delimited:
             is_text = pa.types.is_string(columns[k].type)
             if numerals is not None and numerals.unit and not is_text:
                 yield f"Column {text.name!r} is read as numbers without {numerals.unit}."
+            if numerals is not None and numerals.below and not is_text:
+                yield f"Column {text.name!r} is read as numbers: what is in (), or has a - at its end, is below zero."
             if text.taken and is_text:
                 them = " and ".join(map(shown, text.taken[:3]))
                 keep = option("--text", text.name)
                 yield f"In column {text.name!r} {them} is read as a missing value; {keep} keeps it as a label."
         for name, column in zip(names, columns, strict=True):
-            if pa.types.is_integer(column.type) and (code := has_leading_zeros(self._sample[self._place(name)])):
-                keep = option("--text", name)
+            if not pa.types.is_integer(column.type):
+                continue
+            cells, keep = self._sample[self._place(name)], option("--text", name)
+            if code := has_leading_zeros(cells):
                 yield f"Column {name!r} is read as numbers, {code} as {int(code)}; {keep} keeps it as text."
+            if are_packed_dates(cells):
+                yield f"Column {name!r} is read as numbers. If it holds dates, write them like 2024-02-29."
 
     def _place(self, name: str) -> int:
         return self._dialect.names.index(name)
@@ -204,6 +212,10 @@ class Delimited:
             words.append("with decimal commas")
         if words:
             yield f"Read {', '.join(words)}."
+        if self._cells.left_out:
+            yield "Lines that begin with # and have not as many cells as others are left out."
+        if is_row(self._dialect.names, self._sample):
+            yield f"The names of the columns look like values: {', '.join(map(shown, self.names[:3]))}. {NO_HEADER}"
 
     def _plain(self, column: Any) -> Any:
         """A column of cells as they are written, but for numbers with decimal commas, which have points."""
@@ -216,6 +228,13 @@ class Delimited:
         if ways != [","]:
             return column
         return text.of(numerals.plain(",")).fill_null("")
+
+
+def _is_empty(column: Any) -> bool:
+    """Whether a column has no value, but for spaces."""
+    if pa.types.is_string(column.type):
+        return bool(pc.all(pc.equal(pc.utf8_trim_whitespace(column), "")).as_py())
+    return bool(pa.types.is_null(column.type))
 
 
 def _undecided(raw: Any, error: UndecidedEncoding, spelling: Spelling) -> NotRead:
@@ -243,4 +262,4 @@ def _around(text: str, position: int) -> str:
     )
 
 
-__all__ = ["MISSING_TEXTS", "Delimited", "Habit", "NotRead", "Spelling", "is_number", "option"]
+__all__ = ["MISSING_TEXTS", "NO_HEADER", "Delimited", "Habit", "NotRead", "Spelling", "is_number", "option"]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from .dates import dates_of
+from .dates import dates_of, have_short_years
 from .numerals import Written, written
 from .rows import NotReadAt
 from .spelling import Spelling, option, shown
@@ -118,6 +118,8 @@ def as_text(column: TextColumn, original: Any, spelling: Spelling) -> Read:
         if orders:
             either = " or ".join(f"--dates {order}" for order in orders)
             note = f"Column {column.name!r} is read as text. If it holds dates, say in which order with {either}."
+        elif have_short_years(values):
+            note = f"Column {column.name!r} is read as text. If it holds dates, write their years with four digits."
     if not column.changed:
         return Read(original, note)
     for kind in () if column.is_text else _OTHERS:
@@ -203,11 +205,13 @@ def _other_signs(column: TextColumn, numerals: Written, spelling: Spelling) -> N
 def _mixed(column: TextColumn, numbers: NDArray[np.bool_]) -> NotReadAt:
     """A few texts among numbers."""
     text = _cell(column, int(np.flatnonzero(~numbers)[0]))
+    row, last = column.first(text), sum(map(len, column.codes)) - 1
+    other = " If the line is no row of the table, such as one of units or of totals, take it out."
     count = int(column.counts()[numbers].sum())
-    row = "1 other row" if count == 1 else f"{count:,} other rows"
+    rows = "1 other row" if count == 1 else f"{count:,} other rows"
     return NotReadAt(
-        column.first(text),
+        row,
         f"has in column {column.name!r} {shown(text)}, first in ",
-        f", and numbers in {row}. If it stands for a missing value, say so with {option('--missing-text', text)}; if "
-        f"the column is text, with {option('--text', column.name)}.",
+        f", and numbers in {rows}. If it stands for a missing value, say so with {option('--missing-text', text)}; if "
+        f"the column is text, with {option('--text', column.name)}.{other if row in (0, last) else ''}",
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..exceptions import EvenOddsError
-from .spelling import Habit, Spelling, shown
+from .spelling import MISSING_TEXTS, Habit, Spelling, shown
 
 _SAMPLE = 1 << 18  # bytes that are looked at
 _ROWS = 500  # and rows of them
@@ -33,6 +33,7 @@ class Dialect:
     names : of the columns, "" for one without a name
     start : the byte at which the rows begin
     line : the number of the line at which they begin, counted from 1
+    no_header : whether the names are made up
     """
 
     separator: str
@@ -40,6 +41,11 @@ class Dialect:
     names: tuple[str, ...]
     start: int
     line: int
+    no_header: bool = False
+
+    def is_comment(self, row: Sequence[str]) -> bool:
+        """Whether a row is a line that begins with #, and is no row of the table."""
+        return is_comment(row, len(self.names))
 
     def reader(self, lines: Any, strict: bool = False) -> Any:
         """A reader of Python for it."""
@@ -84,7 +90,7 @@ def dialect_of(data: Any, spelling: Spelling) -> Dialect:
     """
     text = bytes(data[:_SAMPLE]).decode("utf-8", "ignore")
     whole = len(data) <= _SAMPLE
-    above, header, named = _above(text)
+    above, header, named = _above(text, spelling.no_header)
     if not text[len(above) :].strip() and not header:
         raise NotRead("is empty.")
     body = header + text[len(above) :]
@@ -98,14 +104,18 @@ def dialect_of(data: Any, spelling: Spelling) -> Dialect:
         head = None
     if head is None:
         raise NotRead("has no header that ends: a quote in it is never closed.")
-    title = body[: lines.characters]
-    names = _names(head, title, (layouts.get((separator, quotes)) or _rows(body, separator, quotes, whole))[1:])
-    skipped = above + body[len(header) : lines.characters]
+    title, rows = body[: lines.characters], layouts.get((separator, quotes)) or _rows(body, separator, quotes, whole)
+    habit = spelling.habit
+    no_header = spelling.no_header or (habit.no_header and not habit.names & {name.strip() for name in head})
+    if no_header:
+        names, skipped = _made_up(rows), above
+    else:
+        names, skipped = _names(head, title, rows[1:]), above + body[len(header) : lines.characters]
     line = 1 + len(io.StringIO(skipped, newline="").readlines())
-    return Dialect(separator, quotes, names, len(skipped.encode()), line)
+    return Dialect(separator, quotes, names, len(skipped.encode()), line, no_header)
 
 
-def _above(text: str) -> tuple[str, str, str]:
+def _above(text: str, no_header: bool) -> tuple[str, str, str]:
     """What is above the header; a header that is a comment; and a separator that a first line names, as Excel does.
 
     The last comment is the header if the first row is one of numbers, and has as many cells.
@@ -121,7 +131,7 @@ def _above(text: str) -> tuple[str, str, str]:
             comment = line
         elif bare:
             title = comment.lstrip().lstrip("#").lstrip()
-            is_header = any(_alike(title, line, sep) for sep in SEPARATORS)
+            is_header = not no_header and any(_alike(title, line, sep) for sep in SEPARATORS)
             return above, title if is_header else "", separator
         above += line
     return above, "", separator
@@ -147,6 +157,12 @@ def is_blank(row: Sequence[str]) -> bool:
     return not row or (len(row) == 1 and not row[0].strip())
 
 
+def is_comment(row: Sequence[str], many: int) -> bool:
+    """Whether a row is a comment: it begins with #, and has not as many cells as the others."""
+    first = row[0].strip()
+    return first.startswith("#") and first not in MISSING_TEXTS and (len(row) < many or any(map(str.strip, row[many:])))
+
+
 def _possible(body: str, given: str) -> Iterator[tuple[str, str]]:
     """The layouts to look at."""
     separators = [given] if given else [sep for sep in SEPARATORS if sep in body] or [","]
@@ -166,7 +182,8 @@ def _usual(body: str, habit: Habit, whole: bool) -> str:
         return ""
     for separator, quotes in _possible(body, habit.separator):
         rows = _rows(body, separator, quotes, whole)
-        if rows and len(rows[0]) > 1 and _share(rows) == 1 and habit.names & {name.strip() for name in rows[0]}:
+        known = habit.no_header or (rows and habit.names & {name.strip() for name in rows[0]})
+        if rows and len(rows[0]) > 1 and _share(rows) == 1 and known:
             return separator
     return ""
 
@@ -232,8 +249,8 @@ def _quotes_whole_cells(body: str, separator: str) -> bool:
 def _share(rows: Rows) -> float:
     """The share of rows that have as many cells as the header; empty ones at the end do not count."""
     header = rows[0]
-    body = rows[1:] or rows
     names = len(header)
+    body = [row for row in rows[1:] if not is_comment(row, names)] or [header]
     fits = [len(row) == names or (len(row) > names and not any(row[names:])) for row in body]
     if not all(fits):
         named = [len(row) == names - 1 and not header[-1].strip() for row in body]
@@ -242,12 +259,19 @@ def _share(rows: Rows) -> float:
     return sum(fits) / len(fits)
 
 
+def _made_up(rows: Rows) -> tuple[str, ...]:
+    """Names of columns that have none; still none for those without a value, which are separators at the end."""
+    many = len(rows[0])
+    return tuple(f"column_{k + 1}" if any("".join(row[k : k + 1]).strip() for row in rows) else "" for k in range(many))
+
+
 def _names(header: Sequence[str], title: str, rows: Rows) -> tuple[str, ...]:
     """The names, of as many columns as the rows have; spaces around them are kept within quotes only.
 
     Where all rows have one cell more than the header, these are empty and the last, or names of rows and the first.
     """
     names = tuple(name if name.strip() and f'"{name}"' in title else name.strip() for name in header)
+    rows = [row for row in rows if not is_comment(row, len(names))]
     sizes = {len(row) for row in rows}
     if sizes == {len(names) - 1} and names[-1] == "":
         return names[:-1]

@@ -17,6 +17,11 @@ Mask = NDArray[np.bool_]
 _SIGN, _POWER = r"[+-]?", r"([eE][+-]?\d+)?"
 _SPACES = " \u00a0\u202f\u2009"  # a space, and those at which no line breaks
 _UNITS = "%€$£¥"
+# What accountants write for numbers below zero.
+_BELOW = (
+    (rf"^([{_UNITS}]?)[(]([{_UNITS}]?[ ]?[\d.,][^()]*)[)]$", r"-\1\2"),
+    (rf"^([\d.,][\d.,'’{_SPACES}]*)-$", r"-\1"),
+)
 
 
 def _pattern(decimal: str, group: str) -> str:
@@ -36,11 +41,13 @@ class Written:
 
     texts : without spaces around them, and without the unit that all of them have
     unit : this unit, or ""
+    below : whether some are below zero as accountants write them, (1,200) or 1,200-
     readable : by each decimal sign, which of the texts are numbers
     """
 
     texts: Any
     unit: str
+    below: bool
     readable: dict[str, Mask]
 
     @property
@@ -72,6 +79,11 @@ class Written:
 def written(texts: Any) -> Written:
     """How distinct texts, without spaces around them, can be read."""
     texts = pc.replace_substring(texts, "−", "-")
+    below = False
+    for pattern, usual in _BELOW:
+        found = pc.match_substring_regex(texts, pattern)
+        if _any(found) and not pc.all(found).as_py():  # "(1)" in all rows is a label
+            texts, below = pc.replace_substring_regex(texts, pattern, usual), True
     unit = ""
     for sign in _UNITS:
         quoted = f"[{sign}]"
@@ -80,7 +92,7 @@ def written(texts: Any) -> Written:
             if len(texts) and not unit and pc.all(pc.match_substring_regex(texts, pattern)).as_py():
                 texts, unit = pc.replace_substring_regex(texts, cut, ""), sign
     readable = {sign: _mask(pc.match_substring_regex(texts, pattern)) for sign, pattern in PATTERNS.items()}
-    return Written(texts, unit, readable)
+    return Written(texts, unit, below, readable)
 
 
 def _mask(array: Any) -> Mask:

@@ -1,5 +1,6 @@
 """The cells of a delimited file as columns of Arrow, by its layout."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ class Cells:
     def __init__(self, data: Any, dialect: Dialect) -> None:
         self._body, self.dialect, self._plain = memoryview(data)[dialect.start :], dialect, False
         self._data, self._quotes = data, _quotes(self._body)
+        self.left_out = False  # whether there may be comments between the rows
         # Within cells without quotes one may stand alone; else an odd number of them leaves one open.
         if dialect.quotes == "spaced" or (dialect.quotes == "doubled" and self._quotes % 2):
             self._mend()
@@ -53,6 +55,7 @@ class Cells:
             raise NotRead(f"cannot be read: {error}") from error
 
     def _mend(self) -> None:
+        self.left_out = re.search(rb"(?:^|\r)[ \t]*#", self._body, re.MULTILINE) is not None
         self._body, self._plain = memoryview(mended(self._data, self.dialect)), True
         self._quotes = _quotes(self._body)
 

@@ -14,7 +14,7 @@ _END = "\x00end\x00"
 def mended(data: Any, dialect: Dialect) -> bytes:
     """The rows in the plainest layout: commas between cells, quotes doubled, each with as many cells as the header.
 
-    Lines of spaces, and empty cells beyond those of the header, are left out.
+    Lines of spaces, comments, and empty cells beyond those of the header, are left out.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def located_rows(data: Any, dialect: Dialect) -> Iterator[tuple[int, list[str]]]
     reader, line, row = dialect.reader(lines()), dialect.line, 0
     try:
         for cells in reader:
-            if not is_blank(cells) and cells != [_END]:
+            if not is_blank(cells) and cells != [_END] and not dialect.is_comment(cells):
                 if cells[-1].endswith(_END):
                     raise NotRead(_open(row, line, cells, dialect))
                 yield line, cells
@@ -80,17 +80,17 @@ class NotReadAt(NotRead):
 
 def _ragged(row: int, line: int, cells: Sequence[str], dialect: Dialect) -> str:
     names = dialect.names
-    has = f"{len(cells)} cell{'s' * (len(cells) != 1)}, and the header names {len(names)}"
+    has = f"{len(cells)} cell{'s' * (len(cells) != 1)}, and the table has {len(names)} columns"
     if len(cells) > len(names):
         what = f"{shown(cells[len(names)])} comes after the last column, {names[-1]!r}"
     else:
         what = f"nothing is there for column {names[len(cells)]!r}, and {shown(cells[-1])} is the last"
     title = " If the first line is a title, begin it with #." if len(names) == 1 else ""
     sign = {"\t": "a tab"}.get(dialect.separator, repr(dialect.separator))
-    return (
-        f"has in {place(row, line)} {has}: {what}. Put cells that hold {sign} into quotes, or, if that is not what is "
-        f"between cells, say what is with --separator.{title}"
-    )
+    cure = f"Put cells that hold {sign} into quotes, or, if it is not between cells, say what is with --separator."
+    if len(cells) == 1:
+        cure = "If the line is no row of the table, take it out, or begin it with #."
+    return f"has in {place(row, line)} {has}: {what}. {cure}{title}"
 
 
 def _open(row: int, line: int, cells: Sequence[str], dialect: Dialect) -> str:

@@ -14,6 +14,7 @@ from .spelling import Spelling
 
 _SAMPLE = 1 << 16
 _ROWS = 200
+_PACKED = r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
 
 
 def sampled(data: Any, dialect: Dialect) -> list[list[str]]:
@@ -22,7 +23,7 @@ def sampled(data: Any, dialect: Dialect) -> list[list[str]]:
     rows: list[list[str]] = []
     try:
         for row in dialect.reader(io.StringIO(text, newline="")):
-            if not is_blank(row):
+            if not is_blank(row) and not dialect.is_comment(row):
                 rows.append(row)
             if len(rows) > _ROWS:
                 break
@@ -42,6 +43,18 @@ def signs_of(columns: Sequence[Sequence[str]], spelling: Spelling) -> set[str]:
             ways = numerals.ways() if len(numerals.texts) else []
             signs |= {ways[0]} - {""} if len(ways) == 1 else set()
     return signs
+
+
+def is_row(names: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
+    """Whether a header looks like a row: most of its cells are values of their columns."""
+    values = [name.strip() in map(str.strip, cells) for name, cells in zip(names, columns, strict=True) if name]
+    return sum(values) > len(values) / 2
+
+
+def are_packed_dates(cells: Sequence[str]) -> bool:
+    """Whether whole numbers look like years, months and days in one: 20240229."""
+    there = set(filter(None, map(str.strip, cells)))
+    return len(there) > 1 and all(re.fullmatch(_PACKED, cell) for cell in there)
 
 
 def has_leading_zeros(cells: Sequence[str]) -> str | None:

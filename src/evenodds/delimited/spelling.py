@@ -12,6 +12,7 @@ MISSING_TEXTS = (
     *("NA", "N/A", "n/a", "na", "#N/A", "#NA", "<NA>", "NULL", "null", "Null", "NaN", "nan", "NAN", "-nan", "-NaN"),
     *("?", "-", "--", "–", "—", ".", "..", "\\N", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "1.#QNAN", "1.#IND"),
 )
+NO_HEADER = "If the first line is a row and not the names of the columns, say so with --no-header."
 _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 
 
@@ -21,7 +22,7 @@ class Habit:
 
     encoding, separator, decimal : as in `Spelling`; the separator is a character
     dates : the order of day, month and year, by column
-    missing_text, text : as they were given
+    missing_text, text, no_header : as they were given
     names : columns that a file of the kind has
     """
 
@@ -31,6 +32,7 @@ class Habit:
     dates: Mapping[str, str] = field(default_factory=dict)
     missing_text: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
+    no_header: bool = False
     names: frozenset[str] = frozenset()
 
     def record(self) -> dict[str, Any]:
@@ -54,6 +56,7 @@ class Spelling:
     dates : the order of day, month and year: "dmy", "mdy" or "ymd"
     missing_text : texts that stand for missing values, beside the usual ones
     text : columns that are text as it is written: "01", "NA" and "-" are values in them
+    no_header : whether the first line is a row, so that the columns get the names column_1, column_2, ...
     levels : values of text columns that are known to be none that stand for missing ones
     habit : of earlier files of the kind
     """
@@ -64,6 +67,7 @@ class Spelling:
     dates: str | None = None
     missing_text: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
+    no_header: bool = False
     levels: Mapping[str, frozenset[str]] = field(default_factory=dict)
     habit: Habit = field(default_factory=Habit)
 

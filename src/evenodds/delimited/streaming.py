@@ -61,6 +61,7 @@ class Stream:
                 double_quote=not escaped,
                 escape_char="\\" if escaped else False,
                 newlines_in_values=True,
+                invalid_row_handler=lambda row: "skip" if row.text.lstrip().startswith("#") else "error",
             ),
             csv.ConvertOptions(
                 include_columns=list(places.values()),

@@ -11,7 +11,8 @@ from dataclasses import replace
 import scipy.sparse as sp
 
 from ..data import Array, Block, Data
-from ..objective import Objective, SignedRows
+from ..objective import Objective
+from ..objective.signed import SignedRows
 from ..solvers import Report, Solution, cooling, regimes
 from ..solvers.metrics import Cholesky
 from .climbing import Climber

@@ -17,7 +17,7 @@ from scipy.special import expit
 from ..data import Array
 from ..kernels import algebra
 from ..kernels.algebra import cholesky, dot, gram, product
-from ..objective import SignedRows
+from ..objective.signed import SignedRows
 
 _COUNTS = 0.1  # the leverage from which a row holds a direction nearly alone
 _LEEWAY = 3.0

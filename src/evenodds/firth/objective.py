@@ -11,7 +11,9 @@ from ..data import Array, Block, Sums
 from ..data.memory import add_up
 from ..exceptions import EvenOddsError
 from ..kernels.algebra import gram, product
-from ..objective import Objective, SignedRows, over_tiles
+from ..objective import Objective
+from ..objective.signed import SignedRows
+from ..objective.tiles import over_tiles
 from ..solvers.metrics import Cholesky
 from .leverages import WeighedRows, inverse_root, likelihood_score, room_for
 

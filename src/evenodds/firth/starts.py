@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..data import Array
 from ..kernels.algebra import eigen, gram, inverses, product, solutions
-from ..objective import SignedRows
+from ..objective.signed import SignedRows
 from .leverages import safe_curvature
 from .objective import FirthObjective
 

@@ -18,9 +18,9 @@ import numpy as np
 from ..advice import warn
 from ..data import Array, Block
 from ..exceptions import SeparationWarning
+from ..objective.softmax import dense_design
 from ..separation.recession import separation_of
 from ..separation.sides import exactness, sides_of
-from ..softmax import dense_design
 from .problem import Problem
 
 if TYPE_CHECKING:

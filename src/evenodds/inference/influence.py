@@ -17,7 +17,7 @@ from ..data import Array, require_finite
 from ..data.lazy import is_dask
 from ..data.scan import Scan
 from ..exceptions import EvenOddsError
-from ..objective import over_tiles
+from ..objective.tiles import over_tiles
 from ..reading import unpacked
 from .certain import limit_scores
 from .covariance import Inverse

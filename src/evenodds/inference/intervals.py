@@ -24,9 +24,9 @@ from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
+from ..objective.softmax import SoftmaxObjective
 from ..separation.recession import Recession, separation_of
 from ..separation.sides import sides_of, two_sided
-from ..softmax import SoftmaxObjective
 from .limit import without
 from .problem import Problem
 from .profile import Point, at, constrained_maximum, interval, maxima

@@ -21,9 +21,9 @@ from ..coordinates import Coordinates, choose_coordinates
 from ..data import Array, Block, Data
 from ..data.views import some_rows
 from ..objective import Objective
+from ..objective.softmax import SoftmaxObjective
 from ..separation.recession import Recession, separation_of
 from ..separation.sides import sides_of
-from ..softmax import SoftmaxObjective
 from ..solvers import costs, regimes
 from .evidence import Evidence, gather
 from .problem import Problem, raw_map

@@ -16,7 +16,7 @@ from ..arrow import is_wide, products
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..kernels.coded import coded_products
-from ..row_sums import coded_gradient, linear_predictor
+from ..objective.row_sums import coded_gradient, linear_predictor
 from ..solvers.eliminated import Eliminated
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State

@@ -14,7 +14,7 @@ import itertools
 import numpy as np
 
 from ..data import Array, Data
-from ..softmax import dense_design
+from ..objective.softmax import dense_design
 from .cone import Mask, span_of
 from .sides import ManySides
 

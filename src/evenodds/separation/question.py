@@ -16,8 +16,8 @@ import numpy as np
 from ..coordinates import Coordinates, independent
 from ..data import Array, Block, Sums
 from ..exceptions import EvenOddsError
-from ..row_sums import first_order, linear_predictor
-from ..softmax import SoftmaxObjective
+from ..objective.row_sums import first_order, linear_predictor
+from ..objective.softmax import SoftmaxObjective
 from ..solvers.eliminated import eliminates
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums
 from ..exceptions import EvenOddsError
-from ..objective import SignedRows, over_tiles
-from ..softmax import dense_design
+from ..objective.signed import SignedRows
+from ..objective.softmax import dense_design
+from ..objective.tiles import over_tiles
 
 EXACT = 1e-14  # what is smaller, beside rows of size 1, is rounding: about 50 units in the last place
 _TILE_ENTRIES = 1 << 18

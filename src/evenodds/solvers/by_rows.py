@@ -23,8 +23,8 @@ from ..data import Array, Block
 from ..data.memory import count_threads, mapped
 from ..kernels.algebra import dot, product, solve_lower
 from ..objective import Objective
-from ..row_sums import curvature
-from ..softmax import Scores, SoftmaxObjective
+from ..objective.row_sums import curvature
+from ..objective.softmax import Scores, SoftmaxObjective
 from . import Metric
 from .metrics import Centred, Cholesky, least_total
 from .quasi_newton import Remake, State

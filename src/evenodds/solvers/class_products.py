@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data import Array, Block, Sums
 from ..kernels.algebra import product
-from ..softmax import Scores, SoftmaxObjective
+from ..objective.softmax import Scores, SoftmaxObjective
 from .conjugate import conjugate_gradients, left_to_gain, until_accurate
 from .kronecker import kronecker, sample_probabilities
 

@@ -21,7 +21,7 @@ from ..data.memory import IN_MEMORY
 from ..kernels.algebra import dot, product
 from ..kernels.rows import AT_ONCE
 from ..objective import Objective
-from ..softmax import SoftmaxObjective
+from ..objective.softmax import SoftmaxObjective
 from .by_rows import some_of, stiffness
 from .eliminated import eliminates
 

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from ..data import Array, Block
 from ..kernels.algebra import eigen, gram, product
-from ..softmax import Scores, SoftmaxObjective
+from ..objective.softmax import Scores, SoftmaxObjective
 from . import Metric
 from .conjugate import usual_sum
 

@@ -15,7 +15,7 @@ from scipy.linalg import lapack
 from ..data import Array, Block
 from ..kernels.algebra import cholesky, dot, solve
 from ..objective import Objective
-from ..row_sums import curvature
+from ..objective.row_sums import curvature
 from . import Metric
 
 _ROUNDING = 2e-15  # of an entry of the diagonal, what is left of it by the columns before

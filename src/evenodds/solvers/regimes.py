@@ -20,7 +20,7 @@ from ..data import Array, Block
 from ..data.memory import one_blas_thread
 from ..kernels.algebra import dot
 from ..objective import Objective
-from ..softmax import SoftmaxObjective
+from ..objective.softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status, cooling
 from .by_rows import ByRows, where_far
 from .class_products import ClassProducts
@@ -89,21 +89,12 @@ def quasi_newton(
         return replace(solution, theta=used.outside(solution.theta))
     metric: Metric
     remake = None
-    if has_few_rows(objective, sample):
-        by_rows = ByRows(objective, sample)
-        if is_held(objective, sample):
-            begun = _begun(objective, theta, sample, tol=tol, max_iter=max_iter, watch=watch, report=report)
-            if begun.status in (Status.CONVERGED, Status.STOPPED):
-                return begun
-            theta = begun.theta
-        if isinstance(objective, SoftmaxObjective):
-            theta = _optimum_inside(by_rows, theta, tol, max_iter)
-        else:
-            found = solved_inside(objective, by_rows, theta, tol=tol, max_iter=max_iter, report=report)
-            if found.status is not Status.STALLED:
-                return found
-            theta = found.theta
-        metric, remake = by_rows.at(theta), where_far(by_rows)
+    if eliminates(objective):
+        metric = exact_metric(objective, theta)
+        again = _where_slow(lambda state: exact_metric(objective, state.theta))
+        remake = _once(lambda state: exact_metric(objective, state.theta), again)
+    elif has_few_rows(objective, sample):
+        return _of_few_rows(objective, theta, sample, tol=tol, max_iter=max_iter, watch=watch, report=report)
     elif isinstance(objective, SoftmaxObjective) and takes_products(objective):
 
         def at(theta: Array, target: float) -> ByProducts:
@@ -114,10 +105,6 @@ def quasi_newton(
         metric, remake = _of_classes(objective, theta, sample)
     elif starts_even(objective, sample):
         metric, remake = even_odds(objective), _better(objective, sample)
-    elif eliminates(objective):
-        metric = exact_metric(objective, theta)
-        again = _where_slow(lambda state: exact_metric(objective, state.theta))
-        remake = _once(lambda state: exact_metric(objective, state.theta), again)
     elif objective.data.n_columns > most_full(objective.data) and takes_products(objective):
         at = functools.partial(ConjugateGradients, objective)
         return newton_by_products(objective, theta, at, tol=tol, max_iter=max_iter, watch=watch, report=report)
@@ -133,6 +120,34 @@ def quasi_newton(
     else:
         metric = _hessian_metric(objective, theta)
         remake = _where_slow(lambda state: _hessian_metric(objective, state.theta))
+    return run("quasi-newton", objective, theta, metric, remake, tol=tol, max_iter=max_iter, watch=watch, report=report)
+
+
+def _of_few_rows(
+    objective: Objective | SoftmaxObjective,
+    theta: Array,
+    sample: Block,
+    *,
+    tol: float,
+    max_iter: int,
+    watch: Watch | None,
+    report: Report | None,
+) -> Solution:
+    """The fit by its rows: columns are seen one by one first where the penalty holds much."""
+    by_rows = ByRows(objective, sample)
+    if is_held(objective, sample):
+        begun = _begun(objective, theta, sample, tol=tol, max_iter=max_iter, watch=watch, report=report)
+        if begun.status in (Status.CONVERGED, Status.STOPPED):
+            return begun
+        theta = begun.theta
+    if isinstance(objective, SoftmaxObjective):
+        theta = _optimum_inside(by_rows, theta, tol, max_iter)
+    else:
+        found = solved_inside(objective, by_rows, theta, tol=tol, max_iter=max_iter, report=report)
+        if found.status is not Status.STALLED:
+            return found
+        theta = found.theta
+    metric, remake = by_rows.at(theta), where_far(by_rows)
     return run("quasi-newton", objective, theta, metric, remake, tol=tol, max_iter=max_iter, watch=watch, report=report)
 
 

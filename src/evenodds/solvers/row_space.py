@@ -16,7 +16,7 @@ from ..data import Array
 from ..kernels.algebra import dot, product
 from ..kernels.rows import AT_ONCE
 from ..objective import Objective
-from ..row_sums import curvature
+from ..objective.row_sums import curvature
 from . import Metric, Report, Solution, Status
 from .by_rows import ByRows, RowSpace, where_slow
 from .metrics import Diagonal, even_odds, least_total
@@ -69,9 +69,7 @@ def _optimum(space: RowSpace, phi: Array, enough: float, max_iter: int, report: 
     remake: Remake | None = None
     if phi.size > AT_ONCE:
         metric, remake = _even(space), where_slow(space.metrics, _PATIENCE)
-    return run(
-        "quasi-newton", objective, phi, metric, remake, tol=0.0, max_iter=max_iter, watch=watch, report=report
-    )
+    return run("quasi-newton", objective, phi, metric, remake, tol=0.0, max_iter=max_iter, watch=watch, report=report)
 
 
 def _even(space: RowSpace) -> Metric:

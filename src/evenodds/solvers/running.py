@@ -11,7 +11,7 @@ from ..data import Array
 from ..kernels.algebra import LastSteps, dot
 from ..kernels.newton import Limits, Steps
 from ..objective import Objective
-from ..softmax import SoftmaxObjective
+from ..objective.softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status
 from .costs import choose, hessian_reads
 from .eliminated import exact_metric

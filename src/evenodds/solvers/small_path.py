@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from ..data import Array
 from ..kernels.small_path import SmallPath
-from ..objective import SignedRows
+from ..objective.signed import SignedRows
 from . import Status
 from .elastic_net import hessian_of
 from .mean_loss import MeanLoss

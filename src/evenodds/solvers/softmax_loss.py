@@ -6,7 +6,7 @@ import numpy as np
 
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data
-from ..softmax import SoftmaxObjective
+from ..objective.softmax import SoftmaxObjective
 from .mean_loss import OverObjective
 
 

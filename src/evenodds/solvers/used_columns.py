@@ -12,7 +12,7 @@ import numpy as np
 from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..objective import Objective
-from ..softmax import SoftmaxObjective
+from ..objective.softmax import SoftmaxObjective
 from . import Report
 
 _MANY = 0.8  # of the columns, beyond which there is little to spare

@@ -20,18 +20,18 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from .coordinates import Coordinates
-from .data import Array, Block, Data, Sums, is_coded, nonzero_weights, require_finite
-from .data.memory import add_up
-from .kernels.algebra import dot, grams, product
-from .kernels.rows import AT_ONCE
-from .kernels.softmax import softmax_second_sums, softmax_sums
+from ..arrow import Arrow
+from ..class_arrow import class_arrow, pair_products, pair_weights
+from ..coordinates import Coordinates
+from ..data import Array, Block, Data, Sums, is_coded, nonzero_weights, require_finite
+from ..kernels.algebra import dot, grams, product
+from ..kernels.rows import AT_ONCE
+from ..kernels.softmax import softmax_second_sums, softmax_sums
+from ..scores import log_probabilities, other_classes, softmax
 from .row_sums import coded_gradient, coded_scores
-from .scores import log_probabilities, other_classes, softmax
+from .tiles import class_tiles
 
 _SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
-_TILE_WORK = 1_000_000  # rows * columns * classes of a tile
-_TILE_SHARE = 8  # times as many entries as columns has a tile of sparse rows
 _MOST_SHARED = 1e5  # of the intercepts' curvature, that along what they share
 
 
@@ -136,7 +136,7 @@ class SoftmaxObjective:
     def over_tiles(self, function: Callable[[Block], Sums]) -> Sums:
         """The same by parts of the blocks whose products stay in the cache."""
         n_free = self.n_free
-        return self.reduce(lambda block: _over_tiles(block, n_free, function))
+        return self.reduce(lambda block: class_tiles(block, n_free, function))
 
     def value_grad(self, theta: Array, room: Array | None = None) -> tuple[float, Array, None]:
         """J and its gradient (no Hessian). Asked again for the same theta, it does not read the data again.
@@ -170,6 +170,22 @@ class SoftmaxObjective:
     def in_double(self) -> None:
         """Double precision from now on."""
         self.single, self._last = False, None
+
+    def arrow(self, theta: Array) -> Arrow:
+        """The Hessian over a home of coded rows. It comes with J and its gradient, which are kept for `value_grad`."""
+        scores = Scores.of(self, theta)
+        loss, odds, by_intercept, by_coef, *made = self.reduce(scores.coded_second_order)
+        self.mean_odds = float(odds) / self.total_weight
+        self._last = (theta, *self._finish(theta, loss, scores.gradient(by_intercept, by_coef)))
+        found = (
+            class_arrow(self.data.layout, self.coordinates, self.n_free, made)
+            .times(1 / self.total_weight)
+            .plus(self.pull)
+        )
+        if not self.baseline and self.coordinates.intercept:  # see `value_grad_hess`
+            at = np.arange(self.n_free) * (found.few.size // self.n_free)  # the intercepts come first
+            found.A[np.ix_(at, at)] += min(1.0, _MOST_SHARED * found.A[at, at].mean()) / self.n_free
+        return found
 
     def value_grad_hess(self, theta: Array) -> tuple[float, Array, Array]:
         """J, its gradient and its Hessian."""
@@ -319,6 +335,16 @@ class Scores:
             return loss, odds, total, product(R.T, X) - np.outer(total, center)
         return loss, odds, total, product(R.T, X - center)
 
+    def coded_second_order(self, block: Block) -> Sums:
+        """The same of coded rows, and their products for each two classes: see `arrow`."""
+        losses, P, R = self.probabilities(block)
+        R, weight = self._weighted(block, R), np.ones(block.n_rows) if block.weight is None else block.weight
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, odds = dot(weight, losses), dot(weight, np.expm1(losses))
+        total, by_coef = coded_gradient(block.rows, R)
+        weights = pair_weights(P, other_classes(P), block.weight, len(self.intercept))
+        return loss, odds, total, by_coef.T, *pair_products(block.rows, weights)
+
     def first_order_at_once(self, block: Block, dtype: Any) -> Sums:
         """The same of dense rows in one read; products in the precision `dtype`."""
         return softmax_sums(
@@ -390,19 +416,6 @@ def _at_once(block: Block, coordinates: Coordinates, baseline: bool, theta: Arra
         at = (np.arange(len(theta))[:, None] * p + places).ravel()
         gradient, hessian = gradient[:, places], hessian[np.ix_(at, at)]
     return loss, gradient, hessian
-
-
-def _over_tiles(block: Block, n_free: int, function: Callable[[Block], Sums]) -> Sums:
-    """Sum over parts of a block whose products stay in the cache."""
-    coded = is_coded(block.rows)
-    per_row = (
-        block.X.shape[1] if not block.sparse else (block.rows.size if coded else block.X.nnz) // max(block.n_rows, 1)
-    )
-    rows = max(32, _TILE_WORK // (max(1, per_row) * (n_free + 1)))
-    if block.sparse:  # each part has a table of all columns and classes
-        rows = max(rows, block.rows.layout.places.size if coded else _TILE_SHARE * block.X.shape[1] // max(1, per_row))
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # of each thread; J tells if it came to that
-        return add_up(function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows))
 
 
 def dense_design(coordinates: Coordinates, block: Block) -> Array:

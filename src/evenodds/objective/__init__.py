@@ -18,18 +18,15 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
 
-from .arrow import Arrow, products
-from .coordinates import Coordinates
-from .data import Array, Block, Data, Sums, nonzero_weights, require_finite
-from .data.memory import add_up
-from .kernels.algebra import dot, product
-from .kernels.newton import Limits, Steps, newton
-from .kernels.rows import AT_ONCE
+from ..arrow import Arrow, products
+from ..coordinates import Coordinates
+from ..data import Array, Block, Data, Sums, nonzero_weights, require_finite
+from ..kernels.algebra import dot
+from ..kernels.newton import Limits, Steps, newton
+from ..kernels.rows import AT_ONCE
 from .row_sums import coded_second_order, curvature, curvature_sums, first_order, linear_predictor, second_order
+from .tiles import over_tiles
 
-_TILE_ENTRIES = 1 << 18
-_FEW_ENTRIES = 1 << 15  # of at most so many columns: BLAS takes longer over their symmetric product than over the plain
-_NARROW = 40
 _LENGTHS = 6  # of a step are tried at the most
 
 
@@ -258,85 +255,6 @@ class Objective:
             require_finite(self.data)
             value = np.inf
         return value, gradient
-
-
-@dataclass(frozen=True, slots=True)
-class SignedRows:
-    """Rows as plain NumPy works on them: margins v = D theta + offset, large where the row is well classified.
-
-    D : (m, k) the columns of theta, the intercept's first, each row times s = 2y - 1; dense or CSR
-    work : room for a scaled copy of a dense D, as the allocation would take as long as the scaling
-    """
-
-    D: Any
-    weight: Array | None
-    offset: Array | None
-    work: Array | None
-
-    def take(self, k: Any) -> "SignedRows":
-        """Some of the rows, by number."""
-        weight = None if self.weight is None else self.weight[k]
-        return SignedRows(self.D[k], weight, None if self.offset is None else self.offset[k], None)
-
-    @classmethod
-    def of(cls, block: Block, coordinates: Coordinates, room: Array | None = None) -> "SignedRows":
-        """The rows of a block; dense ones in `room` (m, k), if there is some."""
-        sign = np.where(block.y > 0, 1.0, -1.0)
-        first = int(coordinates.intercept)
-        if sp.issparse(block.X):
-            D = coordinates.design(block)
-            D = sp.hstack([np.ones((block.n_rows, 1)), D], format="csr") if first else D
-            D = sp.diags_array(sign) @ D
-        else:
-            D = np.empty((block.n_rows, first + coordinates.columns.size)) if room is None else room
-            D[:, :first] = 1.0
-            coordinates.design(block, out=D[:, first:])
-            D *= sign[:, None]
-        offset = None if block.offset is None else block.offset * sign
-        return cls(D, block.weight, offset, None if sp.issparse(D) or room is not None else np.empty_like(D))
-
-    def margins(self, theta: Array) -> Array:
-        """The v of each row."""
-        v = product(self.D, theta)
-        if self.offset is not None:
-            v += self.offset
-        return np.asarray(v)
-
-    def losses(self, theta: Array) -> tuple[float, Array, Array]:
-        """The loss, -log(sigmoid(v)), summed, and sigmoid(-v) and sigmoid(v) of each row, all exact at any v."""
-        v = self.margins(theta)
-        t = np.exp(-np.abs(v))
-        losses = np.log1p(t) - np.minimum(v, 0.0)
-        larger = 1.0 / (1.0 + t)
-        smaller = t * larger
-        loss = float(losses.sum() if self.weight is None else dot(self.weight, losses))
-        return loss, np.where(v < 0, larger, smaller), np.where(v < 0, smaller, larger)
-
-    def weighted_product(self, h: Array, dtype: Any = np.float64) -> Array:
-        """D' diag(h) D, (k, k)."""
-        D = self.D
-        if sp.issparse(D):
-            return np.asarray((D.T @ (sp.diags_array(h) @ D)).toarray())
-        if dtype == np.float64 and D.size <= _FEW_ENTRIES and D.shape[1] <= _NARROW:
-            return np.asarray(np.multiply(D, h[:, None], out=self.work).T @ D)
-        root = np.sqrt(h)[:, None]
-        scaled = np.multiply(D, root, out=self.work) if dtype == np.float64 else np.multiply(D, root, dtype=dtype)
-        return np.asarray(scaled.T @ scaled, dtype=np.float64)
-
-
-def over_tiles(block: Block, function: Callable[[Block], Sums], rows: int = 0) -> Sums:
-    """Sum over parts of a block, small enough for the copies that plain NumPy makes of them.
-
-    rows : of a part; 0 for what suits a dense block (a sparse one is not parted)
-    """
-    if not rows:
-        if block.sparse:
-            return function(block)
-        p = block.X.shape[1]
-        rows = max(_TILE_ENTRIES // p, 512 if p < 512 else 2048)
-    if block.n_rows <= rows:
-        return function(block)
-    return add_up(function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows))
 
 
 def _hessian_sum(block: Block, coordinates: Coordinates, theta: Array, dtype: Any) -> Array:
