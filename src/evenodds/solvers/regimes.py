@@ -197,12 +197,10 @@ def _begun(
     report: Report | None,
 ) -> Solution:
     """The fit with columns seen one by one, until it is slow."""
-    several = isinstance(objective, SoftmaxObjective)
-    metric = (
-        kronecker(objective, sample_probabilities(objective, theta, sample), sample, together=False)
-        if several
-        else even_odds(objective)
-    )
+    if isinstance(objective, SoftmaxObjective):
+        metric = kronecker(objective, sample_probabilities(objective, theta, sample), sample, together=False)
+    else:
+        metric = even_odds(objective)
 
     def until_slow(state: State) -> Status | None:
         found = watch(state) if watch is not None else None
