@@ -11,7 +11,7 @@ SHAPES = ((40, 3), (300, 30), (3_000, 12), (200, 300), (700, 270), (120, 900), (
 
 
 def drawn(seed):
-    """A problem: its X is dense in either order, or sparse, with columns that are alike and some that are twice there."""
+    """A problem whose columns are alike; one of them may be there twice, and most entries be 0."""
     rng = np.random.default_rng(seed)
     n, p = SHAPES[seed % len(SHAPES)]
     alike = rng.choice([0.0, 0.5, 0.95])
@@ -49,12 +49,13 @@ def test_the_conditions_hold(seed):
     assert furthest(model, X, y, weight, strength, ratio) < 1e-5
 
 
-@pytest.mark.parametrize("seed", (4, 11, 18, 25, 5, 12))
+@pytest.mark.parametrize("seed", [4, 11, 18, 25, 5, 12])
 @pytest.mark.filterwarnings("ignore:Rounding errors stopped")  # what is reached is looked at below
 def test_a_tolerance_below_rounding_ends_at_rounding(seed):
     # The set of columns in play goes on growing where the optimum on it is as near as rounding lets it.
     X, y, weight, share, ratio = drawn(seed)
     strength = share * np.abs((weight * (np.average(y, weights=weight) - y)) @ X).max() / weight.sum() / ratio
-    model = LogisticRegression(C=1 / (strength * weight.sum()), l1_ratio=ratio, tol=1e-10).fit(X, y, sample_weight=weight)
+    model = LogisticRegression(C=1 / (strength * weight.sum()), l1_ratio=ratio, tol=1e-10)
+    model.fit(X, y, sample_weight=weight)
     assert model.solution_.error < 1e-5
     assert furthest(model, X, y, weight, strength, ratio) < 1e-6
