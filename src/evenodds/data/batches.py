@@ -98,10 +98,11 @@ def most_rows(n_columns: int) -> int:
 class Labels:
     """The labels that a target holds, numbered as they come; once all are known, another one is an error."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, numbers: Mapping[Any, int] | None = None) -> None:
+        """numbers : all that there are, if they are known"""
         self._target, self._lock = target, threading.Lock()
-        self.numbers: dict[Any, int] = {}
-        self.complete = False
+        self.numbers: dict[Any, int] = dict(numbers or {})
+        self.complete = numbers is not None
 
     def ids(self, column: Any, where: "Where") -> Ids:
         """The numbers of the labels of a column."""
