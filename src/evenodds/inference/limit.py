@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..coordinates import Coordinates, choose_coordinates
 from ..data import Array, Block, Data
 from ..data.views import some_rows
+from ..exceptions import EvenOddsError
 from ..objective import Objective
 from ..objective.softmax import Scores, SoftmaxObjective
 from ..separation.recession import Recession, separation_of
@@ -78,8 +79,12 @@ def _limit_of_classes(problem: Problem, objective: SoftmaxObjective) -> Limit | 
         return constrained_maximum(without(problem.at(T * phi), apart, found.null, T)).theta
 
     start = without(problem, apart, found.null)
-    start = start.at(cooling.cooled(start.theta, _reach(objective, start.theta, apart), solve))
-    found_at = constrained_maximum(start)
+    try:
+        found_at = constrained_maximum(start)
+    except EvenOddsError:  # rows are far from even odds there, and have no curvature
+        cool = cooling.cooled(start.theta, _reach(objective, start.theta, apart), solve)
+        start = without(problem.at(cool), apart, found.null)
+        found_at = constrained_maximum(start)
     optimum = start.at(found_at.theta + found_at.inverse.full @ found_at.score)
     return Limit(found, rows, optimum, gather(optimum))
 
