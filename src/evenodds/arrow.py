@@ -1,10 +1,11 @@
-"""Symmetric matrices that are full on some columns and diagonal on the many of one factor, as its levels share no row.
+"""Symmetric matrices that are full on some columns and in blocks on those of one factor: its levels share no row.
 
     H = [ A  B' ]      S = A - B' D^-1 B      W = D^-1 B      H^-1 = [ 0  0    ] + [  I ] S^-1 [ I  -W' ]
         [ B  D  ]                                                    [ 0  D^-1 ]   [ -W ]
 
-`Arrow` is such a matrix, `Inverse` what is left when the wide factor is eliminated: k columns beside L levels take
-k^2 L multiplications in the place of (k + L)^3, and k L numbers in the place of (k + L)^2.
+`Arrow` is such a matrix: k columns beside L levels take k^2 L multiplications in the place of (k + L)^3, and k L
+numbers in the place of (k + L)^2. D has a block for each level: a number, or of more than two classes a matrix of the
+F that have coefficients, and k then counts the columns of all classes.
 """
 
 from dataclasses import dataclass, replace
@@ -19,15 +20,16 @@ from .kernels.rows import padded
 Places = NDArray[np.intp]
 
 _WIDE = 500  # columns up to which a full matrix serves
+_SINGULAR = 1e-14  # an eigenvalue of a block whose diagonal is 1, below which it is rounding
 _MOST_FEW = 3000  # columns that are left when the widest factor is eliminated, up to which they have a full matrix
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """A symmetric matrix (k + L, k + L).
+    """A symmetric matrix (k + L F, k + L F).
 
-    few, many : the places of its k full columns, and of the L that are diagonal among themselves
-    A, B, D : (k, k), (L, k) and (L,), see the module
+    few, many : the places of its k full columns, and (L, F) of those of each level
+    A, B, D : (k, k), (L F, k) and (L, F, F), see the module
     """
 
     few: Places
@@ -42,7 +44,7 @@ class Arrow:
     def diagonal(self) -> Array:
         """Its diagonal."""
         found = np.empty(len(self))
-        found[self.few], found[self.many] = self.A.diagonal(), self.D
+        found[self.few], found[self.many] = self.A.diagonal(), np.einsum("laa->la", self.D)
         return found
 
     def times(self, number: float) -> "Arrow":
@@ -51,23 +53,51 @@ class Arrow:
 
     def plus(self, diagonal: Array) -> "Arrow":
         """With more on its diagonal."""
-        return replace(self, A=self.A + np.diag(diagonal[self.few]), D=self.D + diagonal[self.many])
+        D = self.D.copy()
+        np.einsum("laa->la", D)[:] += diagonal[self.many]
+        return replace(self, A=self.A + np.diag(diagonal[self.few]), D=D)
+
+    def plus_shared(self, curvature: float) -> "Arrow":
+        """With some curvature where the coefficients of a column are alike in all classes."""
+        F = self.many.shape[1]
+        alike = np.full((F, F), curvature / F)
+        return replace(self, A=self.A + np.kron(alike, np.eye(self.few.size // F)), D=self.D + alike)
 
     def dense(self) -> Array:
         """As an array."""
-        found = np.zeros((len(self), len(self)))
+        found, many = np.zeros((len(self), len(self))), self.many.ravel()
         found[np.ix_(self.few, self.few)] = self.A
-        found[np.ix_(self.many, self.few)] = self.B
-        found[np.ix_(self.few, self.many)] = self.B.T
-        found[self.many, self.many] = self.D
+        found[np.ix_(many, self.few)] = self.B
+        found[np.ix_(self.few, many)] = self.B.T
+        found[self.many[:, :, None], self.many[:, None, :]] = self.D
         return found
 
     def __matmul__(self, x: Array) -> Array:
-        """Products with columns (k + L,) or (k + L, q)."""
-        found, D = np.empty_like(x), self.D if x.ndim == 1 else self.D[:, None]
-        found[self.few] = self.A @ x[self.few] + self.B.T @ x[self.many]
-        found[self.many] = self.B @ x[self.few] + D * x[self.many]
+        """Products with columns (k + L F,) or (k + L F, q)."""
+        found, many = np.empty_like(x), self.many.ravel()
+        found[self.few] = self.A @ x[self.few] + self.B.T @ x[many]
+        found[many] = self.B @ x[self.few] + by_level(self.D, x[many])
         return found
+
+
+def by_level(D: Array, x: Array) -> Array:
+    """The product of blocks (L, F, F) with columns (L F,) or (L F, q)."""
+    if D.shape[1] == 1:
+        return np.asarray((D[:, 0, 0] if x.ndim == 1 else D[:, 0]) * x)
+    return np.asarray((D @ x.reshape(*D.shape[:2], -1)).reshape(x.shape))
+
+
+def inverse_levels(D: Array, least: float) -> Array:
+    """The inverses of blocks (L, F, F), of which no diagonal is taken for less than `least`.
+
+    Of blocks that are singular in floating point, what keeps them finite is added.
+    """
+    if D.shape[1] == 1:
+        return np.asarray(1 / np.maximum(D, least))
+    size = 1 / np.sqrt(np.maximum(np.einsum("laa->la", D), least))
+    size = size[:, :, None] * size[:, None, :]
+    values, vectors = np.linalg.eigh(D * size)
+    return np.asarray((vectors / np.maximum(values, _SINGULAR)[:, None, :]) @ vectors.transpose(0, 2, 1) * size)
 
 
 def null_space(matrix: Arrow, least: float) -> Array:
@@ -76,20 +106,24 @@ def null_space(matrix: Arrow, least: float) -> Array:
     Levels have rows, so that all such directions have a part among the few columns.
     """
     size = np.sqrt(np.maximum(matrix.diagonal(), np.finfo(float).tiny))
-    W = matrix.B / np.maximum(matrix.D, np.finfo(float).tiny)[:, None]
+    W = by_level(inverse_levels(matrix.D, float(np.finfo(float).tiny)), matrix.B)
     of_few = size[matrix.few]
     values, vectors = np.linalg.eigh((matrix.A - W.T @ matrix.B) / of_few / of_few[:, None])
     found = np.zeros((len(matrix), int(np.count_nonzero(values <= least))))
     found[matrix.few] = vectors[:, : found.shape[1]]
-    found[matrix.many] = -(W * size[matrix.many, None] / of_few) @ found[matrix.few]
+    many = matrix.many.ravel()
+    found[many] = -(W * size[many, None] / of_few) @ found[matrix.few]
     return found
 
 
-def is_wide(layout: Layout | None) -> bool:
-    """Whether one factor has most of many columns, so that it is to be eliminated."""
+def is_wide(layout: Layout | None, n_free: int = 1) -> bool:
+    """Whether one factor has most of many columns, so that it is to be eliminated.
+
+    n_free : the classes that have coefficients
+    """
     if layout is None or layout.n_columns <= _WIDE:
         return False
-    return bool(layout.n_columns - layout.counts.max() <= _MOST_FEW)
+    return bool(n_free * (layout.n_columns - layout.counts.max()) <= _MOST_FEW)
 
 
 def products(
@@ -106,8 +140,8 @@ def products(
     square[:q, :q] = np.triu(numbers) + np.triu(numbers, 1).T
     square[q:, :q] = table[:, :q]
     square[:q, q:] = table[:, :q].T
-    pairs = np.triu(table[:, q:])
-    square[q:, q:] = pairs + np.triu(pairs, 1).T
+    upper = np.triu(table[:, q:])
+    square[q:, q:] = upper + np.triu(upper, 1).T
     places = [layout.places[a:b] for f, (a, b) in enumerate(_ranges(layout)) if f != wide]
     column = np.concatenate([[-1], layout.columns, np.full(q - d - 1, p), *places])  # -1: of ones
     position = np.full(p + 2, -1)  # of each column in theta; of none it is -1
@@ -119,10 +153,10 @@ def products(
     at, to = np.flatnonzero(few >= 0), np.flatnonzero(many >= 0)
     return Arrow(
         few[at],
-        many[to],
+        many[to][:, None],
         square[np.ix_(at, at)] * x[at] * x[at, None],
         border[np.ix_(to, at)] * x[at] * of_wide[to, None],
-        squares[to] * of_wide[to] ** 2,
+        (squares[to] * of_wide[to] ** 2)[:, None, None],
     )
 
 

@@ -46,6 +46,18 @@ def draw(seed):
     )
 
 
+def draw_classes(seed):
+    """The same with 3 to 5 classes."""
+    table, formula, C = draw(seed)
+    rng = np.random.default_rng(seed + 10_000)
+    K = int(rng.integers(3, 6))
+    scores = np.outer(table["z"], rng.normal(size=K)) + rng.gumbel(size=(len(table), K))
+    table["y"] = scores.argmax(axis=1)
+    table.loc[table.index[:K], "y"] = np.arange(K)
+    table.loc[table.index[:K], "w"] = 1.0
+    return table, formula, C
+
+
 def optimum(X, y, weight, offset, strength, held):
     """The least J, and the scores there, by Newton's method in long doubles. held : (k,) 1 for columns with a ridge."""
     X = X.astype(LONG)

@@ -84,7 +84,7 @@ def certify(problem: Problem, evidence: Evidence, inverse: Any, se: Array) -> Ce
     distance = -math.log1p(-u) / reach
     r = reach * distance
     if isinstance(problem.to_raw, RawMap) and isinstance(inverse, WideInverse):
-        spread = np.sqrt(problem.to_raw.variances(inverse.full))
+        spread = np.sqrt(inverse.full.variances(problem.to_raw.entries))
     else:
         rows = problem.to_raw @ inverse.half.T
         size = np.abs(rows).max(axis=1, initial=np.finfo(float).tiny)  # whose squares may leave the numbers

@@ -24,6 +24,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..arrow import Arrow
+from ..class_arrow import pairs
 from ..data import Array, Block, Sums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
@@ -129,12 +130,13 @@ def _wide_covariance(
             residual = rows.residual
             if power:
                 residual = rows.enlarged(rows.spread(inverse), power, by.repeats)
-            return ([np.square(rows.weighted(residual, root=by.repeats)[:, 0])],)
+            scores = rows.weighted(residual, root=by.repeats)
+            return ([np.stack([scores[:, a] * scores[:, b] for a, b in pairs(scores.shape[1])], axis=1)],)
 
         return np.concatenate(over_tiles(block, of, TILE_ROWS)[0])
 
     lost = {"HC1": problem.n_coef, "model": 1}.get(kind, 0)
-    V = inverse.sandwich(weighted_products(problem.objective, squares))
+    V = inverse.sandwich(weighted_products(problem.objective, problem.n_free, squares))
     return V.times(by.n / (by.n - lost) if by.n > lost else np.nan)
 
 
@@ -148,12 +150,13 @@ def _wide_clusters(problem: Problem, inverse: WideInverse, groups: NDArray[np.in
 
     def sums(rows: FittedRows) -> Sums:
         mine = groups[rows.first : rows.first + len(rows.y)]
-        residual, each = rows.weighted(rows.residual)[:, 0], np.arange(mine.size + 1)
-        return (sp.csr_array(sp.csc_array((residual, mine, each), shape=(count, mine.size)) @ rows.D),)
+        each, shape = np.arange(mine.size + 1), (count, mine.size)
+        members = [sp.csc_array((residual, mine, each), shape=shape) for residual in rows.weighted(rows.residual).T]
+        return (sp.hstack([member @ rows.D for member in members], format="csr"),)
 
     moves = inverse.of(sum_rows(problem, sums)[0])
     scale = count / (count - 1) if count > 1 else np.nan
-    return LowRank(np.zeros(q), np.ascontiguousarray(moves.T), scale * np.eye(count))
+    return LowRank(sp.csr_array((q, q)), np.ascontiguousarray(moves.T), scale * np.eye(count))
 
 
 def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Array:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..arrow import Arrow, is_wide
+from ..arrow import Arrow
 from ..data import Array, Block, Sums
 from ..objective.signed import SignedRows
 from ..objective.softmax import Scores, SoftmaxObjective, dense_design
 from .problem import Problem
-from .wide import wide_sums
+from .wide import wide_class_sums, wide_sums
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,12 @@ class Evidence:
 def gather(problem: Problem) -> Evidence:
     """Read the rows once."""
     objective, theta = problem.objective, problem.theta
+    if isinstance(objective, SoftmaxObjective) and problem.wide:
+        loss, score, products, wrong, longest, fractions = wide_class_sums(objective, theta)
+        return Evidence(-loss, score, products, longest, wrong, fractions)
     if isinstance(objective, SoftmaxObjective):
         return _gather_classes(objective, theta)
-    if is_wide(objective.data.layout):
+    if problem.wide:
         loss, score, products, wrong, longest, fractions = wide_sums(objective, theta)
         return Evidence(-loss, score, products, longest, wrong, fractions)
     coordinates = objective.coordinates

@@ -61,7 +61,8 @@ def wald(result: "Inference", restrictions: str) -> TestResult:
     """Wald's test of linear restrictions, given as text."""
     if isinstance(result.theta_covariance, LowRank) and isinstance(restrictions, str):
         columns = np.array(terms_of(result).get(restrictions.strip(), []), dtype=np.intp)
-        if columns.size > MANY and not np.isnan(result.se[columns][result.problem.estimated[columns]]).any():
+        se = result.se.reshape(-1, len(result.names))[:, columns[result.problem.estimated[columns]]]
+        if columns.size > MANY and not np.isnan(se).any():
             return chi_squared(*wide_term(result.problem, result.theta_covariance, columns), _of_wald(restrictions))
     R, q = _parse(restrictions, result)
     return tested(result, R, q, _of_wald(restrictions))

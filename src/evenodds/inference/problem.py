@@ -7,11 +7,13 @@ Classes are an axis: of two classes one has coefficients, of more than two `list
 Which class the others are seen from is a matter of `to_raw` alone: theta and its covariance do not know.
 """
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..arrow import Arrow, is_wide
@@ -24,6 +26,7 @@ from ..model import LogisticRegression
 from ..objective import Objective
 from ..objective.softmax import SoftmaxObjective
 from ..settings import Settings
+from ..solvers.eliminated import eliminates
 from .wide import RawMap, raw_map_of
 
 INTERCEPT = "(intercept)"
@@ -39,7 +42,7 @@ class Problem:
     theta : (q,) in the objective's coordinates
     to_raw : (m k, q) coefficients = to_raw @ theta; rows of aliased columns are 0; `RawMap` where a factor is wide
     gauge : (q, g) orthonormal directions of theta that change no probability, so that the likelihood has no curvature
-        there; theta is 0 along them
+        there; theta is 0 along them; CSR where a factor is wide
     n_coef : how many coefficients are free of one another
     """
 
@@ -49,7 +52,7 @@ class Problem:
     names: tuple[str, ...]
     listed: tuple[Any, ...]
     to_raw: Array | RawMap
-    gauge: Array
+    gauge: Any
     n_coef: int
 
     @property
@@ -63,6 +66,11 @@ class Problem:
         return self.objective.n_free if isinstance(self.objective, SoftmaxObjective) else len(self.listed)
 
     @property
+    def wide(self) -> bool:
+        """Whether one factor has most of many columns, so that matrices are held by their parts."""
+        return eliminates(self.objective)
+
+    @functools.cached_property
     def keys(self) -> tuple[str, ...]:
         """(m k,) what tells all coefficients apart: their names; of more than two classes, name[class]."""
         if not self.several:
@@ -93,7 +101,8 @@ class Problem:
     def curved(self, information: Any) -> Any:
         """An information with some curvature in the directions that have none, which changes nothing else."""
         if isinstance(information, Arrow):
-            return information
+            shared = self.objective.total_weight if self.gauge.shape[1] else 0.0
+            return information.plus_shared(shared) if shared else information
         return information + self.objective.total_weight * (self.gauge @ self.gauge.T)
 
     @property
@@ -150,17 +159,11 @@ def posed(
     objective: Objective | SoftmaxObjective, theta: Array, names: tuple[str, ...], classes: list[Any], baseline: Any
 ) -> Problem:
     """The problem of an objective and a place."""
-    coordinates, data = objective.coordinates, objective.data
-    if is_wide(data.layout) and not isinstance(objective, SoftmaxObjective):
-        nothing = np.zeros((theta.size, 0))
-        return Problem(data, objective, theta, names, (classes[1],), raw_map_of(coordinates), nothing, theta.size)
-    one = raw_map(coordinates)
+    coordinates, data, wide = objective.coordinates, objective.data, eliminates(objective)
     if not isinstance(objective, SoftmaxObjective):
-        nothing = np.zeros((theta.size, 0))
-        return Problem(data, objective, theta, names, (classes[1],), one, nothing, theta.size)
-    m, k = objective.n_free, one.shape[1]
-    same = np.asarray(np.kron(np.full((m, 1), m**-0.5), np.eye(k)), dtype=np.float64)  # added to all classes
-    gauge = same[:, :0] if objective.baseline else same
+        one = raw_map_of(coordinates, np.eye(1)) if wide else raw_map(coordinates)
+        return Problem(data, objective, theta, names, (classes[1],), one, np.zeros((theta.size, 0)), theta.size)
+    m, k = objective.n_free, theta.size // objective.n_free
     of_classes = np.eye(len(classes), m, int(objective.baseline) * -1)  # theta's class of each class; a baseline's is 0
     if baseline is None and objective.baseline:
         baseline = classes[0]
@@ -168,7 +171,14 @@ def posed(
     if len(listed) < len(classes):
         place = classes.index(baseline)
         of_classes = np.delete(of_classes, place, axis=0) - of_classes[place]
-    to_raw = np.asarray(np.kron(of_classes, one), dtype=np.float64)
+    alike = np.full((m, 1), m**-0.5)  # added to all classes
+    if wide:
+        gauge = sp.csr_array(sp.kron(alike, sp.eye_array(k)))
+        to_raw: Any = raw_map_of(coordinates, of_classes)
+    else:
+        gauge = np.kron(alike, np.eye(k))
+        to_raw = np.asarray(np.kron(of_classes, raw_map(coordinates)), dtype=np.float64)
+    gauge = gauge[:, :0] if objective.baseline else gauge
     return Problem(data, objective, theta, names, listed, to_raw, gauge, k * (len(classes) - 1))
 
 

@@ -17,10 +17,9 @@ import numpy as np
 from scipy.special import chdtri
 
 from .. import firth
-from ..arrow import is_wide
+from ..arrow import Arrow
 from ..data import Array
 from ..exceptions import EvenOddsError
-from ..objective import Objective
 from .covariance import Inverse
 from .problem import Problem
 from .wide import WideInverse
@@ -53,10 +52,10 @@ class Point:
 def at(problem: Problem, theta: Array) -> Point | None:
     """Evaluate; None where the likelihood or the information is not finite."""
     S = problem.objective.total_weight
-    if is_wide(problem.data.layout) and isinstance(problem.objective, Objective):
-        curvature = problem.objective.arrow(theta)
+    if problem.wide:
+        curvature: Arrow = problem.objective.arrow(theta)
         value, gradient, _ = problem.objective.value_grad(theta)
-        return Point(theta, -S * value, -S * gradient, WideInverse(curvature.times(S)))
+        return Point(theta, -S * value, -S * gradient, WideInverse(problem.curved(curvature.times(S))))
     value, gradient, hessian = problem.objective.value_grad_hess(theta)
     if not (math.isfinite(value) and np.isfinite(hessian).all()):
         return None

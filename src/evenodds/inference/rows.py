@@ -21,7 +21,7 @@ from ..objective.signed import SignedRows
 from ..objective.softmax import Scores, SoftmaxObjective, dense_design
 from ..scores import log_probabilities, other_classes
 from .problem import Problem
-from .wide import WideInverse
+from .wide import WideInverse, sparse_design
 
 if TYPE_CHECKING:
     from .covariance import Inverse
@@ -55,7 +55,7 @@ class FittedRows:
         """What makes the rows of a block."""
         objective, theta = problem.objective, problem.theta
         if isinstance(objective, SoftmaxObjective):
-            return functools.partial(cls._of_classes, Scores.of(objective, theta))
+            return functools.partial(cls._of_classes, Scores.of(objective, theta), problem.wide)
         return functools.partial(cls._of_two, objective.coordinates, theta)
 
     @classmethod
@@ -67,7 +67,7 @@ class FittedRows:
         return cls(block.first, block.y, rows.D, rows.weight, np.logaddexp(0.0, -v), wrong[:, None], W[:, None, None])
 
     @classmethod
-    def _of_classes(cls, scores: Scores, block: Block) -> "FittedRows":
+    def _of_classes(cls, scores: Scores, wide: bool, block: Block) -> "FittedRows":
         Z, first = scores.of_rows(block), int(scores.baseline)
         logs = log_probabilities(np.column_stack([np.zeros((len(Z), first)), Z]))
         P = np.exp(logs)
@@ -76,7 +76,7 @@ class FittedRows:
         residual = np.where(own, rest, -P)[:, first:]
         W = -P[:, first:, None] * P[:, None, first:]
         np.einsum("iaa->ia", W)[:] = (P * rest)[:, first:]
-        D = dense_design(scores.coordinates, block)
+        D = (sparse_design if wide else dense_design)(scores.coordinates, block)
         return cls(block.first, block.y, D, block.weight, -logs[own], residual, W)
 
     def weighted(self, values: Array, root: bool = False) -> Array:
@@ -94,7 +94,7 @@ class FittedRows:
     def spread(self, inverse: "Inverse | WideInverse") -> Array:
         """Q_i = (I (x) x_i') A^-1 (I (x) x_i), (n, F, F): the covariance of the scores z_i if A^-1 is that of theta."""
         if isinstance(inverse, WideInverse):
-            return inverse.leverages(self.D)[:, None, None]
+            return inverse.spread(self.D, self.residual.shape[1])
         halves = np.split(inverse.half, self.residual.shape[1], axis=1)
         parts = np.stack([np.asarray(self.D @ half.T) for half in halves], axis=1)
         if parts.shape[1] == 1:

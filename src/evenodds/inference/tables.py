@@ -112,7 +112,7 @@ def record(
 def _curvature(problem: Problem, evidence: Evidence) -> Any:
     """The information with the ridge's curvature."""
     if isinstance(evidence.information, Arrow):
-        return evidence.information.plus(problem.objective.total_weight * problem.objective.pull)
+        return problem.curved(evidence.information.plus(problem.objective.total_weight * problem.objective.pull))
     A = evidence.information.copy()
     np.einsum("ii->i", A)[:] += problem.objective.total_weight * problem.objective.pull
     return problem.curved(A)
@@ -135,7 +135,7 @@ def _coef(model: LogisticRegression, problem: Problem) -> Array:
 def _raw_covariance(problem: Problem, V: Any, infinite: Array) -> tuple[Array, Array | None, dict[str, str]]:
     """The variances of the raw coefficients, NaN where there are none, and why; and their covariance, if small."""
     if isinstance(problem.to_raw, RawMap):
-        variances, aliased = problem.to_raw.variances(V), ~problem.estimated
+        variances, aliased = V.variances(problem.to_raw.entries), ~problem.estimated
         variances[aliased] = np.nan
         return variances, None, {problem.keys[j]: ALIASED for j in np.flatnonzero(aliased)}
     size = np.abs(problem.to_raw).max(axis=1, initial=0.0)

@@ -1,8 +1,8 @@
 """Inference where one factor has most of many columns: what would be matrices of all columns, by their parts.
 
-The inverse of the information is a diagonal and a matrix of low rank (see `arrow`), and so is every sandwich of it, so
-that standard errors, tests of some coefficients and the certificate need no matrix of all columns with all. Whoever
-needs one, such as `Inference.covariance`, takes it by `np.asarray`.
+The inverse of the information is a diagonal, or blocks of the classes along it, and a matrix of low rank (see `arrow`),
+and so is every sandwich of it, so that standard errors, tests of some coefficients and the certificate need no matrix
+of all columns with all. Whoever needs one, such as `Inference.covariance`, takes it by `np.asarray`.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
+import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from ..arrow import Arrow, products
+from ..arrow import Arrow, by_level, inverse_levels
+from ..class_arrow import class_arrow, pair_products, pairs
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..data.coded import Coded
@@ -22,6 +24,7 @@ from ..exceptions import EvenOddsError
 from ..kernels.coded import coded_products
 from ..objective import Objective
 from ..objective.row_sums import coded_gradient, linear_predictor
+from ..objective.softmax import Scores, SoftmaxObjective
 
 MANY = 1000  # coefficients of a term, beyond which no matrix is made of them
 TILE_ROWS = 8192  # of which a wide design has products with all that are few
@@ -35,9 +38,12 @@ SINGULAR = (
 
 @dataclass(frozen=True)
 class LowRank:
-    """The symmetric matrix (q, q) with a diagonal and a matrix of low rank, U C U'."""
+    """The symmetric matrix (q, q) with blocks along its diagonal and a matrix of low rank, U C U'.
 
-    diagonal_part: Array
+    blocks : (q, q) CSR: of two classes diagonal, of more with a block for each level of the wide factor
+    """
+
+    blocks: Any
     U: Array
     C: Array
 
@@ -46,17 +52,16 @@ class LowRank:
     @property
     def shape(self) -> tuple[int, int]:
         """Of the matrix."""
-        return (self.diagonal_part.size, self.diagonal_part.size)
+        return (len(self.U), len(self.U))
 
     def __matmul__(self, x: Any) -> Array:
-        D = self.diagonal_part if x.ndim == 1 else self.diagonal_part[:, None]
-        return np.asarray(D * x + self.U @ (self.C @ (self.U.T @ x)))
+        return np.asarray(self.blocks @ x + self.U @ (self.C @ (self.U.T @ x)))
 
     def __rmatmul__(self, x: Any) -> Array:
         return np.asarray((self @ x.T).T)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        found: Array = np.diag(self.diagonal_part) + (self.U @ self.C) @ self.U.T
+        found: Array = self.blocks.toarray() + (self.U @ self.C) @ self.U.T
         return found if dtype is None else found.astype(dtype)
 
     def reshape(self, *shape: int) -> Array:
@@ -65,16 +70,41 @@ class LowRank:
 
     def diagonal(self) -> Array:
         """Its diagonal."""
-        return np.asarray(self.diagonal_part + np.einsum("ij,ij->i", self.U @ self.C, self.U))
+        return np.asarray(self.blocks.diagonal() + np.einsum("ij,ij->i", self.U @ self.C, self.U))
 
     def times(self, number: float) -> "LowRank":
         """A multiple."""
-        return LowRank(self.diagonal_part * number, self.U, self.C * number)
+        return LowRank(self.blocks * number, self.U, self.C * number)
+
+    def seen(self, rows: Any) -> "LowRank":
+        """R V R' of some rows R (r, q), CSR."""
+        return LowRank(sp.csr_array(rows @ self.blocks @ rows.T), np.asarray(rows @ self.U), self.C)
+
+    def variances(self, rows: Any) -> Array:
+        """The diagonal of the same."""
+        low = np.asarray(rows @ self.U)
+        own = np.asarray((rows @ self.blocks).multiply(rows).sum(axis=1)).ravel()
+        return np.asarray(np.maximum(own + np.einsum("ij,ij->i", low @ self.C, low), 0.0))
 
     def largest(self) -> float:
         """No less than its largest eigenvalue, of a matrix without negative ones."""
         low = np.linalg.eigvals(self.C @ (self.U.T @ self.U)).real
-        return float(self.diagonal_part.max(initial=0.0) + low.max(initial=0.0))
+        return float(np.asarray(abs(self.blocks).sum(axis=1)).max(initial=0.0) + low.max(initial=0.0))
+
+    def distance(self, x: Array) -> float:
+        """x' V^-1 x, by the formula of Woodbury where the blocks have inverses."""
+        if not (self.blocks.diagonal() > 0).all():
+            return float(x @ np.linalg.solve(np.asarray(self), x))
+        of_blocks = scipy.sparse.linalg.splu(sp.csc_array(self.blocks))
+        near = of_blocks.solve(x)
+        along, inner = self.U.T @ near, np.eye(len(self.C)) + self.C @ (self.U.T @ of_blocks.solve(self.U))
+        return float(x @ near - along @ np.linalg.solve(inner, self.C @ along))
+
+
+def level_blocks(many: NDArray[np.intp], D: Array, q: int) -> Any:
+    """Blocks (L, F, F) at the places (L, F), as a CSR array (q, q)."""
+    rows, columns = np.broadcast_arrays(many[:, :, None], many[:, None, :])
+    return sp.csr_array((D.ravel(), (rows.ravel(), columns.ravel())), shape=(q, q))
 
 
 @dataclass(frozen=True)
@@ -121,16 +151,9 @@ class RawMap:
         found: NDArray[np.bool_] = np.diff(self.entries.indptr) > 0
         return found
 
-    def variances(self, V: LowRank) -> Array:
-        """The diagonal of the covariance of the raw coefficients."""
-        rows = self.entries
-        low = rows @ V.U
-        found = rows.power(2) @ V.diagonal_part + np.einsum("ij,ij->i", low @ V.C, low)
-        return np.asarray(np.maximum(found, 0.0))
 
-
-def raw_map_of(coordinates: Coordinates) -> RawMap:
-    """See `RawMap`."""
+def raw_map_of(coordinates: Coordinates, of_classes: Array) -> RawMap:
+    """See `RawMap`. of_classes : (m, F) the coefficients of the classes that are listed from those that theta is of."""
     first, scale, columns = int(coordinates.intercept), coordinates.scale, coordinates.columns
     k, q = first + scale.size, first + columns.size
     rows, places, values = first + columns, first + np.arange(columns.size), 1 / scale[columns]
@@ -140,61 +163,67 @@ def raw_map_of(coordinates: Coordinates) -> RawMap:
         rows = np.concatenate([rows, np.zeros(1 + far.size, np.intp)])
         places = np.concatenate([places, [0], first + far])
         values = np.concatenate([values, [1.0], moved[far]])
-    return RawMap(sp.csr_array((values, (rows, places)), shape=(k, q)))
+    one = sp.csr_array((values, (rows, places)), shape=(k, q))
+    return RawMap(sp.csr_array(sp.kron(sp.csr_array(of_classes), one)))
 
 
 def wide_term(problem: Any, V: LowRank, columns: NDArray[np.intp]) -> tuple[float, int]:
-    """Wald's statistic of the hypothesis that all coefficients of a term are 0, and how many are estimated.
-
-    The covariance of many levels is inverted as a diagonal and a matrix of low rank (Woodbury).
-    """
-    columns, entries = columns[problem.estimated[columns]], problem.to_raw.entries
-    at = entries.indices[entries.indptr[columns]]  # of a slope there is one entry; its size is of no account
-    theta, U, D = problem.theta[at], V.U[at], V.diagonal_part[at]
-    if not (D > 0).all():
-        return float(theta @ np.linalg.solve(np.diag(D) + U @ V.C @ U.T, theta)), at.size
-    along = U.T @ (theta / D)
-    inner = np.eye(len(V.C)) + V.C @ (U.T @ (U / D[:, None]))
-    return float(theta @ (theta / D) - along @ np.linalg.solve(inner, V.C @ along)), at.size
+    """Wald's statistic of the hypothesis that all coefficients of a term are 0, and how many are estimated."""
+    k, m = len(problem.names), len(problem.listed)
+    columns = columns[problem.estimated[columns]]
+    rows = problem.to_raw.entries[(k * np.arange(m)[:, None] + columns).ravel()]
+    if m == problem.data.class_weights.size:  # without a baseline all classes together say nothing
+        rows = rows[columns.size :] - sp.vstack([rows[: columns.size]] * (m - 1), format="csr")
+    size = 1 / np.sqrt(V.variances(rows))
+    rows = sp.csr_array(sp.diags_array(size) @ rows)
+    return V.seen(rows).distance(rows @ problem.theta), rows.shape[0]
 
 
 class WideInverse:
     """The inverse of an `Arrow`."""
 
     def __init__(self, A: Arrow) -> None:
-        self._arrow = A
-        W = A.B / np.maximum(A.D, _TINY)[:, None]
+        of_levels = inverse_levels(A.D, _TINY)
+        W, many = by_level(of_levels, A.B), A.many.ravel()
         S = A.A - W.T @ A.B
         size = 1 / np.sqrt(np.maximum(np.diag(A.A), _TINY))
         factor, failed = scipy.linalg.lapack.dpotrf(S * np.outer(size, size), lower=1)
-        if failed or not (np.isfinite(factor).all() and (A.D > 0).all()):
+        if failed or not (np.isfinite(factor).all() and (A.diagonal() > 0).all()):
             raise EvenOddsError(SINGULAR)
         half = np.tril(scipy.linalg.lapack.dtrtri(factor, lower=1)[0]) * size
-        U, inverse = np.zeros((len(A), A.few.size)), np.zeros(len(A))
+        U = np.zeros((len(A), A.few.size))
         U[A.few, np.arange(A.few.size)] = 1.0
-        U[A.many], inverse[A.many] = -W, 1 / A.D
-        self.full = LowRank(inverse, U, half.T @ half)
+        U[many] = -W
+        self.full = LowRank(level_blocks(A.many, of_levels, len(A)), U, half.T @ half)
 
     def of(self, scores: Any) -> Array:
         """Scores (n, q), dense or CSR, times the inverse."""
         return np.asarray(np.asarray(scores @ self.full) if not sp.issparse(scores) else (self.full @ scores.T).T)
 
-    def leverages(self, D: Any) -> Array:
-        """x' A^-1 x of each row of D (n, q), CSR."""
-        full = self.full
-        low = D @ full.U
-        return np.asarray(D.power(2) @ full.diagonal_part + np.einsum("ij,ij->i", low @ full.C, low))
+    def spread(self, D: Any, n_free: int) -> Array:
+        """(I (x) x') A^-1 (I (x) x) of each row x of D (n, k), CSR: (n, F, F)."""
+        V, F = self.full, n_free
+        parts = [slice(a * D.shape[1], (a + 1) * D.shape[1]) for a in range(F)]
+        lows, squares, found = [D @ V.U[part] for part in parts], D.power(2), np.empty((D.shape[0], F, F))
+        for a, b in pairs(F):
+            own = squares @ V.blocks[parts[a], parts[b]].diagonal()  # a row has one level
+            found[:, a, b] = found[:, b, a] = own + np.einsum("ij,ij->i", lows[a] @ V.C, lows[b])
+        return found
 
     def sandwich(self, M: Arrow) -> LowRank:
         """A^-1 M A^-1."""
-        full = self.full
-        U, C, D = full.U, full.C, full.diagonal_part
-        P = M @ U
-        inner = C @ (U.T @ P) @ C
-        middle = np.block([[inner, C], [C, np.zeros_like(C)]])
-        own = np.zeros_like(D)
-        own[M.many] = M.D * D[M.many] ** 2
-        return LowRank(own, np.hstack([U, D[:, None] * P]), middle)
+        V, q = self.full, len(M)
+        P = M @ V.U
+        inner = V.C @ (V.U.T @ P) @ V.C
+        middle = np.block([[inner, V.C], [V.C, np.zeros_like(V.C)]])
+        own = V.blocks @ level_blocks(M.many, M.D, q) @ V.blocks
+        return LowRank(sp.csr_array(own), np.hstack([V.U, V.blocks @ P]), middle)
+
+
+def sparse_design(coordinates: Coordinates, block: Block) -> Any:
+    """The columns of theta of one class, the intercept's first, as CSR."""
+    D = coordinates.design(block)
+    return sp.hstack([np.ones((block.n_rows, 1)), D], format="csr") if coordinates.intercept else D
 
 
 def wide_sums(objective: Objective, theta: Array) -> tuple[float, Array, Arrow, Array, float, int]:
@@ -212,24 +241,30 @@ def wide_sums(objective: Objective, theta: Array) -> tuple[float, Array, Arrow, 
         return loss, *signed, by_class, longest, fractions, *coded_products(block.rows, h, block.rows.layout.wide)
 
     loss, total, by_coef, by_class, reach, fractions, *made = objective.reduce(sums)
-    score = coordinates.gradient(total, by_coef)
-    return loss, score, _arrow(objective, made), by_class, max(reach), fractions
+    information = class_arrow(objective.data.layout, coordinates, 1, made)
+    return loss, coordinates.gradient(total, by_coef), information, by_class, max(reach), fractions
 
 
-def weighted_products(objective: Any, weights: Callable[[Block], Array]) -> Arrow:
-    """The products of the columns, weighted by a function of a block that gives a number for each row."""
+def wide_class_sums(objective: SoftmaxObjective, theta: Array) -> tuple[float, Array, Arrow, Array, float, int]:
+    """The same of more than two classes, of which `wrong` is not known."""
+    scores, coordinates, n_free = Scores.of(objective, theta), objective.coordinates, objective.n_free
 
     def sums(block: Block) -> Sums:
-        return coded_products(block.rows, weights(block), block.rows.layout.wide)
+        fractions = 0 if block.weight is None else int(np.count_nonzero(block.weight % 1))
+        return *scores.coded_second_order(block), [_longest(block.rows, coordinates)], fractions
 
-    return _arrow(objective, objective.reduce(sums))
+    loss, _, total, by_coef, *made, reach, fractions = objective.reduce(sums)
+    information = class_arrow(objective.data.layout, coordinates, n_free, made)
+    return loss, -scores.gradient(total, by_coef), information, np.full(2, np.nan), max(reach), fractions
 
 
-def _arrow(objective: Objective, made: Any) -> Arrow:
-    layout, at = objective.data.layout, objective.coordinates
-    if layout is None:
-        raise AssertionError("only coded rows have a wide factor")
-    return products(layout, at.columns, at.inverse, at.intercept, tuple(made))
+def weighted_products(objective: Any, n_free: int, weights: Callable[[Block], Array]) -> Arrow:
+    """The products of the columns of each two classes, weighted by a function of a block: (n, pairs) numbers."""
+
+    def sums(block: Block) -> Sums:
+        return pair_products(block.rows, weights(block).T)
+
+    return class_arrow(objective.data.layout, objective.coordinates, n_free, objective.reduce(sums))
 
 
 def _losses(block: Block, coordinates: Coordinates, theta: Array) -> tuple[float, Array, Array]:

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ..arrow import Arrow
+from ..class_arrow import class_arrow, pair_products, pair_weights
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums, is_coded, nonzero_weights, require_finite
 from ..kernels.algebra import dot, grams, product
@@ -169,6 +171,22 @@ class SoftmaxObjective:
         """Double precision from now on."""
         self.single, self._last = False, None
 
+    def arrow(self, theta: Array) -> Arrow:
+        """The Hessian over a home of coded rows. It comes with J and its gradient, which are kept for `value_grad`."""
+        scores = Scores.of(self, theta)
+        loss, odds, by_intercept, by_coef, *made = self.reduce(scores.coded_second_order)
+        self.mean_odds = float(odds) / self.total_weight
+        self._last = (theta, *self._finish(theta, loss, scores.gradient(by_intercept, by_coef)))
+        found = (
+            class_arrow(self.data.layout, self.coordinates, self.n_free, made)
+            .times(1 / self.total_weight)
+            .plus(self.pull)
+        )
+        if not self.baseline and self.coordinates.intercept:  # see `value_grad_hess`
+            at = np.arange(self.n_free) * (found.few.size // self.n_free)  # the intercepts come first
+            found.A[np.ix_(at, at)] += min(1.0, _MOST_SHARED * found.A[at, at].mean()) / self.n_free
+        return found
+
     def value_grad_hess(self, theta: Array) -> tuple[float, Array, Array]:
         """J, its gradient and its Hessian."""
         coordinates = self.coordinates
@@ -316,6 +334,16 @@ class Scores:
         if self._as_it_is(X):
             return loss, odds, total, product(R.T, X) - np.outer(total, center)
         return loss, odds, total, product(R.T, X - center)
+
+    def coded_second_order(self, block: Block) -> Sums:
+        """The same of coded rows, and their products for each two classes: see `arrow`."""
+        losses, P, R = self.probabilities(block)
+        R, weight = self._weighted(block, R), np.ones(block.n_rows) if block.weight is None else block.weight
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, odds = dot(weight, losses), dot(weight, np.expm1(losses))
+        total, by_coef = coded_gradient(block.rows, R)
+        weights = pair_weights(P, other_classes(P), block.weight, len(self.intercept))
+        return loss, odds, total, by_coef.T, *pair_products(block.rows, weights)
 
     def first_order_at_once(self, block: Block, dtype: Any) -> Sums:
         """The same of dense rows in one read; products in the precision `dtype`."""

@@ -1,17 +1,19 @@
 """The exact Hessian where one factor has most of the columns: that factor is eliminated (see `arrow`).
 
-Among themselves the levels of a factor are diagonal, so that no matrix of them is made and none is factored: of 130
-columns and a factor of 10,000 levels Newton's step takes a hundredth of a second beside the read of the data.
+Among themselves the levels of a factor are diagonal, or of several classes have a small block each, so that no matrix
+of all of them is made and none is factored: of 130 columns and a factor of 10,000 levels Newton's step takes a
+hundredth of a second beside the read of the data.
 """
 
 from typing import Any
 
 import numpy as np
 
-from ..arrow import Arrow, is_wide
+from ..arrow import Arrow, by_level, inverse_levels, is_wide
 from ..data import Array
 from ..kernels.algebra import dot
 from ..objective import Objective
+from ..objective.softmax import SoftmaxObjective
 from .metrics import Cholesky
 
 _LEAST = 1e-30  # of the largest curvature: below it a level has none
@@ -22,16 +24,17 @@ class Eliminated:
     """An `Arrow`, factored; it is to be positive definite, or nearly so."""
 
     def __init__(self, H: Arrow) -> None:
-        self._few, self._many, self._diagonal = H.few, H.many, H.diagonal()
-        self._D = np.maximum(H.D, 1e-300 + _LEAST * self._diagonal.max(initial=0.0))
-        self._W = H.B / self._D[:, None]
+        self._few, self._many, self._diagonal = H.few, H.many.ravel(), H.diagonal()
+        self._of_levels = inverse_levels(H.D, 1e-300 + _LEAST * float(self._diagonal.max(initial=0.0)))
+        self._W = by_level(self._of_levels, H.B)
         self._rest = Cholesky(H.A - self._W.T @ H.B)
 
     def solve(self, g: Array) -> Array:
         """H^-1 g."""
         step = np.empty_like(g)
         of_few = self._rest.solve(g[self._few] - self._W.T @ g[self._many])
-        step[self._few], step[self._many] = of_few, g[self._many] / self._D - self._W @ of_few
+        step[self._few] = of_few
+        step[self._many] = by_level(self._of_levels, g[self._many]) - self._W @ of_few
         return step
 
     def least(self) -> float:
@@ -56,7 +59,9 @@ class Eliminated:
 
 
 def eliminates(objective: Any) -> bool:
-    """Whether the widest factor is to be eliminated: of two classes, with many columns in one factor of coded rows."""
+    """Whether the widest factor is to be eliminated: where coded rows have most of many columns in one."""
+    if isinstance(objective, SoftmaxObjective):
+        return is_wide(objective.data.layout, objective.n_free)
     return isinstance(objective, Objective) and is_wide(objective.data.layout)
 
 
