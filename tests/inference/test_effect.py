@@ -1,6 +1,7 @@
 """Curves along a column are what `predict` says of rows that are made by hand."""
 
 import datetime
+import itertools
 import warnings
 
 import matplotlib
@@ -258,9 +259,10 @@ def test_numbers_along_an_axis_do_not_run_into_each_other(step):
     frame = pd.DataFrame({"x": step * (2007 + rng.integers(0, 3, 200)), "y": rng.integers(0, 2, 200)})
     ax = plots.effect(infer(fit_table("y", frame), frame), "x")
     ax.figure.draw_without_rendering()
-    labels = [label for label in ax.get_xticklabels() if ax.get_xlim()[0] <= label.get_position()[0] <= ax.get_xlim()[1]]
+    low, high = ax.get_xlim()
+    labels = [label for label in ax.get_xticklabels() if low <= label.get_position()[0] <= high]
     boxes = sorted((box.x0, box.x1) for box in (label.get_window_extent() for label in labels))
     assert len(boxes) > 1
-    assert all(end < start for (_, end), (start, _) in zip(boxes, boxes[1:], strict=False))
+    assert all(end < start for (_, end), (start, _) in itertools.pairwise(boxes))
     if step == 1:
         assert [label.get_text() for label in labels] == ["2007", "2008", "2009"]
