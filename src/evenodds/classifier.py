@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .data import Array
-from .data.lazy import brought, is_dask, lazily
+from .data.elsewhere import gathered, is_dask
 from .data.scan import Scan
 from .exceptions import EvenOddsError
 from .labels import accuracy
@@ -46,7 +46,11 @@ def by_partition(method: Method) -> Method:
         if not is_dask(X):
             return method(self, X)
         check_is_fitted(self)
-        return lazily(self, method.__name__, self._dask_of(X, reset=False))
+        if not hasattr(self, "design_"):
+            self._scan_of(gathered(X, None, None, None)[0], reset=False)  # for its checks
+        from .data.dask import lazily
+
+        return lazily(self, method.__name__, X)
 
     return cast(Method, either)
 
@@ -85,7 +89,9 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _scores_of_scan(self, scan: Scan) -> Array:
         """Scores of rows that are scanned, batch by batch."""
         if not hasattr(self, "design_"):
-            return np.concatenate([self._linear_scores(block.X) for block in self._scan_of(scan, reset=False).blocks()])
+            return np.concatenate(
+                self._scan_of(scan, reset=False).each_block(lambda block: self._linear_scores(block.X))
+            )
         from .design import of_tables  # here, as it needs pyarrow, and arrays do not
 
         design = self.design_
@@ -176,10 +182,9 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         float
         """
+        X, y, sample_weight, _ = gathered(X, y, sample_weight, None)
         if isinstance(X, Scan):
             return self._score_scan(X, y, sample_weight)
-        if is_dask(X):
-            return accuracy(brought(y), np.asarray(brought(self.predict(X))), brought(sample_weight))
         require_same_order(X=X, y=y, sample_weight=sample_weight)
         return accuracy(y, self.predict(X), sample_weight)
 
@@ -292,16 +297,6 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Learn the names of the columns from the design."""
         self.feature_names_in_ = np.array(list(self.design_.kinds), dtype=object)
         self.n_features_in_ = len(self.design_.kinds)
-
-    def _dask_of(self, X: Any, *, reset: bool) -> Any:
-        """A collection of Dask, its columns learnt or those of the fit, found by name."""
-        if hasattr(self, "design_"):
-            raise EvenOddsError("This model is of a table with text or dates, or of a formula: give it rows in memory.")
-        fitted = [] if reset else list(getattr(self, "feature_names_in_", []))
-        if fitted and hasattr(X, "columns") and set(fitted) <= set(X.columns):
-            X = X[fitted]
-        self._check_names(X._meta if hasattr(X, "columns") else np.empty((1, X.shape[1])), reset=reset)
-        return X
 
     def _check_names(self, X: Any, *, reset: bool) -> None:
         """Learn the names of the columns of a frame of numbers, or compare them with those of the fit."""

@@ -13,7 +13,7 @@ from . import absent, advice, fitting, progress
 from .classifier import Classifier
 from .coordinates import coordinates_of
 from .data import Array, Data, require_finite
-from .data.lazy import is_dask
+from .data.elsewhere import gathered
 from .data.memory import one_blas_thread
 from .data.scan import Scan
 from .data.telling import listening
@@ -329,10 +329,9 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         reset : whether columns and classes are learnt from it, by a model that is `_blank`
         every : whether classes whose rows all have weight 0 are among those of the home
         """
+        X, y, sample_weight, offset = gathered(X, y, sample_weight, offset)
         if isinstance(X, Scan):
             X = self._scan_of(X, reset=reset)
-        elif is_dask(X):
-            X = self._dask_of(X, reset=reset)
         elif y is None and getattr(self, "design_", None) is not None:
             y, sample_weight, offset = self.design_.beside(X, sample_weight, offset)
 

@@ -6,38 +6,18 @@ and only here are homes made of what is given.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
-from .data import Array, Data, as_data, require_finite
-from .data.lazy import is_dask
+from .data import Data, as_data, require_finite
+from .data.elsewhere import gathered
 from .data.scan import Scan
 from .exceptions import EvenOddsError
 from .labels import class_factors, combine_weights, encode_kept, encode_labels, require_two, row_offsets
 from .table import is_all_numeric, is_frame, numeric_array, numeric_rows, require_same_order, require_some
-
-
-class Surveyed(Protocol):
-    """Rows that are elsewhere, of which a first read tells what labels they have; see `scan.Scan`."""
-
-    @property
-    def n_offsets(self) -> int:
-        """Columns of offsets."""
-
-    def labels(self, n_jobs: int | None) -> tuple[Any, ...]:
-        """The labels."""
-
-    def counts(self, n_jobs: int | None) -> tuple[NDArray[np.int64], Array]:
-        """Rows and weight of each."""
-
-    def home(
-        self, codes: NDArray[np.intp], n_classes: int, factors: Array | None, n_jobs: int | None, *, every: bool = True
-    ) -> Data:
-        """The home of the rows."""
-
 
 Numbers = tuple[Any, list[str] | None, NDArray[np.bool_] | None]
 
@@ -65,6 +45,7 @@ def read(
     two : what is for two classes only, if something is
     intercept, every, n_jobs : see `as_data`
     """
+    X, y, sample_weight, offset = gathered(X, y, sample_weight, offset)
     if isinstance(X, Scan):
         require_alone(y, sample_weight, offset)
         X = X if numbers is not None else _numbered(X, intercept, n_jobs)
@@ -72,10 +53,6 @@ def read(
         return _read_surveyed(X, classes, class_weight, two, every, n_jobs)
     if y is None:
         raise EvenOddsError(f"{caller} requires y to be passed, but the target y is None. Pass the labels of the rows.")
-    if is_dask(X):
-        from .data.partitions import DaskRows  # here, as it needs Dask
-
-        return _read_surveyed(DaskRows(X, y, sample_weight, offset), classes, class_weight, two, every, n_jobs)
     require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
     array, names, gone = _any_numbers(X, caller, intercept) if numbers is None else numbers(X)
     n_rows, kept = array.shape[0], None
@@ -94,7 +71,7 @@ def read(
 
 
 def _read_surveyed(
-    rows: Surveyed, classes: Any, class_weight: Any, two: str | None, every: bool, n_jobs: int | None
+    rows: Scan, classes: Any, class_weight: Any, two: str | None, every: bool, n_jobs: int | None
 ) -> tuple[Data, NDArray[Any]]:
     """The home of rows that are elsewhere, and the classes, from one read of them; see `read`."""
     labels = np.empty(len(rows.labels(n_jobs)), dtype=object)
@@ -133,8 +110,7 @@ def unpacked(X: Any, y: Any, sample_weight: Any, offset: Any, what: str) -> tupl
 
     what : needs them so, for the error
     """
-    if is_dask(X):
-        raise EvenOddsError(f"{what} needs all rows in memory: give it X.compute(), or some of its rows.")
+    X, y, sample_weight, offset = gathered(X, y, sample_weight, offset)
     if not isinstance(X, Scan):
         return X, y, sample_weight, offset
     require_alone(y, sample_weight, offset)

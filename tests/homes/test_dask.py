@@ -1,12 +1,25 @@
 """Rows in the partitions of Dask: the same answers as in memory, and collections of Dask in return."""
 
+import io
 import warnings
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from evenodds import EvenOddsError, LogisticRegression, LogisticRegressionCV, find_separation, infer, path
+from evenodds import (
+    EvenOddsError,
+    LogisticRegression,
+    LogisticRegressionCV,
+    find_separation,
+    fit_table,
+    infer,
+    path,
+    scan,
+)
+from evenodds.data.dask import Workers
+from homes import Courier, to_parquet
 
 dask = pytest.importorskip("dask")
 dd = pytest.importorskip("dask.dataframe")
@@ -120,11 +133,43 @@ def test_all_else():
     its = infer(model, X, y, cov="cluster", groups=parted(frame.assign(g=groups))["g"])
     np.testing.assert_allclose(its.se, infer(model, *mine, cov="cluster", groups=groups).se, rtol=1e-8)
     assert np.isfinite(LogisticRegression().partial_fit(X, y).coef_).all()
-    for call in (its.margins, its.predict, lambda X: its.influence(X, y), lambda X: its.calibration(X, y)):
-        with pytest.raises(EvenOddsError, match=r"needs all rows in memory: give it X\.compute\(\)"):
-            call(X)
-    with pytest.raises(EvenOddsError, match=r"cross-validation needs all rows in memory"):
-        LogisticRegressionCV(Cs=3, cv=3).fit(X, y)
+    ours = infer(LogisticRegression(tol=1e-9).fit(*mine), *mine)
+    its = infer(model, X, y)
+    for name in ("margins", "predict"):
+        there, here = (getattr(*of)(rows) for of, rows in (((its, name), X), ((ours, name), mine[0])))
+        numbers = here.select_dtypes("number")
+        np.testing.assert_allclose(there[list(numbers)], numbers, rtol=1e-7)
+    np.testing.assert_allclose(its.influence(X, y), ours.influence(*mine), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(its.hosmer_lemeshow(X, y).statistic, ours.hosmer_lemeshow(*mine).statistic, rtol=1e-6)
+    chosen = [LogisticRegressionCV(Cs=3, cv=3).fit(*rows).scores_ for rows in ((X, y), mine)]
+    np.testing.assert_array_equal(*chosen)
+
+
+def test_text_offsets_of_classes_and_formulas():
+    frame = rows("three").assign(carrier=np.array(["AA", "B6", "UA"])[np.arange(N) % 3])
+    frame.loc[[3, 2000], "carrier"] = None
+    frame["x0"] = frame["x0"].astype(np.float32)
+    lazy, shifts = parted(frame), [f"o{k}" for k in range(3)]
+    frame[shifts] = np.random.default_rng(5).normal(size=(N, 3))
+    lazy = parted(frame)
+    here = LogisticRegression(tol=1e-9).fit(frame[NAMES], frame["y"], frame["w"], frame[shifts].to_numpy())
+    there = LogisticRegression(tol=1e-9).fit(lazy[NAMES], lazy["y"], lazy["w"], lazy[shifts])
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-9, atol=1e-12)
+    of_scan = scan(lazy, "y", NAMES, "w", shifts)
+    assert LogisticRegression(tol=1e-9).fit(of_scan).coef_.tobytes() == there.coef_.tobytes()
+    own = {"missing": "drop", "weight": "w", "tol": 1e-9, "positive": 3}
+    text = "y ~ x0 + C(carrier) + poly(x1, 2) + x3:carrier"
+    here, there = fit_table(text, frame, **own), fit_table(text, scan(lazy), **own)
+    assert there.design_.names == here.design_.names
+    require_equal((here, infer(here, frame)), (there, infer(there, lazy)))
+    np.testing.assert_allclose(there.predict_proba(lazy).compute(), here.predict_proba(frame), rtol=1e-6)
+    with_text = lazy[["x0", "x1", "carrier"]].dropna()
+    own = frame[["x0", "x1", "carrier", "y"]].dropna()
+    there, here = (
+        LogisticRegression().fit(with_text, lazy.dropna()["y"]),
+        LogisticRegression().fit(own.iloc[:, :3], own["y"]),
+    )
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-3, atol=1e-5)
 
 
 def test_rows_without_weight_keep_their_numbers():
@@ -163,8 +208,8 @@ def negative(frame):
 
 FAULTS = {
     nothing_missing: r"NaN, first in column 'x1', row 5 \(counted from 0\) of partition 3",
-    labels_missing: r"In partition 3 the target is missing, first in row 5 \(counted from 0\)",
-    negative: r"In partition 3 the weight is negative, first in row 5 \(counted from 0\)",
+    labels_missing: r"The column 'y' has a missing value, first in row 5 \(counted from 0\) of partition 3",
+    negative: r"The weight 'w' is negative, -1, first in row 5 \(counted from 0\) of partition 3",
 }
 
 
@@ -185,17 +230,78 @@ def test_wrong_calls():
     known = of_known(frame)
     wrong = {
         "has to be a Dask series": lambda: LogisticRegression().fit(X, frame["y"]),
-        "y is None": lambda: LogisticRegression().fit(X),
-        "'y' is not numeric": lambda: LogisticRegression().fit(lazy[["x0", "y"]], y),
+        "requires y to be passed": lambda: LogisticRegression().fit(X),
         "same chunks of rows": lambda: LogisticRegression().fit(of_arrays(frame)[0], frame["y"].to_numpy()),
         "X has 4000 rows, and y 3999": lambda: LogisticRegression().fit(known[0], known[1][0][:-1]),
         "one class only": lambda: LogisticRegression().fit(X, y.map(lambda _: "a", meta=("y", object))),
         "feature names": lambda: LogisticRegression().fit(X, y).predict(lazy[["x0", "w"]]),
         "X has 5 partitions and y 2": lambda: LogisticRegression().fit(X, parted(frame, (0, 7))["y"]),
+        "take both from one frame": lambda: LogisticRegression().fit(X, lazy.sort_values("x0")["y"]),
     }
     for message, call in wrong.items():
         with pytest.raises(EvenOddsError, match=message):
             call()
+
+
+BITS = {
+    "plain": {},
+    "lasso": {"C": 0.05, "l1_ratio": 1.0},
+    "ridge": {"C": 1.0, "standardize": True},
+    "Firth": {"firth": True},
+}
+
+
+@pytest.mark.parametrize("kind", ["text", "three"])
+def test_the_same_units_give_the_same_bits_as_a_scan(kind, tmp_path):
+    frame = rows(kind)
+    cuts = [0, *range(100, N, 170)]  # more than are added up at once, twice
+    to_parquet(pa.Table.from_pandas(frame, preserve_index=False), tmp_path / "rows.parquet", cuts[1:])
+    lazy, file = parted(frame, cuts), scan(tmp_path / "rows.parquet", "y", NAMES, "w", memory=1)
+
+    def said(rows, settings):
+        model = LogisticRegression(**settings, tol=1e-9).fit(rows)
+        found = [model.coef_, model.intercept_]
+        return found if "l1_ratio" in settings else [*found, infer(model, rows, cov="HC1").covariance]
+
+    for name, settings in BITS.items():
+        if kind == "text" or name != "Firth":
+            both = (said(rows, settings) for rows in (file, scan(lazy, "y", NAMES, "w")))
+            assert all(ours.tobytes() == theirs.tobytes() for ours, theirs in zip(*both, strict=True)), name
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Counts the reads of workers, to which small functions go that carry no home."""
+    made, run = [], Workers.run
+
+    def strict(self, work, *args):
+        parcel = io.BytesIO()
+        Courier(parcel).dump(work)
+        assert len(parcel.getvalue()) < 20_000
+        made.append(work)
+        return run(self, work, *args)
+
+    monkeypatch.setattr(Workers, "run", strict)
+    return made
+
+
+@pytest.mark.parametrize("setting", BITS)
+def test_reads_are_counted_and_small_functions_go_to_the_rows(reads, setting):
+    lazy = parted(rows())
+    given = scan(lazy, "y", NAMES)
+    model = LogisticRegression(**BITS[setting]).fit(given)
+    if setting != "Firth":  # which finds all of so few rows in the sample
+        assert model.solution_.passes == len(reads) - 1  # and the survey
+    if setting != "lasso":
+        for cov in ("model", "HC0", "HC3"):
+            reads.clear()
+            infer(model, given, cov=cov)
+            # The survey is shared; Firth's table has fits of its own.
+            assert len(reads) == (1 if cov == "model" else 2) or setting == "Firth"
+        infer(model, given).margins(given)
+    path(given, n_C=4)
+    find_separation(given)
+    model.predict_proba(given)
 
 
 def fitted(X, y):

@@ -12,6 +12,7 @@ from scipy.special import logsumexp, softmax
 
 from evenodds.kernels import descent, library
 from evenodds.kernels.rows import (
+    apart_sums,
     dense_sums,
     moment_sums,
     second_order_sums,
@@ -261,6 +262,20 @@ def test_a_hessian_is_that_of_plain_numpy(m, p, dtype, order):
         assert_allclose(gradient, D.T @ (s * (q - y)), rtol=1e-11, atol=1e-12)
         assert_allclose(hessian, D.T @ ((s * q * (1 - q))[:, None] * D), rtol=1e-11, atol=1e-12)
         assert_allclose(hessian, hessian.T, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_columns_that_lie_apart_have_the_sums_of_those_in_one_piece(dtype):
+    rng = np.random.default_rng(2)
+    for m, p in ((1, 1), (255, 3), (1000, 9)):
+        X = np.asfortranarray(rng.normal(size=(m, p)).astype(dtype))
+        columns = [np.concatenate([x[:1], x])[1:] for x in X.T]
+        given = (rng.random(m) < 0.4, rng.random(m), rng.normal(size=m), 0.3, rng.normal(size=p), rng.normal(size=p))
+        for sums, others in zip(apart_sums(columns, *given), dense_sums(X, *given), strict=True):
+            np.testing.assert_array_equal(sums, others)
+    for wrong in ([columns[0][1:]], [columns[0].astype(np.float16)], [columns[0][::-1]]):
+        with pytest.raises(ValueError, match="columns of one length"):
+            apart_sums([*columns, *wrong], *given)
 
 
 def test_no_rows_and_no_columns():

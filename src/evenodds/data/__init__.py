@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..exceptions import EvenOddsError, NonFiniteError
+from .apart import Apart
 
 if TYPE_CHECKING:
     from .coded import Coded, Layout
@@ -30,7 +31,7 @@ def is_coded(rows: Any) -> "TypeGuard[Coded]":
 class Block:
     """Some rows: the unit that functions given to `reduce` work on.
 
-    rows : (m, p) array of float32 or float64 with one contiguous axis, a CSR array, or `Coded`
+    rows : (m, p) array of float32 or float64 with one contiguous axis, a CSR array, `Coded`, or columns `Apart`
     y : (m,) class codes, 0 for the first class
     weight : (m,) finite and positive, or None for all one
     offset : (m,) added to the scores, of more than two classes (m, K), or None
@@ -45,8 +46,9 @@ class Block:
 
     @property
     def X(self) -> Any:
-        """The rows as an array or a CSR array, for what has no loop for codes."""
-        return self.rows.csr() if is_coded(self.rows) else self.rows
+        """The rows as an array or a CSR array, for what has no loop for codes, nor for columns that lie apart."""
+        rows = self.rows
+        return rows.csr() if is_coded(rows) else rows.array() if isinstance(rows, Apart) else rows
 
     @property
     def sparse(self) -> bool:

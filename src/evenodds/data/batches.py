@@ -1,9 +1,10 @@
 """Arrow batches as blocks of numbers: what each column is for, and every value checked, with its file and row.
 
-A thread has one buffer, in which the columns of a batch lie one after another: a block is a view of it, in column
-order, and holds until the next batch.
+A block is a view of the columns of a batch. A thread has one buffer for what is to lie in one piece, and for columns
+that are not float64: a block holds until the next batch.
 """
 
+import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,11 +18,14 @@ from numpy.typing import NDArray
 
 from ..exceptions import EvenOddsError
 from . import Array, Block
+from .apart import Apart
 from .units import Source, Unit, kind_of
 
 _ENTRIES = 1 << 20  # of a block: 8 MB
 _ROWS = 1 << 15
 _MOST_LABELS = 10_000
+_FEW = 256
+_DOUBLE = pa.float64()
 NUMERIC = ("number", "boolean", "null")  # kinds of columns that are numbers as they are
 
 Ids = NDArray[np.uint32]
@@ -94,16 +98,16 @@ def most_rows(n_columns: int) -> int:
 class Labels:
     """The labels that a target holds, numbered as they come; once all are known, another one is an error."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, numbers: Mapping[Any, int] | None = None) -> None:
+        """numbers : all that there are, if they are known"""
         self._target, self._lock = target, threading.Lock()
-        self.numbers: dict[Any, int] = {}
-        self.complete = False
+        self.numbers: dict[Any, int] = dict(numbers or {})
+        self.complete = numbers is not None
 
     def ids(self, column: Any, where: "Where") -> Ids:
         """The numbers of the labels of a column."""
-        coded = column.dictionary_encode()
-        places = np.array([self._number(value, where) for value in coded.dictionary.to_pylist()], dtype=np.uint32)
-        return np.asarray(places[coded.indices.to_numpy(zero_copy_only=False)])
+        values, at = _distinct(column)
+        return np.asarray(np.array([self._number(value, where) for value in values], dtype=np.uint32)[at])
 
     def _number(self, value: Any, where: "Where") -> int:
         found = self.numbers.get(value)
@@ -122,6 +126,22 @@ class Labels:
                     "labels are those of a few classes."
                 )
             return self.numbers.setdefault(value, len(self.numbers))
+
+
+def _distinct(column: Any) -> tuple[list[Any], NDArray[Any]]:
+    """The values of a column, each once, and the place of each row's among them."""
+    kind = column.type
+    if len(column) and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        values = column.to_numpy(zero_copy_only=False)
+        values = values.view(np.uint8) if values.dtype == np.bool_ else values
+        low = values.min()
+        if int(values.max()) - int(low) < _FEW:  # faster than to hash
+            offsets = (values - low).view(f"u{values.itemsize}").astype(np.intp)
+            counts = np.bincount(offsets)
+            found = (np.flatnonzero(counts) + int(low)).tolist()
+            return list(map(bool, found)) if pa.types.is_boolean(kind) else found, (np.cumsum(counts > 0) - 1)[offsets]
+    coded = column.dictionary_encode()
+    return coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False)
 
 
 @dataclass(frozen=True)
@@ -196,12 +216,18 @@ class Reading:
             kept &= weight > 0
         return (block, None) if kept.all() else (block.take(kept), kept)
 
-    def _columns(self, batch: Any, fixed: Mapping[str, Any], where: Where) -> Array:
-        """The columns as they are, one after another in the buffer of this thread."""
-        room = self._room(batch.num_rows)
-        for j, name in enumerate(self.roles.columns):
-            room[j] = fixed[name] if name in fixed else _numbers(batch.column(name), name, where)
-        return room.T
+    def _columns(self, batch: Any, fixed: Mapping[str, Any], where: Where) -> Apart:
+        """The columns where they are, or if they are of several types, those that are not float64 in a buffer."""
+        m = batch.num_rows
+        given = [fixed[name] if name in fixed else _numbers(batch.column(name), name, where)
+                 for name in self.roles.columns]  # fmt: skip
+        kinds = {getattr(column, "dtype", None) for column in given}
+        if kinds != {np.dtype(np.float32)}:
+            for j, column in enumerate(given):
+                if getattr(column, "dtype", None) != np.float64:
+                    given[j] = self._room(m)[j]
+                    given[j][:] = column
+        return Apart(given, functools.partial(self._room, m))
 
     def _ids(self, batch: Any, fixed: Mapping[str, Any], where: Where, kept: Mask) -> Ids:
         """The numbers of the labels; rows without one are not kept, if such are left out."""
@@ -268,13 +294,16 @@ def decoded(column: Any) -> Any:
 
 
 def _numbers(column: Any, name: str, where: Where) -> NDArray[Any]:
+    if column.null_count == 0 and column.type == _DOUBLE:  # most columns, and there can be many in a batch
+        values: Array = column.to_numpy()
+        return values if values.flags.aligned else values.copy()
     column = decoded(column)
     require_values(column, name, where)
     if pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
     if kind_of(column.type) not in ("number", "boolean"):
         raise EvenOddsError(f"{where.name}: the column {name!r} is not numeric, it holds {kind_of(column.type)}.")
-    return np.asarray(column.to_numpy(zero_copy_only=False))
+    return np.require(column.to_numpy(zero_copy_only=False), requirements=["C", "A"])
 
 
 def require_values(column: Any, name: str, where: Where) -> None:

@@ -1,5 +1,6 @@
 """Files of a name, a pattern, a folder or an address as units: row groups of Parquet, record batches of Arrow, text."""
 
+import functools
 import glob
 import os
 import re
@@ -21,7 +22,8 @@ _FORMATS = {
     "arrow": (".arrow", ".feather", ".ipc", ".arrows"),
     "csv": (".csv", ".csv.gz", ".csv.bz2", ".csv.zst"),
 }
-_BUFFER = 1 << 20  # bytes of a column of Parquet read ahead
+_NEAR = 1 << 16  # bytes of a column of Parquet that are read ahead: they stay in the cache
+_FAR = 1 << 20  # of files elsewhere: worth a request
 
 _Named = tuple[Any, str, str | None]  # the file system, the path, and the folder or the start of the pattern
 
@@ -36,13 +38,18 @@ class File:
     fixed: Mapping[str, Any]
     spelling: Spelling | None = None
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on a disk of this machine."""
+        return isinstance(self.system, fs.LocalFileSystem)
+
     def open(self) -> Any:
         """For reading anywhere in it."""
         return self.system.open_input_file(self.path)
 
     def mapped(self) -> Any:
         """The same, without a copy of what is read, where that is possible."""
-        return pa.memory_map(self.path) if isinstance(self.system, fs.LocalFileSystem) else self.open()
+        return pa.memory_map(self.path) if self.is_local else self.open()
 
 
 def of_files(what: Any, columns: Sequence[str] | None, spelling: Spelling | None) -> Source:
@@ -64,6 +71,8 @@ def of_files(what: Any, columns: Sequence[str] | None, spelling: Spelling | None
         _require_same(types, own, columns, files[0].path, file.path)
         types = {name: own.get(name, kind) if pa.types.is_null(kind) else kind for name, kind in types.items()}
         units += [unit for unit in some if unit.n_rows != 0]
+    if files[0].kind == "parquet" and len(units) < pa.cpu_count():  # a thread a unit leaves some without work
+        units = [replace(unit, open=functools.partial(unit.open, threads=True)) for unit in units]
     parsed = files[0].kind == "csv"
     why = (lambda name: why_text(files[0], name)) if parsed else None
     return Source(tuple(units), types, parsed, stamps, system, why)
@@ -197,11 +206,11 @@ def _parquet(file: File) -> tuple[Any, list[Unit]]:
     for group in range(about.num_row_groups):
         n_rows = about.row_group(group).num_rows
 
-        def read(columns: list[str], rows: int, group: int = group) -> Batches:
-            own = {"pre_buffer": False, "buffer_size": _BUFFER, "metadata": about}
+        def read(columns: list[str], rows: int, group: int = group, *, threads: bool = False) -> Batches:
+            own = {"pre_buffer": False, "buffer_size": _NEAR if file.is_local else _FAR, "metadata": about}
             own["read_dictionary"] = [name for name in columns if name in texts]
             with file.open() as handle, parquet.ParquetFile(handle, **own) as opened:
-                yield from opened.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)
+                yield from opened.iter_batches(rows, row_groups=[group], columns=columns, use_threads=threads)
 
         units.append(Unit(file.path, first, n_rows, read, file.fixed))
         first += n_rows

@@ -1,8 +1,10 @@
 """One read of a source, unit by unit: what a function makes of the batches of each, in the order of the units."""
 
+import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from .batches import Where, most_rows, stopping, table_of
 from .memory import count_threads, mapped
@@ -11,21 +13,41 @@ from .telling import told
 from .units import Source, Unit
 
 T = TypeVar("T")
+FAN = 8  # sums that are added at once
 Tables = Iterator[tuple[Any, Where]]  # Arrow tables that have rows, and where these stand
+
+
+def in_a_tree(parts: Iterable[T], add: Callable[[list[T]], T]) -> T:
+    """The sum of parts: of neighbours, then of such sums, so that it has the same bits wherever each is taken."""
+    levels: list[list[T]] = []
+    for one in parts:
+        part, k = one, 0
+        while k < len(levels) and len(levels[k]) == FAN - 1:
+            part, levels[k], k = add([*levels[k], part]), [], k + 1
+        levels += [[]] if k == len(levels) else []
+        levels[k].append(part)
+    rest: list[T] = []
+    for level in levels:
+        rest = [add([*level, *rest])] if level or rest else []
+    return rest[0] if rest else add([])
 
 
 def folded(
     source: Source,
     columns: Sequence[str],
     function: Callable[[int, Tables], T],
+    add: Callable[[list[T]], T],
     n_jobs: int | None,
     stash: Stash | None = None,
-) -> Iterator[T]:
-    """The function of the number of each unit and of its tables, by several threads.
+) -> T:
+    """The sum of a function of the number of each unit and of its tables, by several threads, or where they are.
 
     stash : where the batches are kept for the next read
     """
     names = list(dict.fromkeys(columns))
+    if source.cluster is not None:
+        with told(None, len(names)):
+            return source.cluster.run(_Fold(function, names), names, add)
     known = [unit.n_rows for unit in source.units]
     n_rows = None if None in known else sum(n or 0 for n in known)
     threads = max(1, min(count_threads(n_jobs), len(source.units)))
@@ -35,8 +57,25 @@ def folded(
         def one(job: tuple[int, Unit]) -> T:
             return function(job[0], _tables(*job, names, stop, step, stash))
 
-        yield from mapped(one, enumerate(source.units), threads)
+        total: T = in_a_tree(mapped(one, enumerate(source.units), threads), add)
     source.require_unchanged()
+    return total
+
+
+@dataclass(frozen=True)
+class _Fold(Generic[T]):
+    """The same of one partition, where it is."""
+
+    function: Callable[[int, Tables], T]
+    names: list[str]
+
+    def __call__(self, k: int, unit: Unit) -> T:
+        return self.function(k, _tables(k, unit, self.names, threading.Event(), lambda n_rows: None, None))
+
+
+def listed(parts: list[list[T]]) -> list[T]:
+    """All of several lists."""
+    return [*itertools.chain.from_iterable(parts)]
 
 
 def tables_of(source: Source, columns: Sequence[str]) -> Tables:

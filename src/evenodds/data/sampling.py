@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import Array, Block
+from . import Array, Block, is_coded
 
 
 class Sample:
@@ -25,19 +25,20 @@ class Sample:
         self._limit = np.inf
         self._by_class = np.full(1, np.inf)  # for each number of a label; what lies beyond has none
 
-    def offer(self, block: Block, keys: Array, first: int) -> None:
-        """Rows, whose y are numbers of labels, their keys, and a number for the first, which the others follow."""
+    def offer(self, block: Block, keys: Array, places: NDArray[np.int64]) -> None:
+        """Rows, whose y are numbers of labels, their keys, and numbers in whose order they stand."""
         limits = self._by_class
-        own = limits[np.minimum(block.y, limits.size - 1)]
-        own = np.where(block.y < limits.size, own, np.inf)
-        some = np.flatnonzero(keys <= np.maximum(own, self._limit))
+        most = limits.max() if block.y.max() < limits.size else np.inf
+        some = np.flatnonzero(keys <= max(most, self._limit))
+        own = np.append(limits, np.inf)[np.minimum(block.y[some], limits.size)]
+        some = some[keys[some] <= np.maximum(own, self._limit)]
         if some.size == 0:
             return
         taken = block.take(some)
-        rows = np.ascontiguousarray(taken.rows) if isinstance(taken.rows, np.ndarray) else taken.rows
+        rows = taken.rows if is_coded(taken.rows) else np.array(taken.X, order="C")
         with self._lock:
             self._keys.append(keys[some])
-            self._places.append(first + some)
+            self._places.append(places[some])
             self._blocks.append(Block(rows, taken.y, taken.weight, taken.offset))
             self._count += some.size
             if self._count > 2.5 * self._most:
@@ -68,6 +69,13 @@ class Sample:
         keys, places, blocks = self._keys, self._places, self._blocks
         self._keys, self._places, self._blocks = [], [], []
         return np.concatenate(keys), np.concatenate(places), joined(blocks)
+
+    def packed(self) -> tuple[Array, NDArray[np.int64], Block] | None:
+        """What may be among the last ones, to be offered elsewhere; None if no row was offered."""
+        if not self._blocks:
+            return None
+        self._shrink(int(max(part.y.max() for part in self._blocks)) + 1)
+        return self._keys[0], self._places[0], self._blocks[0]
 
     def end(self, n_classes: int, n_rows: int) -> Block:
         """The rows that have stayed, in the order of their keys; if they are all `n_rows`, in their own order."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .units import Source
 
 T = TypeVar("T")
+MEMORY = "1GB"
 
 
 def scan(
@@ -34,7 +35,7 @@ def scan(
     columns: Sequence[str] | None = None,
     weight: str | None = None,
     offset: str | Sequence[str] | None = None,
-    memory: str | float = "1GB",
+    memory: str | float = MEMORY,
     spill: bool | str | Path = False,
 ) -> Scan:
     """Rows that are read from files, or from a database, as often as a fit needs them.
@@ -162,11 +163,18 @@ class Scan:
         return len(self), len(self.roles.columns)
 
     def __len__(self) -> int:
+        from .folding import listed
+
         if self._encoded is not None:
             return len(self._encoded)
         if self._encoding is not None or self.is_numeric:
             return self._surveyed(None)[0].read
-        return sum(self.fold(self.roles.columns[:1], lambda _, tables: sum(table.num_rows for table, _ in tables)))
+
+        def rows(_: int, tables: Tables) -> list[int]:
+            return [int(table.num_rows) for table, _ in tables]
+
+        counts: list[int] = self.fold(self.roles.columns[:1], rows, listed)
+        return sum(counts)
 
     @property
     def is_numeric(self) -> bool:
@@ -202,10 +210,15 @@ class Scan:
         from .streamed import Classes, home_of
 
         survey, reading = self._surveyed(n_jobs)
+        cluster = self._source.cluster
         if self._factor != 1:
             factors = np.full(n_classes, self._factor) * (1.0 if factors is None else factors)
         classes = Classes.of_labels(codes, survey.counts, n_classes, factors, every)
-        return home_of(reading, survey, classes, n_jobs)
+        if cluster is None:
+            return home_of(reading, survey, classes, n_jobs)
+        from .partitions import Partitions
+
+        return Partitions(cluster, reading, survey, classes, n_jobs)
 
     def times(self, factor: float) -> Scan:
         """The same rows with all weights multiplied."""
@@ -220,24 +233,25 @@ class Scan:
         self,
         columns: Sequence[str],
         function: Callable[[int, Tables], T],
+        add: Callable[[list[T]], T],
         n_jobs: int | None = None,
         stash: Stash | None = None,
-    ) -> Iterator[T]:
-        """One read: what a function makes of the tables of each part, in their order; see `folding`."""
+    ) -> T:
+        """One read: what a function makes of the tables of each part, added up in their order; see `folding`."""
         from .folding import folded
 
-        return folded(self._source, columns, function, n_jobs, stash)
+        return folded(self._source, columns, function, add, n_jobs, stash)
 
     @property
     def source(self) -> Source:
         """Where the rows are."""
         return self._source
 
-    def stash(self, columns: Sequence[str]) -> Stash:
-        """For a first read of some columns, which are to be read again."""
+    def stash(self, columns: Sequence[str]) -> Stash | None:
+        """For a first read of some columns, which are to be read again; None where they stay where they are."""
         from .stash import Stash
 
-        return Stash(self._source, columns, self._memory, self._spill)
+        return None if self._source.cluster is not None else Stash(self._source, columns, self._memory, self._spill)
 
     def reread(self, stash: Stash, columns: Sequence[str]) -> Scan:
         """The same rows as a first read of some columns has kept them; they are taken for the encodings that follow."""
@@ -281,39 +295,26 @@ class Scan:
                     yield block
         self._source.require_unchanged()
 
+    def each_block(self, function: Callable[[Block], Any], *, beside: bool = False) -> list[Any]:
+        """What a function, which holds no home, makes of all blocks of X, as `blocks` gives them, where they are."""
+        if self._source.cluster is None:
+            return [function(block) for block in self.blocks(beside=beside)]
+        from .batches import Roles, require_numbers
+        from .folding import listed
+        from .partitions import Mapped, Rows
+
+        roles = replace(self.roles, target=None) if beside else Roles(self.roles.columns)
+        require_numbers(self._source, roles)
+        return self._source.cluster.run(Mapped(Rows(roles), function), roles.every, listed)
+
     def table(self, what: str) -> tuple[Any, Any, Any, Any]:
         """X as an Arrow table, and the columns of y, weights and offsets: for what needs them in memory, if they fit.
 
         what : needs them, for the error
         """
-        import pyarrow as pa
-        import pyarrow.compute as pc
+        from .tables import whole_table
 
-        from .units import is_integer
-
-        roles, batches, size = self.roles, [], 0
-        for unit in self._source.units:
-            for batch in unit.batches(roles.every, roles.rows):
-                fixed = {name: pa.array([value] * batch.num_rows) for name, value in unit.fixed.items()}
-                columns = {name: fixed[name] if name in fixed else batch.column(name) for name in roles.every}
-                batches.append(pa.table(columns))
-                size += batches[-1].nbytes
-                if size > self._memory:
-                    raise EvenOddsError(
-                        f"{what} needs all rows in memory, and they take more than the {said(self._memory)} of "
-                        "memory=: give scan more, or fewer rows or columns."
-                    )
-        if not batches:
-            raise EvenOddsError("There are no rows in what is scanned.")
-        table = pa.concat_tables(batches, promote_options="permissive")
-        weight = None if roles.weight is None else table[roles.weight].to_numpy() * self._factor
-        offset = np.column_stack([table[name].to_numpy() for name in roles.offset]) if roles.offset else None
-        offset = offset[:, 0] if offset is not None and offset.shape[1] == 1 else offset
-        target = None if roles.target is None else table[roles.target]
-        if target is not None and is_integer(self._source.types[str(roles.target)]) and not is_integer(target.type):
-            whole = pc.all(pc.equal(pc.floor(target), target)).as_py()  # text was parsed as doubles
-            target = target.cast(pa.int64(), safe=False) if whole else target
-        return table.select(list(roles.columns)), target, weight, offset
+        return whole_table(self._source, self.roles, self._memory, self._factor, what)
 
     def require_room(self, n_columns: int, what: str) -> None:
         """An error where a table with a row for each of these takes more than the budget."""
@@ -328,6 +329,8 @@ class Scan:
         """A table of the columns without a row."""
         import pyarrow as pa
 
+        if self._source.nameless is not None:
+            return self._source.nameless
         return pa.table({name: pa.array([], pa.float64()) for name in self.roles.columns})
 
     def with_columns(self, columns: Sequence[str]) -> Scan:
@@ -346,22 +349,10 @@ class Scan:
 
     def column(self, name: str) -> NDArray[np.intp]:
         """A column of any kind, as numbers that tell its values apart."""
-        import pyarrow as pa
-
-        from .batches import Where, decoded, require_values
+        from .tables import one_column
 
         require_column(name, self.known)
-        chunks = []
-        for unit in self._source.units:
-            row = unit.first
-            for batch in unit.batches([name], self.roles.rows):
-                fixed = name in unit.fixed
-                column = pa.array([unit.fixed[name]] * batch.num_rows) if fixed else batch.column(name)
-                chunks.append(decoded(column))
-                require_values(chunks[-1], name, Where(unit.name, row))
-                row += batch.num_rows
-        whole = pa.chunked_array(chunks).combine_chunks().dictionary_encode()
-        return np.asarray(whole.indices.to_numpy(zero_copy_only=False), dtype=np.intp)
+        return one_column(self._source, self.roles.rows, name)
 
     def beside(self) -> tuple[Any, Array | None]:
         """The labels and the weights of all rows, as Arrow and as an array."""
@@ -391,6 +382,12 @@ class Scan:
             require_numbers(self._source, self.roles, self._encoding is not None)
             labels = None if self.roles.target is None else Labels(self.roles.target)
             reading = Reading(self.roles, labels, self._encoding)
+            if self._source.cluster is not None:
+                from .partitions import survey_of
+
+                survey = survey_of(self._source, self._source.cluster, reading, self._memory)
+                self._known.append((survey, reading))
+                return self._known[0]
             surveyor = Surveyor(self._source, reading, self._memory, self._spill)
             threads = max(1, min(count_threads(n_jobs), len(self._source.units)))
             self._known.append((surveyor.survey(threads), reading))

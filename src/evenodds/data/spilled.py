@@ -15,6 +15,7 @@ import numpy as np
 
 from ..exceptions import EvenOddsError
 from . import Block
+from .apart import Apart
 
 _PAGE = 4096
 
@@ -74,7 +75,9 @@ class Spill:
 
     def write(self, block: Block) -> Place:
         """Add a block; where it is."""
-        parts = [block.X.T, *(part for part in (block.weight, block.offset) if part is not None), block.y]
+        columns = block.rows.columns if isinstance(block.rows, Apart) else block.X.T
+        columns = [np.asarray(column, dtype=np.float64) for column in columns]
+        parts = [*columns, *(part for part in (block.weight, block.offset) if part is not None), block.y]
         width = 0 if block.offset is None else 1 if block.offset.ndim == 1 else block.offset.shape[1]
         return self._file.write([np.ascontiguousarray(part) for part in parts]), block.n_rows, width
 

@@ -3,7 +3,7 @@
 import bisect
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..exceptions import EvenOddsError
 from . import Array, Block, Data, Sums, is_coded
 from .batches import Reading, stopping
 from .coded import Layout
+from .folding import in_a_tree
 from .memory import Memory, add_up, count_threads, mapped, one_blas_thread, part_of
 from .sampling import drawn_of
 from .survey import Found, Survey
@@ -68,7 +69,11 @@ class Classes:
 
     def of(self, block: Block, first: int = 0) -> Block:
         """A block whose y were the numbers of labels."""
-        y = self.codes.astype(np.min_scalar_type(self.n - 1))[block.y]
+        second = np.flatnonzero(self.codes)
+        if self.n == 2 and second.size == 1:  # faster than a table
+            y: Any = (block.y == second[0]).view(np.uint8)
+        else:
+            y = self.codes.astype(np.min_scalar_type(self.n - 1))[block.y]
         weight, offset = block.weight, block.offset
         if self.factors is not None:
             own = self.factors[y]
@@ -87,13 +92,13 @@ def home_of(reading: Reading, survey: Survey, classes: Classes, n_jobs: int | No
 
 def place_of(survey: Survey, k: int) -> str:
     """The file and the row of row k of those that have weight."""
-    ends = list(itertools.accumulate(found.n_rows for _, found in survey.units))
+    ends = list(itertools.accumulate(found.n_rows for found in survey.found))
     at = bisect.bisect_right(ends, k)
-    unit, found = survey.units[at]
+    found = survey.found[at]
     k -= ends[at] - found.n_rows
     if found.kept is not None:
         k = int(np.flatnonzero(np.unpackbits(found.kept, count=found.read))[k])
-    return f"row {unit.first + k} (counted from 0) of {unit.name}"
+    return survey.places[at].row(k)
 
 
 class Loaded(Memory):
@@ -119,7 +124,8 @@ class Streamed:
 
     def __init__(self, reading: Reading, survey: Survey, classes: Classes, n_jobs: int | None) -> None:
         self._source, self._reading, self._survey, self._classes = survey.source, reading, survey, classes
-        self.names: Sequence[str] | None = reading.names
+        nameless = survey.source.nameless is not None and reading.encoding is None
+        self.names: Sequence[str] | None = None if nameless else reading.names
         self.n_rows, self.n_columns = survey.n_rows, len(reading.names)
         self.size, rows = self.n_rows * reading.entries, survey.sample.rows
         self.sparse = survey.sample.sparse
@@ -128,8 +134,8 @@ class Streamed:
         self.present, self.n_jobs = classes.present, n_jobs
         self.class_weights = classes.weights(survey.totals)
         self.read_cost = _MAPPED if survey.spill is not None else _PARSED
-        firsts = itertools.accumulate((found.n_rows for _, found in survey.units), initial=0)
-        jobs = [(unit, found, first) for (unit, found), first in zip(survey.units, firsts, strict=False)]
+        firsts = itertools.accumulate((found.n_rows for found in survey.found), initial=0)
+        jobs = zip(survey.source.units, survey.found, firsts, strict=False)
         self._jobs = [job for job in jobs if job[1].n_rows]
         self._n_threads = max(1, min(count_threads(n_jobs), len(self._jobs)))
 
@@ -152,30 +158,18 @@ class Streamed:
                 parts = map(sums, self._blocks(*job, stop))
                 return add_up(parts) if not stop.is_set() else None
 
-            total = add_up(mapped(one, self._jobs, self._n_threads))
+            total: Sums = in_a_tree(mapped(one, self._jobs, self._n_threads), add_up)
         self._source.require_unchanged()
         return total
 
     def _blocks(self, unit: Unit, found: Found, first: int, stop: Any) -> Iterator[Block]:
         """The blocks of a unit, each until the next."""
-        spill, row = self._survey.spill, first
+        spill = self._survey.spill
         if spill is not None:
-            blocks = (spill.read(place) for place in found.stays)
+            blocks: Iterator[Block] = (spill.read(place) for place in found.stays)
         else:
             blocks = (block for block, _ in self._reading.blocks(unit, stop))
-        for block in blocks:
-            if stop.is_set():
-                return
-            if block.n_rows:
-                if self._survey.middle is not None:
-                    block = replace(block, rows=block.rows.less(self._survey.middle))
-                yield self._classes.of(block, row)
-                row += block.n_rows
-        if row - first != found.n_rows and not stop.is_set():
-            raise EvenOddsError(
-                f"{unit.name} gave {row - first:,} rows, and {found.n_rows:,} when it was first read. It has to give "
-                "the same rows, in the same order, each time that it is asked."
-            )
+        yield from placed(blocks, self._classes, self._survey.middle, unit.name, found.n_rows, first, stop)
 
     def blocks(self) -> Iterator[Block]:
         """All rows, block by block, each until the next."""
@@ -208,3 +202,23 @@ class Streamed:
     def part(self, block: Block) -> Memory:
         """See `Data`."""
         return part_of(self, block)
+
+
+def placed(
+    blocks: Iterable[Block], classes: Classes, middle: Array | None, name: str, n_rows: int, first: int, stop: Any
+) -> Iterator[Block]:
+    """The blocks of a unit, as a survey has left them: with their classes, and after so many rows."""
+    row = first
+    for block in blocks:
+        if stop.is_set():
+            return
+        if block.n_rows:
+            if middle is not None:
+                block = replace(block, rows=block.rows.less(middle))
+            yield classes.of(block, row)
+            row += block.n_rows
+    if row - first != n_rows and not stop.is_set():
+        raise EvenOddsError(
+            f"{name} gave {row - first:,} rows, and {n_rows:,} when it was first read. It has to give "
+            "the same rows, in the same order, each time that it is asked."
+        )

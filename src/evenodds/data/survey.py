@@ -5,7 +5,7 @@ What fits the budget stays in memory. Of what does not, text is spilled as numbe
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..exceptions import EvenOddsError
 from . import Array, Block, is_coded
-from .batches import Reading, stopping
+from .batches import Mask, Reading, Where, stopping
 from .memory import mapped
 from .sampling import Sample
 from .spilled import Spill
@@ -50,7 +50,8 @@ class Found:
 class Survey:
     """What a source holds.
 
-    units : each with what was found in it
+    places : of the units, for whoever names a row
+    found : in each of them
     labels : the target's, in the order of their numbers
     counts, totals : (K,) rows and weight of each
     sample : of the rows, y the numbers of their labels; of rows in memory nothing
@@ -60,7 +61,8 @@ class Survey:
     spill : the file in which their blocks stay, if there is one
     """
 
-    units: tuple[tuple[Unit, Found], ...]
+    places: tuple[Where, ...]
+    found: tuple[Found, ...]
     labels: tuple[Any, ...]
     counts: NDArray[np.int64]
     totals: Array
@@ -78,14 +80,14 @@ class Survey:
     @property
     def read(self) -> int:
         """All rows."""
-        return sum(found.read for _, found in self.units)
+        return sum(found.read for found in self.found)
 
     def kept(self) -> NDArray[np.intp] | None:
         """The numbers of the rows with weight, None if all have some."""
-        if all(found.kept is None for _, found in self.units):
+        if all(found.kept is None for found in self.found):
             return None
         parts, first = [], 0
-        for _, found in self.units:
+        for found in self.found:
             mask = np.ones(found.read, bool) if found.kept is None else np.unpackbits(found.kept, count=found.read)
             parts.append(first + np.flatnonzero(mask))
             first += found.read
@@ -97,9 +99,8 @@ class Surveyor:
 
     def __init__(self, source: Source, reading: Reading, memory: int, spill: bool | str) -> None:
         self._source, self._reading, self._memory = source, reading, memory
-        roles = reading.roles
-        self._width = 8 * (reading.entries + 1 + (roles.weight is not None) + len(roles.offset))
-        self._sample = Sample(max(_LEAST_SAMPLE * 8, memory // _OF_SAMPLE) // self._width + 1)
+        roles, self._width = reading.roles, _width(reading)
+        self._sample = Sample(most_of_sample(reading, memory))
         self._lock, self._bytes, self._spill_to = threading.Lock(), 0, spill
         known = [unit.n_rows for unit in source.units]
         self._n_rows = None if None in known else sum(n or 0 for n in known)
@@ -118,57 +119,27 @@ class Surveyor:
             jobs = [(k, unit, stop, step) for k, unit in enumerate(self._source.units)]
             every = list(mapped(lambda job: self._unit(*job), jobs, n_threads))
         self._source.require_unchanged()
-        n_labels = 1 if labels is None else len(labels.numbers)
-        found = [(unit, one) for unit, one in zip(self._source.units, every, strict=True) if one.n_rows]
-        if not any(one.read for one in every):
-            raise EvenOddsError("There are no rows in what is scanned.")
-        if not found:
-            raise EvenOddsError("Sample weights must contain at least one non-zero number: all rows have weight 0.")
-        for _, one in found:
+        require_rows(every)
+        for one in every:
             self._move(one)
-        counts = sum(np.pad(one.counts, (0, n_labels - one.counts.size)) for _, one in found)
-        totals = sum(np.pad(one.totals, (0, n_labels - one.totals.size)) for _, one in found)
         if labels is not None:
             labels.complete = True
-        whole = _joined([one for _, one in found]) if self._fits else None
-        sample = self._sample.end(n_labels, int(np.sum(counts))) if whole is None else whole.take(slice(0, 0))
-        middle = None
-        if self._reading.encoding is not None and self._reading.encoding.centres and is_coded(sample.rows):
-            if whole is None:
-                sample = replace(sample, rows=sample.rows.centred())
-                middle = sample.rows.center
-            else:
-                whole = replace(whole, rows=whole.rows.centred())
-        source = self._source if self._stash is None or whole is not None else self._stash.source()
-        return Survey(
-            tuple(zip(source.units, every, strict=True)),
-            () if labels is None else tuple(labels.numbers),
-            np.asarray(counts),
-            np.asarray(totals),
-            sample,
-            whole,
-            self._spill,
-            source,
-            middle,
-        )
+        whole = _joined([one for one in every if one.n_rows]) if self._fits else None
+        places = tuple(Where(unit.name, unit.first) for unit in self._source.units)
+        numbers = None if labels is None else tuple(labels.numbers)
+        survey = surveyed(self._source, self._reading, places, tuple(every), numbers, self._sample, whole)
+        if self._stash is not None and whole is None:
+            survey = replace(survey, source=self._stash.source())
+        return replace(survey, spill=self._spill)
 
     def _unit(self, k: int, unit: Unit, stop: threading.Event, step: Callable[[int], None]) -> Found:
-        rng, found, bits = np.random.default_rng([_SEED, k]), Found(stays=[]), []
-        found.counts, found.totals = np.zeros(1, np.int64), np.zeros(1)
         keep = None if self._stash is None else functools.partial(self._stash.keep, k)
-        for block, kept in self._reading.blocks(unit, stop, keep):
-            found.read += block.n_rows if kept is None else kept.size
-            bits.append(np.ones(block.n_rows, bool) if kept is None else kept)
-            if block.n_rows:
-                self._sample.offer(block, rng.random(block.n_rows), k * _LONGEST + found.n_rows)
-                found.n_rows += block.n_rows
-                found.counts = _added(found.counts, np.bincount(block.y))
-                found.totals = _added(found.totals, np.bincount(block.y, block.weight).astype(np.float64))
-                self._stay(found, block)
-                step(block.n_rows)
-        if found.n_rows < found.read:
-            found.kept = np.packbits(np.concatenate(bits))
-        return found
+
+        def each(found: Found, block: Block) -> None:
+            self._stay(found, block)
+            step(block.n_rows)
+
+        return looked_at(k, self._reading.blocks(unit, stop, keep), self._sample, each)
 
     def _stay(self, found: Found, block: Block) -> None:
         """Keep the rows of a block where they are to stay."""
@@ -179,7 +150,7 @@ class Surveyor:
                 folder = self._spill_to if isinstance(self._spill_to, str) else None
                 self._spill = Spill(folder, block.rows.shape[1], block.weight is not None)
         if self._fits:
-            rows = np.array(block.rows, order="C") if isinstance(block.rows, np.ndarray) else block.rows
+            rows = block.rows if is_coded(block.rows) else np.array(block.X, order="C")
             found.stays.append(Block(rows, block.y, block.weight, block.offset))
             return
         self._move(found)
@@ -193,6 +164,81 @@ class Surveyor:
         write = None if self._spill is None else self._spill.write
         stays = [one for one in found.stays if write is not None or not isinstance(one, Block)]
         found.stays = [write(one) if write is not None and isinstance(one, Block) else one for one in stays]
+
+
+def _width(reading: Reading) -> int:
+    """The bytes of a row."""
+    return 8 * (reading.entries + 1 + (reading.roles.weight is not None) + len(reading.roles.offset))
+
+
+def most_of_sample(reading: Reading, memory: int) -> int:
+    """The rows of the sample."""
+    return max(_LEAST_SAMPLE * 8, memory // _OF_SAMPLE) // _width(reading) + 1
+
+
+def looked_at(
+    k: int,
+    blocks: Iterable[tuple[Block, Mask | None]],
+    sample: Sample,
+    each: Callable[[Found, Block], None] = lambda found, block: None,
+) -> Found:
+    """What is found in unit k, whose rows are offered to a sample."""
+    rng, found, bits = np.random.default_rng([_SEED, k]), Found(stays=[]), []
+    found.counts, found.totals = np.zeros(1, np.int64), np.zeros(1)
+    for block, kept in blocks:
+        found.read += block.n_rows if kept is None else kept.size
+        bits.append(np.broadcast_to(True, block.n_rows) if kept is None else kept)
+        if block.n_rows:
+            first = k * _LONGEST + found.n_rows
+            sample.offer(block, rng.random(block.n_rows), np.arange(first, first + block.n_rows))
+            found.n_rows += block.n_rows
+            counts = np.bincount(block.y)
+            found.counts = added(found.counts, counts)
+            weights = counts if block.weight is None else np.bincount(block.y, block.weight)
+            found.totals = added(found.totals, weights)
+            each(found, block)
+    if found.n_rows < found.read:
+        found.kept = np.packbits(np.concatenate(bits))
+    return found
+
+
+def require_rows(every: Iterable[Found]) -> None:
+    """An error where there is no row, or none that has weight."""
+    every = list(every)
+    if not any(one.read for one in every):
+        raise EvenOddsError("There are no rows in what is scanned.")
+    if not any(one.n_rows for one in every):
+        raise EvenOddsError("Sample weights must contain at least one non-zero number: all rows have weight 0.")
+
+
+def surveyed(
+    source: Source,
+    reading: Reading,
+    places: tuple[Where, ...],
+    every: tuple[Found, ...],
+    labels: tuple[Any, ...] | None,
+    offered: Sample,
+    whole: Block | None = None,
+) -> Survey:
+    """What was found in all units, together.
+
+    labels : None if there is no target
+    whole : all rows, if they are in memory
+    """
+    n_labels = 1 if labels is None else len(labels)
+    counts, totals = np.zeros(n_labels, np.int64), np.zeros(n_labels)
+    for one in every:
+        if one.n_rows:
+            counts, totals = added(counts, one.counts), added(totals, one.totals)
+    sample = offered.end(n_labels, int(counts.sum())) if whole is None else whole.take(slice(0, 0))
+    middle = None
+    if reading.encoding is not None and reading.encoding.centres and is_coded(sample.rows):
+        if whole is None:
+            sample = replace(sample, rows=sample.rows.centred())
+            middle = sample.rows.center
+        else:
+            whole = replace(whole, rows=whole.rows.centred())
+    return Survey(places, every, labels or (), counts, totals, sample, whole, None, source, middle)
 
 
 def _joined(found: list[Found]) -> Block:
@@ -214,7 +260,7 @@ def _joined(found: list[Found]) -> Block:
     return Block(X, y, weight, offset)
 
 
-def _added(total: Any, more: Any) -> Any:
+def added(total: Any, more: Any) -> Any:
     """The sum of two arrays, the shorter one filled up."""
     size = max(total.size, more.size)
     return np.pad(total, (0, size - total.size)) + np.pad(more, (0, size - more.size))

@@ -7,13 +7,15 @@ gives. Sums are taken unit by unit, in this order, so that they have the same bi
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
 from ..delimited import Spelling
 from ..exceptions import EvenOddsError
+from .elsewhere import is_dask
 
+T = TypeVar("T")
 Batches = Iterator[Any]
 Stamp = tuple[str, int, int]  # path, bytes, time of the last change
 
@@ -33,7 +35,7 @@ class Unit:
     name: str
     first: int
     n_rows: int | None
-    open: Callable[[list[str], int], Batches]
+    open: Callable[..., Batches]
     fixed: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
@@ -51,6 +53,24 @@ class Unit:
             raise unreadable(self.name, error, row) from error
 
 
+class Cluster(Protocol):
+    """Where the partitions of a table are, and what has functions of them computed there."""
+
+    def run(
+        self,
+        work: Callable[[int, Unit], T],
+        columns: Sequence[str],
+        add: Callable[[list[T]], T],
+        numbers: Sequence[int] | None = None,
+    ) -> T:
+        """What a function makes of partitions, by number, added up as `folding.in_a_tree` does.
+
+        It holds what it computes with, and no home; the unit holds for as long as it runs.
+
+        numbers : of the partitions, rising; None for all
+        """
+
+
 @dataclass(frozen=True)
 class Source:
     """The units of all that is to be read, and what their columns are.
@@ -59,6 +79,8 @@ class Source:
     parsed : whether reading takes the parsing of text
     stamps : of the files, which tell whether they are still what they were
     why_text : of a column that is text where numbers are needed, which value is none
+    cluster : where the rows are, if not here; the units then bring them
+    nameless : an X without rows where the columns have no names, or others than text
     """
 
     units: tuple[Unit, ...]
@@ -67,6 +89,8 @@ class Source:
     stamps: tuple[Stamp, ...] = ()
     system: Any = None
     why_text: Callable[[str], EvenOddsError] | None = None
+    cluster: Cluster | None = None
+    nameless: Any = None
 
     def require_unchanged(self) -> None:
         """An error if a file is no longer what it was."""
@@ -94,6 +118,10 @@ def source_of(what: Any, columns: Sequence[str] | None, spelling: Spelling | Non
         from .files import of_files
 
         return of_files(what, columns, spelling)
+    if is_dask(what):
+        from .dask import source_of_frame
+
+        return source_of_frame(what)
     from .readers import of_reader
 
     return of_reader(what)

@@ -135,7 +135,7 @@ def joined(parts: list[Block]) -> Block:
         values = [getattr(part, name) for part in parts if getattr(part, name) is not None]
         return np.concatenate(values) if values else None
 
-    rows: list[Any] = [part.rows for part in parts]
+    rows: list[Any] = [part.rows if is_coded(part.rows) else part.X for part in parts]
     if is_coded(rows[0]):
         X: Any = concatenated(rows)
     else:

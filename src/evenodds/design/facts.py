@@ -173,6 +173,14 @@ class Facts:
         return {repr(one): _state(one, self._learning[repr(one)]) for one in self._asked.waiting}
 
 
+def merged(parts: list[Facts]) -> Facts:
+    """What has been found in parts of the rows that follow one another."""
+    total = parts[0]
+    for part in parts[1:]:
+        total.merge(part)
+    return total
+
+
 def _state(one: Expression, learnt: "_Moments | _Numbers") -> Mapping[str, Any]:
     if isinstance(learnt, _Numbers):
         return learnt_basis(one, learnt.every())

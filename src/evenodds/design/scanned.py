@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.batches import Roles
-from ..data.folding import Tables
+from ..data.folding import Tables, listed
 from ..data.scan import Scan
 from ..exceptions import EvenOddsError
 from .columns import Place, Table, kind_of, no_kind
 from .design import Design
-from .facts import Asked, Facts
+from .facts import Asked, Facts, merged
 from .learning import all_columns, learnt
 from .terms import block_shape
 
@@ -94,12 +94,7 @@ class Scanned:
                 facts.add(Table(table, where.row))
             return facts
 
-        found: Facts | None = None
-        for facts in self._now.fold(columns, one, self._n_jobs, stash):
-            if found is None:
-                found = facts
-            else:
-                found.merge(facts)
+        found = self._now.fold(columns, one, merged, self._n_jobs, stash) if scan.source.units else None
         if found is None or found.n_rows == 0:
             raise EvenOddsError("There are no rows in what is scanned.")
         if stash is not None:
@@ -131,4 +126,4 @@ def of_tables(scan: Scan, design: Design, function: Callable[[Table], Any]) -> l
     def one(_: int, tables: Tables) -> list[Any]:
         return [function(Table(table, where.row)) for table, where in tables]
 
-    return [found for part in scan.fold(list(design.kinds), one) for found in part]
+    return scan.fold(list(design.kinds), one, listed)

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..advice import listed_labels
 from ..data import Data, require_finite
-from ..data.lazy import brought, is_dask
+from ..data.elsewhere import brought, gathered
 from ..data.scan import Scan
 from ..exceptions import EvenOddsError, within_range
 from ..labels import combine_weights, encode_labels, labels_of, row_numbers, row_offsets
@@ -114,6 +114,7 @@ def infer(
     """
     fit: Any = getattr(model, "estimator_", model)  # of a cross-validation, what it ended with
     model = fit
+    X, y, sample_weight, offset = gathered(X, y, sample_weight, offset)
     if isinstance(X, Scan) and isinstance(groups, str):
         groups = X.column(groups)
     groups = brought(groups)
@@ -125,7 +126,7 @@ def infer(
     with within_range():
         data, total, strength = _rows(model, X, y, sample_weight, offset, weights)
         problem = pose(model, data, strength, asked["baseline"])
-        clusters = None if groups is None else _clusters(groups, data.n_rows if is_dask(X) else _n_rows(X), data)
+        clusters = None if groups is None else _clusters(groups, _n_rows(X), data)
         evidence = gather(problem)
         if not np.isfinite(evidence.log_likelihood + evidence.score.sum()):
             require_finite(data)
@@ -259,7 +260,7 @@ def _rows(
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     if not data.class_weights.all():
         missing = model.classes_.tolist()[int(np.argmin(data.class_weights))]
-        if not (isinstance(X, Scan) or is_dask(X)) and missing in labels_of(y).tolist():
+        if not isinstance(X, Scan) and missing in labels_of(y).tolist():
             raise EvenOddsError(
                 f"All rows of class {missing!r} have weight 0: its coefficients have no standard errors. Fit "
                 "the rows of the other classes."
@@ -276,9 +277,6 @@ def _rows(
             )
         if isinstance(X, Scan):
             return model._read(X.times(factor), None, None, None, classes=model.classes_, reset=False), total, strength
-        if is_dask(X):
-            weight = None if sample_weight is None else factor * sample_weight
-            return model._read(X, y, weight, offset, classes=model.classes_, reset=False), total, strength
         if y is None and hasattr(model, "design_"):
             y, sample_weight, offset = model.design_.beside(X, sample_weight, offset)
         weight = factor * (1.0 if sample_weight is None else row_numbers(sample_weight, "sample_weight", _n_rows(X)))

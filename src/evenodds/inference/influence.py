@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import Array, require_finite
-from ..data.lazy import is_dask
+from ..data.elsewhere import gathered
 from ..data.scan import Scan
 from ..exceptions import EvenOddsError
 from ..objective.tiles import over_tiles
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any) -> dict[str, Array]:
     """The columns of the table, NaN in rows of weight zero."""
     model, problem = result.model, result.problem
+    X, y, sample_weight, offset = gathered(X, y, sample_weight, offset)
     if isinstance(X, Scan):
         X.require_room(len(problem.keys) + 5, "The table of influence")
-    if is_dask(X) or result.limit is not None:
+    if result.limit is not None:
         X, y, sample_weight, offset = unpacked(X, y, sample_weight, offset, "Influence")
         offset = _with_certainty(result, X, offset)
     X = chosen(result, X)

@@ -18,7 +18,7 @@ from scipy.special import softmax
 
 from ..advice import nearest
 from ..data import Array
-from ..data.folding import Tables
+from ..data.folding import Tables, listed
 from ..data.memory import one_blas_thread
 from ..data.scan import Scan
 from ..design import Design, DesignRows, Factor, Number, Table
@@ -109,8 +109,7 @@ def _over_scan(result: "Inference", scan: Scan, asked: Asked, binary: NDArray[np
                 return [function(some) for some in rows if some.kept.size]
 
         columns = [*design.kinds, *offset, *(() if weight is None else (weight,))]
-        for parts in scan.fold(columns, one, result.model.n_jobs):
-            yield from parts
+        yield from scan.fold(columns, one, listed, result.model.n_jobs)
 
     switched, seen = _switched(design, binary), dict[str, set[float]]()
     if asked.discrete and not asked.times and set(number_sources(design)) - set(design.names):

@@ -23,7 +23,7 @@ _TYPES: dict[str, Any] = {"p": ctypes.c_void_p, "n": ctypes.c_ssize_t, "i": ctyp
 # The result of each function, then its arguments: pointers, sizes, ints and doubles.
 _SIGNATURES = {
     "rows_c": (None, "pnnipppppdip"),
-    "rows_f": (None, "pnnipppppdp"),
+    "rows_f": (None, "pnipppppdp"),
     "second_order": (None, "pnnniippppppp"),
     "newton": ("i", "pnnniipppppppdpippppp"),
     "rows_csr": (None, "pppnppppdp"),

@@ -5,6 +5,7 @@ taken from `x - center`, as centring the sums afterwards would cancel badly when
 Everything is serial; threads belong to the caller.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,14 +31,42 @@ def dense_sums(
     by_rows, kind, ld = layout(X)
     m, p = X.shape
     rows = rows_as_read(m, y, weight, offset)
+    if not (by_rows and p):
+        places = X.__array_interface__["data"][0] + ld * X.itemsize * np.arange(p)
+        return _by_columns(places, kind, m, rows, intercept, coef, center)
     coef, center = vector(coef, p), vector(center, p)
     sums = np.zeros(2 + p + 3 * padded(p) + 8)  # the results, and room for work after them
     given = (*map(pointer, (*rows, center, coef)), intercept)
-    if by_rows and p:
-        function("rows_c", kind)(pointer(X), ld, m, p, *given, tile_rows(p), pointer(sums))
-    else:
-        function("rows_f", kind)(pointer(X), ld, m, p, *given, pointer(sums))
+    function("rows_c", kind)(pointer(X), ld, m, p, *given, tile_rows(p), pointer(sums))
     return float(sums[0]), float(sums[1]), sums[2 : p + 2].copy()
+
+
+def apart_sums(
+    columns: Sequence[Any],
+    y: Any,
+    weight: Array | None,
+    offset: Array | None,
+    intercept: float,
+    coef: Array,
+    center: Array,
+) -> Sums:
+    """The same of columns that lie apart, all of one type, each (m,) in one piece."""
+    m, dtype = columns[0].size, columns[0].dtype
+    if any(column.shape != (m,) or column.dtype != dtype or not column.flags.c_contiguous for column in columns):
+        raise ValueError("A loop reads columns of one length and type, each in one piece.")
+    places = np.array([column.__array_interface__["data"][0] for column in columns])
+    return _by_columns(places, KINDS[dtype], m, rows_as_read(m, y, weight, offset), intercept, coef, center)
+
+
+def _by_columns(
+    places: NDArray[np.int64], kind: str, m: int, rows: Any, intercept: float, coef: Array, center: Array
+) -> Sums:
+    """What `dense_sums` gives, of m entries from each of these places on."""
+    p = places.size
+    coef, center, sums = vector(coef, p), vector(center, p), np.zeros(2 + p)
+    given = (*map(pointer, (*rows, center, coef)), intercept)
+    function("rows_f", kind)(pointer(vector(places, p, np.uintp)), m, p, *given, pointer(sums))
+    return float(sums[0]), float(sums[1]), sums[2:]
 
 
 def second_order_sums(

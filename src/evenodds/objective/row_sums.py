@@ -7,10 +7,11 @@ from scipy.special import expit
 
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums, is_coded
+from ..data.apart import Apart
 from ..data.coded import Coded
 from ..kernels.algebra import dot, product
 from ..kernels.coded import coded_products, coded_sums
-from ..kernels.rows import dense_sums, second_order_sums, sparse_curvature, sparse_sums
+from ..kernels.rows import apart_sums, dense_sums, second_order_sums, sparse_curvature, sparse_sums
 
 
 def first_order(block: Block, coordinates: Coordinates, theta: Array) -> Sums:
@@ -18,6 +19,9 @@ def first_order(block: Block, coordinates: Coordinates, theta: Array) -> Sums:
     intercept, coef = coordinates.split(theta)
     if is_coded(block.rows):
         return _coded_order(block, intercept, coef, 2)[:3]
+    if isinstance(block.rows, Apart):
+        beside = (block.y, block.weight, block.offset)
+        return apart_sums(block.rows.columns, *beside, intercept, coef, coordinates.center)
     rows = (block.X, block.y, block.weight, block.offset, intercept, coef)
     return sparse_sums(*rows) if block.sparse else dense_sums(*rows, coordinates.center)
 

@@ -20,7 +20,7 @@ def over_tiles(block: Block, function: Callable[[Block], Sums], rows: int = 0) -
     if not rows:
         if block.sparse:
             return function(block)
-        p = block.X.shape[1]
+        p = block.rows.shape[1]
         rows = max(_TILE_ENTRIES // p, 512 if p < 512 else 2048)
     if block.n_rows <= rows:
         return function(block)
@@ -30,11 +30,10 @@ def over_tiles(block: Block, function: Callable[[Block], Sums], rows: int = 0) -
 def class_tiles(block: Block, n_free: int, function: Callable[[Block], Sums]) -> Sums:
     """Sum over parts of a block whose products by `n_free` classes stay in the cache."""
     coded = is_coded(block.rows)
-    per_row = (
-        block.X.shape[1] if not block.sparse else (block.rows.size if coded else block.X.nnz) // max(block.n_rows, 1)
-    )
+    p = block.rows.shape[1]
+    per_row = p if not block.sparse else (block.rows.size if coded else block.X.nnz) // max(block.n_rows, 1)
     rows = max(32, _TILE_WORK // (max(1, per_row) * (n_free + 1)))
     if block.sparse:  # each part has a table of all columns and classes
-        rows = max(rows, block.rows.layout.places.size if coded else _TILE_SHARE * block.X.shape[1] // max(1, per_row))
+        rows = max(rows, block.rows.layout.places.size if coded else _TILE_SHARE * p // max(1, per_row))
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # of each thread; J tells if it came to that
         return add_up(function(block.take(slice(k, k + rows))) for k in range(0, max(block.n_rows, 1), rows))

@@ -1,0 +1,285 @@
+"""Frames and arrays of Dask: a task a partition and read, and a tree of sums in a fixed order.
+
+The scheduler is Dask's. X and what stands beside it are put into one frame before they are lowered, as parts of a frame
+that are lowered alone can be cut into other partitions.
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from ..exceptions import EvenOddsError
+from .batches import Roles
+from .budget import bytes_of
+from .elsewhere import is_dask
+from .folding import FAN
+from .partitions import name_of
+from .scan import MEMORY, Scan
+from .units import Source, Unit
+
+T = TypeVar("T")
+Parts = tuple[list[list[str]], list[tuple[Any, ...]]]  # names of columns, and for each partition what has these
+_RETRIES = 3
+_BESIDE = ("y", "sample_weight", "offset")
+
+
+def compute(what: Any) -> Any:
+    """The value of a delayed object, by whatever scheduler is set; a worker that dies costs a retry."""
+    retries = {"retries": _RETRIES} if _has_client() else {}
+    try:
+        return what.compute(**retries)
+    except EvenOddsError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise EvenOddsError(f"Dask could not compute the rows: {text}.") from error
+
+
+def _has_client() -> bool:
+    distributed = sys.modules.get("distributed")
+    try:
+        return distributed is not None and distributed.default_client() is not None
+    except ValueError:
+        return False
+
+
+class Workers:
+    """Whatever scheduler is set; see `units.Cluster`. lowered : the partitions with some columns"""
+
+    def __init__(self, lowered: Callable[[tuple[str, ...]], Parts]) -> None:
+        self._lowered = functools.cache(lowered)
+
+    def run(
+        self,
+        work: Callable[[int, Unit], T],
+        columns: Sequence[str],
+        add: Callable[[list[T]], T],
+        numbers: Sequence[int] | None = None,
+    ) -> T:
+        """See `units.Cluster`."""
+        from dask.delayed import delayed
+
+        names, parts = self._lowered(tuple(columns))
+        shipped, adding = (delayed(function, pure=False, traverse=False) for function in (work, add))
+        call, total = delayed(_work, pure=False), delayed(_call, pure=False)
+        tasks = [call(shipped, k, names, *parts[k]) for k in (range(len(parts)) if numbers is None else numbers)]
+        while len(tasks) > 1:
+            tasks = [total(adding, tasks[k : k + FAN]) for k in range(0, len(tasks), FAN)]
+        found: T = compute(total(adding, tasks))
+        return found
+
+    def batches(self, columns: list[str], rows: int) -> Iterator[Any]:
+        """All rows, brought here partition by partition."""
+        names, parts = self._lowered(tuple(columns))
+        for k, part in enumerate(parts):
+            yield from _unit(k, names, tuple(compute(one) for one in part)).batches(columns, rows)
+
+
+def _work(work: Callable[[int, Unit], T], k: int, names: list[list[str]], *given: Any) -> T:
+    return work(k, _unit(k, names, given))
+
+
+def _call(add: Callable[[list[T]], T], parts: list[T]) -> T:
+    return add(parts)
+
+
+def _unit(k: int, names: list[list[str]], given: tuple[Any, ...]) -> Unit:
+    """A partition, on the worker: frames of pandas or arrays with columns of these names, side by side."""
+    lengths = [len(one) for one in given]
+    if len(set(lengths)) > 1:
+        raise EvenOddsError(f"In {name_of(k)} X has {lengths[0]} rows, and what is beside it {lengths[1:]}.")
+    place = {name: (i, j) for i, some in enumerate(names) for j, name in enumerate(some)}
+
+    def opened(columns: list[str], rows: int) -> Iterator[Any]:
+        arrays = [_arrow(given[place[name][0]], place[name][1]) for name in columns]
+        yield pa.RecordBatch.from_arrays(arrays, names=columns)
+
+    return Unit(name_of(k), 0, None, opened)
+
+
+def _arrow(given: Any, j: int) -> Any:
+    """Column j as Arrow has it. Of numbers NaN is one: it is not taken for a missing value."""
+    column = given.iloc[:, j] if hasattr(given, "iloc") else given if given.ndim == 1 else given[:, j]
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biufU":
+        return pa.array(np.asarray(column))
+    found = pa.array(column, from_pandas=True)
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+
+# What is given as what is scanned
+
+
+def source_of_frame(frame: Any) -> Source:
+    """The columns of a frame, which have names."""
+    if hasattr(frame, "chunks") or frame.ndim == 1:
+        raise EvenOddsError("scan takes a Dask frame: columns are told by their names. Arrays are for fit(X, y).")
+    return _source(frame, [str(name) for name in frame.columns], None)
+
+
+def _source(frame: Any, names: list[str], nameless: Any) -> Source:
+    from dask.dataframe.dispatch import meta_nonempty
+
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise EvenOddsError(f"Two columns have the name {twice[0]!r}: rename one of them.")
+    some = meta_nonempty(frame._meta)
+    is_object = [isinstance(kind, np.dtype) and kind.kind == "O" for kind in some.dtypes]  # text, as far as is known
+    types = {name: pa.string() if is_object[j] else _arrow(some, j).type for j, name in enumerate(names)}
+    own = dict(zip(names, frame.columns, strict=True))
+
+    def lowered(columns: tuple[str, ...]) -> Parts:
+        return [list(columns)], [(part,) for part in frame[[own[name] for name in columns]].to_delayed()]
+
+    return _of_workers(Workers(lowered), types, nameless)
+
+
+def _of_workers(workers: Workers, types: dict[str, Any], nameless: Any) -> Source:
+    unit = Unit("the Dask collection", 0, None, workers.batches)
+    return Source((unit,), types, cluster=workers, nameless=nameless)
+
+
+def scan_of(X: Any, y: Any, sample_weight: Any, offset: Any) -> Scan:
+    """X and what is given beside it, of which any may be None, as what is scanned."""
+    try:
+        source, roles = (_of_arrays if hasattr(X, "chunks") else _of_frame)(X, (y, sample_weight, offset))
+    except EvenOddsError:
+        raise
+    # What Dask raises of collections that do not fit together: other chunks, kinds, divisions or columns.
+    except (ValueError, TypeError, NotImplementedError, KeyError) as error:
+        raise EvenOddsError(f"y, weights and offsets cannot be put beside X, by partition: {error}") from None
+    return Scan(source, roles, bytes_of(MEMORY), False)
+
+
+def _of_frame(X: Any, beside: tuple[Any, ...]) -> tuple[Source, Roles]:
+    if X.ndim == 1:
+        raise EvenOddsError("X is a Dask series: give a frame, such as ddf[['x']].")
+    names = [str(name) for name in X.columns]
+    more, parts = dict[str, Any](), list[list[str]]()
+    for value, role in zip(beside, _BESIDE, strict=True):
+        parts.append([])
+        for column in _series(X, value, role):
+            name = _unused(role if column.name is None else str(column.name), [*names, *more])
+            more[name] = column
+            parts[-1].append(name)
+    nameless = None if all(isinstance(name, str) for name in X.columns) else X._meta
+    return _source(X.assign(**more), [*names, *more], nameless), _roles(names, parts)
+
+
+def _roles(names: Sequence[str], parts: list[list[str]]) -> Roles:
+    target, weight = (some[0] if some else None for some in parts[:2])
+    return Roles(tuple(names), target, weight, tuple(parts[2]))
+
+
+def _unused(name: str, names: Sequence[str]) -> str:
+    while name in names:
+        name += "_"
+    return name
+
+
+def _series(X: Any, value: Any, role: str) -> list[Any]:
+    """The columns that are given beside a frame, each sure to have its rows: Dask would match others by their index."""
+    from dask.dataframe.dask_expr import _expr
+
+    are_co_aligned: Any = _expr.are_co_aligned
+    if value is None:
+        return []
+    if not is_dask(value) or hasattr(value, "chunks"):
+        raise EvenOddsError(f"X is a Dask frame, so {role} has to be a Dask series of the same partitions.")
+    if value.ndim > 1 and role != "offset" and len(value.columns) != 1:
+        raise EvenOddsError(f"{role} has {len(value.columns)} columns: one is needed.")
+    known = X.known_divisions and value.known_divisions
+    if not known and not are_co_aligned(X.expr, value.expr):
+        raise EvenOddsError(
+            f"X has {X.npartitions} partitions and {role} {value.npartitions}, without known divisions and not of one "
+            "frame, so that nothing tells which rows belong together: take both from one frame."
+        )
+    return [value] if value.ndim == 1 else [value[name] for name in value.columns]
+
+
+def _of_arrays(X: Any, beside: tuple[Any, ...]) -> tuple[Source, Roles]:
+    """Blocks of arrays, side by side."""
+    if X.ndim != 2:
+        raise EvenOddsError(f"X has {X.ndim} dimensions: a Dask array of two is needed.")
+    if X.dtype.kind not in "biuf":
+        raise EvenOddsError(f"X is a Dask array of {X.dtype}, which is no number.")
+    X = X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
+    p = int(X.shape[1])
+    arrays, names, types = [X], [[f"x{j}" for j in range(p)]], dict[str, Any]()
+    types |= dict.fromkeys(names[0], pa.from_numpy_dtype(X.dtype))
+    parts: list[list[str]] = []
+    for value, role in zip(beside, _BESIDE, strict=True):
+        parts.append([])
+        if value is not None:
+            array = _beside(X, value, role)
+            parts[-1] = [role] if array.ndim == 1 else [f"{role} {j}" for j in range(array.shape[1])]
+            arrays.append(array)
+            names.append(parts[-1])
+            types |= dict.fromkeys(
+                parts[-1], pa.from_numpy_dtype(array.dtype) if array.dtype.kind in "biuf" else pa.string()
+            )
+    delayed = list(zip(*(array.to_delayed().ravel() for array in arrays), strict=True))
+    workers = Workers(lambda columns: (names, delayed))
+    return _of_workers(workers, types, np.empty((1, p))), _roles(names[0], parts)
+
+
+def _beside(X: Any, value: Any, role: str) -> Any:
+    """What is given beside an array, in its chunks of rows."""
+    import dask.array
+
+    arrays: Any = dask.array
+    known = not np.isnan(np.sum(X.chunks[0]))
+    if hasattr(value, "to_dask_array"):
+        value = value.to_dask_array()
+    elif not is_dask(value):
+        if not known or len(value) != sum(X.chunks[0]):
+            raise EvenOddsError(f"X is a Dask array, so {role} has to be one with the same chunks of rows.")
+        value = arrays.from_array(np.asarray(value), chunks=(X.chunks[0], *np.shape(value)[1:]))
+    if value.ndim > 1 and role != "offset":
+        raise EvenOddsError(f"{role} has {value.ndim} dimensions: of Dask arrays it has one number a row.")
+    value = value.rechunk({1: -1}) if value.ndim > 1 and value.numblocks[1] > 1 else value
+    if known and not np.isnan(np.sum(value.chunks[0])):
+        if sum(value.chunks[0]) != sum(X.chunks[0]):
+            raise EvenOddsError(f"X has {sum(X.chunks[0])} rows, and {role} {sum(value.chunks[0])}.")
+        value = value.rechunk({0: X.chunks[0]})
+    if value.numblocks[0] != X.numblocks[0]:
+        raise EvenOddsError(f"X has {X.numblocks[0]} chunks of rows, and {role} {value.numblocks[0]}.")
+    return value
+
+
+# What predicts
+
+
+def lazily(model: Any, name: str, X: Any) -> Any:
+    """What a method that predicts says of each partition, as a collection of Dask: of a frame one with its index."""
+    K, one = model.classes_.size, name == "predict" or (name == "decision_function" and model.classes_.size == 2)
+    dtype = model.classes_.dtype if name == "predict" else np.dtype(np.float64)
+    if hasattr(X, "chunks"):
+        X = X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
+        shape: dict[str, Any] = {"drop_axis": 1} if one else {"chunks": (X.chunks[0], (K,))}
+        work = functools.partial(_predicted, model=model, method=name, dtype=dtype, one=one)
+        return X.map_blocks(work, meta=np.empty((0,) if one else (0, 0), dtype=dtype), **shape)
+    names = getattr(model, "feature_names_in_", None)
+    X = X if names is None or not set(names) <= set(X.columns) else X[list(names)]
+    meta = _in_frame(X._meta, np.empty((0,) if one else (0, K), dtype=dtype), model)
+    return X.map_partitions(_predicted_in_frame, model, name, dtype, one, meta=meta)
+
+
+def _predicted(block: Any, model: Any, method: str, dtype: Any, one: bool) -> Any:
+    if len(block) == 0:
+        return np.empty((0,) if one else (0, model.classes_.size), dtype=dtype)
+    return getattr(model, method)(block)
+
+
+def _predicted_in_frame(frame: Any, model: Any, method: str, dtype: Any, one: bool) -> Any:
+    return _in_frame(frame, _predicted(frame, model, method, dtype, one), model)
+
+
+def _in_frame(frame: Any, values: Any, model: Any) -> Any:
+    """Values with the index of a frame: a series, or a frame of the same package with a column for each class."""
+    if values.ndim == 1:
+        return type(frame)({"value": values}, index=frame.index)["value"].rename(None)
+    return type(frame)(values, index=frame.index, columns=model.classes_)

@@ -1,0 +1,26 @@
+"""Collections of Dask: how they are known, without importing it."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .scan import Scan
+
+
+def is_dask(X: Any) -> bool:
+    """Whether X is a collection of Dask."""
+    return "dask" in sys.modules and type(X).__module__.split(".")[0] == "dask" and hasattr(X, "__dask_graph__")
+
+
+def brought(what: Any) -> Any:
+    """What a collection of Dask holds, here; anything else as it is."""
+    return what.compute() if is_dask(what) else what
+
+
+def gathered(X: Any, y: Any, sample_weight: Any, offset: Any) -> "tuple[Any | Scan, Any, Any, Any]":
+    """Rows of Dask, with what is given beside them, as what is scanned; all else as it is."""
+    if is_dask(X):
+        from .dask import scan_of
+
+        return scan_of(X, y, sample_weight, offset), None, None, None
+    return X, y, sample_weight, offset
