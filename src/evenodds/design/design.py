@@ -7,12 +7,13 @@ factor, so that they too do not depend on how many rows there are.
 
 import operator
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..advice import listed_labels, nearest
@@ -23,7 +24,7 @@ from .columns import WORDS, Codes, Column, Table, as_table, coded, counted
 from .expressions import BASES, Array, part_level, part_of
 from .rows import DesignRows
 from .slopes import derivative
-from .terms import Cell, Factor, Number, Piece, Term, block_cells, block_names, block_pieces, block_size, subsets
+from .terms import Cell, Factor, Number, Part, Piece, Term, block_cells, block_names, block_pieces, block_size, subsets
 
 MISSING = ("error", "drop", "indicator")
 UNSEEN = ("error", "reference", "missing")
@@ -79,8 +80,8 @@ class Design:
             first += count
         return found
 
-    def restrictions(self, dropped: Collection[str]) -> Array:
-        """Combinations of the coefficients (k,) that are 0 where the model is the one without some terms.
+    def restrictions(self, dropped: Collection[str]) -> Any:
+        """Combinations (r, k), CSR, of the coefficients that are 0 where the model is the one without some terms.
 
         Of terms without what others span of them: without ``f`` the columns of ``f:g`` still make up for ``f``.
         """
@@ -95,10 +96,9 @@ class Design:
                 numbers, levels = cell
                 if (frozenset(k for k, _ in numbers), frozenset(k for k, _ in levels)) not in spanned:
                     rows.setdefault(cell, {})[j] = count
-        found = np.zeros((len(rows), len(columns)))
-        for i, row in enumerate(rows.values()):
-            found[i, list(row)] = list(row.values())
-        return found
+        entries = [(i, j, count) for i, row in enumerate(rows.values()) for j, count in row.items()]
+        at, column, value = zip(*entries, strict=True) if entries else ((), (), ())
+        return sp.csr_array((np.array(value, dtype=float), (at, column)), shape=(len(rows), len(columns)))
 
     def containing(self, name: str) -> list[str]:
         """The terms that are products of a term and others."""
@@ -236,6 +236,10 @@ class Design:
                     pieces += block_pieces(first, block, self.atoms, values)
                 first += block_size(block, self.atoms)
         return DesignRows(gone.size, len(self.names), pieces, gone, self.missing == "drop")
+
+    def size_of(self, block: Sequence[Part]) -> int:
+        """How many columns a block of a term has."""
+        return block_size(block, self.atoms)
 
     def _codes(self, factor: Factor, rows: "_Memorised") -> Codes:
         """The places of each row's level; -1 for a missing value that is no level."""
