@@ -31,6 +31,7 @@ _CHEAP_ROW = 1200  # the same for each row: beside the exponentials that it take
 _CHEAP_IN_PATH = 1e8
 _CHEAP_SPARSE = 3e7  # reads of sparse data take longer for each entry
 _CHEAP_COEF = 400  # a factorisation costs as much as the Hessian does
+MANY_ROWS = 16384  # beyond which a fourth of them is a start
 _MOST_SAMPLED = 1 << 25  # entries, which are copied
 _SOLVE = 12  # reads of the sample: to draw it and to find its optimum
 _DIGITS = np.log(1e12)  # how far a gap has to fall
@@ -84,6 +85,11 @@ def choose(objective: Objective | SoftmaxObjective) -> str:
     at_once = isinstance(objective, SoftmaxObjective) and not data.sparse and data.n_columns <= AT_ONCE
     most = max(_CHEAP_OF_CLASSES, _CHEAP_ROW * data.n_rows) if at_once else _cheap(data)
     return "newton" if _all_work(objective) <= most and objective.n_coef <= _CHEAP_COEF else "quasi-newton"
+
+
+def starts_from_some(objective: Objective) -> bool:
+    """Whether Newton's method starts where some rows have their optimum: of so many a read costs more than these."""
+    return not objective.data.sparse and objective.data.n_rows > MANY_ROWS
 
 
 def takes_exact_steps(objective: Objective | SoftmaxObjective) -> bool:
