@@ -26,7 +26,7 @@ from .by_rows import ByRows, where_far
 from .class_products import ClassProducts
 from .conjugate import ByProducts, ConjugateGradients, newton_by_products
 from .costs import (
-    MANY_ROWS,
+    START_ROWS,
     choose,
     factor_is_dear,
     has_few_rows,
@@ -72,8 +72,8 @@ def newton(
     Of many rows it starts where some of them have their optimum, which spares about half of the reads.
     """
     with one_blas_thread:  # threads only slow small products down
-        if isinstance(objective, Objective) and starts_from_some(objective) and not warm:
-            part = objective.on(objective.data.sample(MANY_ROWS // 4, 0))
+        if isinstance(objective, Objective) and starts_from_some(objective, sample) and not warm:
+            part = objective.on(objective.data.sample(START_ROWS, 0))
             part.ridge = part.ridge + 1e-6
             theta = sample_optimum(part, theta)
         return run("newton", objective, theta, None, None, tol=tol, max_iter=max_iter, watch=watch, report=report)
