@@ -183,7 +183,14 @@ class Design:
                 f"The model was fitted on a frame with {listed_labels(list(self.kinds))}: give a frame with these "
                 f"columns, not a {type(frame).__name__}."
             )
-        return self.rows_of(*self.values(frame))
+        table = as_table(frame)
+        values, gone = self.values(table)
+        rows = self.rows_of(values, gone)
+        for piece in rows.pieces:
+            if piece.values is not None and not (finite := np.isfinite(piece.values) | gone).all():
+                name, place = self.names[piece.first], table.place(int((~finite).argmax()))
+                raise EvenOddsError(f"The product {name} is no finite number in {place}.")
+        return rows
 
     def values(self, frame: Any, held: Mapping[str, float] | None = None) -> tuple[dict[int, Any], NDArray[np.bool_]]:
         """What each atom is in the rows of a frame, numbers (n, columns) or codes (n,); and which rows are gone.
