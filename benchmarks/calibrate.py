@@ -37,21 +37,21 @@ REPEATS, SPENT = 4, 0.4  # fits of each method, and seconds after which it has n
 LONGEST = 6.0  # seconds of the processor that a fit may take
 MOST_HESSIAN = 2500  # coefficients
 MOST_ROWS = 3000  # whose products are made
-FREE = {"starts_even": False, "eliminates": False, "has_few_rows": False, "conjugates": False}
+FREE = {"starts_even": False, "eliminates": False, "has_few_rows": False, "takes_products": False}
 METHODS: dict[str, dict[str, Any]] = {
     "newton": {},
     "even odds": FREE | {"starts_even": True},
-    "even odds, rows": FREE | {"starts_even": True, "has_few_rows": True},
+    "even odds, rows": FREE | {"is_held": True, "has_few_rows": True},
     "sample": FREE | {"most_full": np.inf, "sample_spares": True},
     "Hessian": FREE | {"most_full": np.inf, "sample_spares": False},
     "head and diagonal": FREE | {"most_full": 0},
-    "products": FREE | {"most_full": 0, "conjugates": True},
-    "rows": FREE | {"has_few_rows": True},
+    "products": FREE | {"most_full": 0, "takes_products": True},
+    "rows": FREE | {"is_held": False, "has_few_rows": True},
     "columns together": FREE | {"factor_is_dear": False},
     "columns one by one": FREE | {"factor_is_dear": True},
 }
 OF_CLASSES = ("newton", "rows", "columns together", "columns one by one")
-OF_TWO = tuple(name for name in METHODS if name not in ("rows", "columns together", "columns one by one"))
+OF_TWO = tuple(name for name in METHODS if not name.startswith("columns"))
 MADE = {
     "even_odds": "even odds",
     "sample_optimum": "sample",
@@ -77,7 +77,7 @@ def applies(shape: Shape, method: str) -> bool:
     if method == "even odds":
         return not shape.sparse and bool(np.isfinite(shape.C))
     if method in ("head and diagonal", "products"):
-        return shape.columns > 200 and (method == "head and diagonal" or hasattr(regimes, "conjugates"))
+        return shape.columns > 200 and (method == "head and diagonal" or shape.sparse)
     return True
 
 

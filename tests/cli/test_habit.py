@@ -57,8 +57,9 @@ def written(frame, separator, decimal, encoding, order, missing=None):
     return ("\n".join(lines) + "\n").encode(encoding)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_a_file_of_the_kind_of_the_fit_needs_no_option(seed, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("seed", "memory"), [(0, "1KB"), (1, "1GB"), (2, "1KB"), (3, "1GB"), (4, "1GB")])
+def test_a_file_of_the_kind_of_the_fit_needs_no_option(seed, memory, tmp_path, monkeypatch, capsys):
+    """Read as a whole or batch by batch."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(seed)
     spelling = SPELLINGS[rng.integers(len(SPELLINGS))]
@@ -66,7 +67,7 @@ def test_a_file_of_the_kind_of_the_fit_needs_no_option(seed, tmp_path, monkeypat
     frame = drawn(rng, 120)
     (tmp_path / "old.csv").write_bytes(written(frame, *spelling, missing="none told"))
     options = ["--separator", separator, "--decimal", decimal, "--encoding", encoding, "--dates", order]
-    options += ["--missing-text", "none told", "--text", "code", "--missing", "drop"]
+    options += ["--missing-text", "none told", "--text", "code", "--missing", "drop", "--memory", memory]
     formula = "size + part + code + town + weekday(day)"
     status, _, err = run(capsys, "fit", "old.csv", "--target", "late", "--formula", formula, *options, "--model", "m")
     assert status == 0, err
@@ -74,8 +75,9 @@ def test_a_file_of_the_kind_of_the_fit_needs_no_option(seed, tmp_path, monkeypat
     for n in (1, 3, 40):
         new = drawn(rng, n).drop(columns="late")
         (tmp_path / "new.csv").write_bytes(written(new, *spelling, missing="none told" if n > 1 else None))
-        status, _, err = run(capsys, "predict", "m", "new.csv", "--out", "scored.parquet")
+        status, _, err = run(capsys, "predict", "m", "new.csv", "--out", "scored.parquet", "--memory", memory)
         assert status == 0, (spelling, err)
+        assert ("batch by batch" in err) == (memory == "1KB" and n == 40)
         told = new.assign(part=new["part"].where((np.arange(n) > 0) | (n == 1)))
         np.testing.assert_allclose(
             pd.read_parquet("scored.parquet")["probability"].astype(float), model.predict_proba(told)[:, 1], rtol=1e-12

@@ -195,6 +195,7 @@ def fit(
     if is_large(data, memory):
         own: dict[str, Any] = {"drop": drop, "formula": formula, "weight": weight, "offset": offset, "more": more}
         table: Any = scanned(data, spelling, memory, target, **own)
+        habit = next((unit.habit for unit in table.source.units), None)
     else:
         table, habit = read(data, spelling, target, drop=drop, formula=formula, beside=beside, more=more)
         if cluster is not None:

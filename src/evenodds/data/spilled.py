@@ -34,7 +34,8 @@ class HiddenFile:
         self._folder = folder or tempfile.gettempdir()
         try:
             # No `with`: the file is open as long as it is in use, and the finalizer below closes it.
-            self._file = tempfile.TemporaryFile(prefix="evenodds-", dir=folder)  # noqa: SIM115
+            # Nor a buffer, of which a part would be left to write when it is closed on a full disk.
+            self._file = tempfile.TemporaryFile(prefix="evenodds-", dir=folder, buffering=0)  # noqa: SIM115
         except OSError as error:
             raise EvenOddsError(f"No file can be made in {self._folder}: {error.strerror}.") from error
         weakref.finalize(self, self._file.close)
@@ -48,8 +49,8 @@ class HiddenFile:
             try:
                 self._file.seek(at)
                 for view in views:
-                    self._file.write(view)
-                self._file.flush()
+                    while view.nbytes:
+                        view = view[self._file.write(view) :]
                 self._file.truncate(self._end)
             except OSError as error:
                 raise EvenOddsError(

@@ -43,7 +43,7 @@ def units_of_text(file: File) -> tuple[Any, list[Unit]]:
             except pa.ArrowInvalid as error:
                 raise _bad_line(file, layout, columns) from error
 
-    return schema, [Unit(file.path, 0, None, read, file.fixed, layout.notes)]
+    return schema, [Unit(file.path, 0, None, read, file.fixed, layout.notes, layout.habit)]
 
 
 def why_text(file: File, name: str) -> EvenOddsError:

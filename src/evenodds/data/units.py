@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
-from ..delimited import Spelling
+from ..delimited import Habit, Spelling
 from ..exceptions import EvenOddsError
 from .elsewhere import is_dask, is_spark
 
@@ -30,6 +30,7 @@ class Unit:
     open : the batches, from the columns that are wanted and the most rows of a batch
     fixed : columns that are the same in all rows: parts of the path
     notes : what was decided of text that somebody might have decided otherwise
+    habit : how text is written
     """
 
     name: str
@@ -38,6 +39,7 @@ class Unit:
     open: Callable[..., Batches]
     fixed: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    habit: Habit | None = None
 
     def batches(self, columns: Sequence[str], rows: int) -> Batches:
         """The batches of some columns, each of at most so many rows; what goes wrong is told of this unit."""

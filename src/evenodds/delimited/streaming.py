@@ -26,14 +26,17 @@ class Stream:
 
     head : its first bytes, up to the end of a row
     schema : the names and types of its columns; of whole numbers those that may follow are no whole ones
+    habit : for later files of the kind
     """
 
     def __init__(self, head: bytes, spelling: Spelling) -> None:
         seen = Delimited(head, spelling)
         if len(set(seen.names)) < len(seen.names):  # whoever reads says so
             self.schema, self.notes = pa.schema([(name, pa.null()) for name in seen.names]), list[str]()
+            self.habit = seen.habit
             return
         self.schema = seen.table(seen.names, needed=()).schema
+        self.habit = seen.habit
         self.dialect, self.encoding, self.decimal, self.notes = seen.dialect, seen.encoding, seen.decimal, seen.notes
         self._spelling = spelling
         self._plain = dict(zip(seen.names, (column.type for column in seen.as_parsed()), strict=True))

@@ -94,8 +94,14 @@ class Columns:
         return a, float(np.linalg.norm(r - product(a, self._kept_rows[: a.size])))
 
     def likely(self, r: Array, limit: Array, skip: Bools) -> Numbers:
-        """The columns, none in `skip`, whose product with r is estimated to be larger than `limit` (k,) in size."""
-        return self._over(self.estimate(r)[0], 0.0, limit, skip)
+        """The columns, none in `skip`, whose product with r is estimated to be larger than `limit` (k,) in size.
+
+        Those that are furthest beyond it come first.
+        """
+        a = self.estimate(r)[0]
+        found = self._over(a, 0.0, limit, skip)
+        over = np.abs(product(a, self._kept_products[: a.size, found])) - limit[found]
+        return found[np.argsort(-over, kind="stable")]
 
     def beyond(
         self, r: Array, limit: Array, skip: Bools, ahead: Callable[[], Array] | None = None

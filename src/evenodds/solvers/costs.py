@@ -22,7 +22,7 @@ from ..kernels.algebra import dot, product
 from ..kernels.rows import AT_ONCE
 from ..objective import Objective
 from ..objective.softmax import SoftmaxObjective
-from .by_rows import stiffness
+from .by_rows import some_of, stiffness
 from .eliminated import eliminates
 
 _CHEAP_HESSIAN = 6e6
@@ -42,6 +42,11 @@ _FEW_OF_CLASSES_SPARSE = 500
 _LOOSE = 1.0  # curvature of a row, in units of the penalty's, from which the products of sparse rows pay
 _TIGHT = 1e-20  # of dense rows; below, nothing is left of them
 _LOOSEST = 1e15  # beyond, the penalty is lost in the rounding of the products
+_SOFT = 100.0  # stiffness of several classes up to which the penalty holds so much that columns are seen one by one
+_READS_BY_STRETCH = 5.0  # that L-BFGS takes, times its square root
+_ROWS_A_READ = 45  # of few rows, whose products cost a read
+_READS_INSIDE = 4  # beside them
+_USUAL_READS = 30  # that L-BFGS hardly ever takes less of, but under a strong penalty
 _OF_CLASSES = 24  # rows a column of the sample for the metric of several classes
 _EIGENVECTORS = 30.0  # columns^2 / (rows x classes) up to which those of the columns' factor cost few reads
 _SINGLE = 150  # columns from which a metric is computed in single precision
@@ -154,7 +159,19 @@ def has_few_rows(objective: Objective | SoftmaxObjective, sample: Block) -> bool
     if not isinstance(objective, SoftmaxObjective):
         return data.n_rows <= _FEW_ROWS and not data.sparse
     least, few = (_LOOSE, _FEW_OF_CLASSES_SPARSE) if data.sparse else (_TIGHT, _FEW_OF_CLASSES)
-    return data.n_rows <= few and least < stiffness(objective, objective.coordinates.design(sample)) < _LOOSEST
+    return data.n_rows <= few and least < stiffness(objective, sample) < _LOOSEST
+
+
+def is_held(objective: Objective | SoftmaxObjective, sample: Block) -> bool:
+    """Whether the penalty of a fit of few rows holds so much that columns are seen one by one first.
+
+    Of two classes, whether L-BFGS then takes less than the products of the rows, in reads. Were all directions of the
+    rows alike, their curvature at even odds would be that of a mean row.
+    """
+    if isinstance(objective, SoftmaxObjective):
+        return stiffness(objective, sample) < _SOFT
+    inside = _READS_INSIDE + sample.n_rows / _ROWS_A_READ
+    return min(_READS_BY_STRETCH * float(np.sqrt(stiffness(objective, some_of(sample)))), _USUAL_READS) < inside
 
 
 def _all_work(objective: Objective | SoftmaxObjective) -> float:

@@ -22,13 +22,14 @@ from ..kernels.algebra import dot
 from ..objective import Objective
 from ..objective.softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status, cooling
-from .by_rows import ByRows
+from .by_rows import ByRows, where_far
 from .class_products import ClassProducts
 from .conjugate import ByProducts, ConjugateGradients, newton_by_products
 from .costs import (
     choose,
     factor_is_dear,
     has_few_rows,
+    is_held,
     most_full,
     sample_rows,
     sample_spares,
@@ -39,6 +40,7 @@ from .eliminated import eliminates, exact_metric
 from .kronecker import curvature, kronecker, sample_probabilities
 from .metrics import Cholesky, even_odds, head_and_diagonal
 from .quasi_newton import Remake, State, Watch
+from .row_space import solved_inside
 from .running import run
 from .used_columns import UsedColumns
 
@@ -49,7 +51,6 @@ _SINGLE = 150  # columns from which a metric is computed in single precision
 _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
 _MOVED = 0.7  # of the loss at the start
 _PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which a better metric may pay
-_SOFT = 100.0  # stiffness up to which the penalty holds so much that columns may be seen one by one
 _LONG_PATIENCE = 16  # the same where the metric of even odds may yet do
 
 
@@ -92,15 +93,8 @@ def quasi_newton(
         metric = exact_metric(objective, theta)
         again = _where_slow(lambda state: exact_metric(objective, state.theta))
         remake = _once(lambda state: exact_metric(objective, state.theta), again)
-    elif isinstance(objective, SoftmaxObjective) and has_few_rows(objective, sample):
-        by_rows = ByRows(objective, sample)
-        if by_rows.stiffness < _SOFT:
-            begun = _begun(objective, theta, sample, tol=tol, max_iter=max_iter, watch=watch, report=report)
-            if begun.status in (Status.CONVERGED, Status.STOPPED):
-                return begun
-            theta = begun.theta
-        theta = _optimum_inside(by_rows, theta, tol, max_iter)
-        metric, remake = by_rows.at(theta), _where_far(by_rows)
+    elif has_few_rows(objective, sample):
+        return _of_few_rows(objective, theta, sample, tol=tol, max_iter=max_iter, watch=watch, report=report)
     elif isinstance(objective, SoftmaxObjective) and takes_products(objective):
 
         def at(theta: Array, target: float) -> ByProducts:
@@ -126,6 +120,34 @@ def quasi_newton(
     else:
         metric = _hessian_metric(objective, theta)
         remake = _where_slow(lambda state: _hessian_metric(objective, state.theta))
+    return run("quasi-newton", objective, theta, metric, remake, tol=tol, max_iter=max_iter, watch=watch, report=report)
+
+
+def _of_few_rows(
+    objective: Objective | SoftmaxObjective,
+    theta: Array,
+    sample: Block,
+    *,
+    tol: float,
+    max_iter: int,
+    watch: Watch | None,
+    report: Report | None,
+) -> Solution:
+    """The fit by its rows: columns are seen one by one first where the penalty holds much."""
+    by_rows = ByRows(objective, sample)
+    if is_held(objective, sample):
+        begun = _begun(objective, theta, sample, tol=tol, max_iter=max_iter, watch=watch, report=report)
+        if begun.status in (Status.CONVERGED, Status.STOPPED):
+            return begun
+        theta = begun.theta
+    if isinstance(objective, SoftmaxObjective):
+        theta = _optimum_inside(by_rows, theta, tol, max_iter)
+    else:
+        found = solved_inside(objective, by_rows, theta, tol=tol, max_iter=max_iter, report=report)
+        if found.status is not Status.STALLED:
+            return found
+        theta = found.theta
+    metric, remake = by_rows.at(theta), where_far(by_rows)
     return run("quasi-newton", objective, theta, metric, remake, tol=tol, max_iter=max_iter, watch=watch, report=report)
 
 
@@ -159,27 +181,13 @@ def _of_classes(objective: SoftmaxObjective, theta: Array, sample: Block) -> tup
 
 def _better(objective: Objective, sample: Block) -> Remake:
     """What the metric of even odds gives way to where it is slow: see `starts_even`."""
-    if not has_few_rows(objective, sample):
-        if objective.data.n_columns <= most_full(objective.data):
-            return _where_slow(lambda state: _hessian_metric(objective, state.theta), _LONG_PATIENCE)
-        return _where_slow(lambda state: head_and_diagonal(objective, state.theta, sample), _LONG_PATIENCE)
-    each: Remake | None = None
-
-    def by_rows(state: State) -> Metric | None:
-        """The Hessian by its rows, from then on at each step."""
-        nonlocal each
-        if each is None:
-            by_rows = ByRows(objective, sample)
-            each = _where_far(by_rows)
-            return by_rows.at(state.theta)
-        return None
-
-    first = _where_slow(by_rows, _LONG_PATIENCE)
-    return lambda state: first(state) if each is None else each(state)
+    if objective.data.n_columns <= most_full(objective.data):
+        return _where_slow(lambda state: _hessian_metric(objective, state.theta), _LONG_PATIENCE)
+    return _where_slow(lambda state: head_and_diagonal(objective, state.theta, sample), _LONG_PATIENCE)
 
 
 def _begun(
-    objective: SoftmaxObjective,
+    objective: Objective | SoftmaxObjective,
     theta: Array,
     sample: Block,
     *,
@@ -189,7 +197,10 @@ def _begun(
     report: Report | None,
 ) -> Solution:
     """The fit with columns seen one by one, until it is slow."""
-    metric = kronecker(objective, sample_probabilities(objective, theta, sample), sample, together=False)
+    if isinstance(objective, SoftmaxObjective):
+        metric = kronecker(objective, sample_probabilities(objective, theta, sample), sample, together=False)
+    else:
+        metric = even_odds(objective)
 
     def until_slow(state: State) -> Status | None:
         found = watch(state) if watch is not None else None
@@ -202,13 +213,13 @@ def _begun(
 def _optimum_inside(by_rows: ByRows, theta: Array, tol: float, max_iter: int) -> Array:
     """The optimum in the space of the rows, to rounding of their products."""
     inside = by_rows.inside(theta)
-    rows, start = ByRows(inside.objective, inside.sample), inside.start
+    rows, start = inside.metrics(), inside.start
     found = run(
         "quasi-newton",
         inside.objective,
         start,
         rows.at(start),
-        _where_far(rows),
+        where_far(rows),
         tol=tol,
         max_iter=max_iter,
         watch=None,
@@ -257,19 +268,6 @@ def _is_near(objective: Objective, part: Objective, theta: Array) -> bool:
     gradient = objective.value_grad(theta)[1]
     decrement = 0.5 * dot(gradient, _hessian_metric(part, theta).solve(gradient))
     return decrement < part.n_coef / part.data.n_rows
-
-
-def _where_far(by_rows: ByRows) -> Remake:
-    """Make the metric again until the optimum is close: at each step, as Newton's method does, or where it is dear
-    in reads of the data, at each that is slow.
-    """
-    patience = by_rows.patience
-
-    def remake(state: State) -> Metric | None:
-        far = state.iteration > 0 and state.decrement > _CLOSE * state.value
-        return by_rows.at(state.theta) if far and state.slow % patience == patience - 1 else None
-
-    return remake
 
 
 def _once(make: Remake, then: Remake | None = None) -> Remake:

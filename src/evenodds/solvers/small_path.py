@@ -1,4 +1,4 @@
-"""A path on small data in one call of a loop, as calls of NumPy would cost more than their sums.
+"""A path or one fit on small data in one call of a loop, as calls of NumPy would cost more than their sums.
 
 `kernels.small_path` runs along the path without the GIL, so that threads can work on one path each. Its duality gaps
 are those of `Penalty.gap` if the intercept is all that is free of penalty and bounds; otherwise they are taken again
@@ -15,21 +15,33 @@ from ..data import Array
 from ..kernels.small_path import SmallPath
 from ..objective.signed import SignedRows
 from . import Status
-from .elastic_net import hessian_of
 from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import Models, Optimum, Point, minimize_all
 
 _MOST_COEF = 300  # beyond which the products of NumPy make up for its calls
 _ENTRIES = 1 << 20
+_MOST_WORK = 6e6  # multiplications of a Hessian, of one fit: of more the sample tells enough
 _AT_ONCE = 20  # fits between two questions whether the path ends
 _AIM = 1e-4  # of the target: the last step goes well beyond it anyway
+_POLISHED = 1e-20  # a gap that is one in name only: for one fit, the digits that are left cost nothing
 
 
 def is_small(loss: MeanLoss, n_fits: int) -> bool:
-    """Whether there is a path, and each fit of so little work that calls of NumPy would be most of it."""
-    k = loss.n_coef
-    return n_fits > 1 and 0 < k <= _MOST_COEF and loss.data.n_rows * k <= _ENTRIES
+    """Whether each fit is of so little work that calls of NumPy would be most of it."""
+    n, k = loss.data.n_rows, loss.n_coef
+    return 0 < k <= _MOST_COEF and n * k <= _ENTRIES and (n_fits > 1 or n * k * k <= _MOST_WORK)
+
+
+def small_fit(loss: MeanLoss, penalty: Penalty, theta: Array, *, target: float, max_iter: int) -> Point:
+    """The optimum for one penalty: a path of one."""
+    before = loss.objective.passes
+    fit = small_path(loss, [penalty], theta, target=target, max_iter=max_iter, aim=min(_POLISHED, target))[0]
+    point = fit if isinstance(fit, Point) else Point(penalty, fit.theta)
+    point.loss, point.gap, point.status = fit.loss, fit.gap, fit.status
+    point.value = fit.loss + penalty.value(fit.theta)
+    point.iterations = min(loss.objective.passes - before, max_iter)
+    return point
 
 
 def small_path(
@@ -40,9 +52,11 @@ def small_path(
     target: float,
     max_iter: int,
     stop: Callable[[Sequence[Optimum]], bool] | None = None,
+    aim: float | None = None,
 ) -> list[Optimum]:
     """The optimum for each penalty, from the strongest to the weakest; they differ in their strength alone.
 
+    aim : the gap to go on to where that takes steps that leave little of it
     stop : whether the path ends with the last of some points
     """
     rows = SignedRows.of(loss.data.sample(loss.data.n_rows, 0), loss.coordinates)
@@ -54,10 +68,11 @@ def small_path(
     path = SmallPath(D, weight, rows.offset, (l1, l2, one.lower, one.upper), further, one.nearest(theta))
     thetas, losses, gaps = path.thetas, path.losses, path.gaps
     proven = ((l1[:, 1:] > 0) | (l2[:, 1:] > 0)).all()
+    aim = _AIM * target if aim is None else aim
     fits: list[Optimum] = []
     for begin in range(0, len(penalties), _AT_ONCE):
         end = min(begin + _AT_ONCE, len(penalties))
-        loss.objective.passes += path.fit(begin, end, aim=_AIM * target, target=target, rounds=max_iter)
+        loss.objective.passes += path.fit(begin, end, aim=aim, target=target, rounds=max_iter)
         for m in range(begin, end):
             if proven and gaps[m] <= target:
                 fits.append(_Fit(thetas[m + 2], float(losses[m]), float(gaps[m])))
@@ -82,7 +97,7 @@ class _Fit:
 def _in_numpy(loss: MeanLoss, penalty: Penalty, theta: Array, target: float, max_iter: int) -> Point:
     """The gap at theta, and the optimum from there if that is not it."""
     point = Point(penalty, theta)
-    models = Models(hessian_of(loss), every=True, reach=loss.reach)
+    models = Models(lambda point: loss.hessian(point.theta), every=True, reach=loss.reach)
     minimize_all(loss.at, [point], models, target=target, max_iter=max_iter)
     return point
 

@@ -39,10 +39,12 @@ _SLOW = 0.2  # steps that leave more of the gap, two in a row, ask for a better 
 _ARMIJO = 1e-4
 _LEAST_STEP = 1e-8
 _INNER = 0.8  # of the gap is left to the working set
-_CHECKS = 50
+_CHECKS = 200
+_NEW = 100  # columns that the set takes in at once, at the least
+_GROWTH = 2  # the same, beside those that have a coefficient; the others wait for the next check
+_ROUGHLY = 0.1  # of the gap over all columns is left to the set while it still grows
 _AHEAD = 0.7  # of the strength: how far a path looks ahead when all columns are read
 _AHEAD_STEPS = 3
-_STRIDE = 2.0  # between the strengths on the way to one
 ROUGH = 1e-4  # the gap there
 LEAST = 0.9  # of the penalty: what the strong rule is not to go below, as after a long step it would take in all
 
@@ -165,7 +167,7 @@ class WorkingSet:
         before = penalty.l1 if self._last is None else self._last.l1
         with np.errstate(invalid="ignore"):  # what is held has an infinite l1
             limit = np.maximum(2 * penalty.l1 - before, LEAST * penalty.l1)
-            self.add(self.columns.likely(rows.r, limit, self.inside))
+            self.add(self.columns.likely(rows.r, limit, self.inside)[: _room(theta)])
         self._last = penalty
         return self.solve(penalty, theta, rows, target, max_iter, after)
 
@@ -174,19 +176,22 @@ class WorkingSet:
     ) -> Point:
         """The optimum for one penalty, over all columns: theta, J, F and the gap.
 
-        The set grows until the check finds no other column that moves.
+        The set grows by what the check finds furthest from its condition, until it finds none. As long as it does, an
+        optimum of the set that is more than roughly right is thrown away.
         """
         point = Point(penalty, theta)
         point.iterations = 0
+        end = aim = _INNER * target
         for _ in range(_CHECKS):
-            at = self.descend(point, rows, _INNER * target, max_iter)
+            at = self.descend(point, rows, aim, max_iter)
             point.theta = self.whole(at.theta)
             point.value, point.loss, point.gap = at.value, at.rows.loss, at.gap
             found = self.check(point, at, after)
-            if point.gap <= target or point.status is not Status.CONVERGED or not found.size:
+            ended = point.status is Status.MAX_ITER or not (found.size or aim > end)
+            if point.gap <= target or ended:
                 break
-            self.add(found)
-            rows = at.rows
+            self.add(found[: _room(point.theta)])
+            rows, aim = at.rows, max(end, _ROUGHLY * point.gap) if found.size else end
         if point.gap <= target:
             point.status = Status.CONVERGED
         return point
@@ -268,7 +273,7 @@ class WorkingSet:
         return find
 
     def check(self, point: Point, at: At, after: Penalty | None) -> Numbers:
-        """Widen the gap to all columns; the columns outside the set that are further than the penalty allows."""
+        """Widen the gap to all columns; those outside the set that the penalty does not hold, the furthest first."""
         penalty = point.penalty
         ahead = None if after is None else self.ahead(after, at)
         outside, products = self.columns.beyond(at.dual, penalty.l1, self.inside, ahead)
@@ -278,7 +283,14 @@ class WorkingSet:
         gradient = np.concatenate([at.gradient, products])
         theta, full = point.theta[numbers], penalty.on(numbers)
         point.gap = full.gap_at(-gradient, theta, point.loss, at.rows.odds, at.base)
-        return outside[full.violation(theta, gradient)[self.numbers.size :] > 0]
+        violation = full.violation(theta, gradient)[self.numbers.size :]
+        order = np.argsort(-violation, kind="stable")
+        return outside[order[: np.count_nonzero(violation > 0)]]
+
+
+def _room(theta: Array) -> int:
+    """How many columns the set takes in at once."""
+    return max(_NEW, _GROWTH * int(np.count_nonzero(theta)))
 
 
 def wide_path(
@@ -309,24 +321,14 @@ def wide_path(
 
 
 def wide_fit(loss: MeanLoss, penalty: Penalty, theta: Array, *, warm: bool, target: float, max_iter: int) -> Point:
-    """The optimum for one penalty: on the way to it, those of stronger ones, each not far from the last."""
+    """The optimum for one penalty."""
     state = WorkingSet(loss)
     start = penalty.nearest(theta if warm else np.where(penalty.bare, theta, 0.0))
     state.add(np.flatnonzero((start != 0) | penalty.bare))
-    slope = state.columns.products(state.rows(start[state.numbers]).r)[0]
-    for stronger in [] if warm else on_the_way(penalty, slope):
-        start = state.step(stronger, start, max(target, ROUGH), max_iter).theta
+    state.columns.products(state.rows(start[state.numbers]).r)
     point = state.step(penalty, start, target, max_iter)
     loss.objective.passes += state.columns.full
     return point
-
-
-def on_the_way(penalty: Penalty, gradient: Array) -> list[Penalty]:
-    """Stronger penalties, down to one that is not far from this; the gradient is of F at its rest."""
-    size = penalty.l1 if penalty.l1.any() else penalty.l2
-    ratio = np.abs(gradient) / np.where((size > 0) & ~np.isinf(size), size, np.inf)
-    steps = int(np.ceil(np.log(max(float(ratio.max(initial=0.0)), 1.0)) / np.log(_STRIDE)))
-    return [penalty.times(_STRIDE**k) for k in range(steps, 0, -1)]
 
 
 def extrapolated(points: Sequence[Point], penalty: Penalty) -> Array:
