@@ -84,7 +84,7 @@ def by_level(D: Array, x: Array) -> Array:
     """The product of blocks (L, F, F) with columns (L F,) or (L F, q)."""
     if D.shape[1] == 1:
         return np.asarray((D[:, 0, 0] if x.ndim == 1 else D[:, 0]) * x)
-    return np.asarray((D @ x.reshape(*D.shape[:2], -1)).reshape(x.shape))
+    return np.asarray((D @ x.reshape(*D.shape[:2], x.size // max(len(x), 1))).reshape(x.shape))
 
 
 def inverse_levels(D: Array, least: float) -> Array:

@@ -32,7 +32,7 @@ LAYERS = {
     "design": {"advice", "data", "exceptions", "labels", "table"},
     "reading": {"data", "design", "exceptions", "labels", "table"},
     "separation": {
-        *("advice", "arrow", "coordinates", "data", "exceptions", "kernels", "objective", "reading"),
+        *("advice", "arrow", "class_arrow", "coordinates", "data", "exceptions", "kernels", "objective", "reading"),
         "solvers",
     },
     "firth": {"coordinates", "data", "exceptions", "kernels", "objective", "solvers"},

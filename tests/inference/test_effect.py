@@ -1,6 +1,7 @@
 """Curves along a column are what `predict` says of rows that are made by hand."""
 
 import datetime
+import itertools
 import warnings
 
 import matplotlib
@@ -249,3 +250,19 @@ def test_what_cannot_be_drawn():
             plots.effect(result, *asked[:1], **(asked[1] if len(asked) > 1 else {}))
     with pytest.raises(EvenOddsError, match="effect draws what infer returned, got a LogisticRegression"):
         plots.effect(result.model, "x")
+
+
+@pytest.mark.parametrize("step", [1, 0.001, 1000, 250_000, 1e7])
+def test_numbers_along_an_axis_do_not_run_into_each_other(step):
+    """Years, prices, shares: the labels of the ticks have room, and those of whole numbers are whole."""
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame({"x": step * (2007 + rng.integers(0, 3, 200)), "y": rng.integers(0, 2, 200)})
+    ax = plots.effect(infer(fit_table("y", frame), frame), "x")
+    ax.figure.draw_without_rendering()
+    low, high = ax.get_xlim()
+    labels = [label for label in ax.get_xticklabels() if low <= label.get_position()[0] <= high]
+    boxes = sorted((box.x0, box.x1) for box in (label.get_window_extent() for label in labels))
+    assert len(boxes) > 1
+    assert all(end < start for (_, end), (start, _) in itertools.pairwise(boxes))
+    if step == 1:
+        assert [label.get_text() for label in labels] == ["2007", "2008", "2009"]

@@ -674,6 +674,33 @@ def test_a_class_apart_leaves_the_fit_of_the_others(asked):
     assert result.log_likelihood == pytest.approx(binary.log_likelihood, rel=1e-10)
 
 
+@pytest.mark.parametrize("far", [10.0, 1e3, -1e3, 1e5])
+def test_how_far_the_rows_lie_that_a_class_is_apart_from_is_nothing(far):
+    rng = np.random.default_rng(1)
+    level = np.arange(60) < 8
+    x = np.where(level, far, rng.normal(size=60))
+    y = np.argmax(rng.normal(size=(60, 3)) + np.outer(x * ~level, [0.0, -1.0, -1.5]), axis=1)
+    y[level] = [1, 1, 1, 2, 2, 1, 2, 2]
+    result = quietly(np.column_stack([x, level]), y)
+    rest = fitted(x[~level, None], y[~level])  # the level has a coefficient of its own, also between its two classes
+    assert_allclose(result.coef[:, :2], rest.coef, rtol=1e-9)
+    assert_allclose(result.se[:, :2], rest.se, rtol=1e-4)
+    assert result.log_likelihood == pytest.approx(rest.log_likelihood - 8 * np.log(2), rel=1e-12)
+
+
+@pytest.mark.parametrize(("size", "weight", "seed"), [(30, 1.0, 0), (300, 1e10, 0), (300, 1e10, 1), (1000, 1.0, 1)])
+def test_a_class_apart_beside_large_offsets(size, weight, seed):
+    rng = np.random.default_rng(seed)
+    level, x, weights = np.arange(80) < 8, rng.normal(size=80), np.full(80, weight)
+    offset = size * rng.normal(size=(80, 3))
+    y = np.argmax(offset + size * rng.gumbel(size=(80, 3)) + np.outer(x, [0, 1, 2]), axis=1)
+    x[level], y[level], offset[level] = 1.0, 1 + np.arange(8) % 2, offset[0]
+    result = quietly(np.column_stack([x, level]), y, weights, offset)
+    rest = fitted(x[~level, None], y[~level], weights[~level], offset[~level])
+    assert_allclose(result.coef[:, :2], rest.coef, rtol=1e-8, atol=1e-8 * np.abs(rest.coef).max())
+    assert_allclose(result.se[:, :2], rest.se, rtol=1e-6)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_limit_is_that_of_a_vanishing_ridge(seed):
     rng = np.random.default_rng(seed)

@@ -255,3 +255,15 @@ def test_a_large_model_is_read_in_seconds(tmp_path):
     start = time.process_time()
     np.testing.assert_array_equal(load(tmp_path / "large.json").coef_, model.coef_)
     assert time.process_time() - start < 15
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_half_a_character_is_an_error_and_a_whole_one_is_none(encoding, tmp_path):
+    for text, is_whole in ((r"\ud83c\udf88", True), (r"\ud83c", False), (r"\uDF88\uD83C", False)):
+        changed = FILES["model_v1_two.json"].decode().replace('"age"', f'"{text}"')
+        (tmp_path / "model.json").write_bytes(changed.encode(encoding))
+        if is_whole:
+            assert "🎈" in load(tmp_path / "model.json").feature_names_in_
+        else:
+            with pytest.raises(EvenOddsError, match="half of a character"):
+                load(tmp_path / "model.json")

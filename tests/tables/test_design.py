@@ -620,3 +620,26 @@ def test_a_number_is_a_target_by_a_bound(bound, above, tmp_path):
         fit_table("y", frame, positive="> 99")
     with pytest.raises(EvenOddsError, match="It is numbers with decimals, of 4 different values"):
         fit_table("y", frame)
+
+
+@pytest.mark.parametrize(("formula", "name"), [("x:z", "x:z"), ("x:z:w + w", "x:z:w"), ("f + x:z:f", r"x:z:f\[a\]")])
+def test_a_product_that_overflows_is_one_error(formula, name):
+    """Also where it is then multiplied by 0, which is no number in floating point."""
+    frame = pd.DataFrame({"x": [0.0, 1, 2, 3] * 20, "z": [1.0, 2, 3, 4, 5] * 16, "f": ["a", "b"] * 40, "w": 1.0})
+    frame = frame.assign(w=np.arange(80) % 7, y=np.random.default_rng(0).integers(0, 2, 80))
+    bad = frame.assign(x=frame["x"].mask(np.arange(80) == 7, 1e200), z=frame["z"].mask(np.arange(80) == 7, 1e200))
+    words = rf"The product {name} is no finite number in row 7 \(counted from 0\)"
+    model = fit_table(f"y ~ {formula}", frame)
+    with pytest.raises(EvenOddsError, match=words):
+        model.predict_proba(bad)
+    with pytest.raises(EvenOddsError, match=words):
+        fit_table(f"y ~ {formula}", bad)
+
+
+def test_a_name_with_a_nul_is_a_name_in_every_package():
+    frame = pd.DataFrame({"a\0b": [1.0, 2, 3, 4] * 10, "f\0": ["a", "b", "c", "c", "a"] * 8})
+    frame["y"] = [0, 1, 1, 0, 1, 1, 0, 0] * 5
+    model = fit_table("y", frame)
+    for other in (pl.from_dict(frame.to_dict("list")), pa.table(frame.to_dict("list"))):
+        assert_array_equal(model.predict_proba(other), model.predict_proba(frame))
+        assert_array_equal(fit_table("y", other).coef_, model.coef_)

@@ -24,6 +24,9 @@ _OPTIONS = {
     'unseen="missing"': "--unseen missing",
     ", for example with sklearn.impute.SimpleImputer": "",
     " (for example with sklearn.preprocessing.OneHotEncoder)": "",
+    "Drop the rows without a label.": "Leave rows without a label out with --missing drop.",
+    ". Leave it out": ". Leave it out with --drop",
+    ", or leave the column out": ", or leave the column out with --drop",
 }
 
 

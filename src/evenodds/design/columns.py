@@ -180,7 +180,7 @@ def as_table(frame: Any) -> Table:
 
 def _column(name: str, series: Any) -> Column:
     try:
-        array = series.to_arrow()
+        array = series.alias("").to_arrow()  # polars panics at a NUL in a name
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     except UnicodeEncodeError as error:
         raise EvenOddsError(f"Column {name!r} holds text that is not valid Unicode: {error}.") from None

@@ -7,12 +7,13 @@ factor, so that they too do not depend on how many rows there are.
 
 import operator
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..advice import listed_labels, nearest
@@ -23,7 +24,7 @@ from .columns import WORDS, Codes, Column, Table, as_table, coded, counted
 from .expressions import BASES, Array, part_level, part_of
 from .rows import DesignRows
 from .slopes import derivative
-from .terms import Cell, Factor, Number, Piece, Term, block_cells, block_names, block_pieces, block_size, subsets
+from .terms import Cell, Factor, Number, Part, Piece, Term, block_cells, block_names, block_pieces, block_size, subsets
 
 MISSING = ("error", "drop", "indicator")
 UNSEEN = ("error", "reference", "missing")
@@ -79,8 +80,8 @@ class Design:
             first += count
         return found
 
-    def restrictions(self, dropped: Collection[str]) -> Array:
-        """Combinations of the coefficients (k,) that are 0 where the model is the one without some terms.
+    def restrictions(self, dropped: Collection[str]) -> Any:
+        """Combinations (r, k), CSR, of the coefficients that are 0 where the model is the one without some terms.
 
         Of terms without what others span of them: without ``f`` the columns of ``f:g`` still make up for ``f``.
         """
@@ -95,10 +96,9 @@ class Design:
                 numbers, levels = cell
                 if (frozenset(k for k, _ in numbers), frozenset(k for k, _ in levels)) not in spanned:
                     rows.setdefault(cell, {})[j] = count
-        found = np.zeros((len(rows), len(columns)))
-        for i, row in enumerate(rows.values()):
-            found[i, list(row)] = list(row.values())
-        return found
+        entries = [(i, j, count) for i, row in enumerate(rows.values()) for j, count in row.items()]
+        at, column, value = zip(*entries, strict=True) if entries else ((), (), ())
+        return sp.csr_array((np.array(value, dtype=float), (at, column)), shape=(len(rows), len(columns)))
 
     def containing(self, name: str) -> list[str]:
         """The terms that are products of a term and others."""
@@ -183,7 +183,14 @@ class Design:
                 f"The model was fitted on a frame with {listed_labels(list(self.kinds))}: give a frame with these "
                 f"columns, not a {type(frame).__name__}."
             )
-        return self.rows_of(*self.values(frame))
+        table = as_table(frame)
+        values, gone = self.values(table)
+        rows = self.rows_of(values, gone)
+        for piece in rows.pieces:
+            if piece.values is not None and not (finite := np.isfinite(piece.values) | gone).all():
+                name, place = self.names[piece.first], table.place(int((~finite).argmax()))
+                raise EvenOddsError(f"The product {name} is no finite number in {place}.")
+        return rows
 
     def values(self, frame: Any, held: Mapping[str, float] | None = None) -> tuple[dict[int, Any], NDArray[np.bool_]]:
         """What each atom is in the rows of a frame, numbers (n, columns) or codes (n,); and which rows are gone.
@@ -229,6 +236,10 @@ class Design:
                     pieces += block_pieces(first, block, self.atoms, values)
                 first += block_size(block, self.atoms)
         return DesignRows(gone.size, len(self.names), pieces, gone, self.missing == "drop")
+
+    def size_of(self, block: Sequence[Part]) -> int:
+        """How many columns a block of a term has."""
+        return block_size(block, self.atoms)
 
     def _codes(self, factor: Factor, rows: "_Memorised") -> Codes:
         """The places of each row's level; -1 for a missing value that is no level."""

@@ -35,13 +35,13 @@ class DesignRows:
     def for_fit(self) -> Any:
         """The columns as a fit reads them: factors stay codes where a matrix would be large or mostly 0."""
         many = self.n_columns > max(_FEW, _SPARSE * len(self.pieces)) or self.n_rows * self.n_columns > _LARGE
-        return self._coded() if many and any(piece.codes is not None for piece in self.pieces) else self.matrix()
+        return self.coded() if many and any(piece.codes is not None for piece in self.pieces) else self.matrix()
 
     def for_stream(self) -> Any:
         """The same, whatever the number of rows: a batch of them."""
-        return self._coded() if any(piece.codes is not None for piece in self.pieces) else self.matrix()
+        return self.coded() if any(piece.codes is not None for piece in self.pieces) else self.matrix()
 
-    def _coded(self) -> Coded:
+    def coded(self) -> Coded:
         """Numbers side by side, and codes below one another. Rows that are gone have NaN and no code."""
         plain = [piece for piece in self.pieces if piece.codes is None]
         factors = [piece for piece in self.pieces if piece.codes is not None]

@@ -209,7 +209,8 @@ def block_pieces(first: int, block: Sequence[Part], atoms: Sequence[Atom], value
         entries = None
         for (part, _), k in zip(numbers, some, strict=True):
             column = values[part.atom][:, k]
-            entries = column if entries is None else entries * column
+            with np.errstate(over="ignore", invalid="ignore"):  # which is told with its row
+                entries = column if entries is None else entries * column
         yield Piece(first, count, codes, entries)
         first += count
 

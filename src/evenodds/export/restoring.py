@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..design import Design
 
 FORMAT, VERSION = "evenodds model", 3  # version 1 had no "design", and version 2 no "inference"
+_HALVES = re.compile(rb"\\\0*u\0*[dD]\0*[89a-fA-F]")  # in UTF-16 and UTF-32, too
 
 
 def restored(text: bytes) -> LogisticRegression:
@@ -32,6 +34,11 @@ def _parse(text: bytes) -> dict[str, Any]:
         raise
     except (ValueError, RecursionError) as error:
         raise EvenOddsError(f"it is not JSON ({error}).") from None
+    if _HALVES.search(text):  # of a character beyond 16 bits, which JSON may write as two
+        try:
+            json.dumps(record, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise EvenOddsError("it holds text that is not valid Unicode: half of a character.") from None
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise EvenOddsError(f'it has no "format": "{FORMAT}".')
     version = record.get("version")

@@ -17,11 +17,13 @@ import numpy as np
 
 from ..advice import warn
 from ..data import Array, Block
+from ..data.coded import Coded
 from ..exceptions import SeparationWarning
 from ..objective.softmax import dense_design
 from ..separation.recession import separation_of
 from ..separation.sides import exactness, sides_of
 from .problem import Problem
+from .wide import sparse_design
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -55,13 +57,19 @@ def signs_of(result: "Inference", functionals: Array) -> Array:
     return found
 
 
-def limit_scores(result: "Inference", X: Array, shift: Array) -> tuple[Array, Array]:
-    """The design of some dense rows (n, k), and the scores of all classes (n, K) with their offsets.
+def design_of(problem: Problem, X: Any) -> Any:
+    """The columns of theta of one class, the intercept's first, of dense rows or, as CSR, of coded ones."""
+    design = sparse_design if isinstance(X, Coded) else dense_design
+    return design(problem.objective.coordinates, _block(X))
+
+
+def limit_scores(result: "Inference", X: Any, shift: Array) -> tuple[Any, Array]:
+    """The design of some dense or coded rows (n, k), and the scores of all classes (n, K) with their offsets.
 
     Of separated classes in the limit: -inf for a class that a row is certainly not of, NaN for one whose probability
     has no limit.
     """
-    D = dense_design(result.problem.objective.coordinates, _block(X))
+    D = design_of(result.problem, X)
     theta = result.problem.theta.reshape(result.problem.n_free, -1)
     K = len(result.classes)
     Z = np.pad(D @ theta.T, ((0, 0), (K - len(theta), 0))) + shift
@@ -111,8 +119,8 @@ def _pair_signs(result: "Inference", functionals: Array) -> Array:
     return signs
 
 
-def _block(X: Array) -> Block:
-    return Block(X, np.zeros(len(X), dtype=np.uint8))
+def _block(X: Any) -> Block:
+    return Block(X, np.zeros(X.shape[0], dtype=np.uint8))
 
 
 def warn_of_open(names: Sequence[Any], what: str, why: str) -> None:

@@ -9,9 +9,10 @@ that is not certain, there is no effect (NaN).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
@@ -103,13 +104,20 @@ class Effects:
         return outcome(self.result, X, shift, weight, self.logs)
 
 
-def outcome(result: "Inference", X: Array, shift: Array, weight: Array, logs: bool) -> tuple[Array, Array]:
-    """The sum of p (K,), or of log p, of some rows, and its derivative by theta (K, m, k)."""
+def outcome(result: "Inference", X: Any, shift: Array, weight: Array, logs: bool) -> tuple[Array, Array]:
+    """The sum of p (K,), or of log p, of some dense or coded rows, and its derivative by theta (K, m, k)."""
     D, Z = limit_scores(result, X, shift)
     P, m = softmax(Z, axis=1), result.problem.n_free
     turn, values = less(P)[:, :, -m:], log_softmax(Z, axis=1) if logs else P
     turn = turn if logs else P[:, :, None] * turn
-    return weight @ values, np.tensordot(turn * weight[:, None, None], D, axes=(0, 0))
+    return weight @ values, summed(turn * weight[:, None, None], D)
+
+
+def summed(values: Array, D: Any) -> Array:
+    """The sum over rows of each of some values (n, ...) times the row of D (n, k), dense or CSR."""
+    if not sp.issparse(D):
+        return np.tensordot(values, D, axes=(0, 0))
+    return np.asarray((D.T @ values.reshape(len(values), -1)).T).reshape(*values.shape[1:], D.shape[1])
 
 
 def less(P: Array) -> Array:

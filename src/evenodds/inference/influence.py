@@ -22,7 +22,7 @@ from ..reading import unpacked
 from .certain import limit_scores
 from .covariance import Inverse
 from .limit import NEVER
-from .prediction import chosen, complete, dense_tiles, shifts, spread
+from .prediction import chosen, complete, shifts, spread, tiles
 from .rows import FittedRows
 from .wide import TILE_ROWS, RawMap, WideInverse
 
@@ -75,7 +75,7 @@ def _with_certainty(result: "Inference", X: Any, offset: Any) -> Array:
     array, kept = complete(result, X)
     shift, start, parts = shifts(result, offset, X), 0, []
     theta = result.problem.theta.reshape(result.problem.n_free, -1)
-    for tile in dense_tiles(array):
+    for tile in tiles(array):
         rows = shift[kept[start : start + len(tile)]]
         start += len(tile)
         D, Z = limit_scores(result, tile, rows)

@@ -11,7 +11,6 @@ between these classes are the span of the separating directions: coefficients th
 finite, and they only are estimated.
 """
 
-import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,11 +19,12 @@ from numpy.typing import NDArray
 from ..coordinates import Coordinates, choose_coordinates
 from ..data import Array, Block, Data
 from ..data.views import some_rows
+from ..exceptions import EvenOddsError
 from ..objective import Objective
-from ..objective.softmax import SoftmaxObjective
+from ..objective.softmax import Scores, SoftmaxObjective
 from ..separation.recession import Recession, separation_of
 from ..separation.sides import sides_of
-from ..solvers import costs, regimes
+from ..solvers import cooling, costs, regimes
 from .evidence import Evidence, gather
 from .problem import Problem, raw_map
 from .profile import constrained_maximum
@@ -70,40 +70,69 @@ def _limit_of_classes(problem: Problem, objective: SoftmaxObjective) -> Limit | 
     if found.kind == "overlap":
         return None
     data, n_classes = problem.data, problem.data.class_weights.size
-    rows = np.flatnonzero(~found.separated.reshape(data.n_rows, n_classes - 1).all(axis=1))
+    apart = found.separated.reshape(data.n_rows, n_classes - 1)
+    rows = np.flatnonzero(~apart.all(axis=1))
     if rows.size == 0:
         return _complete(problem, found, rows)
-    start = without(problem, found.separated, found.null)
-    found_at = constrained_maximum(start)
+
+    def solve(T: float, phi: Array) -> Array:
+        return constrained_maximum(without(problem.at(T * phi), apart, found.null, T)).theta
+
+    start = without(problem, apart, found.null)
+    try:
+        found_at = constrained_maximum(start)
+    except EvenOddsError:  # rows are far from even odds there, and have no curvature
+        cool = cooling.cooled(start.theta, _reach(objective, start.theta, apart), solve)
+        start = without(problem.at(cool), apart, found.null)
+        found_at = constrained_maximum(start)
     optimum = start.at(found_at.theta + found_at.inverse.full @ found_at.score)
     return Limit(found, rows, optimum, gather(optimum))
 
 
-def without(problem: Problem, separated: NDArray[np.bool_], gauge: Array) -> Problem:
+def _reach(objective: SoftmaxObjective, theta: Array, apart: NDArray[np.bool_]) -> float:
+    """How far scores are from that of the own class, of the classes that are left to a row."""
+    scores, furthest = Scores.of(objective, theta), 0.0
+    for block in objective.data.blocks():
+        Z = scores.of_rows(block)
+        Z = np.column_stack([np.zeros(len(Z)), Z])
+        own = block.y[:, None] == np.arange(Z.shape[1])
+        behind = (Z - Z[own][:, None])[~own].reshape(block.n_rows, -1)
+        left = ~apart[block.first : block.first + block.n_rows]
+        furthest = max(furthest, float(np.abs(behind[left]).max(initial=0.0)))
+    return furthest
+
+
+def without(problem: Problem, separated: NDArray[np.bool_], gauge: Array, temperature: float = 1.0) -> Problem:
     """The problem without what is certain: some rows, or of more than two classes rows and a class other than theirs.
 
     gauge : the changes of theta that are zero on all that is left
+    temperature : see `solvers.cooling`; theta is divided by it too
     """
     data, old = problem.data, problem.objective
     apart = separated.reshape(data.n_rows, -1)
     rows = np.flatnonzero(~apart.all(axis=1))
+    theta = (problem.theta - gauge @ (gauge.T @ problem.theta)) / temperature  # near the optimum, whatever the offsets
     if isinstance(old, SoftmaxObjective):
-        rest = some_rows(data, rows, functools.partial(_without_classes, apart[rows]))
+        scores = Scores.of(old, theta)
+        rest = some_rows(data, rows, lambda block: _without_classes(apart[rows], scores, block.at(temperature)))
     else:
         rest = some_rows(data, rows)
     q, left = problem.theta.size, replace(old, data=rest)
-    theta = problem.theta - gauge @ (gauge.T @ problem.theta)  # near the optimum, whatever the offsets
     return replace(problem, data=rest, objective=left, theta=theta, gauge=gauge, n_coef=q - gauge.shape[1])
 
 
-def _without_classes(apart: NDArray[np.bool_], block: Block) -> Block:
-    """Rows whose offsets make them certain not to be of the classes that they are apart from (n, K - 1)."""
+def _without_classes(apart: NDArray[np.bool_], scores: Scores, block: Block) -> Block:
+    """Rows whose offsets make them certain not to be of the classes that they are apart from (n, K - 1).
+
+    scores : of the theta that the limit is looked for from; along near twins they can be far beyond `NEVER`
+    """
     apart = apart[block.first : block.first + block.n_rows]
     classes = np.arange(apart.shape[1])
     others = classes + (classes >= block.y[:, None])
     offset = np.zeros((block.n_rows, classes.size + 1)) if block.offset is None else block.offset.copy()
+    far = NEVER + 2 * np.abs(scores.of_rows(block)).max(axis=1)
     each, pair = np.nonzero(apart)
-    offset[each, others[each, pair]] -= NEVER
+    offset[each, others[each, pair]] -= far[each]
     return replace(block, offset=offset)
 
 

@@ -11,7 +11,8 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from ..advice import listed
-from ..data import Array, Block, Sums
+from ..data import Array, Block, Sums, is_coded
+from ..data.coded import Coded
 from ..data.elsewhere import gathered
 from ..data.memory import one_blas_thread
 from ..data.scan import Scan
@@ -20,8 +21,8 @@ from ..labels import row_numbers
 from ..reading import require_finite_array, unpacked
 from ..table import require_same_order
 from .effects import Columns, Effects
-from .margins_table import MIDDLES, known_columns, number_at, require_overall, table
-from .prediction import TILE_ENTRIES, columns_of, dense_tiles, read, shifts
+from .margins_table import MIDDLES, errors_of, known_columns, number_at, require_overall, table
+from .prediction import TILE_ENTRIES, columns_of, read, shifts, tiles
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -76,13 +77,14 @@ def margins(
     effects = Effects(result, kind[:2] == "ey", times, cleared, fixed)
     start = 0
     with one_blas_thread, np.errstate(invalid="ignore", divide="ignore"):
-        for tile in dense_tiles(array):
+        for tile in tiles(array):
             rows = slice(start, start + len(tile))
             start += len(tile)
             effects.add(tile, shift[rows], weight[rows])
     # Aliased columns have no effect of their own; nor has a constant column beside a ridge, whose error is 0.
     total = weight.sum()
-    return table(result, columns_of(result), known_columns(result), effects.effect / total, effects.jacobian / total)
+    se = errors_of(result, effects.jacobian / total)
+    return table(result, columns_of(result), known_columns(result), effects.effect / total, se)
 
 
 def _over_scan(result: "Inference", scan: Scan, at: Any, kind: str, discrete: bool) -> dict[str, Any]:
@@ -103,7 +105,8 @@ def _over_scan(result: "Inference", scan: Scan, at: Any, kind: str, discrete: bo
                 rows = slice(k, k + step)
                 effects.add(block.X[rows], shift[rows], weight[rows])
             total += float(weight.sum())
-    return table(result, columns_of(result), known_columns(result), effects.effect / total, effects.jacobian / total)
+    se = errors_of(result, effects.jacobian / total)
+    return table(result, columns_of(result), known_columns(result), effects.effect / total, se)
 
 
 def _fixed(result: "Inference", at: Mapping[Any, Any]) -> dict[int, float]:
@@ -218,8 +221,27 @@ def _binary_columns(result: "Inference") -> Any:
     center = result.whole.data.center
 
     def sums(block: Block) -> Sums:
+        if is_coded(block.rows):
+            return _coded_binary(block.rows)
         X = block.X.toarray() + center if sp.issparse(block.X) else block.X
         return ((X != 0) & (X != 1)).sum(axis=0), (X == 0).sum(axis=0), (X == 1).sum(axis=0)
 
     others, zeros, ones = result.whole.objective.over_tiles(sums)
     return (others == 0) & (zeros > 0) & (ones > 0)
+
+
+def _coded_binary(rows: Coded) -> Sums:
+    """How many entries of each column are neither 0 nor 1, are 0 and are 1."""
+    X, (n, p) = rows.numbers + rows.center, rows.shape
+    others, zeros, ones = np.zeros((3, p), dtype=np.intp)
+    own = rows.layout.columns
+    zeros[own], ones[own] = (X == 0).sum(axis=0), (X == 1).sum(axis=0)
+    others[own] = n - zeros[own] - ones[own]
+    for f, (first, count) in enumerate(zip(rows.layout.firsts, rows.layout.counts, strict=True)):
+        entry, at, of = rows.entry(f), rows.codes[f] + 1, slice(first, first + count)
+        values = np.ones(n) if entry is None else entry
+        every, one, nothing = (
+            np.bincount(at[kind], minlength=count + 1)[1:] for kind in (slice(None), values == 1, values == 0)
+        )
+        zeros[of], ones[of], others[of] = n - every + nothing, one, every - one - nothing
+    return others, zeros, ones

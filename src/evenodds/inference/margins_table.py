@@ -56,16 +56,20 @@ def known_columns(result: "Inference") -> NDArray[np.bool_]:
     return np.asarray(estimated & ~constant)
 
 
-def table(
-    result: "Inference", names: Sequence[str], known: NDArray[np.bool_], effect: Array, jacobian: Array
-) -> dict[str, Any]:
-    """The columns of the table, of effects (K, p) and their derivatives by theta."""
-    K, classes = len(result.classes), result.classes
-    jacobian = jacobian.reshape(*effect.shape, -1)
+def errors_of(result: "Inference", jacobian: Array) -> Array:
+    """Standard errors (K, p) from derivatives by theta (K, p, m, k)."""
+    every = jacobian.reshape(-1, result.problem.theta.size)
     with np.errstate(invalid="ignore"):
-        moved = (jacobian.reshape(effect.size, -1) @ result.theta_covariance).reshape(jacobian.shape)
-        se = np.sqrt(np.einsum("cjt,cjt->cj", moved, jacobian))
-    se[:, ~known] = np.nan
+        moved = every @ result.theta_covariance
+        return np.asarray(np.sqrt(np.einsum("jt,jt->j", moved, every)).reshape(jacobian.shape[:2]))
+
+
+def table(
+    result: "Inference", names: Sequence[str], known: NDArray[np.bool_], effect: Array, se: Array
+) -> dict[str, Any]:
+    """The columns of the table, of effects (K, p) and their standard errors, where they are known."""
+    K, classes = len(result.classes), result.classes
+    se = np.where(known, se, np.nan)
     effect, se = (np.where(np.isfinite(effect), values, np.nan) for values in (effect, se))
     warn_of_open(
         [name for name, column in zip(names, effect.T, strict=True) if np.isnan(column).any()],

@@ -17,6 +17,7 @@ from scipy.special import expit, logit, ndtri
 
 from ..advice import listed
 from ..data import Array
+from ..data.coded import Coded
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..labels import row_offsets
@@ -24,6 +25,7 @@ from ..reading import require_finite_array
 from ..table import is_frame, require_same_order
 from .certain import functionals_of, limit_scores, warn_of_open
 from .intervals import ends_of, least_of, most_of
+from .wide import TILE_ROWS, LowRank, centred
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -57,9 +59,9 @@ def probabilities(result: "Inference", array: Any, shift: Array, searched: bool 
     quantile = float(ndtri(0.5 + result.level / 2))
     parts, start = [], 0
     with one_blas_thread:
-        for tile in dense_tiles(array):
-            rows = slice(start, start + len(tile))
-            start += len(tile)
+        for tile in tiles(array):
+            rows = slice(start, start + tile.shape[0])
+            start += tile.shape[0]
             D, Z = limit_scores(result, tile, shift[rows])
             z, se = _log_odds(Z, variances(result, D))
             ends = np.stack([z - quantile * se, z + quantile * se], axis=2)
@@ -132,9 +134,9 @@ def log_odds(result: "Inference", X: Any, offset: ArrayLike | None) -> tuple[Arr
     array, kept = complete(result, X)
     shift, start, parts = shifts(result, offset, X)[kept], 0, []
     with one_blas_thread:
-        for tile in dense_tiles(array):
-            Z = limit_scores(result, tile, shift[start : start + len(tile)])[1]
-            start += len(tile)
+        for tile in tiles(array):
+            Z = limit_scores(result, tile, shift[start : start + tile.shape[0]])[1]
+            start += tile.shape[0]
             parts.append(Z[:, 1] - Z[:, 0])
     z = np.concatenate(parts)
     if np.isnan(z).any():
@@ -144,13 +146,16 @@ def log_odds(result: "Inference", X: Any, offset: ArrayLike | None) -> tuple[Arr
 
 
 def complete(result: "Inference", X: Any) -> tuple[Any, Rows]:
-    """X as `read` has it, less the rows that a design drops as a value is missing; and the numbers of those left."""
+    """X as `read` has it, less the rows that a design drops as a value is missing; and the numbers of those left.
+
+    Beside a wide factor it is coded.
+    """
     design = getattr(result.model, "design_", None)
     if design is None:
         return read(result, X), np.arange(_n_rows(X))
     rows = design.read(X)
     kept = np.flatnonzero(~rows.gone)
-    return rows.matrix()[kept], kept
+    return (centred(result.problem, rows.coded()[kept]) if result.whole.wide else rows.matrix()[kept]), kept
 
 
 def spread(values: Array, kept: Rows, n_rows: int) -> Array:
@@ -210,17 +215,20 @@ def shifts(result: "Inference", offset: ArrayLike | None, X: Any) -> Array:
     return values if values.ndim == 2 else np.column_stack([np.zeros(n), values])
 
 
-def dense_tiles(X: Any) -> Iterator[Array]:
-    """Some rows after others, dense."""
-    rows = max(1, TILE_ENTRIES // X.shape[1])
+def tiles(X: Any) -> Iterator[Any]:
+    """Some rows after others, dense or coded."""
+    coded = isinstance(X, Coded)
+    rows = TILE_ROWS if coded else max(1, TILE_ENTRIES // X.shape[1])
     for k in range(0, max(X.shape[0], 1), rows):
         tile = X[k : k + rows]
-        yield tile.toarray() if sp.issparse(tile) else np.asarray(tile)
+        yield tile if coded else tile.toarray() if sp.issparse(tile) else np.asarray(tile)
 
 
-def variances(result: "Inference", D: Array) -> Array:
+def variances(result: "Inference", D: Any) -> Array:
     """The covariance of the scores of the classes that theta is of (n, m, m)."""
     m, k = result.problem.n_free, D.shape[1]
+    if isinstance(result.theta_covariance, LowRank):
+        return result.theta_covariance.spread(D, m)
     if m == 1:
         return np.asarray(np.einsum("ij,ij->i", D @ result.theta_covariance, D)[:, None, None])
     V = result.theta_covariance.reshape(m, k, m, k)

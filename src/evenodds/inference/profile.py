@@ -31,6 +31,7 @@ _STRETCH = 2.0  # the longest step, in standard errors
 _PARTS = 200  # of the way onto constraints
 _PEAK = 1e-6  # standard errors to which a maximum of Firth's likelihood is found on large data
 _ROUNDED = 1e-12  # of l: a step that promises less, and no less than half of the last one, is rounding
+_LAST = 1e-8  # of l: a step that promises no more, or than l is rounded by, and leads no higher is the last one
 _BRANCH = 1e-6  # of l, by which one branch of a profile is above another
 _BRANCHES = 10  # of a profile, of several maxima, that are followed one after another
 
@@ -171,7 +172,7 @@ def _climb(problem: Problem, fixed: Array, values: Array, point: Point) -> Point
         last = rise
         moved = _rising(problem, point, step)
         if moved is None or moved.value <= point.value:
-            return point if rise < 1e-8 else None
+            return point if rise < max(_LAST, 2e-15 * abs(point.value)) else None
         point = moved
     return None
 

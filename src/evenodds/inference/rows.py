@@ -94,7 +94,7 @@ class FittedRows:
     def spread(self, inverse: "Inverse | WideInverse") -> Array:
         """Q_i = (I (x) x_i') A^-1 (I (x) x_i), (n, F, F): the covariance of the scores z_i if A^-1 is that of theta."""
         if isinstance(inverse, WideInverse):
-            return inverse.spread(self.D, self.residual.shape[1])
+            return inverse.full.spread(self.D, self.residual.shape[1])
         halves = np.split(inverse.half, self.residual.shape[1], axis=1)
         parts = np.stack([np.asarray(self.D @ half.T) for half in halves], axis=1)
         if parts.shape[1] == 1:

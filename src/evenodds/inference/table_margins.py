@@ -5,11 +5,14 @@ to it in all rows, against its reference. With s_k the slope of the score of cla
 are those of `effects.py`, where slopes are the same in all rows.
 """
 
+import functools
+import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import softmax
 
@@ -18,14 +21,16 @@ from ..data import Array
 from ..data.folding import Tables, listed
 from ..data.memory import one_blas_thread
 from ..data.scan import Scan
-from ..design import Design, Factor, Number, Table
+from ..design import Design, DesignRows, Factor, Number, Table
 from ..exceptions import EvenOddsError
 from ..labels import row_numbers
 from ..reading import unpacked
 from .certain import class_signs, limit_scores
-from .effects import less, outcome
-from .margins_table import MIDDLES, known_columns, number_at, require_overall, table
+from .effects import less, outcome, summed
+from .level_margins import LevelEffects, alone
+from .margins_table import MIDDLES, errors_of, known_columns, number_at, require_overall, table
 from .prediction import shifts
+from .wide import TILE_ROWS, centred
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -51,6 +56,7 @@ class Subject:
     number : the column whose slope it is, None of a switch
     slopes : the derivatives of the atoms; start, end : the values of the atoms that are switched
     values : of the number in each row
+    levels : all levels of a factor beside a wide one at once: its number, and see `alone`
     """
 
     name: str
@@ -58,6 +64,7 @@ class Subject:
     start: Values | None = None
     end: Values | None = None
     values: Array | None = None
+    levels: tuple[Factor, int, NDArray[np.intp]] | None = None
 
 
 def table_margins(
@@ -74,7 +81,7 @@ def table_margins(
     rows = _Places(design, frame, asked.at, sample_weight, result, offset)
     switched = _switched(design, binary) | {name for name, seen in _seen(design, rows).items() if seen == {0.0, 1.0}}
     sums = _Sums(result, asked)
-    sums.add_rows(design, rows, list(_subjects(design, asked, rows, switched)))
+    sums.add_rows(design, rows, list(_subjects(design, asked, rows, switched, result.whole.wide)))
     return sums.table(result)
 
 
@@ -113,7 +120,7 @@ def _over_scan(result: "Inference", scan: Scan, asked: Asked, binary: NDArray[np
 
     def sums_of(rows: _Places) -> _Sums:
         sums = _Sums(result, asked)
-        sums.add_rows(design, rows, list(_subjects(design, asked, rows, switched)))
+        sums.add_rows(design, rows, list(_subjects(design, asked, rows, switched, result.whole.wide)))
         return sums
 
     total: _Sums | None = None
@@ -230,12 +237,14 @@ def called(factor: Factor) -> tuple[str, ...]:
     return (factor.name,) if factor.is_part else (factor.name, factor.source)
 
 
-def _subjects(design: Design, asked: Asked, rows: _Places, switched: Collection[str]) -> Iterable[Subject]:
+def _subjects(design: Design, asked: Asked, rows: _Places, switched: Collection[str], wide: bool) -> Iterable[Subject]:
     """In the order in which columns come in the model. switched : numbers that are 0 or 1."""
     done: set[str] = set()
     for k, atom in enumerate(design.atoms):
         if isinstance(atom, Factor):
-            if not asked.times:
+            if not asked.times and wide and (found := alone(design, k)) is not None:
+                yield Subject(atom.name, levels=(atom, *found))
+            elif not asked.times:
                 reference = np.full_like(rows.values[k], atom.levels.index(atom.reference))
                 for level in atom.shown(False):
                     end = np.full_like(reference, atom.levels.index(level))
@@ -273,39 +282,68 @@ class _Sums:
             raise EvenOddsError("Elasticities are of numbers, and the model has factors only.")
         count, K = len(subjects), len(self._result.classes)
         self._names = [one.name for one in subjects]
+        self.levels = {j: self._of_levels(*one.levels) for j, one in enumerate(subjects) if one.levels is not None}
         self.effect, self.jacobian = np.zeros((K, count)), np.zeros((K, count, *self._theta.shape))
         self.moved = np.zeros((count, self._endless.shape[-1]), dtype=bool)
         self._weight = float(rows.weight.sum())
-        size = max(1, _TILE_ENTRIES // len(design.names))
+        size = TILE_ROWS if self._result.whole.wide else max(1, _TILE_ENTRIES // len(design.names))
         with one_blas_thread, np.errstate(invalid="ignore", divide="ignore"):
             for k in range(0, rows.weight.size, size):
                 self.add(design, rows, subjects, slice(k, k + size))
+
+    def _of_levels(self, factor: Factor, first: int, columns: NDArray[np.intp]) -> tuple[list[str], LevelEffects]:
+        """The names of a factor's levels, and what adds up their effects."""
+        shown, place = factor.shown(False), {level: k for k, level in enumerate(factor.levels)}
+        places = columns[[place[level] for level in (*shown, factor.reference)]]
+        names = [f"{factor.name}[{factor.label(level)}]" for level in shown]
+        return names, LevelEffects(self._result, self._asked.logs, first, places)
 
     def plus(self, other: "_Sums") -> "_Sums":
         """With those of another part."""
         self.effect += other.effect
         self.jacobian += other.jacobian
         self.moved |= other.moved
+        for j, (_, effects) in self.levels.items():
+            effects.plus(other.levels[j][1])
         self._weight += other._weight
         return self
 
     def table(self, result: "Inference") -> dict[str, Any]:
         """The columns of the table."""
         known = np.asarray((self.moved & known_columns(result)).any(axis=1))
-        return table(result, self._names, known, self.effect / self._weight, self.jacobian / self._weight)
+        effect, se = self.effect / self._weight, errors_of(result, self.jacobian / self._weight)
+        names, parts = [], []
+        for j, name in enumerate(self._names):
+            if j in self.levels:
+                names += self.levels[j][0]
+                parts.append(self.levels[j][1].columns_of(self._weight))
+            else:
+                names.append(name)
+                parts.append((known[j : j + 1], effect[:, j : j + 1], se[:, j : j + 1]))
+        known, effect, se = (np.concatenate(each, axis=-1) for each in zip(*parts, strict=True))
+        return table(result, names, known, effect, se)
 
     def add(self, design: Design, rows: _Places, subjects: list[Subject], some: slice) -> None:
         """Add some rows."""
         values = {k: one[some] for k, one in rows.values.items()}
         weight, shift = rows.weight[some], rows.shift[some]
-        outcomes: dict[Any, tuple[Array, tuple[Array, Array]]] = {}
+        outcomes: dict[Any, tuple[Any, tuple[Array, Array]]] = {}
+        wide = self._result.whole.wide
 
-        def matrix(more: Values, only: int | None = None) -> Array:
+        def rows_of(more: Values, only: int | None = None) -> DesignRows:
             none = np.zeros(weight.size, dtype=bool)
-            found = design.rows_of({**values, **{k: one[some] for k, one in more.items()}}, none, only).matrix()
-            return np.asarray(found if isinstance(found, np.ndarray) else found.toarray())
+            return design.rows_of({**values, **{k: one[some] for k, one in more.items()}}, none, only)
 
-        def outcome_of(more: Values, key: Any) -> tuple[Array, tuple[Array, Array]]:
+        def matrix(more: Values) -> Any:
+            """Dense, or coded beside a wide factor."""
+            found = rows_of(more)
+            return centred(self._result.problem, found.coded()) if wide else _dense(found.matrix())
+
+        def slopes_of(k: int, one: Array) -> Any:
+            found = rows_of({k: one}, k).matrix()
+            return sp.csr_array(found) if wide else _dense(found)
+
+        def outcome_of(more: Values, key: Any) -> tuple[Any, tuple[Array, Array]]:
             if key not in outcomes:
                 X = matrix(more)
                 outcomes[key] = X, outcome(self._result, X, shift, weight, self._asked.logs)
@@ -314,27 +352,29 @@ class _Sums:
         X = matrix({})
         D, Z = limit_scores(self._result, X, shift)
         for j, subject in enumerate(subjects):
-            if subject.slopes is not None:
-                slope = sum((matrix({k: one}, k) for k, one in subject.slopes.items()), np.zeros_like(X))
+            if subject.levels is not None:
+                self.levels[j][1].add(rows_of({}).coded(), shift, weight)
+            elif subject.slopes is not None:
+                slope = functools.reduce(operator.add, (slopes_of(k, one) for k, one in subject.slopes.items()))
                 times = subject.values[some] if self._asked.times and subject.values is not None else 1.0
                 self._add_slope(j, D, Z, weight * times, slope)
-                self.moved[j] |= slope.any(axis=0)
+                self.moved[j] |= _any(slope)
             elif subject.start is not None and subject.end is not None:
                 # The levels of a factor have one start.
                 before, (p, by) = outcome_of(subject.start, tuple(subject.start) if len(subject.start) == 1 else j)
                 after, (q, b) = outcome_of(subject.end, -1 - j)
                 self.effect[:, j] += q - p
                 self.jacobian[:, j] += b - by
-                self.moved[j] |= (before != after).any(axis=0)
+                self.moved[j] |= _any(before.csr() != after.csr() if wide else before != after)
                 del outcomes[-1 - j]
 
-    def _add_slope(self, j: int, D: Array, Z: Array, weight: Array, slope: Array) -> None:
+    def _add_slope(self, j: int, D: Any, Z: Array, weight: Array, slope: Any) -> None:
         """The slopes of a number, slope (n, columns) those of the design."""
         problem = self._result.problem
         coordinates, K, m = problem.objective.coordinates, Z.shape[1], problem.n_free
-        by = np.zeros_like(D)
-        by[:, int(coordinates.intercept) :] = slope[:, coordinates.columns] / coordinates.scale[coordinates.columns]
-        of_scores = np.pad(by @ self._theta.T, ((0, 0), (K - m, 0)))
+        first = int(coordinates.intercept)
+        by = slope[:, coordinates.columns] @ sp.diags_array(1 / coordinates.scale[coordinates.columns])
+        of_scores = np.pad(by @ self._theta[:, first:].T, ((0, 0), (K - m, 0)))
         P = softmax(Z, axis=1)
         rest = less(P)
         W = P[:, :, None] * rest
@@ -344,9 +384,21 @@ class _Sums:
             turn = np.broadcast_to(-W[:, None, :, c], M.shape)  # the derivative of M by z_c
             if not self._asked.logs:
                 turn = P[:, :, None] * turn + W[:, :, c, None] * rest
-            self.jacobian[:, j, a] += (weight[:, None] * np.einsum("ick,ik->ic", turn, of_scores)).T @ D
-            self.jacobian[:, j, a] += (weight[:, None] * M[:, :, c]).T @ by
+            self.jacobian[:, j, a] += summed(weight[:, None] * np.einsum("ick,ik->ic", turn, of_scores), D)
+            self.jacobian[:, j, a, first:] += summed(weight[:, None] * M[:, :, c], by)
         size = np.einsum("i,ick->ck", np.abs(weight), np.abs(M))
-        moving = self._endless[:, :, slope.any(axis=0)].any(axis=2)
+        moving = self._endless[:, :, _any(slope)].any(axis=2)
         endless = moving & (size > 0) & ~np.eye(K, dtype=bool)
         self.effect[:, j] += np.where(endless.any(axis=1), np.nan, 0.0)
+
+
+def _dense(X: Any) -> Array:
+    return np.asarray(X if isinstance(X, np.ndarray) else X.toarray())
+
+
+def _any(X: Any) -> NDArray[np.bool_]:
+    """Which columns have an entry other than 0."""
+    if not sp.issparse(X):
+        return np.asarray(X.any(axis=0))
+    X = sp.csr_array(X)
+    return np.bincount(X.indices, X.data != 0, X.shape[1]) > 0

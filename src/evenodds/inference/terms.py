@@ -15,7 +15,8 @@ from ..data import Array
 from ..exceptions import EvenOddsError
 from .problem import Problem
 from .profile import constrained_maximum, maxima, require_lower
-from .wide import MANY, RawMap
+from .wide import RawMap
+from .wide_terms import WideFalls
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -51,14 +52,9 @@ def anova(result: "Inference", kind: str) -> dict[str, Any]:
             "The classes are separated, so that terms with infinite coefficients have no Wald test: fit with "
             "LogisticRegression(firth=True), or compare two fits by result.compare(smaller)."
         )
-    many = [name for name, columns in terms_of(result).items() if len(columns) > MANY]
-    if many and isinstance(result.problem.to_raw, RawMap):
-        raise EvenOddsError(
-            f"{many[0]!r} has {len(terms_of(result)[many[0]]):,} coefficients, too many for a table of all terms: test "
-            f"it by result.test({many[0]!r}), or compare two fits by result.compare(smaller)."
-        )
     terms, design = list(terms_of(result)), getattr(result.model, "design_", None)
-    falls = _Falls(result)
+    wide = isinstance(result.problem.to_raw, RawMap)
+    falls = WideFalls(result, {name: rows for name, (_, rows) in bends_of(result).items()}) if wide else _Falls(result)
     rows, names = [], []
     for k, name in enumerate(terms):
         later = terms[k + 1 :] if kind == "sequential" else [] if design is None else design.containing(name)
@@ -110,7 +106,7 @@ class _Falls:
         if design is None:
             R = np.eye(len(result.names))[[j for name, (j,) in terms_of(result).items() if name in dropped]]
         else:
-            R = np.pad(design.restrictions(dropped), ((0, 0), (first, 0)))
+            R = np.pad(design.restrictions(dropped).toarray(), ((0, 0), (first, 0)))
         if bend is not None:
             R = np.concatenate([R, bends_of(result)[bend][1]])
         return np.kron(np.eye(len(problem.listed)), R) @ problem.to_raw
@@ -137,8 +133,11 @@ def _independent(L: Array, problem: Problem) -> Array:
     L = L - L @ problem.gauge @ problem.gauge.T
     size = np.abs(L).max(axis=1, initial=0.0)
     L = L[size > 0] / size[size > 0, None]
-    if not len(L):
-        return L
+    return L[independent_rows(L)] if len(L) else L
+
+
+def independent_rows(L: Array) -> Any:
+    """The numbers of as many rows, of size 1, as are independent."""
     _, R, order = scipy.linalg.qr(L.T, mode="economic", pivoting=True)
     rank = int(np.count_nonzero(np.abs(np.diag(R)) > _RANK * abs(R[0, 0])))
-    return np.asarray(L[np.sort(order[:rank])])
+    return np.sort(order[:rank])

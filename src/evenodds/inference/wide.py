@@ -86,6 +86,16 @@ class LowRank:
         own = np.asarray((rows @ self.blocks).multiply(rows).sum(axis=1)).ravel()
         return np.asarray(np.maximum(own + np.einsum("ij,ij->i", low @ self.C, low), 0.0))
 
+    def spread(self, D: Any, n_free: int) -> Array:
+        """(I (x) x') V (I (x) x) of each row x of D (n, k), CSR, with one level each: (n, F, F)."""
+        F = n_free
+        parts = [slice(a * D.shape[1], (a + 1) * D.shape[1]) for a in range(F)]
+        lows, squares, found = [D @ self.U[part] for part in parts], D.power(2), np.empty((D.shape[0], F, F))
+        for a, b in pairs(F):
+            own = squares @ self.blocks[parts[a], parts[b]].diagonal()
+            found[:, a, b] = found[:, b, a] = own + np.einsum("ij,ij->i", lows[a] @ self.C, lows[b])
+        return found
+
     def largest(self) -> float:
         """No less than its largest eigenvalue, of a matrix without negative ones."""
         low = np.linalg.eigvals(self.C @ (self.U.T @ self.U)).real
@@ -200,16 +210,6 @@ class WideInverse:
         """Scores (n, q), dense or CSR, times the inverse."""
         return np.asarray(np.asarray(scores @ self.full) if not sp.issparse(scores) else (self.full @ scores.T).T)
 
-    def spread(self, D: Any, n_free: int) -> Array:
-        """(I (x) x') A^-1 (I (x) x) of each row x of D (n, k), CSR: (n, F, F)."""
-        V, F = self.full, n_free
-        parts = [slice(a * D.shape[1], (a + 1) * D.shape[1]) for a in range(F)]
-        lows, squares, found = [D @ V.U[part] for part in parts], D.power(2), np.empty((D.shape[0], F, F))
-        for a, b in pairs(F):
-            own = squares @ V.blocks[parts[a], parts[b]].diagonal()  # a row has one level
-            found[:, a, b] = found[:, b, a] = own + np.einsum("ij,ij->i", lows[a] @ V.C, lows[b])
-        return found
-
     def sandwich(self, M: Arrow) -> LowRank:
         """A^-1 M A^-1."""
         V, q = self.full, len(M)
@@ -218,6 +218,11 @@ class WideInverse:
         middle = np.block([[inner, V.C], [V.C, np.zeros_like(V.C)]])
         own = V.blocks @ level_blocks(M.many, M.D, q) @ V.blocks
         return LowRank(sp.csr_array(own), np.hstack([V.U, V.blocks @ P]), middle)
+
+
+def centred(problem: Any, rows: Coded) -> Coded:
+    """Coded rows as a design gives them, less the centre of the rows of the fit, in the same memory."""
+    return rows.less(problem.objective.coordinates.center[rows.layout.columns])
 
 
 def sparse_design(coordinates: Coordinates, block: Block) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.special import logit
 
@@ -183,8 +184,11 @@ def _draw_lines(ax: Axes, lines: Sequence[_Line]) -> None:
 
 
 def _mark_rows(ax: Axes, ground: Ground, column: str) -> None:
-    """Ticks along the bottom, a tenth of the rows between two of them."""
-    at = np.quantile(ground.columns.numbers(ground.columns.named(column)), np.linspace(0, 1, 11))
+    """Ticks along the bottom, a tenth of the rows between two of them; of whole numbers the axis names whole ones."""
+    values = ground.columns.numbers(ground.columns.named(column))
+    at = np.quantile(values, np.linspace(0, 1, 11))
+    # Matplotlib would let long numbers run into each other.
+    ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10], integer=bool((values % 1 == 0).all())))
     ax.plot(at, np.full(at.size, 0.01), "|", color="0.4", markersize=7, transform=ax.get_xaxis_transform(), zorder=3)
 
 

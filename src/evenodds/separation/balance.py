@@ -12,15 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ..arrow import is_wide, products
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
-from ..kernels.coded import coded_products
-from ..objective.row_sums import coded_gradient, linear_predictor
 from ..solvers.eliminated import Eliminated
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
-from .sides import Reduce, Sides, SignedHome, TwoSides, exactness
+from .coded_balance import CodedSides, correction
+from .sides import Reduce, Sides, SignedHome, exactness
 
 _ROWS = 40  # a coefficient, of the sample on which the proof is tried first
 LEAST = 1e-290  # a multiplier that is certainly not 0
@@ -41,8 +39,8 @@ def balanced(signed: SignedHome, bounds: Array, multipliers: Multipliers) -> boo
     bounds : (n_coef,) 1 where a direction has a lower bound, so that it cannot fall, -1 where it has an upper one
     """
     data, sides = signed.data, signed.sides
-    if isinstance(sides, TwoSides) and is_wide(data.layout):
-        return not bounds.any() and _balanced_beside_wide(signed, multipliers)
+    if (coded := CodedSides.of(signed)) is not None:
+        return not bounds.any() and _balanced_beside_wide(signed, coded, multipliers)
     k = sides.coordinates.columns.size + 1
     if _ROWS * k < data.n_rows:
         block = data.sample(_ROWS * k, 0)
@@ -75,31 +73,16 @@ def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: Red
     return bool(max(most) < BELOW)
 
 
-def _balanced_beside_wide(signed: SignedHome, multipliers: Multipliers) -> bool:
+def _balanced_beside_wide(signed: SignedHome, rows: CodedSides, multipliers: Multipliers) -> bool:
     """The same of all rows, where a factor has most of the columns."""
-    coordinates, layout = signed.sides.coordinates, signed.data.layout
-    if layout is None:
-        raise AssertionError("only coded rows have a wide factor")
-
-    def sums(block: Block) -> Sums:
-        weight = multipliers(block)
-        pull = coded_gradient(block.rows, np.where(block.y > 0, weight, -weight))
-        return *pull, [float(weight.min(initial=np.inf))], *coded_products(block.rows, weight, layout.wide)
-
-    total, by_coef, least, *made = signed.reduce(sums)
+    total, by_coef, least, *made = signed.reduce(lambda block: rows.sums(block, multipliers(block)))
     if not min(least) > LEAST:
         return False
-    found = products(layout, coordinates.columns, coordinates.inverse, coordinates.intercept, tuple(made))
-    metric = Eliminated(found)
-    if not metric.least() > _certain(coordinates):
+    step = correction(signed.data, rows, (total, by_coef, *made), _certain(rows.coordinates))
+    if step is None:
         return False
-    step = metric.solve(coordinates.gradient(total, by_coef))
-
-    def fitted(block: Block) -> Sums:
-        moves = linear_predictor(block, coordinates, step)
-        return ([float(np.where(block.y > 0, moves, -moves).max(initial=0.0))],)
-
-    return bool(max(signed.reduce(fitted)[0]) < BELOW)
+    (most,) = signed.reduce(lambda block: ([float(rows.margins(block, step).max(initial=0.0))],))
+    return bool(max(most) < BELOW)
 
 
 def _correction(gradient: Array, products: Array, bounds: Array, certain: float) -> Array | None:

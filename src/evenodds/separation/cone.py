@@ -6,7 +6,8 @@ other than zero there. Both are looked for, and an answer is given only where bo
 
 A linear programme (HiGHS) guesses the parts. Its tolerance is far above rounding, so that rows which seem to lie on
 the boundary may be apart by less. These are taken as the unit of measure, by a singular value decomposition of their
-own, and the programme is asked again, until the parts are proved.
+own, and the programme is asked again, until the parts are proved. Where it tells none from the others, the unit is
+the directions of all rows (`units`). Least squares take the place of a programme that fails.
 
 That rows balance is proved by a logistic fit, whose gradient is sum_i lambda_i rows_i with lambda = sigmoid(-margin).
 Regress 1 on the rows with weights lambda: where all fitted values are below 1, the lambda_i (1 - fitted_i) are positive
@@ -28,6 +29,7 @@ from ..data import Array
 from ..exceptions import EvenOddsError
 from ..solvers.metrics import Cholesky
 from .sides import EXACT
+from .units import decomposed, evenly, in_units_of, noise_of, normalised, rounding, whitening
 
 Mask = NDArray[np.bool_]
 
@@ -88,7 +90,7 @@ def span_of(rows: Array, exact: float = EXACT) -> Array:
     """Orthonormal directions (k, q) that span a space which the cone lies in: all, where no quick fit shows less."""
     rows = normalised(rows[rows.any(axis=1)])
     every = np.ones(len(rows), dtype=bool)
-    face = _fitted_face(rows, _in_units_of(rows, every, exact), exact, programme=False) if len(rows) else None
+    face = _fitted_face(rows, in_units_of(rows, every, exact), exact, programme=False) if len(rows) else None
     return np.eye(rows.shape[1]) if face is None else face.null
 
 
@@ -103,10 +105,7 @@ def reach(rows: Array, aim: Array, inside: Array, exact: float) -> Array | None:
     weight = _multiples(rows, -aim)
     if weight is None:
         return None
-    basis = scipy.linalg.qr(rows[weight > 0].T, mode="economic", check_finite=False)[0]
-    left = aim
-    for _ in range(2):  # so that what is left is exact beside itself, however little it is
-        left = left - basis @ (basis.T @ left)
+    left = _left(rows[weight > 0], aim)
     value, back = float(aim @ left), -float(aim @ inside)
     d = left + 0.5 * value / max(back, value) * inside
     if _is_beyond(np.vstack([rows, aim]), d, exact):
@@ -115,6 +114,14 @@ def reach(rows: Array, aim: Array, inside: Array, exact: float) -> Array | None:
     is_way = (rows @ left).min() > -_CLEAR * np.abs(left).max() and size > rounding(aim.size) * sums
     room = _BEYOND * exact * sums
     return None if is_way or not size < room < _ROOM else np.zeros_like(aim)
+
+
+def _left(rows: Array, v: Array) -> Array:
+    """What a vector has that is orthogonal to the rows."""
+    basis = scipy.linalg.qr(rows.T, mode="economic", check_finite=False)[0]
+    for _ in range(2):  # so that it is exact beside itself, however little it is
+        v = v - basis @ (basis.T @ v)
+    return v
 
 
 def _multiples(rows: Array, target: Array) -> Array | None:
@@ -147,7 +154,8 @@ def _is_beyond(rows: Array, d: Array, exact: float) -> bool:
 def _support(rows: Array, exact: float) -> Face:
     units = np.ones(len(rows), dtype=bool)
     for attempt, small in enumerate(_SMALL):
-        basis, seen, noise = view = _in_units_of(rows, units, exact)
+        alike = attempt > 0 and units.all()  # nothing was told apart
+        basis, seen, noise = view = evenly(rows, exact) if alike else in_units_of(rows, units, exact)
         face = _fitted_face(rows, view, exact, again=attempt > 0)
         if face is not None:
             return face
@@ -189,63 +197,26 @@ def _none(rows: Array, exact: float) -> Face:
 
 def _balances(rows: Array, exact: float, programme: bool) -> bool:
     """Whether the rows are proved to balance: by a fit, or by the multipliers of the programme."""
-    proved = fitted(rows, _PATIENT, exact).balanced
-    return proved or (programme and _proves_balance(rows, _widest(rows)[1], exact))
+    if fitted(rows, _PATIENT, exact).balanced:
+        return True
+    if not programme:
+        return False
+    _, even, noise = evenly(rows, exact)
+    return any(_proves_balance(seen, _widest(seen)[1], blur) for seen, blur in ((rows, exact), (even, noise)))
 
 
 def _proved(rows: Array, near: Mask, guess: Array, exact: float, programme: bool = True) -> Face | None:
     """The face with the rows `near` on the boundary and the others off it, if it is one."""
     left, size, _, null = decomposed(rows[near], exact)
-    if null.shape[1] == 0 or near.all() or (near.any() and not _balances(left, _noise(size, exact), programme)):
+    if null.shape[1] == 0 or near.all() or (near.any() and not _balances(left, noise_of(size, exact), programme)):
         return None
     whole = null @ (null.T @ guess)
     for least in (1e-9, 1e-12, 0.0):  # zeros that rounding hides are made zeros, if that is right
         direction = np.where(np.abs(whole) > least * np.abs(whole).max(), whole, 0.0)
         margins, room = rows @ direction, rounding(rows.shape[1]) * (np.abs(rows) @ np.abs(direction))
         if (margins[~near] > room[~near]).all():
-            return Face(direction, ~near, null, null @ _whitening(rows[~near] @ null, exact)[0])
+            return Face(direction, ~near, null, null @ whitening(rows[~near] @ null, exact)[0])
     return None
-
-
-def _in_units_of(rows: Array, near: Mask, exact: float) -> tuple[Array, Array, float]:
-    """A basis in which some rows are orthonormal, and what they leave free is so for the others.
-
-    And all rows in it, with what is rounding in them.
-    """
-    left, size, right, null = decomposed(rows[near], exact)
-    change, seen_there = _whitening(rows[~near] @ null, exact)
-    free = null @ change[:, seen_there]
-    basis = np.hstack([right.T / size, free])
-    seen = rows @ basis
-    seen[near] = np.hstack([left, np.zeros((len(left), free.shape[1]))])
-    return basis, normalised(seen), _noise(size, exact)
-
-
-def _noise(size: Array, exact: float) -> float:
-    """What is rounding in units of the least of singular values."""
-    return float(max(exact, 0.02 * exact * size[0] / size[-1])) if size.size else exact
-
-
-def decomposed(rows: Array, exact: float) -> tuple[Array, Array, Array, Array]:
-    """The singular value decomposition without what is rounding, and an orthonormal basis of the null space."""
-    m, k = rows.shape
-    if m == 0:
-        return np.empty((0, 0)), np.empty(0), np.empty((0, k)), np.eye(k)
-    left, size, right = scipy.linalg.svd(rows, full_matrices=m < k)
-    rank = int(np.count_nonzero(size > exact * size[0]))
-    return left[:, :rank], size[:rank], right[:rank], right[rank:].T
-
-
-def _whitening(rows: Array, exact: float) -> tuple[Array, Mask]:
-    """The change of basis that makes the columns of rows orthonormal or zero, and which are not zero."""
-    m, k = rows.shape
-    if m == 0 or k == 0:
-        return np.eye(k), np.zeros(k, dtype=bool)
-    _, size, right = scipy.linalg.svd(rows, full_matrices=m < k)
-    scale = np.zeros(k)
-    scale[: size.size] = size
-    seen = scale > exact * size[0]
-    return right.T / np.where(seen, scale, 1.0), seen
 
 
 def _widest(rows: Array) -> tuple[Array, Array]:
@@ -275,7 +246,25 @@ def _programme(rows: Array, wanted: Mask) -> tuple[Array, Array]:
         sp.hstack([sp.csr_array(-rows), reach], format="csr"),
         np.repeat([[-_BOX, _BOX], [0.0, 1.0]], [k, m], axis=0),
     )
-    return d[:k], weight
+    return (d[:k], weight) if d.any() or weight.any() else _by_squares(rows, wanted)
+
+
+def _by_squares(rows: Array, wanted: Mask) -> tuple[Array, Array]:
+    """The same, but for the largest sum, by least squares; zeros if they fail.
+
+    The rows that are wanted and non-negative multiples of all rows, at their shortest sum, balance; or the sum is a d
+    of the cone that is positive on a row that is wanted.
+    """
+    once = wanted.astype(float)
+    sum_of = once @ rows
+    size = float(np.linalg.norm(sum_of))
+    more = _multiples(rows, -sum_of / size) if size > 0 else np.zeros_like(once)
+    if more is None:
+        return np.zeros(rows.shape[1]), np.zeros_like(once)
+    d = _left(rows[more > 0], sum_of / (size or 1.0))
+    if not np.linalg.norm(d) > rounding(d.size) * (1 + more.sum()):
+        return np.zeros_like(d), once + size * more
+    return d * (_BOX / np.abs(d).max()), once + size * more
 
 
 def _most_inward(rows: Array, near: Mask) -> Array:
@@ -377,14 +366,3 @@ def _careful_step(rows: Array, wrong: Array, right: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         target = np.where(root > 0, np.sqrt(wrong / right), 0.0)
     return np.asarray(scipy.linalg.lstsq(rows * root[:, None], target, cond=1e-15, lapack_driver="gelsy")[0])
-
-
-def normalised(rows: Array) -> Array:
-    """Each row over its largest entry."""
-    size = np.abs(rows).max(axis=1, initial=0.0, keepdims=True)
-    return np.asarray(rows / np.where(size > 0, size, 1.0))
-
-
-def rounding(k: int) -> float:
-    """A margin below this share of sum |x_j d_j|, of k terms, is zero but for rounding."""
-    return 2.0**-52 * (k + 4)

@@ -21,11 +21,12 @@ from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
-from .cone import Face, Mask, Undecided, fitted, normalised
+from .cone import Face, Mask, Undecided, fitted
 from .home import Home, doubtful_rows
 from .pairs import span_of_pairs
 from .sides import EXACT, Dense, ManySides, Signed, SignedHome
 from .signs import blur_of, signs_of, values_of
+from .units import normalised
 
 _MOST_COEF = 1000
 _MOST_WIDE = 3000  # up to which a proof that the classes overlap is tried

@@ -13,9 +13,10 @@ import numpy as np
 import scipy.linalg
 
 from ..data import Array, Sums
-from .cone import Face, Mask, decomposed, normalised, reach, rounding
+from .cone import Face, Mask, reach
 from .home import Home, on_boundary, unknown
 from .sides import Dense, Signed
+from .units import decomposed, normalised, rounding
 
 _MOST_WORK = 3e8  # dimensions of the cone, cubed, times coefficients, up to which signs are looked for: 2 s
 _ROUNDS = 100

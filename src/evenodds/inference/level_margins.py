@@ -1,0 +1,183 @@
+"""Marginal effects of the levels of a factor beside a wide one, all of them together.
+
+A factor that stands alone in one term adds one coefficient to the scores of a row, whatever else is in it. So rows are
+made once, without a level, and each level moves their scores: probabilities and their sums are products of rows with
+levels. The derivative of a level's sum is by its own coefficient, and by those of the other columns, which for the wide
+factor are few: no row of a table is made for each level, and no matrix of levels with levels.
+"""
+
+import functools
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from ..data import Array
+from ..data.coded import Coded
+from ..design import Design, Factor
+from .certain import limit_scores
+from .margins_table import known_columns
+from .wide import LowRank, centred
+
+if TYPE_CHECKING:
+    from .record import Inference
+
+_ENTRIES = 1 << 18  # probabilities at once
+_DIGITS = 38.0  # the logarithm of what interpolation divides its error by: it leaves none but rounding
+_FAR = 300.0  # scores whose exponentials have products that are numbers
+_FEW = 512  # other columns, up to which they are held dense
+
+
+def alone(design: Design, k: int) -> tuple[int, NDArray[np.intp]] | None:
+    """Of a factor that is in one term, by itself, its first column and that of each level, -1 for one without."""
+    first, found = 0, []
+    for term in design.terms:
+        for block in term.blocks:
+            if k in (part.atom for part in block):
+                found.append((first, block))
+            first += design.size_of(block)
+    factor = design.atoms[k]
+    if len(found) != 1 or len(found[0][1]) != 1 or not isinstance(factor, Factor):
+        return None
+    first, (part,) = found[0]
+    places = factor.places(np.arange(len(factor.levels), dtype=np.int32), part.full)
+    return first, np.where(places < 0, -1, first + places)
+
+
+@dataclass
+class LevelEffects:
+    """Sums over rows, a tile after another.
+
+    first : the first column of the factor; columns : (L + 1,) those of its levels that have an effect, and of the
+        reference, -1 for none
+    effect : (K, L + 1) by class and level; own, others : of the classes that are shown the derivatives by the level's
+        coefficient (., L + 1, m), and by theta's other entries (., L + 1, m, .)
+    """
+
+    result: "Inference"
+    logs: bool
+    first: int
+    columns: NDArray[np.intp]
+    effect: Array = field(init=False)
+    own: Array = field(init=False)
+    others: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        problem, coordinates = self.result.problem, self.result.problem.objective.coordinates
+        K, m, count = len(self.result.classes), problem.n_free, self.columns.size
+        theta, first = problem.theta.reshape(m, -1), int(coordinates.intercept)
+        self._shown = np.arange(int(K == 2), K)  # of two classes the second tells of both
+        place = np.full(coordinates.scale.size + 1, -1)
+        place[coordinates.columns] = first + np.arange(coordinates.columns.size)
+        self._places = place[self.columns]  # in theta's entries of a class; -1 of an aliased column and of none
+        solved = self._places >= 0
+        self._size = np.where(solved, 1 / coordinates.scale[self.columns], 0.0)
+        self._moves = np.where(solved, theta[:, self._places] * self._size, 0.0)  # of the scores (m, L + 1)
+        self._kept = np.setdiff1d(np.arange(theta.shape[1]), self._places[solved])
+        self._between = _interpolation(self._moves[0]) if m == 1 else None
+        if self._between is not None:
+            self._moves, count = self._between[0][None], self._between[0].size
+        self.effect = np.zeros((K, count))
+        self.own = np.zeros((self._shown.size, count, m))
+        self.others = np.zeros((self._shown.size, count, m, self._kept.size))
+
+    def add(self, rows: Coded, shift: Array, weight: Array) -> None:
+        """Add some rows."""
+        rows.codes[np.flatnonzero(rows.layout.firsts == self.first)] = -1
+        rows = centred(self.result.problem, rows)
+        D, Z = limit_scores(self.result, rows, shift)
+        D = sp.csr_array(D[:, self._kept])
+        D = D.toarray() if self._kept.size <= _FEW else D
+        count = max(1, _ENTRIES // Z.size)
+        for k in range(0, self._moves.shape[1], count):
+            self._add_levels(D, Z, weight, slice(k, k + count))
+
+    def _add_levels(self, D: Any, Z: Array, weight: Array, some: slice) -> None:
+        m, K = len(self._moves), Z.shape[1]
+        P = _moved(Z, np.pad(self._moves[:, some], ((K - m, 0), (0, 0))))
+        for c, p in enumerate(P):
+            self.effect[c, some] += weight @ (np.log(p) if self.logs else p)
+        for j, c in enumerate(self._shown.tolist()):
+            for a in range(m):
+                turn = functools.reduce(operator.add, np.delete(P, c, axis=0)) if c == K - m + a else -P[K - m + a]
+                turn = turn * (weight[:, None] if self.logs else P[c] * weight[:, None])
+                self.own[j, some, a] += turn.sum(axis=0)
+                self.others[j, some, a] += turn.T @ D if isinstance(D, np.ndarray) else (D.T @ turn).T
+
+    def plus(self, other: "LevelEffects") -> None:
+        """Add those of other rows."""
+        self.effect += other.effect
+        self.own += other.own
+        self.others += other.others
+
+    def columns_of(self, weight: float) -> tuple[NDArray[np.bool_], Array, Array]:
+        """Which levels have an effect against the reference that is known, the effects (K, L) and their errors."""
+        if self._between is not None:
+            at = self._between[1]
+            self.effect, self._between = self.effect @ at.T, None
+            self.own, self.others = (np.einsum("ln,cn...->cl...", at, each) for each in (self.own, self.others))
+        known = np.append(known_columns(self.result), False)
+        found = known[self.columns[:-1]] | known[self.columns[-1]]
+        effect = (self.effect[:, :-1] - self.effect[:, -1:]) / weight
+        se = np.full(effect.shape, np.nan)
+        for j, jacobian in enumerate(self._jacobians()):
+            V = self.result.theta_covariance
+            if not isinstance(V, LowRank):
+                raise AssertionError("a wide factor goes with a covariance by its parts")
+            se[self._shown[j]] = np.sqrt(V.variances(jacobian)) / weight
+        return found, effect, se
+
+    def _jacobians(self) -> Iterator[Any]:
+        """Of each class that is shown the derivative (L, q) of the effects, CSR."""
+        L, m, k = self.columns.size - 1, len(self._moves), self.result.problem.theta.size // len(self._moves)
+        each, reference = np.arange(L), self._places[-1]
+        solved = np.flatnonzero(self._places[:-1] >= 0)
+        for own, others in zip(self.own * self._size[:, None], self.others, strict=True):
+            parts = []
+            for a in range(m):
+                values, rows, places = [own[solved, a]], [solved], [self._places[solved]]
+                if reference >= 0:
+                    values, rows = [*values, np.full(L, -own[-1, a])], [*rows, each]
+                    places.append(np.full(L, reference))
+                values.append((others[:-1, a] - others[-1, a]).ravel())
+                rows.append(np.repeat(each, self._kept.size))
+                places.append(np.tile(self._kept, L))
+                at = (np.concatenate(rows), np.concatenate(places))
+                parts.append(sp.csr_array((np.concatenate(values), at), shape=(L, k)))
+            yield sp.csr_array(sp.hstack(parts))
+
+
+def _moved(Z: Array, moves: Array) -> Array:
+    """The probabilities (K, n, L) of rows with the scores (n, K) that levels move by (K, L)."""
+    Z, moves = Z - Z.max(axis=1, keepdims=True), moves - moves.max(axis=0)
+    if min(Z.min(initial=0.0), moves.min(initial=0.0)) < -_FAR:
+        return np.asarray(softmax(Z.T[:, :, None] + moves[:, None, :], axis=0))
+    P = np.exp(Z).T[:, :, None] * np.exp(moves)[:, None, :]  # an exponential for each row and for each level
+    P /= functools.reduce(operator.add, P)
+    return np.asarray(P)
+
+
+def _interpolation(x: Array) -> tuple[Array, Array] | None:
+    """Points, and the matrix (L, n) that takes the values of a function at these to those at x; None if they are many.
+
+    By the barycentric formula (Berrut and Trefethen, SIAM Review 46, 2004, equation 5.4).
+    """
+    middle, half = (x.max() + x.min()) / 2, max((x.max() - x.min()) / 2, 1.0)
+    n = int(_DIGITS / np.log(np.pi / half + np.sqrt(1 + (np.pi / half) ** 2))) + 2
+    if n >= x.size:
+        return None
+    points = middle + half * np.cos(np.pi * np.arange(n) / (n - 1))
+    weight = np.where(np.arange(n) % 2, -1.0, 1.0)
+    weight[[0, -1]] /= 2
+    apart = x[:, None] - points
+    with np.errstate(divide="ignore", invalid="ignore"):
+        near = weight / apart
+        matrix = near / near.sum(axis=1, keepdims=True)
+    at, point = np.nonzero(apart == 0)
+    matrix[at], matrix[at, point] = 0.0, 1.0
+    return points, matrix
