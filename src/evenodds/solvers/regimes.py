@@ -12,7 +12,6 @@
 
 import functools
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from ..data import Array, Block
 from ..data.memory import one_blas_thread
 from ..kernels.algebra import dot
 from ..objective import Objective
-from ..objective.softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status, cooling
 from .by_rows import ByRows, where_far
 from .class_products import ClassProducts
@@ -55,7 +53,7 @@ _LONG_PATIENCE = 16  # the same where the metric of even odds may yet do
 
 
 def newton(
-    objective: Any,
+    objective: Objective,
     theta: Array,
     sample: Block,
     *,
@@ -71,7 +69,7 @@ def newton(
 
 
 def quasi_newton(
-    objective: Any,
+    objective: Objective,
     theta: Array,
     sample: Block,
     *,
@@ -95,13 +93,13 @@ def quasi_newton(
         remake = _once(lambda state: exact_metric(objective, state.theta), again)
     elif has_few_rows(objective, sample):
         return _of_few_rows(objective, theta, sample, tol=tol, max_iter=max_iter, watch=watch, report=report)
-    elif isinstance(objective, SoftmaxObjective) and takes_products(objective):
+    elif objective.classes.several and takes_products(objective):
 
         def at(theta: Array, target: float) -> ByProducts:
             return ClassProducts(objective, theta, sample, target)
 
         return newton_by_products(objective, theta, at, tol=tol, max_iter=max_iter, watch=watch, report=report)
-    elif isinstance(objective, SoftmaxObjective):
+    elif objective.classes.several:
         metric, remake = _of_classes(objective, theta, sample)
     elif starts_even(objective, sample):
         metric, remake = even_odds(objective), _better(objective, sample)
@@ -124,7 +122,7 @@ def quasi_newton(
 
 
 def _of_few_rows(
-    objective: Objective | SoftmaxObjective,
+    objective: Objective,
     theta: Array,
     sample: Block,
     *,
@@ -140,7 +138,7 @@ def _of_few_rows(
         if begun.status in (Status.CONVERGED, Status.STOPPED):
             return begun
         theta = begun.theta
-    if isinstance(objective, SoftmaxObjective):
+    if objective.classes.several:
         theta = _optimum_inside(by_rows, theta, tol, max_iter)
     else:
         found = solved_inside(objective, by_rows, theta, tol=tol, max_iter=max_iter, report=report)
@@ -151,7 +149,7 @@ def _of_few_rows(
     return run("quasi-newton", objective, theta, metric, remake, tol=tol, max_iter=max_iter, watch=watch, report=report)
 
 
-def _of_classes(objective: SoftmaxObjective, theta: Array, sample: Block) -> tuple[Metric, Remake]:
+def _of_classes(objective: Objective, theta: Array, sample: Block) -> tuple[Metric, Remake]:
     """The metric of several classes, and how it is made again: where that is cheap, also wherever it is slow."""
     data = objective.data
     together = not data.sparse and data.n_columns <= most_full(data)
@@ -187,7 +185,7 @@ def _better(objective: Objective, sample: Block) -> Remake:
 
 
 def _begun(
-    objective: Objective | SoftmaxObjective,
+    objective: Objective,
     theta: Array,
     sample: Block,
     *,
@@ -197,7 +195,7 @@ def _begun(
     report: Report | None,
 ) -> Solution:
     """The fit with columns seen one by one, until it is slow."""
-    if isinstance(objective, SoftmaxObjective):
+    if objective.classes.several:
         metric = kronecker(objective, sample_probabilities(objective, theta, sample), sample, together=False)
     else:
         metric = even_odds(objective)
@@ -233,7 +231,7 @@ def _hessian_metric(objective: Objective, theta: Array) -> Metric:
     return Cholesky(objective.hessian(theta, dtype).astype(dtype, copy=False))
 
 
-def cooled(objective: Any, theta: Array, sample: Block) -> Array:
+def cooled(objective: Objective, theta: Array, sample: Block) -> Array:
     """A start that offsets do not keep from the optimum: that of the sample, where they put rows far from even odds."""
 
     def solve(T: float, phi: Array) -> Array:
@@ -246,7 +244,7 @@ def cooled(objective: Any, theta: Array, sample: Block) -> Array:
     return cooling.cooled(theta, objective.reach(theta, sample), solve)
 
 
-def sample_optimum(part: Any, theta: Array) -> Array:
+def sample_optimum(part: Objective, theta: Array) -> Array:
     """The optimum on a sample of the rows, from a start.
 
     The caller has added a ridge far below sampling error, which keeps a sample finite whose classes are
