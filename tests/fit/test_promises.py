@@ -185,3 +185,16 @@ def test_columns_of_extreme_size(standardize, scale, make, n, C):
         np.testing.assert_allclose(model.coef_[0, :2], twin.coef_[0], rtol=1e-8)
         assert abs(model.coef_[0, 2]) <= n * scale
     assert np.isfinite(model.coef_).all()
+
+
+@pytest.mark.parametrize("kind", ["plain", "correlated", "Cauchy", "lognormal", "t2", "imbalanced"])
+def test_newton_that_starts_from_some_of_the_rows_ends_where_all_have_their_optimum(kind):
+    rng = np.random.default_rng(7)
+    X, y = columns_of(kind, 17_000, rng)
+    weight = rng.exponential(size=len(y))
+    for C in (np.inf, 1e-2):
+        truth = newton(X, y, weight=weight, ridge=1 / C)
+        model = LogisticRegression(C=C, n_jobs=1).fit(X, y, weight)
+        assert model.solution_.solver == "newton"
+        far = np.abs(model.coef_[0] - truth.coef) / truth.se
+        assert max(far.max(), abs(model.intercept_[0] - truth.intercept) / truth.se_intercept) <= 1e-7, (kind, C)

@@ -1,6 +1,7 @@
 """Every smooth solver on every home, penalty, type and kind of weight, against one table of oracles."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from evenodds import LogisticRegression, Status
 from evenodds.data import as_data
 from evenodds.fitting import fit
 from evenodds.settings import Settings
+from evenodds.solvers.costs import sample_rows
 from homes import Blocks, solve
 from oracle import newton
 
@@ -326,6 +328,15 @@ def test_a_start_that_offsets_make_hard_reads_the_data_too():
     far = LogisticRegression(C=1.0).fit(X, y, offset=np.where(np.arange(len(y)) % 2, 300.0, -300.0))
     assert far.solution_.status is Status.CONVERGED
     assert far.solution_.passes > model.solution_.passes + 6  # five temperatures or more, and at least a read for each
+
+
+@pytest.mark.parametrize("read_cost", [32.0, 256.0, 5000.0])
+@pytest.mark.parametrize(("n", "p"), [(10**10, 100), (10**10, 3), (10**9, 1000)])
+def test_the_sample_of_any_rows_fits_memory(n, p, read_cost):
+    """However dear reads are: of 10 billion rows and 100 columns the cost model alone would take 59 GB."""
+    home = SimpleNamespace(n_rows=n, n_columns=p, size=n * p, sparse=False, layout=None, read_cost=read_cost)
+    home.class_weights = np.full(2, n / 2)
+    assert 4096 <= sample_rows(home) <= 300e6 / (8 * p)
 
 
 def test_a_wide_sparse_table_uses_head_and_diagonal():

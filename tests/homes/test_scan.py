@@ -152,10 +152,13 @@ def test_threads_do_not_change_the_bits(tmp_path):
 def test_orders_of_rows_take_at_most_two_reads_more(tmp_path):
     rng = np.random.default_rng(8)
     n, p = 60_000, 30
-    X = rng.normal(size=(n, p))
+    X, level = rng.normal(size=(n, p)), rng.integers(0, 12, n)
+    X[:, 1] += 0.3 * level
     y = (X @ rng.normal(size=p) * 0.4 + rng.logistic(size=n) > 3).astype(int)
     passes = []
-    for k, order in enumerate((np.arange(n), np.argsort(y, kind="stable"), np.argsort(X[:, 0]))):
+    by_label, by_level = np.argsort(y, kind="stable"), np.argsort(level, kind="stable")
+    orders = (np.arange(n), by_label, np.argsort(X[:, 0]), by_level, np.lexsort((X[:, 0], level)))
+    for k, order in enumerate(orders):
         file = tmp_path / f"{k}.parquet"
         table = pa.table({f"x{j}": X[order, j] for j in range(p)} | {"y": y[order]})
         parquet.write_table(table, file, row_group_size=5000)

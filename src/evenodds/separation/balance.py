@@ -108,7 +108,8 @@ def _correction(gradient: Array, products: Array, bounds: Array, certain: float)
 def balanced_by_newton(objective: Any, state: State) -> bool:
     """Whether Newton's last step proves it: what it takes of the derivatives leaves numbers that balance all rows.
 
-    Of a fit without a penalty and bounds. Where the step moves no score much, the numbers are certainly positive.
+    Of a fit without a penalty and bounds. Where the step moves no score much, the numbers are certainly positive. A row
+    whose score a step d moves by m adds h m^2 / S to d'H d, twice the decrement: the least curvature h bounds m.
     """
     metric, at = state.metric, state.exact_at
     if (
@@ -117,6 +118,10 @@ def balanced_by_newton(objective: Any, state: State) -> bool:
         or not metric.least() > _certain(objective.coordinates)
     ):
         return False
+    if not objective.classes.several:
+        least, move = objective.extremes(at, state.theta - at)
+        if move < _NEAR and least > LEAST and 2 * abs(state.decrement) * objective.total_weight < _NEAR**2 * least:
+            return True
     moves = (objective.largest_move(step) for step in (state.step, state.theta - at))
     return all(move < _NEAR for move in moves) and objective.least_multiplier(state.theta) > LEAST
 

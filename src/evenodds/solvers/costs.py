@@ -28,6 +28,9 @@ _CHEAP_ROW = 1200  # the same for each row: beside the exponentials that it take
 _CHEAP_IN_PATH = 1e8
 _CHEAP_SPARSE = 3e7  # reads of sparse data take longer for each entry
 _CHEAP_COEF = 400  # a factorisation costs as much as the Hessian does
+START_ROWS = 4000  # in which a start of Newton's method is found, in one call
+_SPARED = 4  # times as many rows
+_START_ROWS_A_COEF = 64
 _MOST_SAMPLED = 1 << 25  # entries, which are copied
 _SOLVE = 12  # reads of the sample: to draw it and to find its optimum
 _DIGITS = np.log(1e12)  # how far a gap has to fall
@@ -81,6 +84,16 @@ def choose(objective: Objective) -> str:
     at_once = objective.classes.several and not data.sparse and data.n_columns <= AT_ONCE
     most = max(_CHEAP_OF_CLASSES, _CHEAP_ROW * data.n_rows) if at_once else _cheap(data)
     return "newton" if _all_work(objective) <= most and objective.n_coef <= _CHEAP_COEF else "quasi-newton"
+
+
+def starts_from_some(objective: Objective, sample: Block) -> bool:
+    """Whether Newton's method starts where some rows have their optimum: these are few, and enough.
+
+    With offsets the start is already a better one (see `regimes.cooled`).
+    """
+    data = objective.data
+    enough = _START_ROWS_A_COEF * objective.n_coef <= START_ROWS
+    return not data.sparse and sample.offset is None and enough and data.n_rows > _SPARED * START_ROWS
 
 
 def takes_exact_steps(objective: Objective) -> bool:

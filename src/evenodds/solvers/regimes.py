@@ -24,6 +24,7 @@ from .by_rows import ByRows, where_far
 from .class_products import ClassProducts
 from .conjugate import ByProducts, ConjugateGradients, newton_by_products
 from .costs import (
+    START_ROWS,
     choose,
     factor_is_dear,
     has_few_rows,
@@ -32,6 +33,7 @@ from .costs import (
     sample_rows,
     sample_spares,
     starts_even,
+    starts_from_some,
     takes_products,
 )
 from .eliminated import eliminates, exact_metric
@@ -63,8 +65,15 @@ def newton(
     watch: Watch | None = None,
     report: Report | None = None,
 ) -> Solution:
-    """The smooth loop with the exact Hessian at every step; its first steps are one call where they can be."""
+    """The smooth loop with the exact Hessian at every step; its first steps are one call where they can be.
+
+    Of many rows it starts where some of them have their optimum, which spares about half of the reads.
+    """
     with one_blas_thread:  # threads only slow small products down
+        if not objective.classes.several and starts_from_some(objective, sample) and not warm:
+            part = objective.on(objective.data.sample(START_ROWS, 0))
+            part.ridge = part.ridge + 1e-6
+            theta = sample_optimum(part, theta)
         return run("newton", objective, theta, None, None, tol=tol, max_iter=max_iter, watch=watch, report=report)
 
 
