@@ -19,7 +19,7 @@ from .kernels.rows import padded
 
 Places = NDArray[np.intp]
 
-_WIDE = 500  # columns up to which a full matrix serves
+WIDE = 500  # columns up to which a full matrix serves
 _SINGULAR = 1e-14  # an eigenvalue of a block whose diagonal is 1, below which it is rounding
 _MOST_FEW = 3000  # columns that are left when the widest factor is eliminated, up to which they have a full matrix
 
@@ -121,7 +121,7 @@ def is_wide(layout: Layout | None, n_free: int = 1) -> bool:
 
     n_free : the classes that have coefficients
     """
-    if layout is None or layout.n_columns <= _WIDE:
+    if layout is None or layout.n_columns <= WIDE:
         return False
     return bool(n_free * (layout.n_columns - layout.counts.max()) <= _MOST_FEW)
 

@@ -147,7 +147,9 @@ def _any_numbers(X: Any, caller: str, intercept: bool) -> Numbers:
     from .design import learn  # here, as it needs pyarrow, and arrays do not
 
     design = learn(X, intercept=intercept)
-    return design.read(X).matrix(), list(design.names), None
+    rows = design.read(X)
+    # A search for separation takes factors as a fit does; what reads columns one by one has them multiplied out.
+    return rows.for_fit() if caller == "find_separation" else rows.matrix(), list(design.names), None
 
 
 def _numbered(scan: Scan, intercept: bool, n_jobs: int | None) -> Scan:

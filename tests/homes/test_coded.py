@@ -30,7 +30,7 @@ def held(monkeypatch):
     def hold(how):
         monkeypatch.setattr(evenodds.design.rows, "_FEW", 10**9 if how == "dense" else -1)
         monkeypatch.setattr(evenodds.design.rows, "_SPARSE", -1)
-        monkeypatch.setattr(evenodds.arrow, "_WIDE", -1 if how == "wide" else 500)
+        monkeypatch.setattr(evenodds.arrow, "WIDE", -1 if how == "wide" else 500)
 
     return hold
 

@@ -81,6 +81,7 @@ class SomeRows(View):
     def __init__(self, data: Data, rows: NDArray[np.intp], change: Change) -> None:
         super().__init__(data, _Choice(rows, change), center=data.center)
         self._rows, self.n_rows, n_classes = rows, rows.size, data.class_weights.size
+        self.layout = data.layout
 
         def sums(block: Block) -> Sums:
             size = block.X.nnz if sp.issparse(block.X) else block.X.size

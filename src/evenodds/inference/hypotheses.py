@@ -60,12 +60,18 @@ def chi_squared(statistic: float, df: int, hypothesis: str) -> TestResult:
 def wald(result: "Inference", restrictions: str) -> TestResult:
     """Wald's test of linear restrictions, given as text."""
     if isinstance(result.theta_covariance, LowRank) and isinstance(restrictions, str):
-        columns = np.array(terms_of(result).get(restrictions.strip(), []), dtype=np.intp)
+        columns = np.array(terms_of(result).get(_unquoted(restrictions), []), dtype=np.intp)
         se = result.se.reshape(-1, len(result.names))[:, columns[result.problem.estimated[columns]]]
         if columns.size > MANY and not np.isnan(se).any():
             return chi_squared(*wide_term(result.problem, result.theta_covariance, columns), _of_wald(restrictions))
     R, q = _parse(restrictions, result)
     return tested(result, R, q, _of_wald(restrictions))
+
+
+def _unquoted(text: str) -> str:
+    """A text, or the name that it quotes as a whole."""
+    quoted = re.fullmatch(r"\s*`([^`]*)`\s*", text)
+    return text.strip() if quoted is None else quoted[1]
 
 
 def _of_wald(restrictions: str) -> str:

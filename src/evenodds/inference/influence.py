@@ -76,8 +76,8 @@ def _with_certainty(result: "Inference", X: Any, offset: Any) -> Array:
     shift, start, parts = shifts(result, offset, X), 0, []
     theta = result.problem.theta.reshape(result.problem.n_free, -1)
     for tile in tiles(array):
-        rows = shift[kept[start : start + len(tile)]]
-        start += len(tile)
+        rows = shift[kept[start : start + tile.shape[0]]]
+        start += tile.shape[0]
         D, Z = limit_scores(result, tile, rows)
         far = NEVER + 2 * np.abs(D @ theta.T).max(initial=0.0) + 2 * np.abs(rows).max(initial=0.0)
         parts.append(rows - far * np.isneginf(Z))

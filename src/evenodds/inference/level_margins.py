@@ -49,6 +49,12 @@ def alone(design: Design, k: int) -> tuple[int, NDArray[np.intp]] | None:
     return first, np.where(places < 0, -1, first + places)
 
 
+def takes_levels(result: "Inference") -> bool:
+    """Whether levels are moved together: beside a wide factor, where rows without a level have finite scores."""
+    limit, first = result.limit, int(bool(result.model.fit_intercept))
+    return result.whole.wide and (limit is None or not limit.recession.infinite[:first].any())
+
+
 @dataclass
 class LevelEffects:
     """Sums over rows, a tile after another.
@@ -123,14 +129,27 @@ class LevelEffects:
             self.own, self.others = (np.einsum("ln,cn...->cl...", at, each) for each in (self.own, self.others))
         known = np.append(known_columns(self.result), False)
         found = known[self.columns[:-1]] | known[self.columns[-1]]
+        self._set_certain(weight)
         effect = (self.effect[:, :-1] - self.effect[:, -1:]) / weight
         se = np.full(effect.shape, np.nan)
         for j, jacobian in enumerate(self._jacobians()):
             V = self.result.theta_covariance
-            if not isinstance(V, LowRank):
-                raise AssertionError("a wide factor goes with a covariance by its parts")
-            se[self._shown[j]] = np.sqrt(V.variances(jacobian)) / weight
+            own = V.variances(jacobian) if isinstance(V, LowRank) else (jacobian @ V * jacobian.toarray()).sum(axis=1)
+            se[self._shown[j]] = np.sqrt(own) / weight
         return found, effect, se
+
+    def _set_certain(self, weight: float) -> None:
+        """Levels that separate the classes by themselves, of two classes: a row of such a level is certain."""
+        limit, first = self.result.limit, int(bool(self.result.model.fit_intercept))
+        if limit is None:
+            return
+        sign = np.append(limit.recession.infinite[first:], 0.0)[self.columns]
+        certain = sign != 0
+        self.own[:, certain], self.others[:, certain] = 0.0, 0.0
+        second = np.where(np.isnan(sign), np.nan, sign > 0)[certain]
+        P = np.stack([1 - second, second])
+        with np.errstate(divide="ignore"):
+            self.effect[:, certain] = weight * (np.log(P) if self.logs else P)
 
     def _jacobians(self) -> Iterator[Any]:
         """Of each class that is shown the derivative (L, q) of the effects, CSR."""

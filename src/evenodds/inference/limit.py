@@ -24,9 +24,11 @@ from ..objective import Objective, RowLoss
 from ..separation.recession import Recession, separation_of
 from ..separation.sides import sides_of
 from ..solvers import cooling, costs, regimes
+from ..solvers.eliminated import eliminates
 from .evidence import Evidence, gather
 from .problem import Problem, raw_map
 from .profile import constrained_maximum
+from .wide import raw_map_of
 
 NEVER = 1000.0  # taken off a score, it leaves a probability of exactly 0
 
@@ -161,7 +163,8 @@ def _optimum(problem: Problem, data: Data) -> Problem:
     coordinates = choose_coordinates(data, sample, intercept=intercept, standardize=False, strength=0.0)
     objective = Objective(data, coordinates, np.zeros(coordinates.columns.size))
     solve = regimes.newton if costs.choose(objective) == "newton" else regimes.quasi_newton
-    theta, to_raw = np.zeros(objective.n_coef), raw_map(coordinates)
+    theta = np.zeros(objective.n_coef)
+    to_raw = raw_map_of(coordinates, np.eye(1)) if eliminates(objective) else raw_map(coordinates)
     if theta.size:  # of the columns some may have nothing but zeros left
         theta = solve(objective, theta, sample, tol=1e-6, max_iter=100).theta
     nothing = np.zeros((theta.size, 0))

@@ -65,7 +65,7 @@ def probabilities(result: "Inference", array: Any, shift: Array, searched: bool 
             D, Z = limit_scores(result, tile, shift[rows])
             z, se = _log_odds(Z, variances(result, D))
             ends = np.stack([z - quantile * se, z + quantile * se], axis=2)
-            if result.limit is not None and searched:
+            if result.limit is not None and searched and not result.whole.wide:
                 _set_ends(result, tile, shift[rows], z, ends)
             parts.append((z, se, ends))
     z, se, ends = (np.concatenate(values) for values in zip(*parts, strict=True))
@@ -229,6 +229,7 @@ def variances(result: "Inference", D: Any) -> Array:
     m, k = result.problem.n_free, D.shape[1]
     if isinstance(result.theta_covariance, LowRank):
         return result.theta_covariance.spread(D, m)
+    D = D.toarray() if sp.issparse(D) else D  # of what separated classes leave few columns
     if m == 1:
         return np.asarray(np.einsum("ij,ij->i", D @ result.theta_covariance, D)[:, None, None])
     V = result.theta_covariance.reshape(m, k, m, k)

@@ -27,7 +27,7 @@ from ..labels import row_numbers
 from ..reading import unpacked
 from .certain import class_signs, limit_scores
 from .effects import less, outcome, summed
-from .level_margins import LevelEffects, alone
+from .level_margins import LevelEffects, alone, takes_levels
 from .margins_table import MIDDLES, errors_of, known_columns, number_at, require_overall, table
 from .prediction import shifts
 from .wide import TILE_ROWS, centred
@@ -81,7 +81,7 @@ def table_margins(
     rows = _Places(design, frame, asked.at, sample_weight, result, offset)
     switched = _switched(design, binary) | {name for name, seen in _seen(design, rows).items() if seen == {0.0, 1.0}}
     sums = _Sums(result, asked)
-    sums.add_rows(design, rows, list(_subjects(design, asked, rows, switched, result.whole.wide)))
+    sums.add_rows(design, rows, list(_subjects(design, asked, rows, switched, takes_levels(result))))
     return sums.table(result)
 
 
@@ -120,7 +120,7 @@ def _over_scan(result: "Inference", scan: Scan, asked: Asked, binary: NDArray[np
 
     def sums_of(rows: _Places) -> _Sums:
         sums = _Sums(result, asked)
-        sums.add_rows(design, rows, list(_subjects(design, asked, rows, switched, result.whole.wide)))
+        sums.add_rows(design, rows, list(_subjects(design, asked, rows, switched, takes_levels(result))))
         return sums
 
     total: _Sums | None = None

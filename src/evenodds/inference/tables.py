@@ -134,9 +134,9 @@ def _coef(model: LogisticRegression, problem: Problem) -> Array:
 def _raw_covariance(problem: Problem, V: Any, infinite: Array) -> tuple[Array, Array | None, dict[str, str]]:
     """The variances of the raw coefficients, NaN where there are none, and why; and their covariance, if small."""
     if isinstance(problem.to_raw, RawMap):
-        variances, aliased = V.variances(problem.to_raw.entries), ~problem.estimated
-        variances[aliased] = np.nan
-        return variances, None, {problem.keys[j]: ALIASED for j in np.flatnonzero(aliased)}
+        notes, variances = _notes(problem, infinite, problem.estimated), V.variances(problem.to_raw.entries)
+        variances[[j for j, key in enumerate(problem.keys) if key in notes]] = np.nan
+        return variances, None, notes
     size = np.abs(problem.to_raw).max(axis=1, initial=0.0)
     unit = np.where(size > 0, size, 1.0)
     rows = problem.to_raw / unit[:, None]
@@ -151,6 +151,15 @@ def _raw_covariance(problem: Problem, V: Any, infinite: Array) -> tuple[Array, A
             f"The variance of the coefficient of {problem.keys[j]!r} is of size {unit[j]:.0e} squared, which no number "
             f"holds: divide the column by {1 / unit[j]:.0e}."
         )
+    notes = _notes(problem, infinite, np.asarray(problem.to_raw.any(axis=1)))
+    for j, name in enumerate(problem.keys):
+        if name in notes:
+            raw[j] = raw[:, j] = np.nan
+    return raw.diagonal(), raw, notes
+
+
+def _notes(problem: Problem, infinite: Array, estimated: NDArray[np.bool_]) -> dict[str, str]:
+    """Why coefficients have no standard error, by name."""
     notes = {}
     for j, name in enumerate(problem.keys):
         if infinite[j] != 0:
@@ -158,12 +167,9 @@ def _raw_covariance(problem: Problem, V: Any, infinite: Array) -> tuple[Array, A
             notes[name] = (
                 "infinite, of a sign that is not determined" if sign is None else f"infinite ({sign}): separated"
             )
-        elif not problem.to_raw[j].any():
+        elif not estimated[j]:
             notes[name] = ALIASED
-        else:
-            continue
-        raw[j] = raw[:, j] = np.nan
-    return raw.diagonal(), raw, notes
+    return notes
 
 
 def wald_table(coef: Array, se: Array, level: float) -> Table:

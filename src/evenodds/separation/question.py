@@ -193,9 +193,10 @@ class Question:
         The rows without a level of a factor count as one: of these it is known that another level separates.
         """
         layout, columns = self.objective.data.layout, self.free.columns
-        first, second = self.objective.reduce(_levels_by_class)
+        from .lone_levels import levels_by_class, signs_of_levels
+
+        sign = signs_of_levels(*self.objective.reduce(levels_by_class))
         places, starts = layout.places, layout.starts[:-1]
-        sign = np.where((first > 0) == (second > 0), 0.0, np.where(second > 0, 1.0, -1.0))
         alone, direction = np.zeros(layout.n_columns + 1), np.zeros(layout.n_columns + 1)
         alone[places] = direction[places] = sign
         alone[-1] = direction[-1] = 0.0
@@ -214,17 +215,6 @@ class Question:
         """The intercepts and slopes of a direction of the rows."""
         parts = [self.free.split(one) for one in direction.reshape(-1, self.bounds.size)]
         return np.array([shift for shift, _ in parts]), np.array([slopes for _, slopes in parts])
-
-
-def _levels_by_class(block: Block) -> Sums:
-    """The rows at each place of a factors' table, of the first class and of the second; of columns of 1 alone."""
-    rows, found = block.rows, np.zeros((2, block.rows.layout.places.size))
-    for f, (start, count) in enumerate(zip(rows.layout.starts, rows.layout.counts, strict=False)):
-        if rows.entry(f) is None:
-            for k in range(2):
-                own = rows.codes[f][(block.y > 0) == bool(k)] + 1
-                found[k, start : start + count + 1] = np.bincount(own, minlength=count + 1)
-    return found[0], found[1]
 
 
 def _of_second(block: Block) -> Sums:

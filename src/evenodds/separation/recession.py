@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
+from ..arrow import is_wide
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..data.memory import one_blas_thread
@@ -24,7 +25,7 @@ from ..exceptions import EvenOddsError
 from .cone import Face, Mask, Undecided, fitted
 from .home import Home, doubtful_rows
 from .pairs import span_of_pairs
-from .sides import EXACT, Dense, ManySides, Signed, SignedHome
+from .sides import EXACT, Dense, ManySides, Signed, SignedHome, TwoSides
 from .signs import blur_of, signs_of, values_of
 from .units import normalised
 
@@ -46,7 +47,8 @@ class Recession:
         dimensions or more, where the sign was not looked for), 0 where it stays finite
     direction : (k,) a direction that is positive on the rows of `separated`, zero on the others; 0 for aliased columns
     separated : (n_rows,) the rows of the home that some direction makes positive
-    null : (q, d) orthonormal, the changes of theta that are zero on all other rows
+    null : (q, d) orthonormal, the changes of theta that are zero on all other rows; beside a wide factor the directions
+        of single levels, CSR
     alone : (k,) 1 or -1 for a column whose high (low) values alone are of the second class and never of the first
     rest : whether some rows are separated by columns together only
     """
@@ -55,7 +57,7 @@ class Recession:
     infinite: Array
     direction: Array
     separated: Mask
-    null: Array
+    null: Any
     alone: Array
     rest: bool
 
@@ -77,6 +79,12 @@ def separation_of(
         If rounding leaves no certain answer, or there are too many columns or classes for one.
     """
     data, coordinates = signed.data, signed.sides.coordinates
+    two = isinstance(signed.sides, TwoSides) and bounds is None and functionals is None
+    if two and is_wide(data.layout):
+        from .lone_levels import beside_wide  # which fits the rows that are left
+
+        with one_blas_thread:
+            return beside_wide(signed)
     if signed.sides.n_coef > _MOST_WIDE:
         raise _too_wide(signed.sides.n_coef)
     with one_blas_thread:

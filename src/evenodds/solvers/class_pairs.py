@@ -25,15 +25,15 @@ from .class_penalty import anchored, centred
 from .mean_loss import MeanLoss
 from .penalty import Penalty, freed_gap
 from .proximal_newton import Models, Point, minimize_all
-from .working_set import LEAST, ROUGH, extrapolated
+from .working_set import LEAST, ROUGHLY, extrapolated, room_for
 
 Numbers = NDArray[np.intp]
 
 _DRIFT = 0.15  # of the probabilities, weighted, from which the Hessian is made again
 _INNER = 0.8  # of the gap is left to the working set
+_ACCURACY = 1e-4  # of a step, see `minimize_quadratic`
 _LEAST_INNER = 1e-3
-_CHECKS = 50
-_STRIDE = 1.5  # between the strengths on the way to one
+_CHECKS = 200
 _MOST_FULL = 1500  # coefficients up to which a Hessian of all of them can be the model
 _FEW = 100  # coefficients up to which it also is where data are in memory
 _MOST_PAIRS = 12_000  # whose Hessian takes about a gigabyte
@@ -206,10 +206,10 @@ class PairSet:
     ) -> tuple[Point, Array]:
         """The optimum for one penalty, and the gradient of F there; the set starts from `strong` and grows.
 
-        Until the check finds no other pair that moves.
+        By what the check finds furthest from its condition, until it finds none.
         """
-        self.add(strong)
-        share = _INNER
+        self.add(strong[: room_for(theta)])
+        share, aim = _INNER, 0.0
         for _ in range(_CHECKS):
             theta = centred(penalty, theta, self.K)  # in the middle of what does not matter, steps have room
             self.add(np.flatnonzero(theta))
@@ -219,20 +219,21 @@ class PairSet:
                 self.evaluate,
                 [point],
                 models,
-                target=share * target,
+                target=max(share * target, aim),
                 max_iter=max_iter,
-                accuracy=1e-6,
+                accuracy=_ACCURACY,
             )
             theta = np.zeros(theta.size)
             theta[self.numbers] = point.theta
             gradient = self.check(penalty, theta, point)
             if point.gap <= target or share < _LEAST_INNER:
                 break
-            found = np.flatnonzero((penalty.violation(theta, gradient) > 0) & ~self.inside)
-            if not found.size:  # the set itself is to be solved further, with the Hessian as it is here
+            found = _furthest(np.where(self.inside, 0.0, penalty.violation(theta, gradient)))
+            if not (found.size or aim):  # the set itself is to be solved further, with the Hessian as it is here
                 share *= 0.1
                 self._base = None
-            self.add(found)
+            aim = ROUGHLY * point.gap if found.size else 0.0
+            self.add(found[: room_for(theta)])
         if point.gap > target:
             point.status = Status.MAX_ITER if point.status is Status.MAX_ITER else Status.STALLED
         else:
@@ -289,9 +290,6 @@ def pairs_path(
     points: list[Point] = []
     for penalty in penalties:
         start = extrapolated(points, penalty) if points else start
-        for closer in on_the_way(before, penalty):
-            point, gradient = state.solve(closer, start, _strong(closer, before, gradient), ROUGH, max_iter)
-            start, before = point.theta, closer
         point, gradient = state.solve(penalty, start, _strong(penalty, before, gradient), target, max_iter)
         points.append(point)
         before = penalty
@@ -301,7 +299,7 @@ def pairs_path(
 
 
 def pairs_fit(loss: MeanLoss, penalty: Penalty, theta: Array, *, warm: bool, target: float, max_iter: int) -> Point:
-    """The optimum for one penalty: on the way to it, those of stronger ones, each not far from the last."""
+    """The optimum for one penalty."""
     start = penalty.nearest(theta if warm else np.where(penalty.bare, theta, 0.0))
     if not warm:
         return pairs_path(loss, [penalty], start, target=target, max_iter=max_iter)[0]
@@ -319,14 +317,13 @@ def _started(loss: MeanLoss, penalty: Penalty, start: Array) -> tuple[PairSet, P
     return state, penalty.times(max(float(ratio.max(initial=0.0)), 1.0)), gradient
 
 
-def on_the_way(before: Penalty, penalty: Penalty) -> list[Penalty]:
-    """Penalties between two, so that each is not far from the last."""
-    far = max(float((before.finite_l1 + before.l2).max()) / float((penalty.finite_l1 + penalty.l2).max() or 1.0), 1.0)
-    steps = int(np.ceil(np.log(far) / np.log(_STRIDE)))
-    return [penalty.times(far ** (k / steps)) for k in range(steps - 1, 0, -1)]
-
-
 def _strong(penalty: Penalty, before: Penalty, gradient: Array) -> Numbers:
     """The pairs that the strong rule takes in; after a long step not all that it would."""
     limit = np.maximum(2 * penalty.finite_l1 - before.finite_l1, LEAST * penalty.l1)
-    return np.flatnonzero((np.abs(gradient) > limit) & ~np.isinf(penalty.l1))
+    return _furthest(np.where(np.isinf(penalty.l1), 0.0, np.abs(gradient) - limit))
+
+
+def _furthest(over: Array) -> Numbers:
+    """Where numbers are more than 0, the largest first."""
+    order = np.argsort(-over, kind="stable")
+    return order[: np.count_nonzero(over > 0)]

@@ -40,12 +40,11 @@ _ARMIJO = 1e-4
 _LEAST_STEP = 1e-8
 _INNER = 0.8  # of the gap is left to the working set
 _CHECKS = 200
-_NEW = 100  # columns that the set takes in at once, at the least
-_GROWTH = 2  # the same, beside those that have a coefficient; the others wait for the next check
-_ROUGHLY = 0.1  # of the gap over all columns is left to the set while it still grows
+_NEW = 100  # columns that the set takes in at once, at the least; the others wait for the next check
+ROUGHLY = 0.1  # of the gap over all columns is left to the set while it still grows
 _AHEAD = 0.7  # of the strength: how far a path looks ahead when all columns are read
 _AHEAD_STEPS = 3
-ROUGH = 1e-4  # the gap there
+_ROUGH = 1e-4  # the gap to which it does
 LEAST = 0.9  # of the penalty: what the strong rule is not to go below, as after a long step it would take in all
 
 Stop = Callable[[Sequence[Point]], bool]
@@ -167,7 +166,7 @@ class WorkingSet:
         before = penalty.l1 if self._last is None else self._last.l1
         with np.errstate(invalid="ignore"):  # what is held has an infinite l1
             limit = np.maximum(2 * penalty.l1 - before, LEAST * penalty.l1)
-            self.add(self.columns.likely(rows.r, limit, self.inside)[: _room(theta)])
+            self.add(self.columns.likely(rows.r, limit, self.inside)[: room_for(theta)])
         self._last = penalty
         return self.solve(penalty, theta, rows, target, max_iter, after)
 
@@ -190,8 +189,8 @@ class WorkingSet:
             ended = point.status is Status.MAX_ITER or not (found.size or aim > end)
             if point.gap <= target or ended:
                 break
-            self.add(found[: _room(point.theta)])
-            rows, aim = at.rows, max(end, _ROUGHLY * point.gap) if found.size else end
+            self.add(found[: room_for(point.theta)])
+            rows, aim = at.rows, max(end, ROUGHLY * point.gap) if found.size else end
         if point.gap <= target:
             point.status = Status.CONVERGED
         return point
@@ -268,7 +267,7 @@ class WorkingSet:
 
         def find() -> Array:
             point = Point(penalty, self.whole(at.theta))
-            return self.descend(point, at.rows, ROUGH, _AHEAD_STEPS, drift=np.inf).dual
+            return self.descend(point, at.rows, _ROUGH, _AHEAD_STEPS, drift=np.inf).dual
 
         return find
 
@@ -288,9 +287,9 @@ class WorkingSet:
         return outside[order[: np.count_nonzero(violation > 0)]]
 
 
-def _room(theta: Array) -> int:
-    """How many columns the set takes in at once."""
-    return max(_NEW, _GROWTH * int(np.count_nonzero(theta)))
+def room_for(theta: Array) -> int:
+    """How many columns the set takes in at once: as many as have a coefficient, or a few."""
+    return max(_NEW, int(np.count_nonzero(theta)))
 
 
 def wide_path(
