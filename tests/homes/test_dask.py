@@ -1,6 +1,8 @@
 """Rows in the partitions of Dask: the same answers as in memory, and collections of Dask in return."""
 
 import io
+import os
+import signal
 import warnings
 
 import numpy as np
@@ -333,3 +335,25 @@ def test_a_task_that_fails_is_said():
     lazy = parted(frame).map_partitions(broken, meta=frame.iloc[:0])
     with pytest.raises(EvenOddsError, match="Dask could not compute the rows: the disk is gone"):
         LogisticRegression().fit(lazy[NAMES], lazy["y"])
+
+
+def test_a_worker_that_is_killed_costs_no_bit(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    X, (y, *_) = of_frame(rows())
+    here, reads, run = fitted(X, y), [], Workers.run
+    own = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "worker_dashboard_address": None}
+    with (
+        dask.config.set({"scheduler": None, "distributed.logging.distributed": "critical"}),
+        distributed.LocalCluster(**own) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+
+        def deadly(self, *args):
+            reads.append(args)
+            if len(reads) == 2:
+                os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
+            return run(self, *args)
+
+        monkeypatch.setattr(Workers, "run", deadly)
+        assert fitted(X, y) == here
+    assert len(reads) > 2
