@@ -8,8 +8,9 @@ BIN := .venv/bin
 demo: .venv/.demo
 	$(BIN)/evenodds demo --out out
 
+# The tests of Spark need its extra, `make .venv/.spark`, and Java; they share one process, as one session serves them.
 test: lint
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 
 # What knows the most digits, with two of OpenBLAS's kernels: with AVX2 and with SSE3 alone.
 test-kernels: .venv/.test

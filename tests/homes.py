@@ -21,8 +21,7 @@ from evenodds.coordinates import choose_coordinates
 from evenodds.data import Block
 from evenodds.data.memory import IN_MEMORY, add_up, part_of
 from evenodds.data.views import joined
-from evenodds.objective import Objective
-from evenodds.objective.softmax import SoftmaxObjective
+from evenodds.objective import Classes, Objective
 from evenodds.solvers import costs, regimes
 
 
@@ -230,10 +229,7 @@ def solve(data, solver, *, C=np.inf, standardize=False, intercept=True, tol=1e-4
     coordinates = choose_coordinates(data, sample, intercept=intercept, standardize=standardize, strength=strength)
     scale = coordinates.scale[coordinates.columns]
     ridge = np.full(scale.size, strength) if standardize else strength / scale**2
-    if data.class_weights.size == 2:
-        objective = Objective(data, coordinates, ridge)
-    else:
-        objective = SoftmaxObjective(data, coordinates, ridge, baseline=not np.isfinite(C))
+    objective = Objective(data, coordinates, ridge, Classes.of(data, baseline=not np.isfinite(C)))
     theta = np.zeros(objective.n_coef)
     method = {"newton": regimes.newton, "quasi-newton": regimes.quasi_newton}[solver]
     solution = method(objective, theta, sample, tol=tol, max_iter=max_iter, **kwargs)

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .data import Array
-from .data.elsewhere import gathered, is_dask
+from .data.elsewhere import gathered, is_dask, is_spark
 from .data.scan import Scan
 from .exceptions import EvenOddsError
 from .labels import accuracy
@@ -39,15 +39,20 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def by_partition(method: Method) -> Method:
-    """Have a method that predicts give a collection of Dask for one."""
+    """Have a method that predicts give a collection of Dask for one, and of a frame of Spark a column."""
 
     @functools.wraps(method)
     def either(self: Any, X: Any) -> Any:
-        if not is_dask(X):
+        if not (is_dask(X) or is_spark(X)):
             return method(self, X)
         check_is_fitted(self)
-        if not hasattr(self, "design_"):
-            self._scan_of(gathered(X, None, None, None)[0], reset=False)  # for its checks
+        scan = gathered(X, None, None, None)[0]
+        # Whose columns are checked, but for those of a design, which checks its own.
+        names = self.design_.kinds if hasattr(self, "design_") else self._scan_of(scan, reset=False).roles.columns
+        if is_spark(X):
+            from .data.spark import column_of
+
+            return column_of(self, method.__name__, list(names))
         from .data.dask import lazily
 
         return lazily(self, method.__name__, X)

@@ -16,8 +16,7 @@ import numpy as np
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data
 from .exceptions import EvenOddsError
-from .objective import Objective
-from .objective.softmax import SoftmaxObjective
+from .objective import Classes, Objective
 from .separation.verdict import OVERLAP, Verdict
 from .settings import Settings
 from .solvers import Report, Solution, Status, costs, regimes
@@ -110,9 +109,7 @@ def objective_of(settings: Settings, data: Data, coordinates: Coordinates, stren
         return FirthObjective(data, coordinates)
     scale = coordinates.scale[coordinates.columns]
     ridge = np.full(scale.size, strength) if settings.standardize else np.square(np.sqrt(strength) / scale)
-    if data.present.size == 2:
-        return Objective(data, coordinates, ridge)
-    return SoftmaxObjective(data, coordinates, ridge, baseline=not ridge.any())
+    return Objective(data, coordinates, ridge, Classes.of(data, baseline=not ridge.any()))
 
 
 def _fit_smooth(settings: Settings, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:

@@ -10,8 +10,7 @@ import numpy as np
 
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data
-from .objective import Objective
-from .objective.softmax import SoftmaxObjective
+from .objective import Classes, Objective
 from .per_column import bounds, penalty_factors
 from .separation.question import Question
 from .separation.verdict import OVERLAP, Verdict
@@ -92,15 +91,14 @@ def fit(
         lower=wanted.lower,
         upper=wanted.upper,
     )
-    n_classes, ridge = data.class_weights.size, np.zeros(coordinates.columns.size)
-    binary = data.present.size == 2
-    objective = Objective(data, coordinates, ridge) if binary else SoftmaxObjective(data, coordinates, ridge, False)
+    nothing, classes = np.zeros(coordinates.columns.size), Classes.of(data, baseline=False)
+    objective = Objective(data, coordinates, nothing, classes)
     objective.passes = coordinates.reads
     with np.errstate(over="ignore", invalid="ignore"):  # the last coefficients may be of columns of another size
         start = None if last is None else objective.from_coef(*last)
 
     def solve(penalty: Penalty, start: Array | None, report: Report | None) -> Solution:
-        whole = penalty if binary else for_classes(penalty, n_classes)
+        whole = for_classes(penalty, classes.n_sets)
         tol, most = settings.tol, settings.max_iter
         return elastic_net(data, coordinates, whole, sample, last=start, report=report, tol=tol, max_iter=most)
 
@@ -113,10 +111,7 @@ def fit(
         second = solve(replace(penalty, l2=penalty.l2 + ridge), solution.theta, None)
         solution = _without(ridge, solution, second, float(objective.observations))
     solution = replace(solution, passes=solution.passes + objective.passes)  # with the judge's reads
-    theta = solution.theta[None, :]
-    if binary:
-        return penalty.to_coefs(coordinates, theta, wanted.lower, wanted.upper), solution, verdict
-    intercepts, coefs = to_coefs(penalty, coordinates, theta, wanted.lower, wanted.upper)
+    intercepts, coefs = to_coefs(penalty, coordinates, solution.theta[None, :], wanted.lower, wanted.upper)
     return (intercepts[0], coefs[0]), solution, verdict
 
 

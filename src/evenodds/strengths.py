@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data
 from .exceptions import EvenOddsError
+from .objective import Classes
 from .per_column import LEAST_C
 from .progress import PathLines, Stop
 from .solvers import Status
@@ -26,7 +27,6 @@ from .solvers.mean_loss import MeanLoss
 from .solvers.penalty import Penalty
 from .solvers.proximal_newton import Optimum
 from .solvers.ridge_path import ridge_path, takes_ridges
-from .solvers.softmax_loss import SoftmaxLoss
 from .solvers.sparse_wide import sparse_path
 from .solvers.tall_path import tall_path
 from .solvers.working_set import wide_path
@@ -39,8 +39,6 @@ _RIDGE = 0.01  # below this l1_ratio a path goes on to where a lasso's would end
 _SATURATED = 0.999  # share of the null deviance that is explained, beyond which a path does not go on
 _STILL = 1e-5  # relative change of that share from one fit to the next, below which it does not either
 _LEAST_FITS = 5
-
-Loss = MeanLoss | SoftmaxLoss
 
 
 @dataclass(frozen=True)
@@ -56,29 +54,24 @@ class Strengths:
     upper: Array | None
 
     @property
-    def n_classes(self) -> int:
-        """Classes that are not left out."""
-        return int(self.data.class_weights.size)
-
-    @property
-    def binary(self) -> bool:
-        """Whether one score tells the classes."""
-        return bool(self.data.present.size == 2)
+    def classes(self) -> Classes:
+        """The classes, all of which have coefficients if there are more than two."""
+        return Classes.of(self.data, baseline=False)
 
     @property
     def _takes_sets(self) -> bool:
-        return takes_sets(self.data, _FEW_ROWS if self.binary and self.l1_ratio > 0 else 0.0)
+        return takes_sets(self.data, _FEW_ROWS if not self.classes.several and self.l1_ratio > 0 else 0.0)
 
     @property
     def S(self) -> float:
         """The total weight."""
         return float(self.data.class_weights.sum())
 
-    def null(self, tol: float) -> tuple[Loss, Array, float]:
+    def null(self, tol: float) -> tuple[MeanLoss, Array, float]:
         """F, the optimum without any penalised column, and the loss of the intercept alone."""
         sample = self.data.sample(_SAMPLE, 0)
         coordinates = self._coordinates(sample)
-        loss = (MeanLoss if self.binary else SoftmaxLoss)(self.data, coordinates, sample)
+        loss = MeanLoss(self.data, coordinates, sample)
         loss.objective.passes = coordinates.reads
         start = loss.objective.start(sample)
         if self.intercept and sample.offset is not None:
@@ -103,12 +96,11 @@ class Strengths:
             every=True,
         )
 
-    def _without(self, loss: Loss, start: Array, columns: NDArray[np.intp]) -> Array:
+    def _without(self, loss: MeanLoss, start: Array, columns: NDArray[np.intp]) -> Array:
         """The optimum over the intercept and a few columns without penalty, within their bounds."""
         coordinates = replace(loss.coordinates, columns=columns)
         one = np.concatenate([np.arange(self.intercept), columns + self.intercept]).astype(np.intp)
-        copies = 1 if self.binary else self.n_classes
-        kept = (np.arange(copies)[:, None] * (loss.n_coef // copies) + one).ravel()
+        kept = (np.arange(loss.n_classes)[:, None] * (loss.n_coef // loss.n_classes) + one).ravel()
         zero = self._for_all(Penalty.of(coordinates, 0.0, 1.0, lower=self.lower, upper=self.upper))
         solution = elastic_net(self.data, coordinates, zero, loss.sample, tol=1e-6)
         theta = start.copy()
@@ -133,9 +125,9 @@ class Strengths:
         )
 
     def _for_all(self, penalty: Penalty) -> Penalty:
-        return penalty if self.binary else for_classes(penalty, self.n_classes)
+        return for_classes(penalty, self.classes.n_sets)
 
-    def grid(self, loss: Loss, start: Array, n_C: int, min_ratio: float) -> Array:
+    def grid(self, loss: MeanLoss, start: Array, n_C: int, min_ratio: float) -> Array:
         """Strengths lam, falling from the least that holds all penalised coefficients at 0."""
         ratio = max(self.l1_ratio, _LEAST_RATIO)
         unit = replace(self, l1_ratio=ratio).penalty(loss.coordinates, 1.0)
@@ -158,7 +150,7 @@ class Strengths:
         return largest * np.geomspace(1.0, min_ratio * (ratio if ratio < _RIDGE else 1.0), n_C)
 
     def solve(
-        self, loss: Loss, grid: Array, start: Array, target: float, stop: Stop | None, lines: PathLines | None
+        self, loss: MeanLoss, grid: Array, start: Array, target: float, stop: Stop | None, lines: PathLines | None
     ) -> Sequence[Optimum]:
         """The optimum for each strength."""
         unit = self.penalty(loss.coordinates, 1.0)
@@ -179,10 +171,16 @@ class Strengths:
         return points
 
     def _along(
-        self, loss: Loss, penalties: Sequence[Penalty], start: Array, target: float, stop: Any, lines: PathLines | None
+        self,
+        loss: MeanLoss,
+        penalties: Sequence[Penalty],
+        start: Array,
+        target: float,
+        stop: Any,
+        lines: PathLines | None,
     ) -> Sequence[Optimum]:
         """The optima in one go, each near the one before it."""
-        if isinstance(loss, SoftmaxLoss):
+        if loss.several:
             return class_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
         elif takes_ridges(loss, penalties[0]):
             return ridge_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
@@ -196,11 +194,8 @@ class Strengths:
         """Coefficients and intercepts for the columns as given."""
         thetas = np.array([point.theta for point in points])
         one = self.of_one_class(coordinates, 1.0)
-        if self.binary:
-            intercepts, coefs = one.to_coefs(coordinates, thetas, self.lower, self.upper)
-        else:
-            intercepts, coefs = to_coefs(one, coordinates, thetas, self.lower, self.upper)
-        return coefs, intercepts
+        intercepts, coefs = to_coefs(one, coordinates, thetas, self.lower, self.upper)
+        return (coefs, intercepts) if self.classes.several else (coefs[:, 0], intercepts[:, 0])
 
 
 def until_explained(null: float) -> Stop:

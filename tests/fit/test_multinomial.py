@@ -23,8 +23,8 @@ from sklearn.preprocessing import StandardScaler
 from evenodds import SGD, CollinearWarning, EvenOddsError, LogisticRegression, SeparationWarning, Status
 from evenodds.coordinates import choose_coordinates
 from evenodds.data import as_data
-from evenodds.objective import Objective
-from evenodds.objective.softmax import SoftmaxObjective
+from evenodds.objective import TWO, Classes, Objective
+from evenodds.objective.softmax import Softmax
 from homes import Blocks, solve
 from oracle import case, numbers, quiet
 
@@ -95,13 +95,14 @@ def standard_errors(X, y, W, *, weight=None, strength=0.0):
     return np.sqrt(np.maximum(np.diag(V), 0)).reshape(K, k)
 
 
-def objective_of(X, y, n_classes, *, ridge=0.0, baseline=True, weight=None, offset=None, make=SoftmaxObjective):
+def objective_of(X, y, n_classes, *, ridge=0.0, baseline=True, weight=None, offset=None, classes=None):
     """Over rows in memory, in coordinates of their own, with a penalty of `ridge` on raw coefficients."""
     data = as_data(X, y, weight, offset, n_jobs=1, n_classes=n_classes)
     sample = data.sample(data.n_rows, 0)
     coordinates = choose_coordinates(data, sample, intercept=True, standardize=False, strength=ridge)
     pull = ridge / coordinates.scale**2
-    return make(data, coordinates, pull) if make is Objective else make(data, coordinates, pull, baseline)
+    several = Classes(n_classes - baseline, baseline, several=True, loss=Softmax)
+    return Objective(data, coordinates, pull, classes or several)
 
 
 @pytest.mark.parametrize("baseline", [True, False])
@@ -146,7 +147,7 @@ def test_two_classes_are_the_binary_objective():
     weight, offset = rng.uniform(0.5, 2, 80), rng.normal(size=80)
     both = np.column_stack([rng.normal(size=80), np.zeros(80)])
     both[:, 1] = both[:, 0] + offset
-    binary = objective_of(X, y, 2, ridge=0.2, weight=weight, offset=offset, make=Objective)
+    binary = objective_of(X, y, 2, ridge=0.2, weight=weight, offset=offset, classes=TWO)
     theta = rng.normal(size=4)
     value, gradient, hessian = binary.value_grad_hess(theta)
     softmax = objective_of(X, y, 2, ridge=0.2, weight=weight, offset=both)
@@ -156,7 +157,7 @@ def test_two_classes_are_the_binary_objective():
     assert_allclose(found[2], hessian, rtol=1e-13, atol=1e-15)
     # Half to each class, the squares of the coefficients sum to a half: twice the penalty is the same.
     data = (softmax.data, softmax.coordinates)
-    symmetric = SoftmaxObjective(*data, 2 * binary.ridge, baseline=False)
+    symmetric = Objective(*data, 2 * binary.ridge, Classes(2, baseline=False, several=True, loss=Softmax))
     halves = np.concatenate([-theta / 2, theta / 2])
     assert_allclose(symmetric.value_grad(halves)[0], value, rtol=1e-14)
     assert_allclose(symmetric.value_grad(halves)[1], np.concatenate([-gradient, gradient]), rtol=1e-12, atol=1e-15)

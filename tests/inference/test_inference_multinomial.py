@@ -16,9 +16,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize, stats
 from scipy.special import log_softmax, softmax
 
-import evenodds.inference.problem
+import evenodds.fitting
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, infer, plots
-from evenodds.objective.softmax import SoftmaxObjective
+from evenodds.objective import Classes
+from evenodds.objective.softmax import Softmax
 from oracle import case, numbers
 
 KINDS = ("HC0", "HC1", "HC2", "HC3")
@@ -215,14 +216,15 @@ def test_the_information_is_the_second_derivative():
     assert -RESULT.log_likelihood == pytest.approx(loss(coef), rel=1e-13)
 
 
-class _TwoAsMany(SoftmaxObjective):
+class _TwoAsMany(Classes):
     """Two classes in the way of many."""
 
-    def __init__(self, data, coordinates, ridge):
-        super().__init__(data, coordinates, ridge, baseline=True)
+    @classmethod
+    def of(cls, data, *, baseline):
+        return cls(1, True, several=True, loss=Softmax)
 
-    def from_coef(self, intercept, coef):
-        return self.coordinates.from_coef(float(intercept[0]), coef[0])
+    def parts(self, intercept, coef):
+        return intercept, coef
 
 
 @pytest.mark.parametrize("C", [np.inf, 2.0])
@@ -233,7 +235,7 @@ def test_two_classes_in_the_way_of_many(monkeypatch, C, asked):
     y = np.where(Y0 == "b", "b", "not b")
     model = LogisticRegression(C=C).fit(X0, y, W0)
     known = infer(model, X0, y, W0, **asked)
-    monkeypatch.setattr(evenodds.inference.problem, "Objective", _TwoAsMany)
+    monkeypatch.setattr(evenodds.fitting, "Classes", _TwoAsMany)
     found = infer(model, X0, y, W0, **asked)
     for name in ("se", "z", "p_value", "conf_int", "covariance"):
         assert getattr(found, name).shape == getattr(known, name).shape

@@ -11,7 +11,7 @@ import pytest
 from evenodds.kernels import library
 
 SCRIPT = Path(__file__).with_name("same_bits.py")
-KERNELS = ["Prescott", "Haswell", "SkylakeX"]  # a processor without AVX-512 takes the last one it can
+KERNELS = {"Prescott": 2, "Haswell": 3, "SkylakeX": 4}  # and the level of vector instructions that each needs
 
 
 def digests(*arguments, **environment):
@@ -32,6 +32,8 @@ def plain():
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_kernels_of_blas(plain, kernel):
+    if KERNELS[kernel] > library.load()[1]:  # OpenBLAS takes the name at its word: NumPy alone dies of SIGILL
+        pytest.skip(f"this processor lacks instructions of {kernel}")
     assert digests(1, OPENBLAS_CORETYPE=kernel) == plain
 
 

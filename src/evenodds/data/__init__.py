@@ -61,9 +61,9 @@ class Block:
         return int(self.rows.shape[0])
 
     @property
-    def middle(self) -> Any:
-        """The median of the offset; of more than two classes (K,)."""
-        return 0.0 if self.offset is None else np.median(self.offset, axis=0)
+    def middle(self) -> Array | None:
+        """The median of the offset, if there is one: (), or of more than two classes (K,)."""
+        return None if self.offset is None else np.asarray(np.median(self.offset, axis=0))
 
     def take(self, k: Any) -> "Block":
         """Some of the rows, by number."""

@@ -1,4 +1,4 @@
-"""Collections of Dask: how they are known, without importing it."""
+"""Collections of Dask and frames of Spark: how they are known, without importing either."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,15 +12,25 @@ def is_dask(X: Any) -> bool:
     return "dask" in sys.modules and type(X).__module__.split(".")[0] == "dask" and hasattr(X, "__dask_graph__")
 
 
+def is_spark(X: Any) -> bool:
+    """Whether X is a frame of Spark."""
+    spark = sys.modules.get("pyspark.sql")
+    return spark is not None and isinstance(X, spark.DataFrame)
+
+
 def brought(what: Any) -> Any:
     """What a collection of Dask holds, here; anything else as it is."""
     return what.compute() if is_dask(what) else what
 
 
 def gathered(X: Any, y: Any, sample_weight: Any, offset: Any) -> "tuple[Any | Scan, Any, Any, Any]":
-    """Rows of Dask, with what is given beside them, as what is scanned; all else as it is."""
+    """Rows of Dask or Spark, with what is given beside them, as what is scanned; all else as it is."""
     if is_dask(X):
         from .dask import scan_of
 
         return scan_of(X, y, sample_weight, offset), None, None, None
+    if is_spark(X):
+        from .spark import scan_of as scan_of_spark
+
+        return scan_of_spark(X, y, sample_weight, offset), None, None, None
     return X, y, sample_weight, offset

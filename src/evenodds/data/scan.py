@@ -242,6 +242,10 @@ class Scan:
 
         return folded(self._source, columns, function, add, n_jobs, stash)
 
+    def here(self) -> Scan:
+        """The same rows, brought here part by part if they are elsewhere, for functions that cannot go to them."""
+        return Scan(replace(self._source, cluster=None), self.roles, self._memory, self._spill, self._factor)
+
     @property
     def source(self) -> Source:
         """Where the rows are."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ..delimited import Habit, Spelling
 from ..exceptions import EvenOddsError
-from .elsewhere import is_dask
+from .elsewhere import is_dask, is_spark
 
 T = TypeVar("T")
 Batches = Iterator[Any]
@@ -124,6 +124,10 @@ def source_of(what: Any, columns: Sequence[str] | None, spelling: Spelling | Non
         from .dask import source_of_frame
 
         return source_of_frame(what)
+    if is_spark(what):
+        from .spark import source_of_frame as source_of_spark
+
+        return source_of_spark(what)
     from .readers import of_reader
 
     return of_reader(what)

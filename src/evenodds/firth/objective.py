@@ -89,10 +89,6 @@ class FirthObjective(Objective):
                 "it needs a square matrix of that size. Use a ridge (for example C=1)."
             )
 
-    def on(self, block: Block) -> "FirthObjective":
-        """The same objective over a sample of the rows."""
-        return FirthObjective(self.data.part(block), self.coordinates)
-
     def score(self, theta: Array) -> Array:
         """The gradient of J, without the penalty: a cheap read."""
         if not self.prepared:
@@ -100,8 +96,8 @@ class FirthObjective(Objective):
         self.passes += 1
         return np.asarray(sum(likelihood_score(rows, theta) for rows in self._parts) / self.total_weight)
 
-    def value_grad(self, theta: Array) -> tuple[float, Array, None]:
-        """J_F and its gradient (no Hessian)."""
+    def value_grad(self, theta: Array, *, single: bool = False) -> tuple[float, Array, None]:
+        """J_F and its gradient (no Hessian), always in double precision."""
         point = self.at(theta)
         return point.value, point.gradient, None
 

@@ -20,11 +20,10 @@ from ..advice import warn
 from ..data import Array, Block
 from ..data.coded import Coded
 from ..exceptions import SeparationWarning
-from ..objective.softmax import dense_design
+from ..objective.softmax import dense_design, sparse_design
 from ..separation.recession import separation_of
 from ..separation.sides import exactness, sides_of
 from .problem import Problem
-from .wide import sparse_design
 
 if TYPE_CHECKING:
     from .record import Inference

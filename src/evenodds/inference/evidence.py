@@ -8,8 +8,9 @@ import scipy.sparse as sp
 
 from ..arrow import Arrow
 from ..data import Array, Block, Sums
+from ..objective import Objective
 from ..objective.signed import SignedRows
-from ..objective.softmax import Scores, SoftmaxObjective, dense_design
+from ..objective.softmax import Softmax, dense_design
 from .problem import Problem
 from .wide import wide_class_sums, wide_sums
 
@@ -38,10 +39,10 @@ class Evidence:
 def gather(problem: Problem) -> Evidence:
     """Read the rows once."""
     objective, theta = problem.objective, problem.theta
-    if isinstance(objective, SoftmaxObjective) and problem.wide:
+    if objective.classes.several and problem.wide:
         loss, score, products, wrong, longest, fractions = wide_class_sums(objective, theta)
         return Evidence(-loss, score, products, longest, wrong, fractions)
-    if isinstance(objective, SoftmaxObjective):
+    if objective.classes.several:
         return _gather_classes(objective, theta)
     if problem.wide:
         loss, score, products, wrong, longest, fractions = wide_sums(objective, theta)
@@ -53,8 +54,9 @@ def gather(problem: Problem) -> Evidence:
     return Evidence(-loss, score, information, max(reach), wrong, fractions)
 
 
-def _gather_classes(objective: SoftmaxObjective, theta: Array) -> Evidence:
-    scores, coordinates = Scores.of(objective, theta), objective.coordinates
+def _gather_classes(objective: Objective, theta: Array) -> Evidence:
+    coordinates, classes = objective.coordinates, objective.classes
+    scores = Softmax(coordinates, classes.table(theta), classes.baseline)
 
     def sums(block: Block) -> Sums:
         loss, gradient, hessian = scores.second_order(block)

@@ -24,7 +24,6 @@ from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
-from ..objective.softmax import SoftmaxObjective
 from ..separation.recession import Recession, separation_of
 from ..separation.sides import sides_of, two_sided
 from .limit import without
@@ -195,8 +194,6 @@ def _with_row(whole: Problem, x: Array, shift: Array, c: int) -> Problem:
     y = np.append(block.y, block.y.dtype.type(c))
     larger = _on(whole, Block(X, y, np.append(weight, 1.0), np.vstack([offset, shift])))
     objective = larger.objective
-    if not isinstance(objective, SoftmaxObjective):
-        raise AssertionError("of two classes log odds are linear")
     found = separation_of(sides_of(objective, objective.coordinates, bounded=False), whole.to_raw[:1])
     if found.kind == "overlap":
         return larger.at(np.zeros(whole.theta.size))

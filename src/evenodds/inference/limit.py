@@ -20,8 +20,7 @@ from ..coordinates import Coordinates, choose_coordinates
 from ..data import Array, Block, Data
 from ..data.views import some_rows
 from ..exceptions import EvenOddsError
-from ..objective import Objective
-from ..objective.softmax import Scores, SoftmaxObjective
+from ..objective import Objective, RowLoss
 from ..separation.recession import Recession, separation_of
 from ..separation.sides import sides_of
 from ..solvers import cooling, costs, regimes
@@ -52,8 +51,8 @@ class Limit:
 
 def limit_of(problem: Problem) -> Limit | None:
     """The limit, or None if the classes overlap."""
-    if isinstance(problem.objective, SoftmaxObjective):
-        return _limit_of_classes(problem, problem.objective)
+    if problem.objective.classes.several:
+        return _limit_of_classes(problem)
     signed = sides_of(problem.objective, problem.objective.coordinates, bounded=False)
     found = separation_of(signed, guess=problem.theta)
     if found.kind == "overlap":
@@ -66,9 +65,10 @@ def limit_of(problem: Problem) -> Limit | None:
     return Limit(found, rows, optimum, gather(optimum))
 
 
-def _limit_of_classes(problem: Problem, objective: SoftmaxObjective) -> Limit | None:
+def _limit_of_classes(problem: Problem) -> Limit | None:
     """The limit of more than two classes: an offset takes from each row the classes that it is certainly not of."""
-    found = separation_of(sides_of(objective, objective.coordinates, bounded=False), np.asarray(problem.to_raw))
+    sides = sides_of(problem.objective, problem.objective.coordinates, bounded=False)
+    found = separation_of(sides, np.asarray(problem.to_raw))
     if found.kind == "overlap":
         return None
     data, n_classes = problem.data, problem.data.class_weights.size
@@ -84,18 +84,18 @@ def _limit_of_classes(problem: Problem, objective: SoftmaxObjective) -> Limit | 
     try:
         found_at = constrained_maximum(start)
     except EvenOddsError:  # rows are far from even odds there, and have no curvature
-        cool = cooling.cooled(start.theta, _reach(objective, start.theta, apart), solve)
+        cool = cooling.cooled(start.theta, _reach(problem.objective, start.theta, apart), solve)
         start = without(problem.at(cool), apart, found.null)
         found_at = constrained_maximum(start)
     optimum = start.at(found_at.theta + found_at.inverse.full @ found_at.score)
     return Limit(found, rows, optimum, gather(optimum))
 
 
-def _reach(objective: SoftmaxObjective, theta: Array, apart: NDArray[np.bool_]) -> float:
+def _reach(objective: Objective, theta: Array, apart: NDArray[np.bool_]) -> float:
     """How far scores are from that of the own class, of the classes that are left to a row."""
-    scores, furthest = Scores.of(objective, theta), 0.0
+    scores, furthest = objective.row_loss(theta), 0.0
     for block in objective.data.blocks():
-        Z = scores.of_rows(block)
+        Z = scores.scores(block)
         Z = np.column_stack([np.zeros(len(Z)), Z])
         own = block.y[:, None] == np.arange(Z.shape[1])
         behind = (Z - Z[own][:, None])[~own].reshape(block.n_rows, -1)
@@ -114,8 +114,8 @@ def without(problem: Problem, separated: NDArray[np.bool_], gauge: Array, temper
     apart = separated.reshape(data.n_rows, -1)
     rows = np.flatnonzero(~apart.all(axis=1))
     theta = (problem.theta - gauge @ (gauge.T @ problem.theta)) / temperature  # near the optimum, whatever the offsets
-    if isinstance(old, SoftmaxObjective):
-        scores = Scores.of(old, theta)
+    if old.classes.several:
+        scores = old.row_loss(theta)
         rest = some_rows(data, rows, lambda block: _without_classes(apart[rows], scores, block.at(temperature)))
     else:
         rest = some_rows(data, rows)
@@ -123,7 +123,7 @@ def without(problem: Problem, separated: NDArray[np.bool_], gauge: Array, temper
     return replace(problem, data=rest, objective=left, theta=theta, gauge=gauge, n_coef=q - gauge.shape[1])
 
 
-def _without_classes(apart: NDArray[np.bool_], scores: Scores, block: Block) -> Block:
+def _without_classes(apart: NDArray[np.bool_], scores: RowLoss, block: Block) -> Block:
     """Rows whose offsets make them certain not to be of the classes that they are apart from (n, K - 1).
 
     scores : of the theta that the limit is looked for from; along near twins they can be far beyond `NEVER`
@@ -132,7 +132,7 @@ def _without_classes(apart: NDArray[np.bool_], scores: Scores, block: Block) -> 
     classes = np.arange(apart.shape[1])
     others = classes + (classes >= block.y[:, None])
     offset = np.zeros((block.n_rows, classes.size + 1)) if block.offset is None else block.offset.copy()
-    far = NEVER + 2 * np.abs(scores.of_rows(block)).max(axis=1)
+    far = NEVER + 2 * np.abs(scores.scores(block)).max(axis=1)
     each, pair = np.nonzero(apart)
     offset[each, others[each, pair]] -= far[each]
     return replace(block, offset=offset)
@@ -142,7 +142,7 @@ def _complete(problem: Problem, found: Recession, rows: NDArray[np.intp]) -> Lim
     """All rows are certain: the same problem with no coefficient."""
     old, names = problem.objective.coordinates, problem.keys
     coordinates = Coordinates(old.center, old.scale, np.empty(0, dtype=np.intp), False)
-    objective = Objective(problem.data, coordinates, np.empty(0))
+    objective = replace(problem.objective, coordinates=coordinates, ridge=np.empty(0))
     nothing = replace(
         problem,
         objective=objective,

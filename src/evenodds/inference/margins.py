@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from ..advice import listed
 from ..data import Array, Block, Sums, is_coded
 from ..data.coded import Coded
+from ..data.elsewhere import gathered
 from ..data.memory import one_blas_thread
 from ..data.scan import Scan
 from ..exceptions import EvenOddsError
@@ -49,6 +50,7 @@ def margins(
             f"kind={kind!r} is of a relative change in a column, which the levels of a factor do not have: with groups "
             'take "dydx" or "eydx".'
         )
+    X, _, sample_weight, offset = gathered(X, None, sample_weight, offset)
     require_same_order(X=X, sample_weight=sample_weight, offset=offset)
     if hasattr(result.model, "design_"):
         if groups is not None:

@@ -24,7 +24,6 @@ from ..firth import FirthObjective
 from ..fitting import objective_of
 from ..model import LogisticRegression
 from ..objective import Objective
-from ..objective.softmax import SoftmaxObjective
 from ..settings import Settings
 from ..solvers.eliminated import eliminates
 from .wide import RawMap, raw_map_of
@@ -47,7 +46,7 @@ class Problem:
     """
 
     data: Data
-    objective: Objective | SoftmaxObjective
+    objective: Objective
     theta: Array
     names: tuple[str, ...]
     listed: tuple[Any, ...]
@@ -63,7 +62,7 @@ class Problem:
     @property
     def n_free(self) -> int:
         """How many classes theta is of, one after another; `listed` are as many or, from a baseline, one less."""
-        return self.objective.n_free if isinstance(self.objective, SoftmaxObjective) else len(self.listed)
+        return self.objective.n_free
 
     @property
     def wide(self) -> bool:
@@ -155,30 +154,26 @@ def pose(model: LogisticRegression, data: Data, strength: float, baseline: Any =
     return problem
 
 
-def posed(
-    objective: Objective | SoftmaxObjective, theta: Array, names: tuple[str, ...], classes: list[Any], baseline: Any
-) -> Problem:
+def posed(objective: Objective, theta: Array, names: tuple[str, ...], classes: list[Any], baseline: Any) -> Problem:
     """The problem of an objective and a place."""
     coordinates, data, wide = objective.coordinates, objective.data, eliminates(objective)
-    if not isinstance(objective, SoftmaxObjective):
-        one = raw_map_of(coordinates, np.eye(1)) if wide else raw_map(coordinates)
-        return Problem(data, objective, theta, names, (classes[1],), one, np.zeros((theta.size, 0)), theta.size)
+    first = int(objective.classes.baseline)
     m, k = objective.n_free, theta.size // objective.n_free
-    of_classes = np.eye(len(classes), m, int(objective.baseline) * -1)  # theta's class of each class; a baseline's is 0
-    if baseline is None and objective.baseline:
+    of_classes = np.eye(len(classes), m, -first)  # theta's class of each class; a baseline's is 0
+    if baseline is None and first:
         baseline = classes[0]
     listed = tuple(label for label in classes if baseline is None or label != baseline)
     if len(listed) < len(classes):
         place = classes.index(baseline)
         of_classes = np.delete(of_classes, place, axis=0) - of_classes[place]
-    alike = np.full((m, 1), m**-0.5)  # added to all classes
     if wide:
-        gauge = sp.csr_array(sp.kron(alike, sp.eye_array(k)))
         to_raw: Any = raw_map_of(coordinates, of_classes)
     else:
-        gauge = np.kron(alike, np.eye(k))
         to_raw = np.asarray(np.kron(of_classes, raw_map(coordinates)), dtype=np.float64)
-    gauge = gauge[:, :0] if objective.baseline else gauge
+    gauge: Any = np.zeros((theta.size, 0))
+    if not first:
+        alike = np.full((m, 1), m**-0.5)  # added to all classes
+        gauge = sp.csr_array(sp.kron(alike, sp.eye_array(k))) if wide else np.kron(alike, np.eye(k))
     return Problem(data, objective, theta, names, listed, to_raw, gauge, k * (len(classes) - 1))
 
 

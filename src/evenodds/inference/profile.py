@@ -17,7 +17,6 @@ import numpy as np
 from scipy.special import chdtri
 
 from .. import firth
-from ..arrow import Arrow
 from ..data import Array
 from ..exceptions import EvenOddsError
 from .covariance import Inverse
@@ -54,7 +53,7 @@ def at(problem: Problem, theta: Array) -> Point | None:
     """Evaluate; None where the likelihood or the information is not finite."""
     S = problem.objective.total_weight
     if problem.wide:
-        curvature: Arrow = problem.objective.arrow(theta)
+        curvature = problem.objective.arrow(theta)
         value, gradient, _ = problem.objective.value_grad(theta)
         return Point(theta, -S * value, -S * gradient, WideInverse(problem.curved(curvature.times(S))))
     value, gradient, hessian = problem.objective.value_grad_hess(theta)

@@ -13,15 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import expit
 
-from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
-from ..objective.signed import SignedRows
-from ..objective.softmax import Scores, SoftmaxObjective, dense_design
-from ..scores import log_probabilities, other_classes
+from ..objective import RowLoss
 from .problem import Problem
-from .wide import WideInverse, sparse_design
+from .wide import WideInverse
 
 if TYPE_CHECKING:
     from .covariance import Inverse
@@ -53,31 +49,12 @@ class FittedRows:
     @classmethod
     def at(cls, problem: Problem) -> "Callable[[Block], FittedRows]":
         """What makes the rows of a block."""
-        objective, theta = problem.objective, problem.theta
-        if isinstance(objective, SoftmaxObjective):
-            return functools.partial(cls._of_classes, Scores.of(objective, theta), problem.wide)
-        return functools.partial(cls._of_two, objective.coordinates, theta)
+        return functools.partial(cls._of, problem.objective.row_loss(problem.theta))
 
     @classmethod
-    def _of_two(cls, coordinates: Coordinates, theta: Array, block: Block) -> "FittedRows":
-        rows = SignedRows.of(block, coordinates)
-        v = rows.margins(theta)
-        wrong = expit(-v)
-        W = wrong * expit(v)
-        return cls(block.first, block.y, rows.D, rows.weight, np.logaddexp(0.0, -v), wrong[:, None], W[:, None, None])
-
-    @classmethod
-    def _of_classes(cls, scores: Scores, wide: bool, block: Block) -> "FittedRows":
-        Z, first = scores.of_rows(block), int(scores.baseline)
-        logs = log_probabilities(np.column_stack([np.zeros((len(Z), first)), Z]))
-        P = np.exp(logs)
-        rest = other_classes(P)
-        own = block.y.astype(np.intp)[:, None] == np.arange(P.shape[1])
-        residual = np.where(own, rest, -P)[:, first:]
-        W = -P[:, first:, None] * P[:, None, first:]
-        np.einsum("iaa->ia", W)[:] = (P * rest)[:, first:]
-        D = (sparse_design if wide else dense_design)(scores.coordinates, block)
-        return cls(block.first, block.y, D, block.weight, -logs[own], residual, W)
+    def _of(cls, row_loss: RowLoss, block: Block) -> "FittedRows":
+        D, loss, residual, W = row_loss.fitted(block)
+        return cls(block.first, block.y, D, block.weight, loss, residual, W)
 
     def weighted(self, values: Array, root: bool = False) -> Array:
         """Values (n, F) times the weights of the rows, or their roots."""

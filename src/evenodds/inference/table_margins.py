@@ -109,7 +109,7 @@ def _over_scan(result: "Inference", scan: Scan, asked: Asked, binary: NDArray[np
                 return [function(some) for some in rows if some.kept.size]
 
         columns = [*design.kinds, *offset, *(() if weight is None else (weight,))]
-        yield from scan.fold(columns, one, listed, result.model.n_jobs)
+        yield from scan.here().fold(columns, one, listed, result.model.n_jobs)  # it knows all of the result
 
     switched, seen = _switched(design, binary), dict[str, set[float]]()
     if asked.discrete and not asked.times and set(number_sources(design)) - set(design.names):

@@ -13,8 +13,7 @@ from ..coordinates import Coordinates
 from ..data import Array
 from ..exceptions import EvenOddsError
 from ..model import LogisticRegression
-from ..objective import Objective
-from ..objective.softmax import SoftmaxObjective
+from ..objective import Classes, Objective
 from ..solvers import regimes
 from .certificate import certify
 from .covariance import Weighting, covariance, inverse_of
@@ -210,11 +209,7 @@ def null_log_likelihood(problem: Problem, intercept: bool) -> float:
     old = problem.objective.coordinates
     coordinates = Coordinates(old.center, old.scale, np.empty(0, dtype=np.intp), intercept)
     nothing = np.empty(0)
-    alone = (
-        SoftmaxObjective(data, coordinates, nothing, baseline=True)
-        if problem.several
-        else Objective(data, coordinates, nothing)
-    )
+    alone = Objective(data, coordinates, nothing, Classes.of(data, baseline=True))
     if not intercept:
         return -alone.total_weight * alone.value_grad(nothing)[0]
     start = regimes.cooled(alone, alone.start(sample), sample)

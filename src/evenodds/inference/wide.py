@@ -25,7 +25,6 @@ from ..exceptions import EvenOddsError
 from ..kernels.coded import coded_products
 from ..objective import Objective
 from ..objective.row_sums import coded_gradient, linear_predictor
-from ..objective.softmax import Scores, SoftmaxObjective
 
 MANY = 1000  # coefficients of a term, beyond which no matrix is made of them
 TILE_ROWS = 8192  # of which a wide design has products with all that are few
@@ -237,12 +236,6 @@ def centred(problem: Any, rows: Coded) -> Coded:
     return rows.less(problem.objective.coordinates.center[rows.layout.columns])
 
 
-def sparse_design(coordinates: Coordinates, block: Block) -> Any:
-    """The columns of theta of one class, the intercept's first, as CSR."""
-    D = coordinates.design(block)
-    return sp.hstack([np.ones((block.n_rows, 1)), D], format="csr") if coordinates.intercept else D
-
-
 def wide_sums(objective: Objective, theta: Array) -> tuple[float, Array, Arrow, Array, float, int]:
     """The loss, its score, the information, `wrong`, `reach` and `fractions` of `Evidence`, from one read."""
     coordinates = objective.coordinates
@@ -262,17 +255,17 @@ def wide_sums(objective: Objective, theta: Array) -> tuple[float, Array, Arrow, 
     return loss, coordinates.gradient(total, by_coef), information, by_class, max(reach), fractions
 
 
-def wide_class_sums(objective: SoftmaxObjective, theta: Array) -> tuple[float, Array, Arrow, Array, float, int]:
+def wide_class_sums(objective: Objective, theta: Array) -> tuple[float, Array, Arrow, Array, float, int]:
     """The same of more than two classes, of which `wrong` is not known."""
-    scores, coordinates, n_free = Scores.of(objective, theta), objective.coordinates, objective.n_free
+    row_loss, coordinates, n_free = objective.row_loss(theta), objective.coordinates, objective.n_free
 
     def sums(block: Block) -> Sums:
         fractions = 0 if block.weight is None else int(np.count_nonzero(block.weight % 1))
-        return *scores.coded_second_order(block), [_longest(block.rows, coordinates)], fractions
+        return *row_loss.coded(block), [_longest(block.rows, coordinates)], fractions
 
     loss, _, total, by_coef, *made, reach, fractions = objective.reduce(sums)
     information = class_arrow(objective.data.layout, coordinates, n_free, made)
-    return loss, -scores.gradient(total, by_coef), information, np.full(2, np.nan), max(reach), fractions
+    return loss, -row_loss.gradient(total, by_coef), information, np.full(2, np.nan), max(reach), fractions
 
 
 def weighted_products(objective: Any, n_free: int, weights: Callable[[Block], Array]) -> Arrow:

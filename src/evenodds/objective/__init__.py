@@ -3,38 +3,59 @@
     J(b, w) = (1/S) sum_i s_i [ log(1 + e^z_i) - y_i z_i ] + (lam/2) ||w||^2,    z_i = b + x_i w + offset_i
 
 with S = sum_i s_i and lam = 1/(C S); the intercept b is never penalised. The bracket is the textbook's
-binary cross-entropy.
+binary cross-entropy. Of more classes it is that of the softmax of one score a class,
 
-Solvers see theta, the coefficients in `Coordinates` where the columns are alike, and never X.
+    log sum_k e^z_ik - z_i,y(i),    z_ik = b_k + x_i w_k + offset_ik
+
+and the penalty sums over the classes as well. Two classes are a special case of more; only the loops over their rows
+are others. The bracket is a `RowLoss`, what is summed over rows at one theta, and `Classes` tells which it is.
+
+Solvers see theta, the coefficients in `Coordinates` where the columns are alike, those of one class after another, and
+never X.
 """
 
 import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.special import expit
+from numpy.typing import NDArray
 
-from ..arrow import Arrow, products
+from ..arrow import Arrow
+from ..class_arrow import class_arrow
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums, nonzero_weights, require_finite
 from ..kernels.algebra import dot
-from ..kernels.newton import Limits, Steps, newton
+from ..kernels.newton import Limits, Steps
 from ..kernels.rows import AT_ONCE
-from .row_sums import coded_second_order, curvature, curvature_sums, first_order, linear_predictor, second_order
-from .tiles import over_tiles
+from .classes import TWO, Classes
+from .row_loss import RowLoss
+from .row_sums import linear_predictor
 
-_LENGTHS = 6  # of a step are tried at the most
+__all__ = ["TWO", "Classes", "Objective", "RowLoss"]
+
+_SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
+_MOST_SHARED = 1e5  # of the intercepts' curvature, that along what they share
+
+
+class _Known(NamedTuple):
+    """J at theta, and the odds against the labels if they were asked for."""
+
+    theta: Array
+    single: bool
+    value: float
+    gradient: Array
+    odds: float | None
 
 
 @dataclass
 class Objective:
     """J over a home of data, in given coordinates. `passes` counts the reads of the data.
 
-    ridge : (k,) the penalty's curvature of each slope of theta
+    ridge : (k,) the penalty's curvature of each slope, the same for all classes
+    classes : which of them have coefficients, and the loss
     observations : what a gap is multiplied by in standard errors: S, and no less than the rows there are, as weights
         tell how rows compare, and a small total does not make an optimum worth less
     """
@@ -42,65 +63,81 @@ class Objective:
     data: Data
     coordinates: Coordinates
     ridge: Array
+    classes: Classes = TWO
     total_weight: float = field(init=False)
     observations: float = field(init=False)
     passes: int = field(init=False, default=0)
-    _last: tuple[Array, float, Array] | None = field(init=False, default=None, repr=False)
+    _last: _Known | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.total_weight = float(self.data.class_weights.sum())
         self.observations = max(self.total_weight, float(self.data.n_rows))
 
     @property
+    def n_free(self) -> int:
+        """Sets of coefficients: one, or as many as classes have some."""
+        return self.classes.n_sets
+
+    @property
     def n_coef(self) -> int:
         """The length of theta."""
-        return self.ridge.size + int(self.coordinates.intercept)
+        return self.n_free * (self.ridge.size + int(self.coordinates.intercept))
 
     @property
     def pull(self) -> Array:
         """The penalty's curvature of each entry of theta."""
-        return np.concatenate([np.zeros(int(self.coordinates.intercept)), self.ridge])
+        one = np.concatenate([np.zeros(int(self.coordinates.intercept)), self.ridge])
+        return np.concatenate([one] * self.n_free)
+
+    def row_loss(self, theta: Array, single: bool = False) -> RowLoss:
+        """The loss of rows at theta."""
+        return self.classes.row_loss(self.coordinates, theta, single)
 
     def to_coef(self, theta: Array) -> tuple[Array, Array]:
-        """The intercept (1,) and the coefficients (1, p) of the raw columns."""
-        intercept, coef = self.coordinates.to_coef(theta)
-        return np.array([intercept]), coef[None, :]
+        """The intercept (1,) and the coefficients (1, p) of the raw columns; of more classes (K,) and (K, p)."""
+        pairs = [self.coordinates.to_coef(one) for one in self.classes.table(theta)]
+        return self.classes.whole(np.array([b for b, _ in pairs]), np.array([w for _, w in pairs]))
 
     def from_coef(self, intercept: Array, coef: Array) -> Array:
-        """Theta for an intercept and coefficients of the raw columns."""
-        return self.coordinates.from_coef(float(intercept[0]), coef[0])
+        """Theta for intercepts and coefficients of the raw columns."""
+        pairs = zip(*self.classes.parts(intercept, coef), strict=True)
+        return np.concatenate([self.coordinates.from_coef(float(b), w) for b, w in pairs])
 
     def start(self, sample: Block) -> Array:
         """Theta without slopes: the log odds of the classes, less the offset of the row in the middle."""
-        theta = np.zeros(self.n_coef)
-        theta[: int(self.coordinates.intercept)] = self._log_odds - sample.middle
-        return theta
+        table = np.zeros((self.n_free, self.n_coef // self.n_free))
+        level, middle = self._log_odds, sample.middle
+        if middle is not None:
+            level = level - (self.classes.free(middle[None])[0] if self.classes.several else middle)
+        table[:, : int(self.coordinates.intercept)] = level[:, None]
+        return table.ravel()
 
     def reach(self, theta: Array, sample: Block) -> float:
         """How far scores are from 0, beyond the log odds of the classes; 0 without slopes and an offset."""
-        first = int(self.coordinates.intercept)
-        if sample.offset is None and not theta[first:].any():
+        if sample.offset is None and not self.classes.table(theta)[:, int(self.coordinates.intercept) :].any():
             return 0.0
-        z = linear_predictor(sample, self.coordinates, theta)
-        z = z if sample.offset is None else z + sample.offset
-        return float(np.abs(z).max(initial=0.0)) - abs(self._log_odds)
+        z = self.row_loss(theta).scores(sample)
+        z = z if self.classes.baseline else z - z.mean(axis=1, keepdims=True)
+        return float(np.abs(z).max(initial=0.0)) - float(np.abs(self._log_odds).max())
 
     @property
-    def _log_odds(self) -> float:
-        return float(np.diff(np.log(nonzero_weights(self.data)))[0])
+    def _log_odds(self) -> Array:
+        """(n_free,) of the classes, from their weights."""
+        return np.asarray(self.classes.free(np.log(nonzero_weights(self.data))[None])[0])
 
     def parts(self) -> Iterator[tuple[int, Callable[[Any, Array], Array]]]:
         """Each block's number of rows, and a function: the gradient of the summed loss of some of its rows at theta."""
 
         def gradient(block: Block, k: Any, theta: Array) -> Array:
-            return self.coordinates.gradient(*first_order(block.take(k), self.coordinates, theta)[1:])
+            loss = self.row_loss(theta)
+            return loss.gradient(*loss.first(block.take(k))[2:])
 
         for block in self.data.blocks():
             yield block.n_rows, functools.partial(gradient, block)
 
-    def on(self, block: Block) -> "Objective":
+    def on(self, block: Block) -> Self:
         """The same objective over a sample of the rows."""
-        return Objective(self.data.part(block), self.coordinates, self.ridge)
+        return replace(self, data=self.data.part(block))
 
     def reduce(self, function: Callable[[Block], Sums]) -> Sums:
         """One counted read of the data."""
@@ -109,16 +146,56 @@ class Objective:
 
     def over_tiles(self, function: Callable[[Block], Sums]) -> Sums:
         """The same by parts of the blocks, small enough for the copies that plain NumPy makes of them."""
-        return self.reduce(lambda block: over_tiles(block, function))
+        classes = self.classes
+        return self.reduce(lambda block: classes.over_tiles(block, function))
 
-    def value_grad(self, theta: Array) -> tuple[float, Array, None]:
-        """J and its gradient (no Hessian). Asked again for the same theta, it does not read the data again."""
-        if self._last is not None and np.array_equal(self._last[0], theta):
-            return self._last[1], self._last[2], None
-        coordinates = self.coordinates
-        loss, *by = self.reduce(lambda block: first_order(block, coordinates, theta))
-        self._last = (theta, *self._finish(theta, loss, self.coordinates.gradient(*by)))
-        return self._last[1], self._last[2], None
+    def value_grad(self, theta: Array, *, single: bool = False) -> tuple[float, Array, None]:
+        """J and its gradient (no Hessian). Asked again for the same theta, it does not read the data again.
+
+        single : in single precision, which serves far from the optimum (see `may_be_single`)
+        """
+        known = self._known(theta, single) or self._read(theta, single)
+        return known.value, known.gradient, None
+
+    def first_order(self, theta: Array, room: Array | None = None) -> tuple[float, Array, float]:
+        """J, its gradient, and the mean over rows of (1 - p)/p, p that of the label; of two classes that is NaN.
+
+        room : see `RowLoss.first`; the data are then read in any case
+        """
+        known = None if room is not None else self._known(theta, False)
+        if known is None or known.odds is None:
+            known = self._read(theta, False, room)
+        return known.value, known.gradient, math.nan if known.odds is None else known.odds
+
+    def _known(self, theta: Array, single: bool) -> _Known | None:
+        """What is known of theta, if it was asked for last."""
+        last = self._last
+        if last is None or last.single != single:
+            return None
+        return last if last.theta is theta or np.array_equal(last.theta, theta) else None
+
+    def _read(self, theta: Array, single: bool, room: Array | None = None) -> _Known:
+        row_loss = self.row_loss(theta, single)
+        loss, odds, *by = self.reduce(lambda block: row_loss.first(block, room))
+        if single and not math.isfinite(loss + by[1].sum()):  # beyond the range of single precision
+            return self._read(theta, False)
+        return self._keep(theta, loss, row_loss.gradient(*by), float(odds) / self.total_weight, single)
+
+    def _keep(
+        self, theta: Array, loss: float, gradient: Array, odds: float | None = None, single: bool = False
+    ) -> _Known:
+        """Note J and its gradient from the sums over rows."""
+        if odds is None and self._last is not None and self._last.odds is not None:
+            before = self._known(theta, single)
+            odds = None if before is None else before.odds
+        self._last = _Known(theta, single, *self._finish(theta, loss, gradient), odds)
+        return self._last
+
+    def may_be_single(self) -> bool:
+        """Whether single precision pays: for many products with dense columns of usual size, if the loss has it."""
+        scale = self.coordinates.scale
+        usual = bool(((scale > 1e-30) & (scale < 1e30)).all())
+        return self.classes.loss.has_single and self.data.size >= _SINGLE_FROM and not self.data.sparse and usual
 
     def value_grad_hess(self, theta: Array) -> tuple[float, Array, Array]:
         """J, its gradient and its Hessian."""
@@ -127,51 +204,48 @@ class Objective:
         return value, gradient, hessian
 
     def hessian(self, theta: Array, dtype: Any = np.float64) -> Array:
-        """The Hessian alone; products of many columns in `dtype`.
+        """The Hessian alone; of two classes products of many columns in `dtype`.
 
-        Of few dense columns it comes with J and its gradient, which are kept for `value_grad`.
+        If it comes with J and its gradient, these are kept for `value_grad`.
         """
-        coordinates = self.coordinates
-        if self.data.layout is not None:
+        if self.data.layout is not None and not self.classes.several:
             return self.arrow(theta).dense()
-        if self.data.sparse or coordinates.center.size > AT_ONCE:
-            (total,) = self.over_tiles(lambda tile: (_hessian_sum(tile, coordinates, theta, dtype),))
-        else:
-            loss, gradient, total = self.reduce(lambda block: second_order(block, coordinates, theta))
-            self._last = (theta, *self._finish(theta, loss, gradient))
+        row_loss = self.row_loss(theta)
+        total, *first = self.reduce(lambda block: row_loss.second(block, dtype))
+        if first:
+            self._keep(theta, *first)
         hessian = np.asarray(total) / self.total_weight
-        np.einsum("ii->i", hessian)[int(coordinates.intercept) :] += self.ridge
+        np.einsum("ii->i", hessian)[:] += self.pull
+        self._anchor(hessian, np.arange(self.n_free) * (len(hessian) // self.n_free))
         return hessian
+
+    def _anchor(self, hessian: Array, at: NDArray[np.intp]) -> None:
+        """Give a Hessian curvature along what the intercepts, which are `at` these places, share.
+
+        Without a baseline that changes nothing, and any will do. But beside what is next to nothing, where all rows are
+        nearly certain, 1 would leave no digits.
+        """
+        if not self.classes.baseline and self.coordinates.intercept:
+            hessian[np.ix_(at, at)] += min(1.0, _MOST_SHARED * hessian[at, at].mean()) / at.size
 
     def arrow(self, theta: Array) -> Arrow:
         """The Hessian over a home of coded rows. It comes with J and its gradient, which are kept for `value_grad`."""
-        coordinates, layout = self.coordinates, self.data.layout
-        if layout is None:
-            raise AssertionError("rows without codes have no such Hessian")
-        loss, residual, by_coef, *sums = self.reduce(lambda block: coded_second_order(block, coordinates, theta))
-        self._last = (theta, *self._finish(theta, loss, coordinates.gradient(residual, by_coef)))
-        found = products(layout, coordinates.columns, coordinates.inverse, coordinates.intercept, tuple(sums))
-        return found.times(1 / self.total_weight).plus(self.pull)
+        row_loss, F = self.row_loss(theta), self.n_free
+        loss, odds, by_intercept, by_coef, *made = self.reduce(row_loss.coded)
+        self._keep(theta, loss, row_loss.gradient(by_intercept, by_coef), float(odds) / self.total_weight)
+        found = class_arrow(self.data.layout, self.coordinates, F, made).times(1 / self.total_weight).plus(self.pull)
+        self._anchor(found.A, np.arange(F) * (found.few.size // F))  # the intercepts come first
+        return found
 
     def by_newton(self, theta: Array, limits: Limits) -> Steps | None:
         """The points of Newton's method from theta, in one call.
 
         None where there is more to do than a loop over few dense columns in memory, or theta is no point to begin at.
         """
-        coordinates, p = self.coordinates, self.coordinates.center.size
-        block, at = None if self.data.sparse or p > AT_ONCE else self.data.whole(), coordinates.places
-        if block is None:
-            return None
-        every, pull = np.zeros(p + int(coordinates.intercept)), np.ones(p + int(coordinates.intercept))
-        every[at], pull[at] = theta, self.pull
-        rows = (block.X, block.y, block.weight, block.offset)
-        with np.errstate(over="ignore"):
-            found = newton(*rows, every, coordinates.center, coordinates.inverse, pull, self.total_weight, limits)
-        hessian = None if found.hessian is None else coordinates.square(found.hessian)
-        self.passes += found.reads
-        if not len(found.thetas):
-            return None
-        return replace(found, thetas=found.thetas[:, at], gradient=found.gradient[at], hessian=hessian)
+        block = None if self.data.sparse or self.coordinates.center.size > AT_ONCE else self.data.whole()
+        found = None if block is None else self.row_loss(theta).newton(block, self.pull, self.total_weight, limits)
+        self.passes += 0 if found is None else found.reads
+        return None if found is None or not len(found.thetas) else found
 
     def column_curvature(self, theta: Array, bends: Array | None = None) -> Sums:
         """sum(h), sum(h x) and sum(h x^2) of the centred columns at theta, h = s p (1 - p), from one read.
@@ -180,17 +254,14 @@ class Objective:
 
         bends : (n_rows,) room for h itself, of sparse rows in memory
         """
-        intercept, coef = self.coordinates.split(theta)
-        center = self.coordinates.center
-        loss, residual, by_coef, *moments = self.over_tiles(
-            lambda tile: curvature_sums(tile, intercept, coef, center, bends)
-        )
-        self._last = (theta, *self._finish(theta, loss, self.coordinates.gradient(residual, by_coef)))
+        row_loss = self.row_loss(theta)
+        loss, residual, by_coef, *moments = self.reduce(lambda block: row_loss.columns(block, bends))
+        self._keep(theta, loss, row_loss.gradient(residual, by_coef))
         return tuple(moments)
 
     def multipliers(self, theta: Array) -> Callable[[Block], Array]:
-        """Of a block (m,) s times the probability of the other class: at an optimum they balance the signed rows."""
-        return functools.partial(_multipliers, self.coordinates, theta)
+        """Of a block what balances the signed rows at an optimum theta: see `RowLoss`."""
+        return self.row_loss(theta).multipliers
 
     def least_multiplier(self, theta: Array) -> float:
         """The least of all rows' `multipliers`."""
@@ -213,84 +284,45 @@ class Objective:
 
     def diagonal(self, theta: Array) -> Array:
         """The diagonal of the Hessian."""
-        total, _, second = self.column_curvature(theta)
+        total, second = self.reduce(self.row_loss(theta).squares)
         columns = self.coordinates.columns
-        slopes = np.asarray(second)[columns] / self.coordinates.scale[columns] ** 2
-        return np.concatenate([np.full(int(self.coordinates.intercept), total), slopes]) / self.total_weight + self.pull
+        slopes = np.reshape(second, (self.n_free, -1))[:, columns] / self.coordinates.scale[columns] ** 2
+        table = np.column_stack([np.reshape(total, -1), slopes])[:, 1 - int(self.coordinates.intercept) :]
+        return np.asarray(table.ravel() / self.total_weight + self.pull)
 
     def largest_move(self, step: Array) -> float:
         """The largest change of a score that a step makes."""
         if not step.any():
             return 0.0
-        coordinates = self.coordinates
-
-        def moves(tile: Block) -> Sums:
-            return ([float(np.abs(linear_predictor(tile, coordinates, step)).max(initial=0.0))],)
-
-        return float(max(self.over_tiles(moves)[0]))
+        row_loss = self.row_loss(step)
+        moves = self.over_tiles(lambda tile: ([float(np.abs(row_loss.moves(tile)).max(initial=0.0))],))
+        return float(max(moves[0]))
 
     def best_length(self, theta: Array, step: Array) -> float:
-        """The t, from 0.1 to 10, at which J is least at theta + t step, within 5%: from the rows of small data.
+        """The t at which J is least at theta + t step, from the rows of small data (see `RowLoss`).
 
-        It takes two products with the rows; the rest is Newton's method on the margins alone. 1 where rows are not in
-        memory.
+        1 where rows are not in memory.
         """
-        first = int(self.coordinates.intercept)
-        pull = self.ridge * step[first:]
-        by_pull, bend = dot(pull, theta[first:]), dot(pull, step[first:])
-        t, block = 1.0, self.data.whole()
+        block = self.data.whole()
         if block is None:
-            return t
-        sign = np.where(block.y > 0, 1.0, -1.0)
-        with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-            v, move = (sign * linear_predictor(block, self.coordinates, x) for x in (theta, step))
-            v = v if block.offset is None else v + sign * block.offset
-            weighted = (move if block.weight is None else block.weight * move) / self.total_weight
-            for _ in range(_LENGTHS):
-                wrong = expit(-(v + t * move))
-                slope = by_pull + t * bend - dot(weighted, wrong)
-                curvature = bend + dot(weighted * move, wrong - wrong * wrong)
-                new = min(max(t - slope / curvature, 0.25 * t, 0.1), 4 * t, 10.0) if curvature > 0 else math.nan
-                if not abs(new - t) > 0.05 * t:
-                    break
-                t = new
-        return t
+            return 1.0
+        first = int(self.coordinates.intercept)
+        at, along = (self.classes.table(v)[:, first:] for v in (theta, step))
+        pull = (self.ridge * along).ravel()
+        slopes = dot(pull, at.ravel()), dot(pull, along.ravel())
+        return self.row_loss(theta).best_length(block, step, slopes, self.total_weight)
 
     def _finish(self, theta: Array, loss: float, gradient: Array) -> tuple[float, Array]:
         """Means from sums, and the penalty. An error where X is not finite; J is infinite where theta is too large."""
         first = int(self.coordinates.intercept)
-        value = loss / self.total_weight
-        gradient = gradient / self.total_weight
-        slopes = theta[first:]
-        pull = self.ridge * slopes
-        gradient[first:] += pull
-        value += 0.5 * dot(pull, slopes)
-        if not math.isfinite(value + float(gradient.sum())):
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, gradient = loss / self.total_weight, gradient / self.total_weight
+            slopes, by_slopes = self.classes.table(theta)[:, first:], self.classes.table(gradient)[:, first:]
+            pull = self.ridge * slopes
+            by_slopes += pull
+            value += 0.5 * dot(pull.ravel(), slopes.ravel())
+            finite = math.isfinite(value + float(gradient.sum()))
+        if not finite:
             require_finite(self.data)
             value = np.inf
         return value, gradient
-
-
-def _hessian_sum(block: Block, coordinates: Coordinates, theta: Array, dtype: Any) -> Array:
-    """sum(h x x') of the columns of theta: those of the slopes and, if there is an intercept, a column of ones."""
-    first, D = int(coordinates.intercept), coordinates.design(block)
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        h = curvature(block, D @ theta[first:] + (theta[0] if first else 0.0))
-        total, by = h.sum(), h @ D
-        if sp.issparse(D):
-            products = (D.T @ (sp.diags_array(h) @ D)).toarray()
-        else:
-            scaled = np.multiply(D, np.sqrt(h)[:, None], dtype=dtype, out=D if dtype == np.float64 else None)
-            products = scaled.T @ scaled
-    return (
-        np.block([[np.full((1, 1), total), by[None]], [by[:, None], products]])
-        if first
-        else np.asarray(products, float)
-    )
-
-
-def _multipliers(coordinates: Coordinates, theta: Array, block: Block) -> Array:
-    z = linear_predictor(block, coordinates, theta)
-    z = z if block.offset is None else z + block.offset
-    q: Array = expit(np.where(block.y > 0, -z, z))
-    return q if block.weight is None else q * block.weight

@@ -14,7 +14,6 @@ import numpy as np
 
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
-from ..objective import Objective
 from ..solvers.eliminated import Eliminated
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
@@ -119,7 +118,7 @@ def balanced_by_newton(objective: Any, state: State) -> bool:
         or not metric.least() > _certain(objective.coordinates)
     ):
         return False
-    if isinstance(objective, Objective):
+    if not objective.classes.several:
         least, move = objective.extremes(at, state.theta - at)
         if move < _NEAR and least > LEAST and 2 * abs(state.decrement) * objective.total_weight < _NEAR**2 * least:
             return True

@@ -17,7 +17,6 @@ from ..coordinates import Coordinates, independent
 from ..data import Array, Block, Sums
 from ..exceptions import EvenOddsError
 from ..objective.row_sums import first_order, linear_predictor
-from ..objective.softmax import SoftmaxObjective
 from ..solvers.eliminated import eliminates
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
@@ -109,7 +108,7 @@ class Question:
         of the Hessian here.
         """
         objective = self.objective
-        if isinstance(objective, SoftmaxObjective) or not self._of_all or metric.least() < ROUGH:
+        if objective.classes.several or not self._of_all or metric.least() < ROUGH:
             return False
         if not objective.multipliers(theta)(self.sample).min() > LEAST:
             return False
@@ -146,14 +145,14 @@ class Question:
     def _judged(self, theta: Array) -> Recession:
         from .recession import separation_of  # here, as most fits prove by themselves that classes overlap
 
-        asked = np.eye(self._bounds.size) if isinstance(self.objective, SoftmaxObjective) else None
+        asked = np.eye(self._bounds.size) if self.objective.classes.several else None
         return separation_of(self._signed, asked, self._bounds, self._restricted(theta))
 
     def _separates(self, direction: Array) -> bool:
         """Whether a direction puts every row strictly on its side, within the bounds."""
         if not direction.any() or (self._bounds * direction < 0).any():
             return False
-        if self.objective.data.layout is not None and not isinstance(self.objective, SoftmaxObjective):
+        if self.objective.data.layout is not None and not self.objective.classes.several:
             free = self.free
 
             def least_of(block: Block) -> Sums:
@@ -170,13 +169,13 @@ class Question:
         first = int(every.intercept)
         at = np.concatenate([np.arange(first), first + np.flatnonzero(np.isin(every.columns, self.free.columns))])
         parts = theta.reshape(-1, first + every.columns.size)[:, at]
-        if isinstance(objective, SoftmaxObjective) and not objective.baseline and not self.bounds.any():
+        if not objective.classes.baseline and not self.bounds.any():
             parts = parts[1:] - parts[0]
         return np.asarray(parts.ravel())
 
     def _told(self, found: Recession) -> Verdict:
         certain = np.isinf(found.infinite)  # but a sign that a bound alone decides says nothing of the rows
-        if isinstance(self.objective, SoftmaxObjective):
+        if self.objective.classes.several:
             certain &= np.tile(self.bounds == 0, certain.size // self.bounds.size)
             signs = np.where(certain, np.sign(found.infinite), 0.0)
             slopes = signs.reshape(-1, self.bounds.size)[:, int(self.free.intercept) :]

@@ -313,7 +313,7 @@ def two_sided(data: Data, coordinates: Coordinates) -> SignedHome:
 def sides_of(objective: Any, coordinates: Coordinates, *, bounded: bool) -> SignedHome:
     """The rows of an objective, seen from some of its columns; bounds hold all classes, none is the baseline."""
     data = objective.data
-    if data.present.size == 2:
+    if not objective.classes.several:
         return SignedHome(data, objective.reduce, TwoSides(coordinates))
     return SignedHome(data, objective.reduce, ManySides(coordinates, int(data.class_weights.size), int(not bounded)))
 

@@ -24,7 +24,7 @@ from ..data.memory import count_threads, mapped
 from ..kernels.algebra import dot, product, solve_lower
 from ..objective import Objective
 from ..objective.row_sums import curvature
-from ..objective.softmax import Scores, SoftmaxObjective
+from ..objective.softmax import Softmax
 from . import Metric
 from .metrics import Centred, Cholesky, least_total
 from .quasi_newton import Remake, State
@@ -45,7 +45,7 @@ def some_of(sample: Block) -> Block:
     return sample.take(slice(None, None, max(1, sample.n_rows // _SOME_ROWS)))
 
 
-def stiffness(objective: Objective | SoftmaxObjective, sample: Block) -> float:
+def stiffness(objective: Objective, sample: Block) -> float:
     """The most curvature that the loss of a row may add to the penalty's, in units of the latter."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # infinite, or not a number, is too much
         squares, inverse = np.zeros(sample.n_rows), 1 / objective.ridge
@@ -61,7 +61,7 @@ class ByRows:
     The products are made when they are asked for.
     """
 
-    def __init__(self, objective: Objective | SoftmaxObjective, sample: Block, products: Array | None = None) -> None:
+    def __init__(self, objective: Objective, sample: Block, products: Array | None = None) -> None:
         self._objective, self._sample, self._inverse = objective, sample, 1 / objective.ridge
         self.offset = sample.offset
         if products is not None:
@@ -76,7 +76,7 @@ class ByRows:
         """D ridge^-1 D', in single precision where there are many, unless the curvature of a row is too much for it."""
         objective, sample = self._objective, self._sample
         weight = 1.0 if sample.weight is None else float(sample.weight.max())
-        most = (_SINGLE if isinstance(objective, SoftmaxObjective) else _ROUGH) / weight  # of a mean row, then of all
+        most = (_SINGLE if objective.classes.several else _ROUGH) / weight  # of a mean row, then of all
         if sample.n_rows > _MOST_DOUBLE and stiffness(objective, some_of(sample)) < most:
             found = self._made(np.float32)
             if 0.25 * float(found.diagonal().max()) / objective.total_weight < most:
@@ -110,9 +110,10 @@ class ByRows:
     def at(self, theta: Array) -> Metric:
         """The metric at theta."""
         objective = self._objective
-        if isinstance(objective, SoftmaxObjective):
+        if objective.classes.several:
             # On changes that sum to 0, even odds of K classes have K / (K - 1) of the curvature of each on its own.
-            h = Scores.of(objective, theta).curvature(self._sample) * (objective.n_free / (objective.n_free - 1))
+            scores = Softmax(objective.coordinates, objective.classes.table(theta), objective.classes.baseline)
+            h = scores.curvature(self._sample) * (objective.n_free / (objective.n_free - 1))
             least = _LEAST_TOTAL * objective.data.class_weights
             return ByClass([self._of(*each) for each in zip(h.T, least, strict=True)])
         first = int(objective.coordinates.intercept)
@@ -122,7 +123,7 @@ class ByRows:
     def _of(self, h: Array, least: float) -> Metric:
         """The metric where the rows have curvature h, and all together no less than `least`."""
         total, total_weight = max(float(h.sum()), least), self._objective.total_weight
-        dtype = np.float64 if isinstance(self._objective, Objective) else self.products.dtype  # need not be exact
+        dtype = self.products.dtype if self._objective.classes.several else np.float64  # it need not be exact
         root, products = np.sqrt(h / total_weight), self.products.astype(dtype)
         means = np.zeros(self._D.shape[1])
         intercept = self._objective.coordinates.intercept
@@ -179,7 +180,7 @@ class RowSpace:
     objective, sample, start : of the rows of L, which are the columns too
     """
 
-    objective: Any
+    objective: Objective
     sample: Block
     start: Array
     by_rows: ByRows
@@ -202,7 +203,7 @@ def parts(block: Block, k: int) -> list[slice]:
     return [slice(first, min(first + step, k)) for first in range(0, k, step)]
 
 
-def part_of(objective: Objective | SoftmaxObjective, block: Block, columns: slice) -> Any:
+def part_of(objective: Objective, block: Block, columns: slice) -> Any:
     """Some columns of the design of a block."""
     coordinates = objective.coordinates
     if block.sparse:

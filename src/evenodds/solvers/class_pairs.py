@@ -22,9 +22,9 @@ from ..kernels.algebra import dot, product
 from ..scores import other_classes, softmax
 from . import Status
 from .class_penalty import anchored, centred
+from .mean_loss import MeanLoss
 from .penalty import Penalty, freed_gap
 from .proximal_newton import Models, Point, minimize_all
-from .softmax_loss import SoftmaxLoss
 from .working_set import LEAST, ROUGHLY, extrapolated, room_for
 
 Numbers = NDArray[np.intp]
@@ -40,7 +40,7 @@ _MOST_PAIRS = 12_000  # whose Hessian takes about a gigabyte
 _TILE_ROWS = 2048
 
 
-def takes_pairs(loss: SoftmaxLoss) -> bool:
+def takes_pairs(loss: MeanLoss) -> bool:
     """Whether a working set beats a Hessian of all coefficients, or is all there is."""
     return loss.n_coef > _MOST_FULL or (loss.n_coef > _FEW and loss.data.whole() is not None)
 
@@ -52,7 +52,7 @@ class PairSet:
     D : (n, m') the columns that any of them has, dense, or CSC for a sparse X; `at` is where each pair finds its own
     """
 
-    def __init__(self, loss: SoftmaxLoss) -> None:
+    def __init__(self, loss: MeanLoss) -> None:
         count = f"{loss.n_coef:,} coefficients ({loss.data.n_columns:,} columns, {loss.n_classes} classes)"
         block = whole_rows(loss.data, f"A penalty on {count}")
         self.loss, self.K, self.k = loss, loss.n_classes, loss.n_coef // loss.n_classes
@@ -276,7 +276,7 @@ def _dense(product: Any) -> Array:
 
 
 def pairs_path(
-    loss: SoftmaxLoss,
+    loss: MeanLoss,
     penalties: Sequence[Penalty],
     theta: Array,
     *,
@@ -298,7 +298,7 @@ def pairs_path(
     return points
 
 
-def pairs_fit(loss: SoftmaxLoss, penalty: Penalty, theta: Array, *, warm: bool, target: float, max_iter: int) -> Point:
+def pairs_fit(loss: MeanLoss, penalty: Penalty, theta: Array, *, warm: bool, target: float, max_iter: int) -> Point:
     """The optimum for one penalty."""
     start = penalty.nearest(theta if warm else np.where(penalty.bare, theta, 0.0))
     if not warm:
@@ -307,7 +307,7 @@ def pairs_fit(loss: SoftmaxLoss, penalty: Penalty, theta: Array, *, warm: bool, 
     return state.solve(penalty, start, _strong(penalty, penalty, gradient), target, max_iter)[0]
 
 
-def _started(loss: SoftmaxLoss, penalty: Penalty, start: Array) -> tuple[PairSet, Penalty, Array]:
+def _started(loss: MeanLoss, penalty: Penalty, start: Array) -> tuple[PairSet, Penalty, Array]:
     """The pairs that are in play from the start, a penalty that holds the others at rest, and the gradient of F."""
     state = PairSet(loss)
     state.add(np.flatnonzero((start != 0) | penalty.bare))

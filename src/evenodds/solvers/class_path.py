@@ -11,14 +11,14 @@ from .class_pairs import pairs_path, takes_pairs
 from .class_penalty import centred
 from .costs import takes_exact_steps
 from .elastic_net import hessian_of, on_sample
+from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import Models, Point, minimize_all
-from .softmax_loss import SoftmaxLoss
 from .working_set import extrapolated
 
 
 def class_path(
-    loss: SoftmaxLoss,
+    loss: MeanLoss,
     penalties: Sequence[Penalty],
     theta: Array,
     *,
@@ -40,7 +40,7 @@ def class_path(
 
 
 def _full_path(
-    loss: SoftmaxLoss,
+    loss: MeanLoss,
     penalties: Sequence[Penalty],
     theta: Array,
     target: float,

@@ -1,4 +1,4 @@
-"""The penalty of lasso and elastic net, and its box, for more than two classes.
+"""The penalty of lasso and elastic net, and its box, for any number of classes.
 
     J = F + sum_k Omega(theta_k),     F the mean softmax loss, Omega the same penalty and box for each class
 
@@ -57,7 +57,7 @@ def centred(penalty: Penalty, theta: Array, n_classes: int) -> Array:
 def to_coefs(
     penalty: Penalty, coordinates: Coordinates, thetas: Array, lower: Array | None, upper: Array | None
 ) -> tuple[Array, Array]:
-    """The intercepts (m, K), which sum to 0, and the coefficients (m, K, p) of the raw columns.
+    """The intercepts (m, K), which sum to 0, and the coefficients (m, K, p) of the raw columns; of two classes K is 1.
 
     penalty : of one class
     thetas : (m, K k)
@@ -65,4 +65,5 @@ def to_coefs(
     k = penalty.l1.size
     intercepts, coefs = penalty.to_coefs(coordinates, thetas.reshape(-1, k), lower, upper)
     intercepts = intercepts.reshape(len(thetas), -1)
-    return intercepts - intercepts.mean(axis=1, keepdims=True), coefs.reshape(*intercepts.shape, -1)
+    shift = intercepts.mean(axis=1, keepdims=True) if intercepts.shape[1] > 1 else 0.0
+    return intercepts - shift, coefs.reshape(*intercepts.shape, -1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data import Array, Block, Sums
 from ..kernels.algebra import product
-from ..objective.softmax import Scores, SoftmaxObjective
+from ..objective import Objective
 from .conjugate import conjugate_gradients, left_to_gain, until_accurate
 from .kronecker import kronecker, sample_probabilities
 
@@ -17,10 +17,10 @@ from .kronecker import kronecker, sample_probabilities
 class ClassProducts:
     """The Hessian at theta as a metric, by products: see `conjugate.ByProducts`."""
 
-    def __init__(self, objective: SoftmaxObjective, theta: Array, sample: Block, target: float) -> None:
+    def __init__(self, objective: Objective, theta: Array, sample: Block, target: float) -> None:
         self._objective, self._theta, self._target = objective, theta, target
         self._P = np.empty((objective.data.n_rows, objective.n_free))
-        self.value, self.gradient, _ = objective.value_grad(theta, self._P)
+        self.value, self.gradient, _ = objective.first_order(theta, self._P)
         every = sample.n_rows == objective.data.n_rows
         P = self._P if every else sample_probabilities(objective, theta, sample)
         self._scaled = kronecker(objective, P, sample, together=False, alike=True)
@@ -41,10 +41,10 @@ class ClassProducts:
 
     def _product(self, direction: Array) -> Array:
         objective, probabilities = self._objective, self._P
-        change = Scores.of(objective, direction)
+        change = objective.row_loss(direction)
 
         def sums(tile: Block) -> Sums:
-            U = change.of_rows(Block(tile.rows, tile.y))
+            U = change.moves(tile)
             P = probabilities[tile.first : tile.first + tile.n_rows]
             U -= np.einsum("ij,ij->i", P, U)[:, None]
             U *= P if tile.weight is None else P * tile.weight[:, None]

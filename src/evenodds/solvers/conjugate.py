@@ -166,7 +166,7 @@ def usual_sum(stiff: Array) -> float:
 
 
 def newton_by_products(
-    objective: Any,
+    objective: Objective,
     theta: Array,
     at: Callable[[Array, float], ByProducts],
     *,
@@ -206,7 +206,7 @@ def newton_by_products(
         from_hessian=lambda metric: metric,
         polish=None,
         still_moves=functools.partial(still_moves, objective),
-        best_length=objective.best_length if isinstance(objective, Objective) else None,
+        best_length=objective.best_length,
         confirm=confirm,
         watch=look,
     )

@@ -12,8 +12,6 @@ Costs are in multiplications of a Hessian, with n rows, k coefficients and `size
   often done with no metric but the curvature of even odds. It is bought where the fit turns out slow (`starts_even`).
 """
 
-from typing import Any
-
 import numpy as np
 
 from ..data import Block, Data
@@ -21,7 +19,6 @@ from ..data.memory import IN_MEMORY
 from ..kernels.algebra import dot, product
 from ..kernels.rows import AT_ONCE
 from ..objective import Objective
-from ..objective.softmax import SoftmaxObjective
 from .by_rows import some_of, stiffness
 from .eliminated import eliminates
 
@@ -81,10 +78,10 @@ def sample_rows(data: Data) -> int:
     return max(4096, min(int(m[np.argmin(hessians + reads)]), _MOST_SAMPLED // data.n_columns))
 
 
-def choose(objective: Objective | SoftmaxObjective) -> str:
+def choose(objective: Objective) -> str:
     """`newton` where exact Hessians are cheap, else `quasi-newton`."""
     data = objective.data
-    at_once = isinstance(objective, SoftmaxObjective) and not data.sparse and data.n_columns <= AT_ONCE
+    at_once = objective.classes.several and not data.sparse and data.n_columns <= AT_ONCE
     most = max(_CHEAP_OF_CLASSES, _CHEAP_ROW * data.n_rows) if at_once else _cheap(data)
     return "newton" if _all_work(objective) <= most and objective.n_coef <= _CHEAP_COEF else "quasi-newton"
 
@@ -99,7 +96,7 @@ def starts_from_some(objective: Objective, sample: Block) -> bool:
     return not data.sparse and sample.offset is None and enough and data.n_rows > _SPARED * START_ROWS
 
 
-def takes_exact_steps(objective: Objective | SoftmaxObjective) -> bool:
+def takes_exact_steps(objective: Objective) -> bool:
     """Whether the fits of a path are best with exact Hessians: each starts near its end, and takes few."""
     return _all_work(objective) <= _CHEAP_IN_PATH and objective.n_coef <= _CHEAP_COEF
 
@@ -142,7 +139,7 @@ def sample_spares(objective: Objective, sample: Block) -> bool:
     return sample.n_rows * (_SHARE if small else 1) < data.n_rows
 
 
-def takes_products(objective: Objective | SoftmaxObjective) -> bool:
+def takes_products(objective: Objective) -> bool:
     """Whether Newton's steps are found by products with the Hessian: of sparse rows in memory under a penalty.
 
     Not where the penalty holds the rows and another metric is good, as the Hessian hardly changes on the way: that of
@@ -151,7 +148,7 @@ def takes_products(objective: Objective | SoftmaxObjective) -> bool:
     data = objective.data
     if not data.sparse or data.layout is not None or not (objective.ridge > 0).all() or data.whole() is None:
         return False
-    several = isinstance(objective, SoftmaxObjective)
+    several = objective.classes.several
     if not several and (data.n_rows <= _MANY_ROWS or data.size < _LONG_ROWS * data.n_rows):
         return True
     share = data.class_weights / objective.total_weight
@@ -159,7 +156,7 @@ def takes_products(objective: Objective | SoftmaxObjective) -> bool:
     return by_row > (_SOFT_OF_CLASSES if several else _SOFT_ROWS)
 
 
-def has_few_rows(objective: Objective | SoftmaxObjective, sample: Block) -> bool:
+def has_few_rows(objective: Objective, sample: Block) -> bool:
     """Whether a penalised fit has so few rows that it is best solved by their products.
 
     Of sparse rows these are as dense as those of dense ones, and cost hundreds of reads: they pay for several classes
@@ -169,25 +166,25 @@ def has_few_rows(objective: Objective | SoftmaxObjective, sample: Block) -> bool
     most = data.n_columns // 2
     if not sample.n_rows == data.n_rows <= most or not (objective.ridge > 0).all():
         return False
-    if not isinstance(objective, SoftmaxObjective):
+    if not objective.classes.several:
         return data.n_rows <= _FEW_ROWS and not data.sparse
     least, few = (_LOOSE, _FEW_OF_CLASSES_SPARSE) if data.sparse else (_TIGHT, _FEW_OF_CLASSES)
     return data.n_rows <= few and least < stiffness(objective, sample) < _LOOSEST
 
 
-def is_held(objective: Objective | SoftmaxObjective, sample: Block) -> bool:
+def is_held(objective: Objective, sample: Block) -> bool:
     """Whether the penalty of a fit of few rows holds so much that columns are seen one by one first.
 
     Of two classes, whether L-BFGS then takes less than the products of the rows, in reads. Were all directions of the
     rows alike, their curvature at even odds would be that of a mean row.
     """
-    if isinstance(objective, SoftmaxObjective):
+    if objective.classes.several:
         return stiffness(objective, sample) < _SOFT
     inside = _READS_INSIDE + sample.n_rows / _ROWS_A_READ
     return min(_READS_BY_STRETCH * float(np.sqrt(stiffness(objective, some_of(sample)))), _USUAL_READS) < inside
 
 
-def _all_work(objective: Objective | SoftmaxObjective) -> float:
+def _all_work(objective: Objective) -> float:
     """The multiplications of a Hessian, of all classes."""
     return _work(objective.data) * max(1.0, objective.n_coef / (objective.data.n_columns + 1)) ** 2
 
@@ -207,7 +204,7 @@ def most_full(data: Data) -> int:
     return _MOST_FULL_SPARSE if data.sparse else _MOST_FULL
 
 
-def hessian_reads(objective: Any) -> float:
+def hessian_reads(objective: Objective) -> float:
     """The cost of an exact Hessian and its factorisation, in reads of the data."""
     data, k = objective.data, objective.n_coef
     if eliminates(objective):
@@ -218,7 +215,7 @@ def hessian_reads(objective: Any) -> float:
     return float(_LATENCY + (products + k**3 / 6 / max(data.size, 1)) / data.read_cost)
 
 
-def factor_is_dear(objective: SoftmaxObjective) -> bool:
+def factor_is_dear(objective: Objective) -> bool:
     """Whether the eigenvectors of what the columns of several classes share cost more than the reads they may spare."""
     data = objective.data
     work = data.n_columns**2 / (data.n_rows * objective.n_free)

@@ -7,7 +7,6 @@ Where they are many, `working_set` holds most of the coefficients at 0.
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,7 +22,6 @@ from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import Look, Model, Models, Point, minimize_all
 from .small_path import is_small, small_fit
-from .softmax_loss import SoftmaxLoss
 from .sparse_wide import sparse_fit
 from .working_set import wide_fit
 
@@ -34,8 +32,6 @@ _FEW_ROWS = 10.0  # each, of a single fit: at 10,000 x 500 a model of all column
 _MOST_DENSE = 1 << 18  # entries of a working set of sparse columns that is held as a dense matrix
 _POLISHED = 1e-20  # a gap that is one in name only
 _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
-
-Loss = TypeVar("Loss", MeanLoss, SoftmaxLoss)
 
 
 def elastic_net(
@@ -56,7 +52,7 @@ def elastic_net(
     data, coordinates
         Where the rows live, and the coordinates of theta, none of whose columns needs to be left out.
     penalty
-        Omega in these coordinates: `Penalty.of`, of more than two classes `for_classes` of it.
+        Omega in these coordinates: `for_classes` of `Penalty.of`.
     sample
         Some rows or all, from `data.sample`.
     tol
@@ -73,8 +69,7 @@ def elastic_net(
     Solution
         Its `gap` is the duality gap of J at theta (see `Penalty.gap`). Coefficients at 0 or at a bound are exactly so.
     """
-    binary = data.present.size == 2
-    loss: Any = (MeanLoss if binary else SoftmaxLoss)(data, coordinates, sample)
+    loss = MeanLoss(data, coordinates, sample)
     target = tol**2 / (2 * loss.observations)
     history: list[float] = []
 
@@ -104,14 +99,20 @@ def elastic_net(
 
 
 def optimum(
-    loss: Any, penalty: Penalty, *, target: float, max_iter: int, last: Array | None = None, look: Look | None = None
+    loss: MeanLoss,
+    penalty: Penalty,
+    *,
+    target: float,
+    max_iter: int,
+    last: Array | None = None,
+    look: Look | None = None,
 ) -> Point:
     """What `elastic_net` finds, to a gap of `target`."""
     theta, warm = _start(loss, penalty, last)
     return _fit(loss, penalty, theta, warm, target, max_iter, look)
 
 
-def _start(loss: Loss, penalty: Penalty, last: Array | None) -> tuple[Array, bool]:
+def _start(loss: MeanLoss, penalty: Penalty, last: Array | None) -> tuple[Array, bool]:
     """Where the fit starts, and whether that is better than what it would find on the sample."""
     first = penalty.nearest(loss.objective.start(loss.sample))
 
@@ -130,10 +131,10 @@ def _start(loss: Loss, penalty: Penalty, last: Array | None) -> tuple[Array, boo
 
 
 def _fit(
-    loss: Loss, penalty: Penalty, theta: Array, warm: bool, target: float, max_iter: int, look: Look | None
+    loss: MeanLoss, penalty: Penalty, theta: Array, warm: bool, target: float, max_iter: int, look: Look | None
 ) -> Point:
     """The optimum, by what suits the data. A start gives way to the optimum on the sample if it is not `warm`."""
-    if isinstance(loss, SoftmaxLoss):
+    if loss.several:
         return _of_classes(loss, penalty, theta, warm, target, max_iter, look)
     if is_wide(loss.data) and is_large_sparse(loss.data):
         return sparse_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter, look=look)
@@ -169,7 +170,7 @@ def is_large_sparse(data: Data) -> bool:
 
 
 def _of_classes(
-    loss: SoftmaxLoss, penalty: Penalty, theta: Array, warm: bool, target: float, max_iter: int, look: Look | None
+    loss: MeanLoss, penalty: Penalty, theta: Array, warm: bool, target: float, max_iter: int, look: Look | None
 ) -> Point:
     """Of more than two classes, with the shifts of columns that the penalty leaves open as `centred` has them."""
     if takes_pairs(loss):
@@ -181,7 +182,7 @@ def _of_classes(
 
 
 def _few_columns(
-    loss: Loss,
+    loss: MeanLoss,
     penalty: Penalty,
     theta: Array,
     warm: bool,
@@ -192,7 +193,7 @@ def _few_columns(
     """Proximal Newton with a Hessian of all columns."""
     point = Point(penalty, theta)
     cheap = choose(loss.objective) == "newton"
-    odds = loss.odds if isinstance(loss, MeanLoss) and not cheap else None
+    odds = None if cheap or loss.several else loss.odds
     # With the exact Hessian at every step, the digits that are left cost nothing.
     polished = _POLISHED if cheap else math.inf
     models = Models(
@@ -214,38 +215,38 @@ def _few_columns(
     return point
 
 
-def _has_optimum(loss: Loss, penalty: Penalty) -> bool:
+def _has_optimum(loss: MeanLoss, penalty: Penalty) -> bool:
     """Whether it is certain: only the intercepts have neither a penalty nor two bounds."""
     first = int(loss.coordinates.intercept)
     n_intercepts = first * (loss.n_coef // (first + loss.coordinates.columns.size))
     return bool((penalty.bare & (np.isinf(penalty.lower) | np.isinf(penalty.upper))).sum() == n_intercepts)
 
 
-def hessian_of(loss: Loss) -> Model:
+def hessian_of(loss: MeanLoss) -> Model:
     """The Hessian of F at a point."""
-    if isinstance(loss, MeanLoss):
+    if not loss.several:
         return lambda point: loss.hessian(point.theta)
     columns = np.tile(np.arange(loss.n_coef // loss.n_classes), loss.n_classes)
     return lambda point: anchored(loss.hessian(point.theta), point.penalty, columns)
 
 
-def on_sample(loss: Loss) -> Loss:
+def on_sample(loss: MeanLoss) -> MeanLoss:
     """F over the sample alone."""
     return on_rows(loss, loss.sample)
 
 
-def on_rows(loss: Loss, block: Block) -> Loss:
+def on_rows(loss: MeanLoss, block: Block) -> MeanLoss:
     """F over some rows alone."""
     rows = loss.data.part(block)
-    part = type(loss)(rows, loss.coordinates, rows.sample(sample_rows(rows), 0))
+    part = MeanLoss(rows, loss.coordinates, rows.sample(sample_rows(rows), 0))
     part.objective = loss.objective.on(block)
     return part
 
 
-def sample_optimum(part: Loss, penalty: Penalty, theta: Array) -> Array:
+def sample_optimum(part: MeanLoss, penalty: Penalty, theta: Array) -> Array:
     """The optimum on the sample, as far as it can tell."""
     target = 0.05 * part.n_coef / part.data.n_rows
-    if is_wide(part.data) or (isinstance(part, SoftmaxLoss) and takes_pairs(part)):
+    if is_wide(part.data) or (part.several and takes_pairs(part)):
         return _fit(part, penalty, theta, True, target, 15, None).theta
     point = Point(penalty, theta)
     models = Models(hessian_of(part), every=True)

@@ -5,15 +5,12 @@ of all of them is made and none is factored: of 130 columns and a factor of 10,0
 hundredth of a second beside the read of the data.
 """
 
-from typing import Any
-
 import numpy as np
 
 from ..arrow import Arrow, by_level, inverse_levels, is_wide
 from ..data import Array
 from ..kernels.algebra import dot
 from ..objective import Objective
-from ..objective.softmax import SoftmaxObjective
 from .metrics import Cholesky
 
 _LEAST = 1e-30  # of the largest curvature: below it a level has none
@@ -58,13 +55,11 @@ class Eliminated:
         return 1 / most
 
 
-def eliminates(objective: Any) -> bool:
+def eliminates(objective: Objective) -> bool:
     """Whether the widest factor is to be eliminated: where coded rows have most of many columns in one."""
-    if isinstance(objective, SoftmaxObjective):
-        return is_wide(objective.data.layout, objective.n_free)
-    return isinstance(objective, Objective) and is_wide(objective.data.layout)
+    return is_wide(objective.data.layout, objective.n_free)
 
 
-def exact_metric(objective: Any, theta: Array) -> Cholesky | Eliminated:
+def exact_metric(objective: Objective, theta: Array) -> Cholesky | Eliminated:
     """The Hessian, factored."""
     return Eliminated(objective.arrow(theta)) if eliminates(objective) else Cholesky(objective.hessian(theta))

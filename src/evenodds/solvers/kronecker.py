@@ -12,7 +12,8 @@ import scipy.sparse as sp
 
 from ..data import Array, Block
 from ..kernels.algebra import eigen, gram, product
-from ..objective.softmax import Scores, SoftmaxObjective
+from ..objective import Objective
+from ..objective.softmax import Softmax
 from . import Metric
 from .conjugate import usual_sum
 
@@ -55,9 +56,11 @@ class Kronecker:
         return np.concatenate([level[:, None], step], axis=1).ravel()
 
 
-def sample_probabilities(objective: SoftmaxObjective, theta: Array, sample: Block) -> Array:
+def sample_probabilities(objective: Objective, theta: Array, sample: Block) -> Array:
     """P, the probabilities of the classes that are free, of the rows of a sample."""
-    return Scores.of(objective, theta).probabilities(sample)[1][:, int(objective.baseline) :]
+    classes = objective.classes
+    scores = Softmax(objective.coordinates, classes.table(theta), classes.baseline)
+    return scores.probabilities(sample)[1][:, int(classes.baseline) :]
 
 
 def curvature(P: Array, sample: Block) -> float:
@@ -65,7 +68,7 @@ def curvature(P: Array, sample: Block) -> float:
     return float(np.average(np.einsum("ij,ij->i", P, 1 - P), weights=sample.weight))
 
 
-def kronecker(objective: SoftmaxObjective, P: Array, sample: Block, together: bool, *, alike: bool = False) -> Metric:
+def kronecker(objective: Objective, P: Array, sample: Block, together: bool, *, alike: bool = False) -> Metric:
     """The metric where a sample of the rows has probabilities P: both factors from it, weighted by its curvature.
 
     together : whether columns are seen together, which takes the eigenvectors of G, or one by one

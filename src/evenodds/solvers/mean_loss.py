@@ -16,7 +16,7 @@ from ..data import Array, Block, Data, Sums, require_finite
 from ..kernels.algebra import dot, product
 from ..kernels.descent import many_rows
 from ..kernels.rows import AT_ONCE
-from ..objective import Objective
+from ..objective import Classes, Objective
 from ..scores import linear_scores
 
 _TILE_ROWS = 512
@@ -24,44 +24,9 @@ _HESSIAN_ROWS = 2048
 _FEW = 4  # points up to which the kernels for one point are faster
 
 
-class OverObjective:
-    """What a mean loss has of its objective, of any number of classes."""
-
-    objective: Any
-
-    @property
-    def n_coef(self) -> int:
-        """The length of theta."""
-        return int(self.objective.n_coef)
-
-    @property
-    def total_weight(self) -> float:
-        """S, the sum of the weights of the rows."""
-        return float(self.objective.total_weight)
-
-    @property
-    def observations(self) -> float:
-        """What a gap is multiplied by in standard errors."""
-        return float(self.objective.observations)
-
-    def reach(self, some: NDArray[np.intp], step: Array) -> float:
-        """By how much a step of some coefficients changes a score at the most, beside the row's other scores.
-
-        Rows are only read where it is not of intercepts alone.
-        """
-        first = int(self.objective.coordinates.intercept)
-        whole = np.zeros(self.n_coef)
-        whole[some] = step
-        by_class = whole.reshape(-1, first + self.objective.coordinates.columns.size)
-        if by_class[:, first:].any():
-            one = float(self.objective.largest_move(whole))
-            return one if len(by_class) == 1 else 2 * one
-        return float(np.ptp(np.append(by_class, 0.0)))
-
-
 @dataclass
-class MeanLoss(OverObjective):
-    """F over a home of data, in given coordinates. Its Objective counts the reads.
+class MeanLoss:
+    """F over a home of data, in given coordinates, of all classes. Its Objective counts the reads.
 
     sample : rows that stand for all where a figure need not be exact
     """
@@ -73,7 +38,47 @@ class MeanLoss(OverObjective):
     _last: tuple[Array, tuple[Array, Array, Array]] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.objective = Objective(self.data, self.coordinates, np.zeros(self.coordinates.columns.size))
+        classes = Classes.of(self.data, baseline=False)
+        self.objective = Objective(self.data, self.coordinates, np.zeros(self.coordinates.columns.size), classes)
+
+    @property
+    def several(self) -> bool:
+        """Whether there are more than two classes."""
+        return self.objective.classes.several
+
+    @property
+    def n_classes(self) -> int:
+        """Classes that have coefficients: one of two, all of more."""
+        return self.objective.n_free
+
+    @property
+    def n_coef(self) -> int:
+        """The length of theta."""
+        return self.objective.n_coef
+
+    @property
+    def total_weight(self) -> float:
+        """S, the sum of the weights of the rows."""
+        return self.objective.total_weight
+
+    @property
+    def observations(self) -> float:
+        """What a gap is multiplied by in standard errors."""
+        return self.objective.observations
+
+    def reach(self, some: NDArray[np.intp], step: Array) -> float:
+        """By how much a step of some coefficients changes a score at the most, beside the row's other scores.
+
+        Rows are only read where it is not of intercepts alone.
+        """
+        first = int(self.objective.coordinates.intercept)
+        whole = np.zeros(self.n_coef)
+        whole[some] = step
+        by_class = whole.reshape(-1, first + self.objective.coordinates.columns.size)
+        if by_class[:, first:].any():
+            one = self.objective.largest_move(whole)
+            return one if len(by_class) == 1 else 2 * one
+        return float(np.ptp(np.append(by_class, 0.0)))
 
     def at(self, thetas: Array, dtype: Any = np.float64, *, exact: bool = False) -> tuple[Array, Array, Array]:
         """F, its gradient, and the mean odds against the labels, at each row of `thetas`: (m,), (m, k), (m,).
@@ -82,6 +87,8 @@ class MeanLoss(OverObjective):
 
         dtype : of the products of many dense rows with many points
         """
+        if self.several:
+            return self._each(thetas)
         if not exact and self._last is not None and np.array_equal(thetas, self._last[0]):
             return self._last[1]
         if len(thetas) <= _FEW and not exact:
@@ -97,7 +104,7 @@ class MeanLoss(OverObjective):
         return losses, gradients, odds
 
     def hessian(self, theta: Array) -> Array:
-        """The Hessian of F."""
+        """The Hessian of F, as it is but for what all intercepts share, along which F does not change."""
         return self.objective.hessian(theta)
 
     def hessians(self, thetas: Array) -> Array:
@@ -107,6 +114,11 @@ class MeanLoss(OverObjective):
         coordinates = self.coordinates
         (total,) = self.objective.reduce(lambda block: _hessian_tiles(block, coordinates, thetas))
         return np.asarray(total) / self.total_weight
+
+    def _each(self, thetas: Array) -> tuple[Array, Array, Array]:
+        """Of more than two classes, one point after another; the odds come with the loss, and are exact."""
+        losses, gradients, odds = zip(*map(self.objective.first_order, thetas), strict=True)
+        return np.array(losses), np.array(gradients), np.array(odds)
 
     def _one_by_one(self, thetas: Array) -> tuple[Array, Array, Array]:
         values = [self.objective.value_grad(theta)[:2] for theta in thetas]

@@ -12,7 +12,6 @@
 
 import functools
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from ..data import Array, Block
 from ..data.memory import one_blas_thread
 from ..kernels.algebra import dot
 from ..objective import Objective
-from ..objective.softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status, cooling
 from .by_rows import ByRows, where_far
 from .class_products import ClassProducts
@@ -57,7 +55,7 @@ _LONG_PATIENCE = 16  # the same where the metric of even odds may yet do
 
 
 def newton(
-    objective: Any,
+    objective: Objective,
     theta: Array,
     sample: Block,
     *,
@@ -72,7 +70,7 @@ def newton(
     Of many rows it starts where some of them have their optimum, which spares about half of the reads.
     """
     with one_blas_thread:  # threads only slow small products down
-        if isinstance(objective, Objective) and starts_from_some(objective, sample) and not warm:
+        if not objective.classes.several and starts_from_some(objective, sample) and not warm:
             part = objective.on(objective.data.sample(START_ROWS, 0))
             part.ridge = part.ridge + 1e-6
             theta = sample_optimum(part, theta)
@@ -80,7 +78,7 @@ def newton(
 
 
 def quasi_newton(
-    objective: Any,
+    objective: Objective,
     theta: Array,
     sample: Block,
     *,
@@ -104,13 +102,13 @@ def quasi_newton(
         remake = _once(lambda state: exact_metric(objective, state.theta), again)
     elif has_few_rows(objective, sample):
         return _of_few_rows(objective, theta, sample, tol=tol, max_iter=max_iter, watch=watch, report=report)
-    elif isinstance(objective, SoftmaxObjective) and takes_products(objective):
+    elif objective.classes.several and takes_products(objective):
 
         def at(theta: Array, target: float) -> ByProducts:
             return ClassProducts(objective, theta, sample, target)
 
         return newton_by_products(objective, theta, at, tol=tol, max_iter=max_iter, watch=watch, report=report)
-    elif isinstance(objective, SoftmaxObjective):
+    elif objective.classes.several:
         metric, remake = _of_classes(objective, theta, sample)
     elif starts_even(objective, sample):
         metric, remake = even_odds(objective), _better(objective, sample)
@@ -133,7 +131,7 @@ def quasi_newton(
 
 
 def _of_few_rows(
-    objective: Objective | SoftmaxObjective,
+    objective: Objective,
     theta: Array,
     sample: Block,
     *,
@@ -149,7 +147,7 @@ def _of_few_rows(
         if begun.status in (Status.CONVERGED, Status.STOPPED):
             return begun
         theta = begun.theta
-    if isinstance(objective, SoftmaxObjective):
+    if objective.classes.several:
         theta = _optimum_inside(by_rows, theta, tol, max_iter)
     else:
         found = solved_inside(objective, by_rows, theta, tol=tol, max_iter=max_iter, report=report)
@@ -160,7 +158,7 @@ def _of_few_rows(
     return run("quasi-newton", objective, theta, metric, remake, tol=tol, max_iter=max_iter, watch=watch, report=report)
 
 
-def _of_classes(objective: SoftmaxObjective, theta: Array, sample: Block) -> tuple[Metric, Remake]:
+def _of_classes(objective: Objective, theta: Array, sample: Block) -> tuple[Metric, Remake]:
     """The metric of several classes, and how it is made again: where that is cheap, also wherever it is slow."""
     data = objective.data
     together = not data.sparse and data.n_columns <= most_full(data)
@@ -196,7 +194,7 @@ def _better(objective: Objective, sample: Block) -> Remake:
 
 
 def _begun(
-    objective: Objective | SoftmaxObjective,
+    objective: Objective,
     theta: Array,
     sample: Block,
     *,
@@ -206,7 +204,7 @@ def _begun(
     report: Report | None,
 ) -> Solution:
     """The fit with columns seen one by one, until it is slow."""
-    if isinstance(objective, SoftmaxObjective):
+    if objective.classes.several:
         metric = kronecker(objective, sample_probabilities(objective, theta, sample), sample, together=False)
     else:
         metric = even_odds(objective)
@@ -242,7 +240,7 @@ def _hessian_metric(objective: Objective, theta: Array) -> Metric:
     return Cholesky(objective.hessian(theta, dtype).astype(dtype, copy=False))
 
 
-def cooled(objective: Any, theta: Array, sample: Block) -> Array:
+def cooled(objective: Objective, theta: Array, sample: Block) -> Array:
     """A start that offsets do not keep from the optimum: that of the sample, where they put rows far from even odds."""
 
     def solve(T: float, phi: Array) -> Array:
@@ -255,7 +253,7 @@ def cooled(objective: Any, theta: Array, sample: Block) -> Array:
     return cooling.cooled(theta, objective.reach(theta, sample), solve)
 
 
-def sample_optimum(part: Any, theta: Array) -> Array:
+def sample_optimum(part: Objective, theta: Array) -> Array:
     """The optimum on a sample of the rows, from a start.
 
     The caller has added a ridge far below sampling error, which keeps a sample finite whose classes are

@@ -11,7 +11,6 @@ from ..data import Array
 from ..kernels.algebra import LastSteps, dot
 from ..kernels.newton import Limits, Steps
 from ..objective import Objective
-from ..objective.softmax import SoftmaxObjective
 from . import Metric, Report, Solution, Status
 from .costs import choose, hessian_reads
 from .eliminated import exact_metric
@@ -32,7 +31,7 @@ Derivatives = tuple[float, Array, Array | None]  # J, its gradient, and its Hess
 
 def run(
     name: str,
-    objective: Any,
+    objective: Objective,
     theta: Array,
     metric: Metric | None,
     remake: Callable[[State], Metric | None] | None,
@@ -44,11 +43,13 @@ def run(
 ) -> Solution:
     """Run the loop and make the record. A metric that does not contract gives way to the exact Hessian."""
     history: list[float] = []
+    single = metric is not None and objective.may_be_single()
     patience = max(_PATIENCE, 0.5 * hessian_reads(objective))
     exact = metric is None
 
     def evaluate(theta: Array, first_order: bool = False) -> Derivatives:
-        result: Derivatives = (objective.value_grad_hess if exact and not first_order else objective.value_grad)(theta)
+        second = exact and not first_order
+        result: Derivatives = objective.value_grad_hess(theta) if second else objective.value_grad(theta, single=single)
         history.append(result[0])
         return result
 
@@ -63,7 +64,7 @@ def run(
         done = exact or state.decrement < _ROUGH * state.value
         return look(state) or (Status.STALLED if done else None)
 
-    small = isinstance(objective, Objective) and choose(objective) == "newton"  # its rows may be taken as a whole
+    small = choose(objective) == "newton" and not objective.classes.several  # its rows may be taken as a whole
     loop = functools.partial(
         minimize,
         evaluate,
@@ -75,10 +76,9 @@ def run(
         confirm=functools.partial(_confirm, objective),
     )
     done, memory = 0, _memory(objective)
-    if metric is not None and isinstance(objective, SoftmaxObjective) and objective.may_be_single():
-        objective.single = True
+    if single:
         state = loop(theta, metric, target=0.0, max_iter=max_iter, watch=look_roughly, size=_SINGLE_SIZE, memory=memory)
-        objective.in_double()
+        single = False
         if state.status not in (Status.STALLED, Status.MAX_ITER):
             return record(name, objective, state, history)
         theta, metric, done = state.theta, state.metric, state.iteration
@@ -104,12 +104,12 @@ def _reported(objective: Objective, steps: Steps | None, report: Report | None) 
     return steps
 
 
-def _memory(objective: Any) -> LastSteps:
+def _memory(objective: Objective) -> LastSteps:
     """As many steps as cost a read of the data: each costs as much as four reads of theta."""
     return LastSteps(min(max(objective.data.size // (4 * objective.n_coef), _LEAST_MEMORY), _MOST_MEMORY))
 
 
-def _confirm(objective: Any, state: State) -> None:
+def _confirm(objective: Objective, state: State) -> None:
     """Look at the end of a fit with what its metric does not know, as far as that costs little beside the fit.
 
     A direction that had curvature where the metric was made, and lost it on the way, has a small gradient and is yet

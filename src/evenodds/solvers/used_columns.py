@@ -12,7 +12,6 @@ import numpy as np
 from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..objective import Objective
-from ..objective.softmax import SoftmaxObjective
 from . import Report
 
 _MANY = 0.8  # of the columns, beyond which there is little to spare
@@ -27,13 +26,13 @@ class UsedColumns:
     size : how many coefficients a class has
     """
 
-    objective: Objective | SoftmaxObjective
+    objective: Objective
     sample: Block
     places: Any
     size: int
 
     @classmethod
-    def of(cls, objective: Objective | SoftmaxObjective, sample: Block) -> "UsedColumns | None":
+    def of(cls, objective: Objective, sample: Block) -> "UsedColumns | None":
         """The problem, if all columns are penalised and many have no entry, and the rows are here and finite."""
         data, coordinates = objective.data, objective.coordinates
         plain = data.sparse and data.layout is None
