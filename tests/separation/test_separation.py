@@ -24,6 +24,7 @@ from evenodds import (
     SeparationWarning,
     Status,
     find_separation,
+    fit_table,
     path,
 )
 from evenodds.coordinates import Coordinates, choose_coordinates
@@ -821,3 +822,23 @@ def test_a_far_value_does_not_hide_a_column_that_separates(exponent):
         assert found.kind == "quasi-complete"
         assert found.infinite == {"x1": -np.inf}
         assert sorted(found.rows) == sorted(at[:2])
+
+
+@pytest.mark.parametrize("labels", [("no", "yes"), ("no", "late", "yes")])
+@pytest.mark.parametrize(("n_high", "n_low"), [(1, 0), (3, 10), (10, 11), (11, 0), (40, 25), (300, 4)])
+def test_many_lone_levels_are_counted_and_few_of_them_named(labels, n_high, n_low):
+    rng = np.random.default_rng(n_high)
+    common, n_lone = 5, n_high + n_low
+    level = np.concatenate([np.repeat(np.arange(common), 60), common + np.repeat(np.arange(n_lone), 3)])
+    y = np.array(labels)[rng.integers(len(labels), size=level.size)]
+    y[level >= common] = labels[-1]
+    y[level >= common + n_high] = labels[0]
+    frame = pd.DataFrame({"f": [f"l{k:03d}" for k in level], "y": y})
+    with pytest.warns(SeparationWarning) as told:
+        fit_table("y", frame)
+    words = str(told[0].message)
+    names = [f"'f[l{k:03d}]'" for k in range(common, common + n_lone)]
+    for some in [names[:n_high], names[n_high:]] if len(labels) == 2 else [names]:
+        counted = f"{len(some)} columns, such as {', '.join(some[:3])},"
+        assert (counted in words) == (len(some) > 10)
+        assert [name in words for name in some] == [k < 3 or len(some) <= 10 for k in range(len(some))]

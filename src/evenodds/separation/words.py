@@ -10,6 +10,8 @@ from ..exceptions import SeparationWarning
 from .verdict import Verdict
 
 _END = "The likelihood has no maximum: the coefficients grow without end, those reported are where the fit stopped. "
+_MOST = 10  # columns of a side that are all named
+_FEW = 3  # that are named of more
 _LEAK = "or a ridge (for example C=1), or ask how such a column can know the answer."
 
 
@@ -54,7 +56,7 @@ def _of_more(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any
     if len(slopes) < len(classes):  # seen from the first class
         moved = np.append(moved + 1, 0)
     *some, last = [classes[int(k)] for k in moved]
-    what = f"{listed(columns) if columns else 'the intercepts'} tell{'s' * (len(columns) == 1)}"
+    what = f"{_counted(columns) if columns else 'the intercepts'} tell{'s' * (len(columns) == 1)}"
     return f"{what} classes {listed_labels(some)} and {last!r} apart on some rows with certainty. {_END}Use {_LEAK[3:]}"
 
 
@@ -65,7 +67,12 @@ def _slopes(verdict: Verdict) -> Any:
 def _sides(direction: Mapping[Any, float]) -> str:
     """Which values of columns: "high values of columns 'a', 'b' and low values of column 'c'"."""
     sides = {"high": [k for k, v in direction.items() if v > 0], "low": [k for k, v in direction.items() if v < 0]}
-    return " and ".join(f"{side} values of {listed(names)}" for side, names in sides.items() if names)
+    return " and ".join(f"{side} values of {_counted(names)}" for side, names in sides.items() if names)
+
+
+def _counted(names: Sequence[Any]) -> str:
+    """Names in words; of many, such as lone levels of a factor, how many there are and the first few."""
+    return listed(names) if len(names) <= _MOST else f"{len(names):,} columns, such as {listed_labels(names[:_FEW])},"
 
 
 def _sum(direction: Mapping[Any, float], most: int = 10) -> str:
