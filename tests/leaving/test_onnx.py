@@ -172,6 +172,24 @@ def test_every_day_of_the_calendar_has_its_parts(path):
         np.testing.assert_allclose(found, model.predict_proba(frame), rtol=0, atol=1e-12)
 
 
+MISSING = {"None": None, "nan": np.nan, "": ""}
+
+
+@pytest.mark.parametrize("policy", ["error", "indicator"])
+@pytest.mark.parametrize("levels", [["None"], ["nan"], [""], ["None", "nan"], ["None", "", "NaN", "<NA>", "NaT"]])
+def test_a_level_that_reads_like_a_missing_value_is_that_level(levels, policy, path):
+    rows = [*levels, "b", None]
+    frame = pd.DataFrame({"y": [0, 1, 1, 0, 1, 1, 1] * 20, "f": pd.Series((rows * 140)[:140], dtype=object)})
+    frame = frame if policy == "indicator" else frame.dropna()
+    model = fit_table("y ~ f", frame, C=1, missing=policy)
+    expected = [model.predict_proba(pd.DataFrame({"f": [text]}))[0] for text in rows[:-1]]
+    gone = [given for text, given in MISSING.items() if text not in levels]
+    absent = model.predict_proba(pd.DataFrame({"f": [None]}))[0] if policy == "indicator" else [np.nan, np.nan]
+    _, found = run(model, {"f": [*rows[:-1], *gone]}, {"f": "text"}, path)
+    np.testing.assert_allclose(found, [*expected, *[absent] * len(gone)], rtol=0, atol=1e-12)
+    assert len(gone) > 0
+
+
 def refused(formula="y ~ f", **columns):
     frame = pd.DataFrame({"y": [0, 1] * 30, **columns})
     return fit_table(formula, frame, C=1)
@@ -184,6 +202,7 @@ def refused(formula="y ~ f", **columns):
         (lambda: None, "A NoneType cannot be written as ONNX"),
         (lambda: refused("y ~ label", label=np.arange(60.0)), "'label', which is an output in ONNX"),
         (lambda: refused(f=["a\0b", "c"] * 30), "f has a level with a NUL"),
+        (lambda: refused(f=["None", "nan", "", "NaN", "<NA>", "NaT"] * 10), "ONNX has no missing text but these"),
         (lambda: refused("y ~ C(f)", f=[2**60, 2**60 + 1] * 30), "f has a level that is too large"),
         (lambda: LogisticRegression(C=1).fit(np.arange(6.0)[:, None], [2**70, 1] * 3), "cannot hold the labels"),
     ],

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Array
-from ..design import Number, Part
+from ..design import Design, Number, Part
 from ..exceptions import EvenOddsError
 from .model_file import replacing
-from .onnx_language import Graph, onnx_module
+from .onnx_language import Graph, missing_text, onnx_module
 from .scorer import Scorer, by_level, offset_of, scorer_of, values_of
 from .self_test import expected_of, require_same, sample_of
 
@@ -49,7 +49,8 @@ def to_onnx(model: object, path: str | os.PathLike[str], *, offset: str | None =
 
     Notes
     -----
-    A missing number is NaN and a missing date NaT; missing text is None, NaN or an empty text, if that is no level.
+    A missing number is NaN and a missing date NaT; missing text is None, NaN or an empty text, if that is no level: a
+    tensor of text has None as the text "None" and NaN as "nan", so that those are the level where there is one.
     Rows for which `predict_proba` has no probability, or which it refuses (a level that the fit has not seen,
     infinity), have NaN as the probabilities of all classes; their label means nothing.
 
@@ -196,15 +197,18 @@ def _require_same(scorer: Scorer, made: Any) -> None:
     except ImportError:
         return
     sample = sample_of(scorer)
-    kinds = {} if scorer.design is None else scorer.design.kinds
-    rows = {name: _tensor(values, kinds.get(name, "number")) for name, values in sample.items()}
+    rows = {name: _tensor(values, name, scorer.design) for name, values in sample.items()}
     session = runtime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
     (found,) = session.run(["probabilities"], rows)
     require_same(scorer, found, expected_of(scorer, sample), "the graph, in onnxruntime,")
 
 
-def _tensor(values: list[Any], kind: str) -> NDArray[Any]:
+def _tensor(values: list[Any], name: str, design: Design | None) -> NDArray[Any]:
     """A column of the sample as an input."""
+    kind = "number" if design is None else design.kinds[name]
+    if design is not None and kind == "text":
+        missing = missing_text(design, name)
+        values = [missing if value is None else value for value in values]
     types: dict[str, Any] = {"text": object, "date": "datetime64[s]"}
     column = np.array(values, dtype=types.get(kind, np.float64)).reshape(-1, 1)
     return column.astype(np.int64) if kind == "date" else column

@@ -23,7 +23,7 @@ _FUNCTIONS = {"exp": "Exp", "sqrt": "Sqrt", "abs": "Abs", "neg": "Neg", "log": "
 _ARITHMETIC = {"+": "Add", "-": "Sub", "*": "Mul", "/": "Div", "**": "Pow"}
 _EXACT = 2**53
 _LOGS = {"log2": math.log(2.0), "log10": math.log(10.0)}
-_MISSING = ("", "None", "nan", "NaN", "<NA>", "NaT")  # what missing text is by the time that it is in a tensor
+_MISSING = ("None", "nan", "", "NaN", "<NA>", "NaT")  # what missing text is by the time that it is in a tensor
 
 
 def onnx_module(name: str = "") -> Any:
@@ -32,6 +32,12 @@ def onnx_module(name: str = "") -> Any:
         return importlib.import_module(f"onnx{name}")
     except ImportError:
         raise EvenOddsError('ONNX files are made by the package onnx: pip install "evenodds[onnx]".') from None
+
+
+def missing_text(design: Design, name: str) -> str:
+    """What says in a tensor that the text of a column is missing: the first that is no level of it."""
+    levels = {level for factor in design.factors if factor.source == name for level in factor.levels}
+    return next(text for text in _MISSING if text not in levels)
 
 
 class Graph:
@@ -191,6 +197,9 @@ class Graph:
 
     def _text_codes(self, factor: Factor, flat: str, known: Sequence[tuple[int, Any]], gone: int, new: int) -> str:
         keys = {str(level): k for k, level in known}
+        if not set(_MISSING) - keys.keys():
+            every = ", ".join(map(repr, _MISSING))
+            raise EvenOddsError(f"{factor.name} has the levels {every}: ONNX has no missing text but these.")
         keys = {**{text: gone for text in _MISSING if text not in keys}, **keys}
         if any("\0" in key for key in keys):
             raise EvenOddsError(f"{factor.name} has a level with a NUL character, which ONNX cannot hold.")
