@@ -121,9 +121,12 @@ def is_wide(layout: Layout | None, n_free: int = 1) -> bool:
 
     n_free : the classes that have coefficients
     """
-    if layout is None or layout.n_columns <= WIDE:
-        return False
-    return bool(n_free * (layout.n_columns - layout.counts.max()) <= _MOST_FEW)
+    return layout is not None and has_most(layout.n_columns, int(layout.counts.max(initial=0)), n_free)
+
+
+def has_most(n_columns: int, widest: int, n_free: int) -> bool:
+    """`is_wide` by numbers. widest : how many columns the factor with the most has"""
+    return n_columns > WIDE and n_free * (n_columns - widest) <= _MOST_FEW
 
 
 def products(

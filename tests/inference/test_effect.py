@@ -266,3 +266,21 @@ def test_numbers_along_an_axis_do_not_run_into_each_other(step):
     assert all(end < start for (_, end), (start, _) in itertools.pairwise(boxes))
     if step == 1:
         assert [label.get_text() for label in labels] == ["2007", "2008", "2009"]
+
+
+@pytest.mark.parametrize("labels", [("no", "yes"), ("no", "late", "yes")])
+def test_curves_beside_a_factor_of_very_many_levels(labels):
+    rng = np.random.default_rng(len(labels))
+    frame = pd.concat([table(seed, labels) for seed in range(8)], ignore_index=True)
+    frame["city"] = rng.integers(600, size=len(frame)) + 1000
+    model = fit_table("y ~ x + f + C(city)", frame, C=1.0)
+    result = infer(model, frame)
+    (x, p, ends), *_ = drawn(plots.effect(result, "x", label=None if len(labels) == 2 else "yes"))
+    made = pd.DataFrame({"x": x, "f": "a", "city": frame["city"].min()})
+    assert_allclose(p, model.predict_proba(made)[:, -1], rtol=1e-9)
+    if len(labels) == 2:  # at the references nothing but the intercept and x counts
+        D = np.column_stack([np.ones(x.size), x])
+        at = [0, result.names.index("x")]
+        se = np.sqrt(np.einsum("ij,jk,ik->i", D, result.covariance[np.ix_(at, at)], D))
+        assert_allclose(logit(ends), logit(p)[:, None] + 1.959963984540054 * se[:, None] * [-1, 1], rtol=1e-6)
+    assert all(np.isfinite(ends).ravel())

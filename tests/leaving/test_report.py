@@ -230,7 +230,16 @@ def test_very_many_levels_and_columns_are_folded(tmp_path):
     assert len(list(page.iter("figure"))) < 15
     frame["f"] = (np.arange(n) % 1500).astype(str)
     again = written(tmp_path, fit_table("y ~ f", frame, C=1.0), frame)
-    assert "are too many for a matrix of covariances" in words(again)
+    assert "1,499 of 1,499" in words(again)
+    assert "1,350 more coefficients, which are nearer to no effect, are not shown" in words(again)
+
+
+def test_columns_that_need_too_large_a_matrix_have_no_errors(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 1001))
+    y = (X[:, 3] + rng.logistic(size=300) > 0).astype(int)
+    page = written(tmp_path, LogisticRegression(C=0.01).fit(X, y), X, target=y)
+    assert "1,001 coefficients are too many for a matrix of covariances" in words(page)
 
 
 @pytest.mark.parametrize("cost", [(1, 9), (0.5, 0.125)])
@@ -353,3 +362,23 @@ def test_levels_that_no_page_can_hold_are_written_as_text(tmp_path):
     frame = pd.DataFrame({"f": rng.choice(["\x00", "\x1b[31m", "ok"], 60), "y": rng.integers(0, 2, 60)})
     page = write_report(fit_table("y", frame, C=1), frame, path=tmp_path / "r.html").read_text(encoding="utf-8")
     assert not re.search(r"[\x00-\x08\x0b-\x1f]", page)
+
+
+@pytest.mark.parametrize("labels", [("no", "yes"), ("no", "late", "yes")])
+def test_a_factor_of_very_many_levels_is_summed_up(labels, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = table(n=9000, labels=labels)
+    frame["city"] = rng.integers(1200, size=len(frame)).astype(str)
+    model = fit_table("late", frame, C=1.0)
+    page = read(write_report(model, frame, tmp_path / "report.html"))
+    (summary,) = [one for one in page.iter("table") if one.findtext("caption") == "Coefficients of levels"]
+    rows = [["".join(cell.itertext()) for cell in row] for row in summary.iter("tr")][1:]
+    result = infer(model, frame)
+    coef = result.coef.reshape(len(result.listed), -1)
+    at = [j for j, name in enumerate(result.names) if name.startswith("city[")]
+    assert len(rows) == len(result.listed)
+    for cells, own in zip(rows, coef, strict=True):
+        assert cells[1] == f"{len(at):,} of {len(at):,}"
+        assert float(cells[2]) == pytest.approx(own[at].std(), rel=0.01)
+        assert cells[-1].startswith(result.names[at[int(own[at].argmax())]][5:-1])
+        assert cells[-2].startswith(result.names[at[int(own[at].argmin())]][5:-1])

@@ -16,12 +16,12 @@ from ..data.scan import Scan
 from ..design import Design
 from ..design.columns import WORDS, Place, Table, counted
 from ..export import plain, said
+from ..inference.wide import in_matrices
 from ..labels import labels_of, missing_labels, row_numbers
 from ..objective.row_sums import coded_scores
 from ..scores import linear_scores, log_probabilities
 from .terminal import progress, say
 
-_MANY = 500  # slopes, from which a factor that has most of them is eliminated
 _MOST_INFERRED = 1000  # slopes, of which a covariance still fits onto any machine
 
 
@@ -99,11 +99,8 @@ def without_errors(model: LogisticRegression) -> str:
             "There are no standard errors: an L1 penalty chooses columns, and the rows that chose them cannot test "
             "them as well. For tests, fit other rows without a penalty, with the columns that are in."
         )
-    slopes, design = model.coef_.shape[1] * (model.classes_.size - 1), getattr(model, "design_", None)
-    factor = 0  # that stays codes in two classes, so that its levels need no matrix
-    if design is not None and slopes > _MANY and model.classes_.size == 2 and not model.firth:
-        factor = max(len(columns) for columns in design.columns_of.values())
-    if slopes - factor > _MOST_INFERRED:
+    if in_matrices(model) > _MOST_INFERRED:
+        slopes = model.coef_.shape[1] * (model.classes_.size - 1)
         return f"There are no standard errors: {slopes:,} coefficients are too many for a matrix of covariances."
     return ""
 

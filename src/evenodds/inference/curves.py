@@ -19,6 +19,7 @@ from ..table import is_frame
 from .margins_table import number_at
 from .prediction import columns_of, probabilities, read
 from .table_margins import called, number_sources
+from .wide import centred
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -76,10 +77,11 @@ class Ground:
         return [self._curve(pair, name, values, is_number, {**held, other: pair[1]}) for pair in pairs]
 
     def _curve(self, by: Any, name: str, values: Sequence[Value], is_number: bool, held: Mapping[str, Value]) -> Curve:
-        rows = self.columns.rows(name, values, held)
-        if not np.isfinite(rows).all():
+        rows = self.columns.rows(self.result, name, values, held)
+        if rows is None:
             raise EvenOddsError(f"The model has no finite numbers for {name!r} along its range with {dict(held)!r}.")
-        found = probabilities(self.result, rows, np.zeros((len(rows), len(self.result.classes))), searched=False)
+        shift = np.zeros((len(values), len(self.result.classes)))
+        found = probabilities(self.result, rows, shift, searched=False)
         return Curve(by, tuple(values), is_number, found["probability"], found["lower"], found["upper"])
 
 
@@ -114,12 +116,12 @@ class _Columns:
         """Some values that stand for a column."""
         return _few(self.numbers(name))
 
-    def rows(self, name: str, values: Sequence[Value], held: Mapping[str, Value]) -> Array:
-        """The rows with these values."""
+    def rows(self, result: "Inference", name: str, values: Sequence[Value], held: Mapping[str, Value]) -> Array | None:
+        """The rows with these values; None if some number is not finite."""
         rows = np.tile(self._means, (len(values), 1))
         for one, value in {**held, name: values}.items():
             rows[:, self.names.index(one)] = value
-        return rows
+        return rows if np.isfinite(rows).all() else None
 
 
 class _Table:
@@ -199,8 +201,8 @@ class _Table:
         is_number = factor.source in self._sources and not factor.is_part
         return [factor.label(level) for level in factor.levels if not (is_number and level is None)]
 
-    def rows(self, name: str, values: Sequence[Value], held: Mapping[str, Value]) -> Array:
-        """The rows with these values, as columns of the design."""
+    def rows(self, result: "Inference", name: str, values: Sequence[Value], held: Mapping[str, Value]) -> Any:
+        """The rows with these values, as columns of the design: coded beside a wide factor; None as above."""
         n, wanted = len(values), {**{one: [value] * len(values) for one, value in held.items()}, name: list(values)}
         atoms: dict[int, Any] = {}
         numbers = _Held({source: self._held(source, wanted, n) for source in self._sources}, n)
@@ -211,7 +213,12 @@ class _Table:
                 atoms[k] = np.array([labels[str(value)] for value in asked], dtype=np.int32)
             else:
                 atoms[k] = numbers.of(atom)
-        found = self._design.rows_of(atoms, np.zeros(n, dtype=bool)).matrix()
+        made = self._design.rows_of(atoms, np.zeros(n, dtype=bool))
+        if not all(piece.values is None or np.isfinite(piece.values).all() for piece in made.pieces):
+            return None
+        if result.whole.wide:
+            return centred(result.problem, made.coded())
+        found = made.matrix()
         return np.asarray(found if isinstance(found, np.ndarray) else found.toarray())
 
     def _held(self, source: str, wanted: Mapping[str, Sequence[Value]], n: int) -> Array:

@@ -7,7 +7,7 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,8 +62,8 @@ class Sheet:
     remarks: list[str]
 
 
-def sheet(result: "Inference") -> Sheet:
-    """The numbers of a record as text."""
+def sheet(result: "Inference", chosen: Container[int] | None = None) -> Sheet:
+    """The numbers of a record as text. chosen : as in `lines`"""
     level = f"{100 * result.level:.10g}%"
     z = "LR z" if result.penalized_log_likelihood is not None and result.cov == "model" else "z"
     remarks = list(result.remarks)
@@ -75,7 +75,7 @@ def sheet(result: "Inference") -> Sheet:
         _facts(result),
         list(_lines(result)),
         ("coef", "se", z, "p", f"{level} lower", f"{level} upper", *ratio),
-        list(_rows(result)),
+        list(_rows(result, chosen)),
         remarks,
     )
 
@@ -152,26 +152,33 @@ class Line:
     is_intercept: bool = False
 
 
-def lines(result: "Inference") -> Iterator[Line]:
-    """The coefficients, counted through all classes; of more than two classes under the name of each."""
+def lines(result: "Inference", chosen: Container[int] | None = None) -> Iterator[Line]:
+    """The coefficients, counted through all classes; of more than two classes under the name of each.
+
+    chosen : the numbers of some, without the others
+    """
     k, references = len(result.names), _references(result)
     for j in range(len(result.problem.keys)):
         if result.problem.several and j % k == 0:
             yield Line(printable(result.listed[j // k]), "class")
         if j % k in references:
             yield Line(printable(references[j % k]), "reference")
-        yield Line(printable(result.names[j % k]), "coef", j, j % k < int(bool(result.model.fit_intercept)))
+        if chosen is None or j in chosen:
+            yield Line(printable(result.names[j % k]), "coef", j, j % k < int(bool(result.model.fit_intercept)))
 
 
-def _rows(result: "Inference") -> Iterator[Row]:
+def _rows(result: "Inference", chosen: Container[int] | None) -> Iterator[Row]:
     indent = "  " if result.problem.several else ""
-    for line in lines(result):
+    ratios = None if result.baseline is None else result.odds_ratio.ravel()
+    for line in lines(result, chosen):
         if line.kind == "class":
             yield Row(line.name)
         elif line.kind == "reference":
             yield Row(indent + line.name, (), REFERENCE)
         else:
-            yield _row(result, line.place, indent + line.name, result.notes.get(result.problem.keys[line.place]))
+            ratio = [] if ratios is None else [float(ratios[line.place])]
+            note = result.notes.get(result.problem.keys[line.place])
+            yield _row(result, line.place, indent + line.name, note, ratio)
 
 
 def _references(result: "Inference") -> dict[int, str]:
@@ -187,15 +194,14 @@ def _references(result: "Inference") -> dict[int, str]:
     return found
 
 
-def _row(result: "Inference", j: int, name: str, note: str | None) -> Row:
-    """Coefficient j, counted through all classes."""
+def _row(result: "Inference", j: int, name: str, note: str | None, ratio: list[float]) -> Row:
+    """Coefficient j, counted through all classes. ratio : its odds ratio, if it has one"""
     coef, se = float(result.coef.flat[j]), float(result.se.flat[j])
     if note is not None:
         return Row(name, (), note)
     digits = digits_of(se if se > 0 else coef)
     if math.isnan(se):
         return Row(name, (), f"{number(coef, digits)}, without a standard error")
-    ratio = [] if result.baseline is None else [float(result.odds_ratio.flat[j])]
     cells = (
         number(coef, digits),
         number(se, digits),

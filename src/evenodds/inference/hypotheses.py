@@ -269,7 +269,8 @@ def _tokens(text: str, names: Sequence[str], baseline: object) -> list[str]:
     if not isinstance(text, str) or not text.strip():
         raise EvenOddsError(f'Restrictions are text such as "x1 = x2" or "x1 = 0, x2 = 0", got {text!r}.')
     number = r"\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?"
-    plain = sorted((name for name in names if name.strip() and not re.fullmatch(number, name)), key=len, reverse=True)
+    there = [name for name in names if name in text and name.strip() and not re.fullmatch(number, name)]
+    plain = sorted(there, key=len, reverse=True)
     known = "|".join(rf"{re.escape(name)}(?![\w.\[])" for name in plain) or r"(?!)"
     pattern = re.compile(rf"\s*(?:`([^`]*)`|({known})|({number})(?![\w.])|([-+*/=,])|([^\s*/=,+-]+))")
     tokens, at = [], 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -222,10 +222,13 @@ def _united(orders: Sequence[Sequence[Key]]) -> list[Key]:
 
 
 class Column:
-    """The columns of one fit. cells : by class and name of the row"""
+    """The columns of one fit. cells : by class and name of the row
 
-    def __init__(self, result: Inference, style: Style) -> None:
-        self._result, self._style = result, style
+    chosen : as in `lines` of a printed table
+    """
+
+    def __init__(self, result: Inference, style: Style, chosen: Container[int] | None = None) -> None:
+        self._result, self._style, self._chosen = result, style, chosen
         self._ratio = style.odds_ratio
         what = "coef" if not self._ratio else "factor" if result.baseline is None else "odds ratio"
         self.headings = (what, f"{100 * result.level:.10g}% interval", "p")
@@ -242,7 +245,7 @@ class Column:
 
     def lines(self) -> Iterator[tuple[Line, tuple[str, ...]]]:
         """Each line of the printed table with its numbers."""
-        for line in lines(self._result):
+        for line in lines(self._result, self._chosen):
             yield line, self._reference() if line.kind == "reference" else self._of(line.place)
 
     def cells_of(self, key: Key) -> tuple[str, ...]:

@@ -15,11 +15,12 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from ..arrow import Arrow, by_level, inverse_levels
+from ..arrow import Arrow, by_level, has_most, inverse_levels
 from ..class_arrow import class_arrow, pair_products, pairs
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..data.coded import Coded
+from ..design import Factor
 from ..exceptions import EvenOddsError
 from ..kernels.coded import coded_products
 from ..objective import Objective
@@ -159,6 +160,17 @@ class RawMap:
         """The rows that are not 0."""
         found: NDArray[np.bool_] = np.diff(self.entries.indptr) > 0
         return found
+
+
+def in_matrices(model: Any) -> int:
+    """How many coefficients of a model `infer` makes matrices of: without those of a factor that is eliminated."""
+    slopes, K = int(model.coef_.shape[1]), int(model.classes_.size)
+    design, most = getattr(model, "design_", None), 0
+    if design is not None and not model.firth:
+        blocks = [block for term in design.terms for block in term.blocks]
+        factors = [[part for part in block if isinstance(design.atoms[part.atom], Factor)] for block in blocks]
+        most = max((design.size_of(parts) for parts in factors if parts), default=0)
+    return (slopes - most if has_most(slopes, most, K if K > 2 else 1) else slopes) * (K - 1)
 
 
 def raw_map_of(coordinates: Coordinates, of_classes: Array) -> RawMap:

@@ -1,5 +1,6 @@
 """The look that the pictures share."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
@@ -51,7 +52,7 @@ def shown(name: object, width: int = _LONGEST) -> str:
 def shown_all(names: Sequence[Any], width: int = _LONGEST) -> list[str]:
     """Names beside each other. Where two would lose what tells them apart, they lose what they begin with in common."""
     short = [shown(name, width) for name in names]
-    for one in {text for text in short if short.count(text) > 1}:
+    for one in [text for text, count in Counter(short).items() if count > 1]:
         alike = [k for k, text in enumerate(short) if text == one]
         words = [printable(names[k]).split(" ") for k in alike]
         shared = len(list(takewhile(lambda each: len(set(each)) == 1, zip(*words, strict=False))))

@@ -9,11 +9,13 @@ import narwhals as nw
 import numpy as np
 
 from ..cross_validation import LogisticRegressionCV
+from ..design import Factor
 from ..exceptions import EvenOddsError
 from ..inference import Certificate, Inference, infer
 from ..inference.display import number, p_cell, printable, sheet, shortened
 from ..inference.publication import Column, Style
 from ..inference.terms import bends_of, terms_of
+from ..inference.wide import in_matrices
 from ..solvers import Status
 from .rows import Model, Rows, fit_of
 
@@ -69,7 +71,7 @@ def inferred(model: Model, rows: Rows) -> tuple[Inference | None, str]:
     if fit.solver == "sgd" or type(fit.solver).__name__ == "SGD":
         return None, "There are no standard errors: they belong to an optimum, which gradient descent only approaches."
     count = fit.coef_.shape[1] * (fit.classes_.size - 1)
-    if count > _MOST_INFERRED:
+    if in_matrices(fit) > _MOST_INFERRED:
         return None, f"There are no standard errors: {count:,} coefficients are too many for a matrix of covariances."
     known = getattr(fit, "design_", None) is not None and fit.design_.target is not None
     y = None if known and fit.design_.target == rows.target else rows.y
@@ -83,8 +85,8 @@ def inferred(model: Model, rows: Rows) -> tuple[Inference | None, str]:
 
 def table_of(result: Inference) -> Table:
     """The table of a fit with standard errors; of very many coefficients those that are furthest from 0."""
-    page, paper = sheet(result), Column(result, Style())
     chosen = _furthest(np.abs(result.z.ravel()), MOST_ROWS)
+    page, paper = sheet(result, chosen), Column(result, Style(), chosen)
     rows = []
     for (line, cells), printed in zip(paper.lines(), page.rows, strict=True):
         name = shortened(line.name, _WIDTH)
@@ -92,8 +94,6 @@ def table_of(result: Inference) -> Table:
             rows.append(Coefficient(name, "class"))
         elif line.kind == "reference":
             rows.append(Coefficient(name, "reference", note="reference"))
-        elif line.place not in chosen:
-            continue
         elif printed.note is not None:
             rows.append(Coefficient(name, "coef", note=printed.note))
         else:
@@ -154,6 +154,31 @@ def tests_of_terms(result: Inference) -> list[tuple[str, str, str, str]]:
     return found
 
 
+def many_levels(result: Inference) -> list[tuple[str, ...]]:
+    """Of each factor of very many levels how far they are apart, of each class: cells."""
+    found = []
+    for name, places in terms_of(result).items():
+        if len(places) <= MOST_ROWS:
+            continue
+        for c, coef in enumerate(result.coef.reshape(len(result.listed), -1)[:, places]):
+            known = np.flatnonzero(np.isfinite(coef) & np.isfinite(result.se.reshape(-1, len(result.names))[c, places]))
+            if not known.size:
+                continue
+            low, middle, high = np.quantile(coef[known], [0.05, 0.5, 0.95])
+            order = known[np.argsort(coef[known], kind="stable")]
+            ends = [_levels(result, name, [places[k] for k in some]) for some in (order[:3], order[::-1][:3])]
+            whose = f"{name} ({printable(result.listed[c])})" if len(result.listed) > 1 else name
+            numbers = (f"{coef[known].std():.3g}", f"{low:.3g}", f"{middle:.3g}", f"{high:.3g}")
+            found.append((shortened(printable(whose), _WIDTH), f"{known.size:,} of {coef.size:,}", *numbers, *ends))
+    return found
+
+
+def _levels(result: Inference, term: str, places: Sequence[int]) -> str:
+    """Some levels of a term, by what stands in the brackets of their names."""
+    names = [result.names[j].removeprefix(f"{term}[").removesuffix("]") for j in places]
+    return ", ".join(shortened(printable(name), 24) for name in names)
+
+
 def separation_words(model: Model, result: Inference | None) -> list[str]:
     """Whether the classes are separated, and by what."""
     status = getattr(fit_of(model), "solution_", None)
@@ -212,7 +237,7 @@ def _of_certificate(certificate: Certificate) -> str:
 
 def influential(result: Inference, rows: Rows) -> tuple[Influential | None, str]:
     """The rows that the fit hangs on, or why they are not known."""
-    if rows.kept.size * result.coef.size > _MOST_MEASURED:
+    if not result.whole.wide and rows.kept.size * result.coef.size > _MOST_MEASURED:
         return None, f"{rows.kept.size:,} rows and {result.coef.size:,} coefficients are too many to measure here."
     design = getattr(result.model, "design_", None)
     y = None if design is not None and design.target is not None and design.target == rows.target else rows.y
@@ -250,6 +275,8 @@ def influential(result: Inference, rows: Rows) -> tuple[Influential | None, str]
 def _most_moved(result: Inference, columns: dict[str, Any], row: int) -> str:
     """The coefficient that the row moves most, in its standard errors."""
     keys = result.problem.keys
+    if result.whole.wide:  # which no row is asked about
+        return ""
     moves = np.array([columns[f"dfbeta_{key}"][row] for key in keys]) / result.se.ravel()
     moves[~np.isfinite(moves)] = 0.0
     j = int(np.abs(moves).argmax())
@@ -260,8 +287,6 @@ def most_telling(result: Inference, names: Sequence[str], most: int) -> list[str
     """The columns with the largest z among the coefficients of the terms that hold them, in the order of the table."""
     design = getattr(result.model, "design_", None)
     size = np.nan_to_num(np.abs(result.z.reshape(-1, len(result.names))).max(axis=0), nan=0.0, posinf=0.0)
-    if len(names) <= most:
-        return list(names)
     first = len(result.names) - len(result.names[int(bool(result.model.fit_intercept)) :])
     found = {}
     for name in names:
@@ -270,7 +295,9 @@ def most_telling(result: Inference, names: Sequence[str], most: int) -> list[str
         else:
             atoms = {k for k, atom in enumerate(design.atoms) if name in (atom.name, *atom.expression.columns())}
             terms = [term.name for term in design.terms if term.members & atoms]
+            if any(len(design.atoms[k].levels) > MOST_ROWS for k in atoms if isinstance(design.atoms[k], Factor)):
+                continue  # a curve of so many points is none
             places = [first + k for term in terms for k in design.columns_of[term]]
         found[name] = max((float(size[j]) for j in places), default=0.0)
-    chosen = set(sorted(names, key=lambda name: -found[name])[:most])
+    chosen = set(sorted(found, key=lambda name: -found[name])[:most])
     return [name for name in names if name in chosen]

@@ -132,6 +132,7 @@ def _facts(
         "table": table,
         "why_not": why_not,
         "terms": [] if result is None or result.limit is not None else estimates.tests_of_terms(result),
+        "levels": [] if result is None else estimates.many_levels(result),
         "forest": pictures.forest(model, result),
         "effects": [] if result is None or is_certain else list(pictures.effects_of(result, rows)),
         "found": found,

@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..exceptions import EvenOddsError
 from ..export.sql import to_sql
 from ..inference.display import printable, shortened
@@ -10,6 +12,7 @@ from .rows import Model, fit_of
 
 _MOST = 30
 _LONGEST = 20_000  # letters of a query
+_LEAST = 10  # letters that a coefficient takes in it
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ _SQL = "evenodds export model.json --to sql"
 
 def _query(fit: Model) -> str:
     """The query for DuckDB; none without sqlglot, of a model that has none, or of one whose query is for no reader."""
+    if np.count_nonzero(fit.coef_) > _LONGEST / _LEAST:
+        return ""
     try:
         query = to_sql(fit)
     except EvenOddsError:
