@@ -33,7 +33,7 @@ def listed_labels(labels: Sequence[Any], most: int = 5) -> str:
     return ", ".join(map(repr, labels[:most])) + (f" and {len(labels) - most} more" if len(labels) > most else "")
 
 
-def warn_of_distance(solution: Solution, tol: float, max_iter: int, firth: Any) -> None:
+def warn_of_distance(solution: Solution, tol: float, max_iter: int, firth: object) -> None:
     """The fit ended before the optimum."""
     why = solution.status.value
     cures = [f"raise max_iter (now {max_iter})"] * (solution.status is Status.MAX_ITER) + [f"raise tol (now {tol:g})"]

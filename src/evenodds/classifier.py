@@ -42,7 +42,7 @@ def by_partition(method: Method) -> Method:
     """Have a method that predicts give a collection of Dask for one, and of a frame of Spark a column."""
 
     @functools.wraps(method)
-    def either(self: Any, X: Any) -> Any:
+    def either(self: Any, X: object) -> Any:
         if not (is_dask(X) or is_spark(X)):
             return method(self, X)
         check_is_fitted(self)
@@ -74,7 +74,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     design_: Design
 
     @by_partition
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: object) -> Array:
         """Scores: the log odds of ``classes_[1]``, 0 at even odds; of more classes one score each.
 
         Parameters
@@ -110,7 +110,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         kept = ~rows.gone
         return scores if np.isfinite(scores[kept]).all() else bounded_scores(rows.matrix(), intercept, coef, scores)
 
-    def _linear_scores(self, array: Any) -> Array:
+    def _linear_scores(self, array: object) -> Array:
         """Scores of checked rows without a design; an error where they are not finite numbers."""
         coef, intercept = self._by_class
         scores = linear_scores(array, intercept, coef)
@@ -120,7 +120,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return scores
 
     @by_partition
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: object) -> NDArray[Any]:
         """The more likely class of each row.
 
         Parameters
@@ -141,7 +141,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return labels
 
     @by_partition
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: object) -> Array:
         """The probability of each class.
 
         Parameters
@@ -159,7 +159,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.stack([expit(-scores), expit(scores)], axis=1)
 
     @by_partition
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: object) -> Array:
         """The logarithm of the probability of each class, exact where the probability is not.
 
         Parameters
@@ -175,7 +175,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return log_probabilities(scores)
         return np.stack([log_expit(-scores), log_expit(scores)], axis=1)
 
-    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+    def score(self, X: object, y: object = None, sample_weight: ArrayLike | None = None) -> float:
         """The share of rows that are predicted right (accuracy).
 
         Parameters
@@ -193,7 +193,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         require_same_order(X=X, y=y, sample_weight=sample_weight)
         return accuracy(y, self.predict(X), sample_weight)
 
-    def _score_scan(self, scan: Scan, y: Any, sample_weight: Any) -> float:
+    def _score_scan(self, scan: Scan, y: object, sample_weight: object) -> float:
         """The same of rows that are scanned: labels and weights are among their columns."""
         require_alone(y, sample_weight, None)
         scan.require_target("score")
@@ -252,7 +252,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         new.__dict__ = {name: value for name, value in vars(self).items() if not _is_learnt(name)}
         return new
 
-    def _become(self, fitted: Classifier, **more: Any) -> None:
+    def _become(self, fitted: Classifier, **more: object) -> None:
         """Take over all that another model has learnt, and more, in the place of what this one has: at once."""
         learnt = {name: value for name, value in vars(fitted).items() if _is_learnt(name)}
         self.__dict__ = vars(self._blank()) | learnt | more
@@ -287,7 +287,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._check_names(scan.names_alone(), reset=reset)
         return scan
 
-    def _unpacked(self, X: Any, what: str, *, reset: bool = False) -> Any:
+    def _unpacked(self, X: object, what: str, *, reset: bool = False) -> Any:
         """Rows that are scanned in memory, the columns of the model if they fit; others as they are."""
         if isinstance(X, Scan):
             X = X.with_columns(list(self.design_.kinds)) if hasattr(self, "design_") else self._scan_of(X, reset=reset)
@@ -303,7 +303,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.feature_names_in_ = np.array(list(self.design_.kinds), dtype=object)
         self.n_features_in_ = len(self.design_.kinds)
 
-    def _check_names(self, X: Any, *, reset: bool) -> None:
+    def _check_names(self, X: object, *, reset: bool) -> None:
         """Learn the names of the columns of a frame of numbers, or compare them with those of the fit."""
         try:
             validate_data(self, X, reset=reset, skip_check_array=True)
@@ -315,7 +315,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         else:
             require_same_columns(getattr(self, "_columns_in_", None), names)
 
-    def _design_rows(self, X: Any, *, reset: bool) -> DesignRows | None:
+    def _design_rows(self, X: object, *, reset: bool) -> DesignRows | None:
         """The rows of a frame by the design of the model, which a fit learns where columns are not all numbers."""
         if not hasattr(self, "design_"):
             if not reset or _is_plain(X) or not is_frame(X) or is_all_numeric(X):
@@ -345,6 +345,6 @@ def _is_learnt(name: str) -> bool:
     return name.endswith("_") or name == "_seen"
 
 
-def _is_plain(X: Any) -> bool:
+def _is_plain(X: object) -> bool:
     """Whether X needs none of scikit-learn's checks: a 2-d array of floats, with rows and columns."""
     return type(X) is np.ndarray and X.ndim == 2 and X.dtype in (np.float64, np.float32) and X.size > 0

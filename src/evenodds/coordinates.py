@@ -94,7 +94,7 @@ class Coordinates:
         coef[self._solved] = theta[int(self.intercept) :] / self.scale[self._solved]
         return (float(theta[0]) if self.intercept else 0.0), coef
 
-    def join(self, intercept: Any, coef: Array) -> Array:
+    def join(self, intercept: object, coef: Array) -> Array:
         """Theta from the intercept at `center` and numbers a column (p,), multiplied by the scale."""
         scale = self.scale[self._solved]
         slopes = np.where(np.isinf(scale), 0.0, coef[self._solved]) * np.where(np.isinf(scale), 1.0, scale)
@@ -123,7 +123,7 @@ class Coordinates:
         """Theta for an intercept and coefficients of the raw columns."""
         return self.join(intercept + dot(coef, self.center), coef)
 
-    def gradient(self, by_intercept: Any, by_coef: Array) -> Array:
+    def gradient(self, by_intercept: object, by_coef: Array) -> Array:
         """A gradient by theta from the ones by the intercept and by the (centred) coefficients."""
         slopes = by_coef[self._solved] / self.scale[self._solved]
         return np.concatenate([[by_intercept], slopes]) if self.intercept else slopes

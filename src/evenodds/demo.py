@@ -272,7 +272,7 @@ def _figure(panels: dict[str, Panel], mosaic: Mosaic, size: tuple[float, float])
     return figure
 
 
-def _both_boundaries(model: Any, X: Array, y: Array, w: Array, b: float, ax: Axes) -> None:
+def _both_boundaries(model: object, X: Array, y: Array, w: Array, b: float, ax: Axes) -> None:
     """Draw what the estimator learned, with the line of the textbook on top."""
     plots.decision_boundary(model, X, y, ax)
     x1, x2 = np.meshgrid(ax.get_xlim(), ax.get_ylim())
@@ -282,7 +282,7 @@ def _both_boundaries(model: Any, X: Array, y: Array, w: Array, b: float, ax: Axe
     _standardised(ax)
 
 
-def _splines(model: Any, X: Array, y: Array, ax: Axes) -> None:
+def _splines(model: object, X: Array, y: Array, ax: Axes) -> None:
     """Draw the boundary without a legend: the picture is beside one that has it."""
     plots.decision_boundary(model, X, y, ax)
     _standardised(ax)

@@ -146,7 +146,7 @@ def _mapped(path: Path) -> Any:
             return b""
 
 
-def _binary(raw: Any, suffix: str) -> Any:
+def _binary(raw: object, suffix: str) -> Any:
     import pyarrow as pa
 
     if suffix == ".parquet":
@@ -208,14 +208,14 @@ def with_labels(table: Any, path: Path | str, target: str) -> Any:
     return table.set_column(place, target, column.cast(kind))
 
 
-def _is(kind: Any, *names: str) -> bool:
+def _is(kind: object, *names: str) -> bool:
     """Whether an Arrow type is of one of the kinds that pyarrow calls by these names."""
     import pyarrow as pa
 
     return any(getattr(pa.types, f"is_{name}")(kind) for name in names)
 
 
-def write_table(table: Any, path: Path) -> None:
+def write_table(table: object, path: Path) -> None:
     """Write a file in the format of its extension; text is UTF-8, with commas, or tabs in .tsv and .tab."""
     write_tables([table], path)
 
@@ -240,7 +240,7 @@ def write_tables(tables: Iterable[Any], path: Path) -> None:
         raise EvenOddsError(f"{path} cannot be written: {error}") from error
 
 
-def _write_binary(tables: Iterable[Any], file: Any, suffix: str) -> None:
+def _write_binary(tables: Iterable[Any], file: object, suffix: str) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -256,7 +256,7 @@ def _write_binary(tables: Iterable[Any], file: Any, suffix: str) -> None:
             writer.close()
 
 
-def write_csvs(tables: Iterable[Any], file: Any, separator: str = ",") -> None:
+def write_csvs(tables: Iterable[Any], file: object, separator: str = ",") -> None:
     """Write tables of the same columns as one CSV."""
     for k, table in enumerate(tables):
         write_csv(table, file, separator, header=k == 0)

@@ -60,7 +60,7 @@ def certain(whole: Path, code: int) -> Path:
     return replace(whole, intercepts=intercepts, coefs=np.zeros_like(whole.coefs), passes=0)
 
 
-def score(scoring: Any, fits: Path, test: Rows, more: Mapping[str, Any]) -> Array:
+def score(scoring: object, fits: Path, test: Rows, more: Mapping[str, Any]) -> Array:
     """The score of each fit of a path on some rows, larger is better; NaN where it does not exist."""
     if test.weight is not None:
         test = test.take(np.flatnonzero(test.weight))  # a row of weight 0 is none
@@ -84,7 +84,7 @@ def score(scoring: Any, fits: Path, test: Rows, more: Mapping[str, Any]) -> Arra
     return _by_scorer(scoring, fits, test, more)
 
 
-def _score_classes(scoring: Any, fits: Path, test: Rows, more: Mapping[str, Any]) -> Array:
+def _score_classes(scoring: object, fits: Path, test: Rows, more: Mapping[str, Any]) -> Array:
     """The same for more than two classes."""
     lacks = np.unique(test.codes).size < test.classes.size
     if lacks and isinstance(scoring, str) and scoring.startswith("roc_auc"):
@@ -108,7 +108,7 @@ def _finite(logs: Array) -> Array:
     return np.where(np.isneginf(logs), _LEAST, logs)
 
 
-def _by_scorer(scoring: Any, fits: Path, test: Rows, more: Mapping[str, Any]) -> Array:
+def _by_scorer(scoring: object, fits: Path, test: Rows, more: Mapping[str, Any]) -> Array:
     """By one of scikit-learn's scorers, or a function (model, X, y) -> number. They do not know offsets."""
     labels = test.classes[test.codes]
     metadata = more if test.weight is None else {"sample_weight": test.weight, **more}
@@ -121,7 +121,7 @@ def _by_scorer(scoring: Any, fits: Path, test: Rows, more: Mapping[str, Any]) ->
     return np.array(scores)
 
 
-def score_of(model: Any, scoring: Any, X: Any, labels: Any, metadata: Mapping[str, Any]) -> float:
+def score_of(model: Any, scoring: Any, X: object, labels: Any, metadata: Mapping[str, Any]) -> float:
     """What a scorer says of a fitted model and some rows."""
     scorer = _told(get_scorer(scoring) if isinstance(scoring, str) else scoring, model.classes_)
     try:

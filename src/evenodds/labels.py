@@ -19,7 +19,7 @@ _KINDS = "numbers, strings or booleans"
 Codes = NDArray[np.integer[Any]]
 
 
-def encode_labels(y: Any, n_rows: int, classes: Any = None) -> tuple[NDArray[Any], Codes]:
+def encode_labels(y: object, n_rows: int, classes: Any = None) -> tuple[NDArray[Any], Codes]:
     """The classes, sorted, and each row's code, 0 for the first.
 
     classes : the classes to expect, in the order that they shall have; `y` need not hold them all
@@ -69,7 +69,7 @@ def _not_labels(y: NDArray[Any]) -> str:
 
 
 def encode_kept(
-    y: Any, kept: NDArray[np.bool_], classes: Any = None
+    y: object, kept: NDArray[np.bool_], classes: object = None
 ) -> tuple[NDArray[Any], Codes, NDArray[np.bool_] | None]:
     """`encode_labels` of the rows that are kept and have a label, with code 0 for the others; and which they are.
 
@@ -88,7 +88,7 @@ def encode_kept(
     return found, codes, kept
 
 
-def labels_of(y: Any) -> NDArray[Any]:
+def labels_of(y: object) -> NDArray[Any]:
     """Labels as an array, missing ones among them."""
     return y if type(y) is np.ndarray and y.ndim == 1 else _column(y)
 
@@ -104,7 +104,7 @@ def missing_labels(labels: NDArray[Any]) -> NDArray[np.bool_]:
     return np.array([is_missing(label) for label in labels.tolist()], dtype=bool)
 
 
-def kept_labels(y: Any) -> NDArray[Any]:
+def kept_labels(y: object) -> NDArray[Any]:
     """The labels of the rows that have one."""
     labels = labels_of(y)
     return plain_labels(labels[~missing_labels(labels)])
@@ -115,7 +115,7 @@ def _is_exact(y: NDArray[Any]) -> bool:
     return y.dtype == object and all(isinstance(v, str | int) or v.is_integer() for v in y.tolist())
 
 
-def accuracy(y: Any, predicted: NDArray[Any], sample_weight: Any) -> float:
+def accuracy(y: object, predicted: NDArray[Any], sample_weight: object) -> float:
     """The share, by weight, of labels that are those predicted."""
     labels = plain_labels(y)
     _require_finite(labels)
@@ -153,7 +153,7 @@ def _two_numbers(y: NDArray[Any]) -> tuple[NDArray[Any], Codes] | None:
     return np.array([low, high], dtype=y.dtype), is_high.view(np.uint8)
 
 
-def plain_labels(y: Any) -> NDArray[Any]:
+def plain_labels(y: object) -> NDArray[Any]:
     """Labels as a 1-d array of one kind: what frames hold as objects becomes integers, strings, ... again."""
     labels = labels_of(y)
     if labels.dtype.kind in "cV":
@@ -161,7 +161,7 @@ def plain_labels(y: Any) -> NDArray[Any]:
     return _of_one_kind(labels.astype(object)) if labels.dtype.kind in "OT" else labels
 
 
-def _column(y: Any) -> NDArray[Any]:
+def _column(y: object) -> NDArray[Any]:
     """The values of one column, whatever holds them."""
     _require_unmasked(y, "Input y")
     arrow = nw.dependencies.get_pyarrow()
@@ -201,7 +201,7 @@ def _of_one_kind(labels: NDArray[Any]) -> NDArray[Any]:
     return array if array.dtype.kind != "O" and array.tolist() == values else objects
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     if isinstance(value, bool | np.bool_):
         return "bool"
     for kind, name in ((str, "str"), (bytes, "bytes"), (int | float | np.number, "number")):
@@ -224,14 +224,14 @@ def _not_finite(kind: str, row: int) -> EvenOddsError:
     )
 
 
-def _require_unmasked(values: Any, name: str) -> None:
+def _require_unmasked(values: object, name: str) -> None:
     """An error for a masked array, whose values behind the mask NumPy would bring back."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         row = int(np.argwhere(np.ma.getmaskarray(values))[0][0])
         raise EvenOddsError(f"{name} contains a masked value, first in row {row} (counted from 0). Drop such rows.")
 
 
-def _floats(values: Any, name: str) -> Array:
+def _floats(values: object, name: str) -> Array:
     """Numbers of any kind as doubles, and an error for what is none."""
     _require_unmasked(values, name)
     try:
@@ -243,7 +243,7 @@ def _floats(values: Any, name: str) -> Array:
         raise EvenOddsError(f"{name} is not numeric: {error}") from error
 
 
-def row_numbers(values: Any, name: str, n_rows: int) -> Array:
+def row_numbers(values: object, name: str, n_rows: int) -> Array:
     """Finite numbers, one a row; a single number stands for all rows."""
     array = _floats(values, name)
     if array.ndim == 0:
@@ -260,7 +260,7 @@ def row_numbers(values: Any, name: str, n_rows: int) -> Array:
     return array
 
 
-def row_offsets(values: Any, n_rows: int, n_classes: int) -> Array:
+def row_offsets(values: object, n_rows: int, n_classes: int) -> Array:
     """Offsets of the scores: one number a row for two classes, one for each class (n_rows, K) for more."""
     if n_classes == 2:
         return row_numbers(values, "offset", n_rows)
@@ -276,7 +276,7 @@ def row_offsets(values: Any, n_rows: int, n_classes: int) -> Array:
     return array
 
 
-def combine_weights(sample_weight: Any, class_weight: Any, codes: Codes, classes: NDArray[Any]) -> Array | None:
+def combine_weights(sample_weight: object, class_weight: object, codes: Codes, classes: NDArray[Any]) -> Array | None:
     """Weights of the rows times those of their classes; None if all are 1."""
     weight = None
     if sample_weight is not None:
@@ -294,7 +294,7 @@ def combine_weights(sample_weight: Any, class_weight: Any, codes: Codes, classes
     return factors[codes] if weight is None else weight * factors[codes]
 
 
-def class_factors(class_weight: Any, codes: Codes, classes: NDArray[Any], weight: Array | None) -> Array:
+def class_factors(class_weight: object, codes: Codes, classes: NDArray[Any], weight: Array | None) -> Array:
     """The factor of each class on the weights of its rows, (K,)."""
     if isinstance(class_weight, str) and class_weight == "balanced":
         totals = np.bincount(codes, weights=weight, minlength=classes.size)

@@ -166,7 +166,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         tol: float = 1e-4,
         max_iter: int = 1000,
         n_jobs: int | None = None,
-        random_state: Any = None,
+        random_state: object = None,
         warm_start: bool = False,
         verbose: int = 0,
     ) -> None:
@@ -189,7 +189,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
 
     @progress.with_callbacks
     def fit(
-        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
+        self, X: object, y: object = None, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
     ) -> Self:
         """Fit the model.
 
@@ -224,7 +224,13 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         return self._fit_rows(X, y, sample_weight, offset)
 
     def _fit_rows(
-        self, X: Any, y: Any, sample_weight: Any, offset: Any, design: Design | None = None, classes: Any = None
+        self,
+        X: object,
+        y: object,
+        sample_weight: object,
+        offset: object,
+        design: Design | None = None,
+        classes: object = None,
     ) -> Self:
         """Fit, by a design that is given and with classes in the order that is given, if they are."""
         settings = Settings.of(self)
@@ -241,7 +247,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
             lines.sum_up()
         return self
 
-    def _fit(self, new: Self, settings: Settings, data: Data, X: Any, y: Any) -> None:
+    def _fit(self, new: Self, settings: Settings, data: Data, X: object, y: object) -> None:
         callbacks = progress.Callbacks(self, new, X, y)
 
         def reporter(solver: str, most: int, to_coefs: fitting.ToCoefs | None) -> Report | None:
@@ -258,7 +264,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
 
     @WithoutFirth
     def partial_fit(
-        self, X: Any, y: Any = None, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self, X: object, y: object = None, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Go once over some rows with mini-batch gradient descent, starting from where the last call ended.
 
@@ -315,12 +321,12 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
 
     def _read(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        offset: Any,
+        X: object,
+        y: object,
+        sample_weight: object,
+        offset: object,
         *,
-        classes: Any = None,
+        classes: object = None,
         reset: bool = True,
         every: bool = True,
     ) -> Data:
@@ -335,7 +341,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         elif y is None and getattr(self, "design_", None) is not None:
             y, sample_weight, offset = self.design_.beside(X, sample_weight, offset)
 
-        def numbers(X: Any) -> Numbers:
+        def numbers(X: object) -> Numbers:
             rows = self._design_rows(X, reset=reset)
             if rows is None:
                 return self._array(X, reset=reset), self._names, None

@@ -76,8 +76,8 @@ class Path:
 
 
 def path(
-    X: Any,
-    y: Any = None,
+    X: object,
+    y: object = None,
     l1_ratio: float = 1.0,
     n_C: int = 100,
     min_ratio: float = 1e-3,
@@ -223,7 +223,7 @@ def _given(Cs: ArrayLike) -> Array:
     return values
 
 
-def _check_grid(n_C: Any, min_ratio: Any, tol: Any) -> None:
+def _check_grid(n_C: object, min_ratio: object, tol: object) -> None:
     if isinstance(n_C, bool) or not isinstance(n_C, int | np.integer) or n_C < 1:
         raise EvenOddsError(f"n_C is a positive integer, got {n_C!r}.")
     for name, value in (("min_ratio", min_ratio), ("tol", tol)):

@@ -11,7 +11,9 @@ from .exceptions import EvenOddsError
 LEAST_C = 1e-300  # the inverse of a strength of a penalty has to be a number
 
 
-def column_numbers(values: Any, what: str, n_columns: int, names: Sequence[str] | None, default: float) -> Array | None:
+def column_numbers(
+    values: object, what: str, n_columns: int, names: Sequence[str] | None, default: float
+) -> Array | None:
     """Numbers in column order, from an array, a dict by name, or one number for all; None stays None.
 
     default : for columns that a dict leaves out
@@ -47,7 +49,7 @@ def _by_name(
     return [values.get(name, default) for name in known]
 
 
-def penalty_factors(values: Any, n_columns: int, names: Sequence[str] | None) -> Array | None:
+def penalty_factors(values: object, n_columns: int, names: Sequence[str] | None) -> Array | None:
     """The `penalty_factor` of each column: 0 or more, 0 for a column without penalty."""
     factor = column_numbers(values, "penalty_factor", n_columns, names, 1.0)
     if factor is not None and not ((factor >= 0) & (factor < np.inf)).all():
@@ -58,7 +60,9 @@ def penalty_factors(values: Any, n_columns: int, names: Sequence[str] | None) ->
     return factor
 
 
-def bounds(lower: Any, upper: Any, n_columns: int, names: Sequence[str] | None) -> tuple[Array | None, Array | None]:
+def bounds(
+    lower: object, upper: object, n_columns: int, names: Sequence[str] | None
+) -> tuple[Array | None, Array | None]:
     """The `lower` and `upper` bound of each coefficient; None where there are none at all."""
     low = column_numbers(lower, "lower", n_columns, names, -np.inf)
     high = column_numbers(upper, "upper", n_columns, names, np.inf)

@@ -23,15 +23,15 @@ Numbers = tuple[Any, list[str] | None, NDArray[np.bool_] | None]
 
 
 def read(
-    X: Any,
-    y: Any,
-    sample_weight: Any,
-    offset: Any,
+    X: object,
+    y: object,
+    sample_weight: object,
+    offset: object,
     *,
     caller: str,
     numbers: Callable[[Any], Numbers] | None = None,
-    classes: Any = None,
-    class_weight: Any = None,
+    classes: object = None,
+    class_weight: object = None,
     two: str | None = None,
     intercept: bool = True,
     every: bool = True,
@@ -71,7 +71,7 @@ def read(
 
 
 def _read_surveyed(
-    rows: Scan, classes: Any, class_weight: Any, two: str | None, every: bool, n_jobs: int | None
+    rows: Scan, classes: object, class_weight: object, two: str | None, every: bool, n_jobs: int | None
 ) -> tuple[Data, NDArray[Any]]:
     """The home of rows that are elsewhere, and the classes, from one read of them; see `read`."""
     labels = np.empty(len(rows.labels(n_jobs)), dtype=object)
@@ -97,7 +97,7 @@ def _read_surveyed(
     return rows.home(codes.astype(np.intp), found.size, factors, n_jobs, every=every), found
 
 
-def require_alone(y: Any, sample_weight: Any, offset: Any) -> None:
+def require_alone(y: object, sample_weight: object, offset: object) -> None:
     """An error for what is given beside a scan, which has it among its columns."""
     given = {"y": (y, "target"), "sample_weight": (sample_weight, "weight"), "offset": (offset, "offset")}
     for name, (values, role) in given.items():
@@ -105,7 +105,7 @@ def require_alone(y: Any, sample_weight: Any, offset: Any) -> None:
             raise EvenOddsError(f"A scan reads all from its columns: leave out {name}, and say scan(..., {role}=...).")
 
 
-def unpacked(X: Any, y: Any, sample_weight: Any, offset: Any, what: str) -> tuple[Any, Any, Any, Any]:
+def unpacked(X: object, y: object, sample_weight: object, offset: object, what: str) -> tuple[Any, Any, Any, Any]:
     """The same in memory: rows that are scanned are read, if they fit the budget of the scan.
 
     what : needs them so, for the error
@@ -117,7 +117,7 @@ def unpacked(X: Any, y: Any, sample_weight: Any, offset: Any, what: str) -> tupl
     return X.table(what)
 
 
-def numbers_of(X: Any, check: Callable[..., Any]) -> tuple[Any, list[Any] | None]:
+def numbers_of(X: object, check: Callable[..., Any]) -> tuple[Any, list[Any] | None]:
     """X as an array or a CSR matrix of numbers, finite or not, and of a frame the names of its columns.
 
     check : scikit-learn's, of what is no frame
@@ -136,7 +136,7 @@ def numbers_of(X: Any, check: Callable[..., Any]) -> tuple[Any, list[Any] | None
     return array, columns
 
 
-def _any_numbers(X: Any, caller: str, intercept: bool) -> Numbers:
+def _any_numbers(X: object, caller: str, intercept: bool) -> Numbers:
     """The numbers of X for a function that keeps no model: as they are, or of a table with text or dates by a design.
 
     The names of columns are strings or none. Without an intercept the first factor has a column for each of its levels.

@@ -41,7 +41,7 @@ class Settings:
     random_state: Any
 
     @classmethod
-    def of(cls, model: Any) -> "Settings":
+    def of(cls, model: object) -> "Settings":
         """Those of an estimator; an error if one is not what it can be, or does not go with another."""
         _check(model)
         plain = {
@@ -156,5 +156,5 @@ class WithoutFirth:
         return self._method.__get__(model, owner)
 
 
-def _is_real(value: Any) -> bool:
+def _is_real(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)

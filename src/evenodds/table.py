@@ -25,12 +25,12 @@ _PLAIN = frozenset(
 _TIMES = (np.datetime64, np.timedelta64, datetime.date, datetime.timedelta)
 
 
-def is_frame(X: Any) -> bool:
+def is_frame(X: object) -> bool:
     """Whether `X` is an eager data frame or table that narwhals knows."""
     return bool(nw.dependencies.is_into_dataframe(X))
 
 
-def require_same_order(**given: Any) -> None:
+def require_same_order(**given: object) -> None:
     """An error where the pandas index of one thing holds the rows of another in another order.
 
     Rows belong together by their place, here and in scikit-learn, and by their index in pandas. Where the two say
@@ -55,7 +55,7 @@ def _index(values: Any) -> Any:
     return values.index if pandas else None
 
 
-def numbered_columns(X: Any) -> tuple[Any, ...] | None:
+def numbered_columns(X: object) -> tuple[Any, ...] | None:
     """The names of the columns of a frame, if they are no strings, as pandas has numbers."""
     names = tuple(X.columns) if nw.dependencies.is_pandas_dataframe(X) else ()
     return None if any(isinstance(name, str) for name in names) or not names else names
@@ -80,7 +80,7 @@ def require_some(array: Any) -> None:
         raise EvenOddsError(f"Found a frame of shape {array.shape}: at least one row and column are required.")
 
 
-def numeric_rows(X: Any) -> Any:
+def numeric_rows(X: object) -> Any:
     """X, no frame, for scikit-learn's checks: what these would read as other numbers than the user sees is an error."""
     if not (isinstance(X, list | tuple) or hasattr(X, "shape") or hasattr(X, "__array__")):
         raise EvenOddsError(
@@ -105,7 +105,7 @@ def numeric_rows(X: Any) -> Any:
     return _sound(X) if sp.issparse(X) else X
 
 
-def _number(value: Any, row: int, column: Any) -> float:
+def _number(value: Any, row: int, column: object) -> float:
     """An object as a float, NaN if it is missing."""
     if isinstance(value, _TIMES):
         raise EvenOddsError(
@@ -141,7 +141,7 @@ def _sound(X: Any) -> Any:
     return type(X)((X.data, X.indices.astype(np.int64), ends.astype(np.int64)), shape=X.shape)
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """Whether a value is None, NaN or another that equals nothing."""
     try:
         return value is None or bool(value != value)
@@ -160,7 +160,7 @@ def unique_names(frame: Any) -> tuple[Any, list[Any]]:
         raise EvenOddsError(f"Names of columns must be unique. {error}") from None
 
 
-def is_all_numeric(frame: Any) -> bool:
+def is_all_numeric(frame: object) -> bool:
     """Whether a frame, or a table that cannot be read as one, has columns of numbers and booleans only."""
     if _is_plain(frame):
         return True
@@ -168,7 +168,7 @@ def is_all_numeric(frame: Any) -> bool:
     return all(_is_numeric(column) for column in table.iter_columns())
 
 
-def numeric_array(frame: Any) -> tuple[NDArray[Any], list[Any]]:
+def numeric_array(frame: object) -> tuple[NDArray[Any], list[Any]]:
     """The columns of a frame as one array, and their names; float32 if all are, otherwise numbers become float64.
 
     Columns of NumPy's kinds are brought over at once; others, and those with missing values, one by one.
@@ -189,7 +189,7 @@ def numeric_array(frame: Any) -> tuple[NDArray[Any], list[Any]]:
     return _by_column(table, names), names
 
 
-def _is_plain(frame: Any) -> bool:
+def _is_plain(frame: object) -> bool:
     """Whether the columns of a frame of pandas or polars are all of numbers or booleans of NumPy's kinds."""
     if not (nw.dependencies.is_polars_dataframe(frame) or nw.dependencies.is_pandas_dataframe(frame)):
         return False

@@ -59,3 +59,13 @@ def test_a_tolerance_below_rounding_ends_at_rounding(seed):
     model.fit(X, y, sample_weight=weight)
     assert model.solution_.error < 1e-5
     assert furthest(model, X, y, weight, strength, ratio) < 1e-6
+
+
+@pytest.mark.parametrize("seed", range(0, 70, 5))
+def test_few_columns_come_to_a_small_tolerance(seed):
+    X, y, weight, share, ratio = drawn(seed - seed % len(SHAPES) + seed // 5 % 3)  # of the first three shapes
+    strength = share * np.abs((weight * (np.average(y, weights=weight) - y)) @ X).max() / weight.sum() / ratio
+    model = LogisticRegression(C=1 / (strength * weight.sum()), l1_ratio=ratio, tol=1e-9)
+    model.fit(X, y, sample_weight=weight)
+    assert model.solution_.passes < 200
+    assert furthest(model, X, y, weight, strength, ratio) < 1e-8

@@ -40,7 +40,7 @@ class Asked:
 
 
 def fit_aloud(
-    fit: Callable[[], LogisticRegression], table: Any, asked: Asked
+    fit: Callable[[], LogisticRegression], table: object, asked: Asked
 ) -> tuple[LogisticRegression, Inference | None]:
     """Fit, ask for standard errors, and say the warnings without the line of code that they come from.
 
@@ -71,7 +71,7 @@ def _class_of(model: LogisticRegression, text: str) -> Any:
     return found[0]
 
 
-def _inference(model: LogisticRegression, table: Any, asked: Asked) -> Inference | None:
+def _inference(model: LogisticRegression, table: object, asked: Asked) -> Inference | None:
     """Standard errors, where there are any."""
     baseline = None if asked.baseline is None else _class_of(model, asked.baseline)
     if without := without_errors(model):
@@ -105,7 +105,7 @@ def without_errors(model: LogisticRegression) -> str:
     return ""
 
 
-def all_facts(model: LogisticRegression, result: Inference | None, table: Any) -> dict[str, Any]:
+def all_facts(model: LogisticRegression, result: Inference | None, table: object) -> dict[str, Any]:
     """All that fit tells, by the names of the attributes, as JSON can hold it."""
     coef = np.column_stack([model.intercept_, model.coef_])
     if len(coef) > 1 and result is not None and result.baseline is not None:
@@ -212,7 +212,7 @@ def scores_of(model: LogisticRegression, table: Any, place: Place = counted) -> 
     return scores + offset if scores.ndim == 1 else scores + offset[:, None]
 
 
-def _training(model: LogisticRegression, table: Any) -> dict[str, Any]:
+def _training(model: LogisticRegression, table: object) -> dict[str, Any]:
     """How good the fit is on its own rows; the AUC of more than two classes is the mean of each against the rest."""
     if isinstance(table, Scan):
         return _training_of_scan(model, table)

@@ -222,7 +222,7 @@ def fit(
         say(what, f"saved to {path}", "green")
 
 
-def _fitted(question: str, table: Any, habit: Habit | None, given: dict[str, Any]) -> LogisticRegression:
+def _fitted(question: str, table: object, habit: Habit | None, given: dict[str, Any]) -> LogisticRegression:
     """The model, which remembers how its file is written."""
     model = fit_table(question, table, **given)
     if habit is not None:

@@ -95,7 +95,7 @@ def plain(table: Any) -> Any:
     return pa.table(columns, names=table.column_names)
 
 
-def _is_coded(kind: Any) -> bool:
+def _is_coded(kind: object) -> bool:
     return bool(pa.types.is_dictionary(kind))
 
 

@@ -4,7 +4,6 @@ import contextlib
 import re
 from collections.abc import Iterator
 from threading import Timer
-from typing import Any
 
 import rich_click as click
 from rich.console import Console
@@ -73,7 +72,7 @@ def as_options(text: str) -> str:
     return text
 
 
-def printable(value: Any) -> str:
+def printable(value: object) -> str:
     """A name or label as text that cannot move the cursor."""
     text = str(value)
     return text if text.isprintable() else repr(text)

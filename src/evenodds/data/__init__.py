@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 Sums = tuple[Any, ...]
 
 
-def is_coded(rows: Any) -> "TypeGuard[Coded]":
+def is_coded(rows: object) -> "TypeGuard[Coded]":
     """Whether rows are numbers and codes; see `coded`."""
     return hasattr(rows, "layout")
 

@@ -83,7 +83,7 @@ class Encoding(Protocol):
     def centres(self) -> bool:
         """See above."""
 
-    def rows(self, table: Any, place: Callable[[int], str]) -> tuple[Any, Mask]:
+    def rows(self, table: object, place: Callable[[int], str]) -> tuple[Any, Mask]:
         """The rows of an Arrow table, an array or `Coded`, and which of them have no numbers.
 
         place : what the user calls a row
@@ -104,12 +104,12 @@ class Labels:
         self.numbers: dict[Any, int] = dict(numbers or {})
         self.complete = numbers is not None
 
-    def ids(self, column: Any, where: "Where") -> Ids:
+    def ids(self, column: object, where: "Where") -> Ids:
         """The numbers of the labels of a column."""
         values, at = _distinct(column)
         return np.asarray(np.array([self._number(value, where) for value in values], dtype=np.uint32)[at])
 
-    def _number(self, value: Any, where: "Where") -> int:
+    def _number(self, value: object, where: "Where") -> int:
         found = self.numbers.get(value)
         if found is not None:
             return found
@@ -229,7 +229,7 @@ class Reading:
                     given[j][:] = column
         return Apart(given, functools.partial(self._room, m))
 
-    def _ids(self, batch: Any, fixed: Mapping[str, Any], where: Where, kept: Mask) -> Ids:
+    def _ids(self, batch: object, fixed: Mapping[str, Any], where: Where, kept: Mask) -> Ids:
         """The numbers of the labels; rows without one are not kept, if such are left out."""
         target, labels = self.roles.target, self.labels
         assert target is not None
@@ -258,7 +258,7 @@ def column_of(batch: Any, fixed: Mapping[str, Any], name: str) -> Any:
     return pa.array([fixed[name]] * batch.num_rows) if name in fixed else batch.column(name)
 
 
-def table_of(batch: Any, fixed: Mapping[str, Any], names: Sequence[str]) -> Any:
+def table_of(batch: object, fixed: Mapping[str, Any], names: Sequence[str]) -> Any:
     """Some columns of a batch as a table."""
     return pa.table([column_of(batch, fixed, name) for name in names], names=list(names))
 

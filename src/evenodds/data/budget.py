@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 
 
-def bytes_of(memory: Any) -> int:
+def bytes_of(memory: object) -> int:
     """A number of bytes, of text such as "500MB"."""
     if isinstance(memory, int | float | np.number) and not isinstance(memory, bool) and 0 < memory < np.inf:
         return max(1, int(memory))
@@ -31,7 +30,7 @@ def said(size: float) -> str:
     return f"{size:.0f} B"
 
 
-def folder_of(spill: Any) -> bool | str:
+def folder_of(spill: object) -> bool | str:
     """Whether rows go to a file, or the folder for it."""
     if isinstance(spill, bool):
         return spill

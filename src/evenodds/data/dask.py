@@ -79,7 +79,7 @@ class Workers:
             yield from _unit(k, names, tuple(compute(one) for one in part)).batches(columns, rows)
 
 
-def _work(work: Callable[[int, Unit], T], k: int, names: list[list[str]], *given: Any) -> T:
+def _work(work: Callable[[int, Unit], T], k: int, names: list[list[str]], *given: object) -> T:
     return work(k, _unit(k, names, given))
 
 
@@ -137,12 +137,12 @@ def _source(frame: Any, names: list[str], nameless: Any) -> Source:
     return _of_workers(Workers(lowered), types, nameless)
 
 
-def _of_workers(workers: Workers, types: dict[str, Any], nameless: Any) -> Source:
+def _of_workers(workers: Workers, types: dict[str, Any], nameless: object) -> Source:
     unit = Unit("the Dask collection", 0, None, workers.batches)
     return Source((unit,), types, cluster=workers, nameless=nameless)
 
 
-def scan_of(X: Any, y: Any, sample_weight: Any, offset: Any) -> Scan:
+def scan_of(X: object, y: object, sample_weight: object, offset: object) -> Scan:
     """X and what is given beside it, of which any may be None, as what is scanned."""
     try:
         source, roles = (_of_arrays if hasattr(X, "chunks") else _of_frame)(X, (y, sample_weight, offset))
@@ -274,7 +274,7 @@ def _predicted(block: Any, model: Any, method: str, dtype: Any, one: bool) -> An
     return getattr(model, method)(block)
 
 
-def _predicted_in_frame(frame: Any, model: Any, method: str, dtype: Any, one: bool) -> Any:
+def _predicted_in_frame(frame: object, model: object, method: str, dtype: object, one: bool) -> Any:
     return _in_frame(frame, _predicted(frame, model, method, dtype, one), model)
 
 

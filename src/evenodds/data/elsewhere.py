@@ -7,12 +7,12 @@ if TYPE_CHECKING:
     from .scan import Scan
 
 
-def is_dask(X: Any) -> bool:
+def is_dask(X: object) -> bool:
     """Whether X is a collection of Dask."""
     return "dask" in sys.modules and type(X).__module__.split(".")[0] == "dask" and hasattr(X, "__dask_graph__")
 
 
-def is_spark(X: Any) -> bool:
+def is_spark(X: object) -> bool:
     """Whether X is a frame of Spark."""
     spark = sys.modules.get("pyspark.sql")
     return spark is not None and isinstance(X, spark.DataFrame)
@@ -23,7 +23,7 @@ def brought(what: Any) -> Any:
     return what.compute() if is_dask(what) else what
 
 
-def gathered(X: Any, y: Any, sample_weight: Any, offset: Any) -> "tuple[Any | Scan, Any, Any, Any]":
+def gathered(X: object, y: object, sample_weight: object, offset: object) -> "tuple[Any | Scan, Any, Any, Any]":
     """Rows of Dask or Spark, with what is given beside them, as what is scanned; all else as it is."""
     if is_dask(X):
         from .dask import scan_of

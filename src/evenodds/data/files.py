@@ -52,7 +52,7 @@ class File:
         return pa.memory_map(self.path) if self.is_local else self.open()
 
 
-def of_files(what: Any, columns: Sequence[str] | None, spelling: Spelling | None) -> Source:
+def of_files(what: object, columns: Sequence[str] | None, spelling: Spelling | None) -> Source:
     """See `source_of`."""
     files = [replace(file, spelling=spelling) for file in _with_fixed(_found(what))]
     system = files[0].system
@@ -115,7 +115,7 @@ def _found(what: Any) -> list[_Named]:
     return found
 
 
-def _of_name(item: Any) -> list[_Named]:
+def _of_name(item: object) -> list[_Named]:
     """The files of a path, a pattern, a folder or an address such as s3://..., in the order of their names."""
     if not isinstance(item, str | os.PathLike):
         raise EvenOddsError(f"scan takes names of files, got a {type(item).__name__} among them.")

@@ -47,11 +47,11 @@ def of_reader(what: Any) -> Source:
     return Source((Unit(name, 0, None, read),), dict(zip(schema.names, schema.types, strict=True)))
 
 
-def _is_used_up(what: Any) -> bool:
+def _is_used_up(what: object) -> bool:
     return isinstance(what, pa.RecordBatchReader) or (hasattr(what, "__next__") and not callable(what))
 
 
-def _is_lazy(what: Any) -> bool:
+def _is_lazy(what: object) -> bool:
     """Whether it is a lazy frame of polars, which is asked for its batches."""
     return hasattr(what, "collect_schema") and hasattr(what, "collect") and not hasattr(what, "__arrow_c_stream__")
 

@@ -30,7 +30,7 @@ MEMORY = "1GB"
 
 
 def scan(
-    path: Any,
+    path: object,
     target: str | None = None,
     columns: Sequence[str] | None = None,
     weight: str | None = None,
@@ -96,7 +96,7 @@ def scan(
 
 
 def open_scan(
-    path: Any,
+    path: object,
     target: str | None,
     columns: Sequence[str] | None,
     weight: str | None,

@@ -62,7 +62,7 @@ class Classes:
         """Sums over the classes of what each label has."""
         return np.bincount(self.codes, values, self.n)
 
-    def weights(self, totals: Any) -> Array:
+    def weights(self, totals: object) -> Array:
         """The weight of each class from that of each label."""
         found = np.asarray(self.by_class(totals), dtype=np.float64)
         return found if self.factors is None else found * self.factors

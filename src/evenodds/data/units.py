@@ -110,7 +110,7 @@ def unreadable(name: str, error: BaseException, row: int | None = None) -> EvenO
     return EvenOddsError(f"{name} cannot be read{after}: {text.rstrip('.')}.")
 
 
-def source_of(what: Any, columns: Sequence[str] | None, spelling: Spelling | None = None) -> Source:
+def source_of(what: object, columns: Sequence[str] | None, spelling: Spelling | None = None) -> Source:
     """The units of a file, a folder, a pattern, a list of these, or of a function that gives Arrow batches.
 
     columns : those that are read; all if None
@@ -150,7 +150,7 @@ def kind_of(kind: Any) -> str:
     return "text" if text else str(kind)
 
 
-def is_read(kind: Any) -> bool:
+def is_read(kind: object) -> bool:
     """Whether columns of an Arrow type can be numbers, factors or dates."""
     return (
         kind_of(kind) in ("number", "boolean", "text", "null") or pa.types.is_date(kind) or pa.types.is_timestamp(kind)

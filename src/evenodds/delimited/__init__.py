@@ -45,7 +45,7 @@ class Delimited:
         The message lacks the name of the file: "has in row 3 ...".
     """
 
-    def __init__(self, raw: Any, spelling: Spelling | None = None) -> None:
+    def __init__(self, raw: object, spelling: Spelling | None = None) -> None:
         self._spelling = Spelling() if spelling is None else spelling
         self.notes: list[str] = []
         try:
@@ -217,7 +217,7 @@ class Delimited:
         if is_row(self._dialect.names, self._sample):
             yield f"The names of the columns look like values: {', '.join(map(shown, self.names[:3]))}. {NO_HEADER}"
 
-    def _plain(self, column: Any) -> Any:
+    def _plain(self, column: object) -> Any:
         """A column of cells as they are written, but for numbers with decimal commas, which have points."""
         text = text_column("", column, Spelling())
         numerals = text.numerals

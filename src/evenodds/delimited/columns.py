@@ -102,7 +102,7 @@ class Read:
     order: str | None = None
 
 
-def as_text(column: TextColumn, original: Any, spelling: Spelling) -> Read:
+def as_text(column: TextColumn, original: object, spelling: Spelling) -> Read:
     """The column as text, or as dates or booleans that were not seen to be some."""
     values = column.values.filter(pa.array(~column.missing))
     note = ""

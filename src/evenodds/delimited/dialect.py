@@ -47,7 +47,7 @@ class Dialect:
         """Whether a row is a line that begins with #, and is no row of the table."""
         return is_comment(row, len(self.names))
 
-    def reader(self, lines: Any, strict: bool = False) -> Any:
+    def reader(self, lines: object, strict: bool = False) -> Any:
         """A reader of Python for it."""
         return reader(lines, self.separator, self.quotes, strict)
 

@@ -99,5 +99,5 @@ def _mask(array: Any) -> Mask:
     return np.asarray(array.to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _any(array: Any) -> bool:
+def _any(array: object) -> bool:
     return bool(pc.any(array).as_py())

@@ -11,7 +11,7 @@ from .spelling import shown
 _END = "\x00end\x00"
 
 
-def mended(data: Any, dialect: Dialect) -> bytes:
+def mended(data: object, dialect: Dialect) -> bytes:
     """The rows in the plainest layout: commas between cells, quotes doubled, each with as many cells as the header.
 
     Lines of spaces, comments, and empty cells beyond those of the header, are left out.

@@ -114,7 +114,7 @@ class Stream:
         )
 
 
-def _is_number(kind: Any) -> bool:
+def _is_number(kind: object) -> bool:
     return any(getattr(pa.types, f"is_{name}")(kind) for name in _NUMBERS)
 
 

@@ -24,7 +24,7 @@ def learn(
     formula: str | None = None,
     *,
     target: str | None = None,
-    positive: Any = None,
+    positive: object = None,
     weight: str | None = None,
     offset: str | None = None,
     references: Mapping[str, Any] | None = None,

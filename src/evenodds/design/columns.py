@@ -141,7 +141,7 @@ class Table:
         If names are not unique or no strings, or if it has no rows.
     """
 
-    def __init__(self, frame: Any, place: Place = counted) -> None:
+    def __init__(self, frame: object, place: Place = counted) -> None:
         self.place = place
         self._frame, self.names = unique_names(frame)
         odd = [name for name in self.names if not isinstance(name, str)]
@@ -173,7 +173,7 @@ class Table:
         return self._frame[name].to_native()
 
 
-def as_table(frame: Any) -> Table:
+def as_table(frame: object) -> Table:
     """A frame as a table, if it is not one."""
     return frame if isinstance(frame, Table) else Table(frame)
 
@@ -205,11 +205,11 @@ def kind_of(of: Any) -> tuple[bool, Any, str | None]:
     return categorical, inner, next((kind for kind, names in _TYPES.items() if any(_is(inner, n) for n in names)), None)
 
 
-def _is(kind: Any, name: str) -> bool:
+def _is(kind: object, name: str) -> bool:
     return bool(getattr(pa.types, f"is_{name}")(kind))
 
 
-def no_kind(name: str, of: Any) -> EvenOddsError:
+def no_kind(name: str, of: object) -> EvenOddsError:
     """The error of a column of a type that a model does not take."""
     return EvenOddsError(
         f"Column {name!r} is of type {of}: a model takes numbers, booleans, text, categoricals and parts of "

@@ -142,7 +142,7 @@ class Design:
         """The label of all that are not the positive one."""
         return f"not {self.positive}"
 
-    def beside(self, frame: Any, sample_weight: Any, offset: Any) -> tuple[Any, Any, Any]:
+    def beside(self, frame: object, sample_weight: object, offset: object) -> tuple[Any, Any, Any]:
         """Labels, weights and offsets from the columns that the model has them in, where they are not given."""
         table = Table(frame) if is_frame(frame) else None
         if table is None or self.target is None:
@@ -153,7 +153,7 @@ class Design:
             y = np.array([None if is_missing(one) else self.label(one) for one in labels.tolist()], dtype=object)
         return y, *self.weighting(frame, sample_weight, offset)
 
-    def weighting(self, frame: Any, sample_weight: Any, offset: Any) -> tuple[Any, Any]:
+    def weighting(self, frame: object, sample_weight: object, offset: object) -> tuple[Any, Any]:
         """Weights and offsets from the columns that the model has them in, where they are not given."""
         if sample_weight is None and self.weight is not None:
             sample_weight = Table(frame).native(self.weight)
@@ -161,7 +161,7 @@ class Design:
             offset = Table(frame).native(self.offset)
         return sample_weight, offset
 
-    def label(self, label: Any) -> str:
+    def label(self, label: object) -> str:
         """The class of a label, where the positive one is modelled against several others."""
         return str(self.positive) if is_positive(label, self.positive) else self.rest_label
 
@@ -170,7 +170,7 @@ class Design:
         """The factors among the atoms."""
         return [atom for atom in self.atoms if isinstance(atom, Factor)]
 
-    def read(self, frame: Any) -> DesignRows:
+    def read(self, frame: object) -> DesignRows:
         """The rows of a frame, whose columns are found by name; others are left alone.
 
         Raises
@@ -192,7 +192,9 @@ class Design:
                 raise EvenOddsError(f"The product {name} is no finite number in {place}.")
         return rows
 
-    def values(self, frame: Any, held: Mapping[str, float] | None = None) -> tuple[dict[int, Any], NDArray[np.bool_]]:
+    def values(
+        self, frame: object, held: Mapping[str, float] | None = None
+    ) -> tuple[dict[int, Any], NDArray[np.bool_]]:
         """What each atom is in the rows of a frame, numbers (n, columns) or codes (n,); and which rows are gone.
 
         held : numbers that columns have in all rows, instead of their own
@@ -211,11 +213,11 @@ class Design:
             values[k] = codes[k] if isinstance(atom, Factor) else _finite(atom, rows, gone)
         return values, gone
 
-    def numbers(self, frame: Any, source: str) -> Array:
+    def numbers(self, frame: object, source: str) -> Array:
         """A column of numbers (n,)."""
         return _Memorised(self, as_table(frame), {}).numbers(source)
 
-    def slopes(self, frame: Any, source: str, held: Mapping[str, float] | None = None) -> dict[int, Array]:
+    def slopes(self, frame: object, source: str, held: Mapping[str, float] | None = None) -> dict[int, Array]:
         """The derivative of each atom of numbers by a column that it takes (n, columns)."""
         rows = _Memorised(self, as_table(frame), held or {})
         found = {}
@@ -320,7 +322,7 @@ class _Memorised:
         return gone
 
 
-def is_positive(label: Any, positive: Any) -> bool:
+def is_positive(label: Any, positive: object) -> bool:
     """Whether a label is the positive one, or a number that is on the right side of a bound, such as "> 0"."""
     bound = _BOUND.fullmatch(positive) if isinstance(positive, str) else None
     if bound is None or isinstance(label, str | bool):

@@ -200,7 +200,7 @@ def _part_name(expression: Expression) -> str:
     return f"{expression.operation}({expression.columns()[0]})"
 
 
-def _require(value: Any, choices: Sequence[str], what: str) -> None:
+def _require(value: object, choices: Sequence[str], what: str) -> None:
     if value not in choices:
         raise EvenOddsError(f"{what} is one of {', '.join(map(repr, choices))}, got {value!r}.")
 

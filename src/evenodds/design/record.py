@@ -50,7 +50,7 @@ def _expression(expression: Expression) -> dict[str, Any]:
     return {"operation": expression.operation, "args": args, **{key: value for key, value in more.items() if value}}
 
 
-def restored(found: Any) -> Design:
+def restored(found: object) -> Design:
     """The design of a record.
 
     Raises
@@ -87,7 +87,7 @@ def restored(found: Any) -> Design:
     return design
 
 
-def _read_atom(found: Any, kinds: Mapping[str, str]) -> Number | Factor:
+def _read_atom(found: object, kinds: Mapping[str, str]) -> Number | Factor:
     record = _object(found, '"atoms"')
     name = _of(record, "name", str)
     expression = _read_expression(record.get("expression"))
@@ -109,14 +109,14 @@ def _read_atom(found: Any, kinds: Mapping[str, str]) -> Number | Factor:
     return Factor(name, expression, levels, reference)
 
 
-def _level(value: Any, name: str) -> Level:
+def _level(value: object, name: str) -> Level:
     if value is not None and not isinstance(value, str | bool | int | float):
         raise EvenOddsError(f'"design": {value!r} is no level of {name!r}.')
     level: Level = value
     return level
 
 
-def _read_expression(found: Any, depth: int = 0) -> Expression:
+def _read_expression(found: object, depth: int = 0) -> Expression:
     record = _object(found, '"expression"')
     operation, args = _of(record, "operation", str), _list(record, "args")
     options, state = _object(record.get("options", {}), '"options"'), _object(record.get("state", {}), '"state"')
@@ -146,14 +146,14 @@ def _read_expression(found: Any, depth: int = 0) -> Expression:
     return Expression(operation, inner, options, state)
 
 
-def _is_state(value: Any) -> bool:
+def _is_state(value: object) -> bool:
     """Whether a value may be an option or a state of a basis: a number, a word, or a list of numbers."""
     if isinstance(value, list):
         return len(value) < 1000 and all(map(_is_number, value))
     return value is None or isinstance(value, bool | str) or _is_number(value)
 
 
-def _read_term(found: Any, atoms: tuple[Number | Factor, ...]) -> Term:
+def _read_term(found: object, atoms: tuple[Number | Factor, ...]) -> Term:
     record = _object(found, '"terms"')
     blocks = []
     for block in _list(record, "blocks"):
@@ -168,7 +168,7 @@ def _read_term(found: Any, atoms: tuple[Number | Factor, ...]) -> Term:
     return Term(_of(record, "name", str), tuple(blocks))
 
 
-def _object(value: Any, where: str) -> dict[str, Any]:
+def _object(value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise EvenOddsError(f"{where} is {str(value)[:60]!r}, and should be an object.")
     return value
@@ -194,7 +194,7 @@ def _names(record: Mapping[str, Any], key: str, is_right: Any) -> dict[str, Any]
     return found
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     try:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(float(value))
     except OverflowError:

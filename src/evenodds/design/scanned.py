@@ -56,7 +56,7 @@ class Encoded:
         """Whether there is an intercept, which makes up for what is taken off numbers."""
         return self.design.intercept
 
-    def rows(self, table: Any, place: Place) -> tuple[Any, NDArray[np.bool_]]:
+    def rows(self, table: object, place: Place) -> tuple[Any, NDArray[np.bool_]]:
         """The rows of an Arrow table, and which of them have no numbers."""
         rows = self.design.read(Table(table, place))
         return rows.matrix() if self.multiplied else rows.for_stream(), rows.gone

@@ -275,7 +275,7 @@ def _put_together(blocks: list[dict[int, bool]]) -> list[dict[int, bool]]:
     return blocks
 
 
-def chosen_reference(name: str, levels: Sequence[Level], wanted: Any) -> Level:
+def chosen_reference(name: str, levels: Sequence[Level], wanted: object) -> Level:
     """The level that was asked for by its value or label."""
     found = [level for level in levels if level is not None and (_same(level, wanted) or str(level) == wanted)]
     if not found:
@@ -286,5 +286,5 @@ def chosen_reference(name: str, levels: Sequence[Level], wanted: Any) -> Level:
     return found[0]
 
 
-def _same(level: Level, wanted: Any) -> bool:
+def _same(level: Level, wanted: object) -> bool:
     return isinstance(level, str) == isinstance(wanted, str) and bool(level == wanted)

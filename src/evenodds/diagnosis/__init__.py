@@ -33,7 +33,7 @@ from .together import (
 )
 
 
-def diagnose(frame: Any, target: str) -> Diagnosis:
+def diagnose(frame: object, target: str) -> Diagnosis:
     """What will go wrong in a logistic regression of a table, the most harmful first, and what to do.
 
     Looked for are: columns that know the answer (an AUC near 1) or separate the classes; values such as -999 or "?"

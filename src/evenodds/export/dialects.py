@@ -94,7 +94,7 @@ DIALECTS = {
 _OTHER_NAMES = {"postgresql": "postgres", "sqlite3": "sqlite"}
 
 
-def dialect_of(name: Any) -> Dialect:
+def dialect_of(name: object) -> Dialect:
     """A dialect by its name."""
     key = name.lower() if isinstance(name, str) else ""
     key = _OTHER_NAMES.get(key, key)
@@ -111,7 +111,7 @@ def sqlglot_expressions() -> Any:
         raise EvenOddsError('SQL is written by the package sqlglot: pip install "evenodds[sql]".') from None
 
 
-def table_of(name: Any, dialect: Dialect, alias: str) -> "exp.Table":
+def table_of(name: object, dialect: Dialect, alias: str) -> "exp.Table":
     """A table, by a name, one with its schema before it, or the parts of such a name.
 
     Names that are made of letters, digits, underscores and points are split at the points; any other is one name.

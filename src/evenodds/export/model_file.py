@@ -151,7 +151,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise OSError(error.errno, error.strerror or str(error), os.fspath(path)) from error
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """`value` as JSON can hold it: arrays as lists, NaN as None, infinities as "inf" and "-inf"."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
@@ -164,7 +164,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _record(model: LogisticRegression, result: Any) -> dict[str, Any]:
+def _record(model: LogisticRegression, result: object) -> dict[str, Any]:
     from .. import __version__  # not at the top: the package itself may import this module
 
     names, design = model._names, getattr(model, "design_", None)
@@ -209,7 +209,7 @@ def said(solution: Solution) -> dict[str, Any]:
     return {"status": str(solution.status), **{name: getattr(solution, name) for name in names}, "lower_maxima": lower}
 
 
-def _parameter(name: str, value: Any) -> Any:
+def _parameter(name: str, value: object) -> Any:
     if isinstance(value, SGD):
         return asdict(value)
     if isinstance(value, Mapping):
@@ -219,5 +219,5 @@ def _parameter(name: str, value: Any) -> Any:
     return value
 
 
-def _refuse(value: Any) -> Any:
+def _refuse(value: object) -> Any:
     raise EvenOddsError(f"a JSON file cannot hold {value!r}, a {type(value).__name__}.")

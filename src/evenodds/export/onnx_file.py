@@ -21,7 +21,7 @@ _OPSET, _ML_OPSET, _IR = 17, 3, 8  # of onnxruntime 1.13 and later
 _MOST_TRIED = 2000  # inputs of a file that is tried
 
 
-def to_onnx(model: Any, path: str | os.PathLike[str], *, offset: str | None = None) -> None:
+def to_onnx(model: object, path: str | os.PathLike[str], *, offset: str | None = None) -> None:
     """Write a fitted model to an ONNX file.
 
     The graph has one input a column, by its name: text as strings, numbers and booleans as doubles, dates as whole

@@ -60,7 +60,7 @@ class Graph:
         self._taken.add(name)
         return name
 
-    def node(self, kind: str, *inputs: str, output: str | None = None, domain: str = "", **attributes: Any) -> str:
+    def node(self, kind: str, *inputs: str, output: str | None = None, domain: str = "", **attributes: object) -> str:
         """A node, and the name of what it gives."""
         output = self._name() if output is None else output
         self.nodes.append(self._helper.make_node(kind, list(inputs), [output], domain=domain, **attributes))

@@ -122,7 +122,7 @@ def _by_class(found: list[Any], n_classes: int, where: str, names: list[str] | N
     return np.array([value if isinstance(value, list) else [value] for value in found], dtype=np.float64)
 
 
-def _has_length(value: Any, length: int) -> bool:
+def _has_length(value: object, length: int) -> bool:
     return isinstance(value, list) and len(value) == length
 
 
@@ -209,6 +209,6 @@ def _measure(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -24,7 +24,7 @@ _OTHER_KINDS = ("type", "enum", "const", "maximum", "minimum", "anyOf")  # where
 _LARGEST = sys.float_info.max
 
 
-def require_valid(record: Any) -> None:
+def require_valid(record: object) -> None:
     """An error where a record is not what the schema says; it names the place, what is there and what should be.
 
     Raises
@@ -57,7 +57,7 @@ Keyword = Callable[[Any, Any, Any, Any], Iterable[ValidationError] | None]
 def _quick(slow: Keyword) -> Keyword:
     """A keyword about the values of a list or object, which does not look at each where all are plain numbers."""
 
-    def check(validator: Any, schema: Any, instance: Any, parent: Any) -> Iterator[ValidationError]:
+    def check(validator: Any, schema: Any, instance: object, parent: object) -> Iterator[ValidationError]:
         where = schema.get("$ref") if isinstance(schema, dict) else None
         if where not in _PLAIN or not isinstance(instance, list | dict):
             yield from slow(validator, schema, instance, parent) or ()
@@ -127,6 +127,6 @@ def _quoted(key: str) -> str:
     return f'"{key[:80]}"'
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -79,7 +79,7 @@ class Scorer:
         return numbers, factors, shape, int(np.prod(shape)) * int(np.prod([number.columns for number in numbers]))
 
 
-def scorer_of(model: Any, action: str) -> Scorer:
+def scorer_of(model: object, action: str) -> Scorer:
     """The scorer of a fitted model.
 
     action : what is done with it, for the error where there is none

@@ -101,7 +101,7 @@ def _plain_rows(scorer: Scorer, sample: dict[str, list[Any]]) -> Any:
     return nw.from_dict(dict(zip(sample, X.T, strict=True)), backend=pa).to_native()
 
 
-def _row(predict: Callable[[Any], Array], row: Any, n_classes: int) -> Array:
+def _row(predict: Callable[[Any], Array], row: object, n_classes: int) -> Array:
     try:
         return predict(row)
     except EvenOddsError:

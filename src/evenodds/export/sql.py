@@ -30,7 +30,7 @@ _ROWS = "t"
 
 
 def to_sql(
-    model: Any,
+    model: object,
     table: str | Sequence[str] = "data",
     dialect: str = "duckdb",
     *,
@@ -100,7 +100,7 @@ def to_sql(
     return text
 
 
-def query(scorer: Scorer, table: Any, dialect: Dialect, offset: str | None = None) -> str:
+def query(scorer: Scorer, table: object, dialect: Dialect, offset: str | None = None) -> str:
     """The text of the query."""
     exp = sqlglot_expressions()
     outputs = output_names(scorer.labels)
@@ -282,7 +282,7 @@ def _place(exp: Any, alias: str) -> "Reference":
     return lambda name: exp.Column(this=exp.to_identifier(name, quoted=True), table=table.copy())
 
 
-def _by_star(exp: Any, source: Any, layers: "list[Layer]") -> Any:
+def _by_star(exp: Any, source: object, layers: "list[Layer]") -> Any:
     """A query around another, the last of which leaves out what was in between."""
     tree = None
     for k, layer in enumerate(layers):

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -106,7 +105,7 @@ class FirthObjective(Objective):
         point = self.at(theta)
         return point.value, point.gradient, point.information / self.total_weight
 
-    def hessian(self, theta: Array, dtype: Any = np.float64) -> Array:
+    def hessian(self, theta: Array, dtype: object = np.float64) -> Array:
         """I / S."""
         return self.at(theta).information / self.total_weight
 

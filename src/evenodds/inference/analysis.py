@@ -41,8 +41,8 @@ _SAME_LOSS = 1e-7  # relative: of the same rows read in another way
 
 def infer(
     model: LogisticRegression,
-    X: Any,
-    y: Any = None,
+    X: object,
+    y: object = None,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     *,
@@ -51,7 +51,7 @@ def infer(
     level: float = 0.95,
     weights: str = "frequency",
     post_selection: str | None = None,
-    baseline: Any = None,
+    baseline: object = None,
 ) -> Inference:
     """Standard errors, tests and intervals of a fitted model, from the rows that it was fitted on.
 
@@ -142,7 +142,13 @@ def infer(
 
 
 def _refitted(
-    model: LogisticRegression, problem: Problem, higher: HigherMaximum, X: Any, y: Any, sample_weight: Any, offset: Any
+    model: LogisticRegression,
+    problem: Problem,
+    higher: HigherMaximum,
+    X: object,
+    y: object,
+    sample_weight: object,
+    offset: object,
 ) -> LogisticRegression:
     """The model fitted anew from a higher maximum of Firth's likelihood than its own."""
     warnings.warn(
@@ -159,7 +165,9 @@ def _refitted(
     return better
 
 
-def _check_arguments(model: Any, cov: Any, groups: Any, level: Any, weights: Any, post_selection: Any) -> None:
+def _check_arguments(
+    model: object, cov: object, groups: object, level: object, weights: object, post_selection: object
+) -> None:
     if not isinstance(model, LogisticRegression):
         raise EvenOddsError(f"infer takes a fitted evenodds.LogisticRegression, got a {type(model).__name__}.")
     try:
@@ -193,7 +201,7 @@ def _check_arguments(model: Any, cov: Any, groups: Any, level: Any, weights: Any
         raise EvenOddsError(f"weights is 'frequency', 'sampling' or 'precision', got {weights!r}.")
 
 
-def _label(model: LogisticRegression, baseline: Any) -> Any:
+def _label(model: LogisticRegression, baseline: object) -> Any:
     """The class of this label; None for None."""
     if baseline is None:
         return None
@@ -254,7 +262,7 @@ def _columns(model: LogisticRegression, X: Any, chosen: NDArray[np.intp]) -> Any
 
 
 def _rows(
-    model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset: Any, weights: str
+    model: LogisticRegression, X: object, y: object, sample_weight: object, offset: object, weights: str
 ) -> tuple[Data, float, float]:
     """The home of the rows, their weight and the penalty's lam, which precision weights leave as they were."""
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
@@ -284,7 +292,7 @@ def _rows(
     return data, total, strength
 
 
-def _clusters(groups: Any, n_rows: int, data: Data) -> NDArray[np.intp]:
+def _clusters(groups: object, n_rows: int, data: Data) -> NDArray[np.intp]:
     """Clusters numbered from 0, of the rows that have weight."""
     if hasattr(groups, "to_numpy"):
         groups = values_of(groups)

@@ -43,7 +43,9 @@ def _scored(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any
     return z, codes[rows].astype(np.float64), weight[rows]
 
 
-def hosmer_lemeshow(result: "Inference", X: Any, y: Any, n_groups: int, sample_weight: Any, offset: Any) -> TestResult:
+def hosmer_lemeshow(
+    result: "Inference", X: object, y: object, n_groups: int, sample_weight: object, offset: object
+) -> TestResult:
     """Observed and expected counts by group (Hosmer and Lemeshow, Communications in Statistics 9, 1980)."""
     if not isinstance(n_groups, Integral) or isinstance(n_groups, bool) or n_groups < 3:
         raise EvenOddsError(f"n_groups is an integer, 3 or more, got {n_groups!r}.")
@@ -93,7 +95,7 @@ def _are_those_of_the_fit(result: "Inference", z: Array, y01: Array, weight: Arr
     return bool(same and abs(weight.sum() - result.whole.objective.total_weight) <= 1e-9 * weight.sum())
 
 
-def recalibrate(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any) -> dict[str, Any]:
+def recalibrate(result: "Inference", X: object, y: object, sample_weight: object, offset: object) -> dict[str, Any]:
     """The table term, estimate, se, lower, upper."""
     from .analysis import infer  # which makes the records that call this
 

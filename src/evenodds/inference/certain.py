@@ -59,13 +59,13 @@ def signs_of(result: "Inference", functionals: Array) -> Array:
     return found
 
 
-def design_of(problem: Problem, X: Any) -> Any:
+def design_of(problem: Problem, X: object) -> Any:
     """The columns of theta of one class, the intercept's first, of dense rows or, as CSR, of coded ones."""
     design = sparse_design if isinstance(X, Coded) else dense_design
     return design(problem.objective.coordinates, _block(X))
 
 
-def limit_scores(result: "Inference", X: Any, shift: Array) -> tuple[Any, Array]:
+def limit_scores(result: "Inference", X: object, shift: Array) -> tuple[Any, Array]:
     """The design of some dense or coded rows (n, k), and the scores of all classes (n, K) with their offsets.
 
     Of separated classes in the limit: -inf for a class that a row is certainly not of, NaN for one whose probability

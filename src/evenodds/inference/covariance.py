@@ -111,7 +111,7 @@ def covariance(
 
 
 def _wide_covariance(
-    problem: Problem, evidence: Evidence, inverse: Any, kind: str, groups: NDArray[np.intp] | None, by: Weighting
+    problem: Problem, evidence: Evidence, inverse: object, kind: str, groups: NDArray[np.intp] | None, by: Weighting
 ) -> LowRank:
     """The same where a factor has most of the columns."""
     if not isinstance(inverse, WideInverse) or not isinstance(evidence.information, Arrow):

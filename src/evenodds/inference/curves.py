@@ -53,7 +53,7 @@ class Ground:
     """A result and the rows that set ranges and means, read once for any number of curves."""
 
     @within_range()
-    def __init__(self, result: "Inference", X: Any = None) -> None:
+    def __init__(self, result: "Inference", X: object = None) -> None:
         self.result = result
         X = result.given if X is None else X
         design: Design | None = getattr(result.model, "design_", None)
@@ -88,17 +88,17 @@ class Ground:
 class _Columns:
     """A model of columns of numbers."""
 
-    def __init__(self, result: "Inference", X: Any) -> None:
+    def __init__(self, result: "Inference", X: object) -> None:
         self.names, self._X = list(map(str, columns_of(result))), read(result, X)
         self._means: Array = np.asarray(self._X.mean(axis=0, dtype=np.float64)).ravel()
 
-    def named(self, name: Any) -> str:
+    def named(self, name: object) -> str:
         """A column that there is."""
         if str(name) not in self.names:
             raise EvenOddsError(f"There is no column {name!r} in the model. {nearest(str(name), self.names)}")
         return str(name)
 
-    def value(self, name: str, value: Any, what: str) -> Value:
+    def value(self, name: str, value: object, what: str) -> Value:
         """A value that a column is held at."""
         return number_at(name, value)
 
@@ -127,7 +127,7 @@ class _Columns:
 class _Table:
     """A model of a table, by its design."""
 
-    def __init__(self, design: Design, frame: Any) -> None:
+    def __init__(self, design: Design, frame: object) -> None:
         if not is_frame(frame):
             raise EvenOddsError(f"Curves need the frame that the model was fitted on, not a {type(frame).__name__}.")
         self._design, self._frame = design, frame
@@ -154,7 +154,7 @@ class _Table:
         """The factors that a column is."""
         return [factor for factor in self._design.factors if name in called(factor)]
 
-    def value(self, name: str, value: Any, what: str) -> Value:
+    def value(self, name: str, value: object, what: str) -> Value:
         """A value that a column is held at: a number, or the label of a level."""
         factors = self.factors(name)
         if not factors:

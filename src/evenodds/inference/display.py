@@ -9,7 +9,7 @@ import textwrap
 import unicodedata
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .terms import terms_of
 
@@ -244,7 +244,7 @@ def p_cell(p: float) -> str:
     return "<1e-16" if p < 1e-16 else f"{p:#.3g}"
 
 
-def printable(value: Any) -> str:
+def printable(value: object) -> str:
     """A name or label as text that cannot move the cursor, and is seen."""
     text = str(value)
     return text if text.isprintable() and text.strip() else repr(text)

@@ -5,7 +5,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg
@@ -264,7 +264,7 @@ def _of_all_classes(row: Array, problem: Problem) -> list[Array]:
     return [np.concatenate([of_classes + one, of_all, constant]) for one in every]
 
 
-def _tokens(text: str, names: Sequence[str], baseline: Any) -> list[str]:
+def _tokens(text: str, names: Sequence[str], baseline: object) -> list[str]:
     """Numbers, signs and names; a name is marked by a backtick before it."""
     if not isinstance(text, str) or not text.strip():
         raise EvenOddsError(f'Restrictions are text such as "x1 = x2" or "x1 = 0, x2 = 0", got {text!r}.')
@@ -287,7 +287,7 @@ def _tokens(text: str, names: Sequence[str], baseline: Any) -> list[str]:
     return tokens
 
 
-def _unknown(name: str, names: Sequence[str], baseline: Any) -> EvenOddsError:
+def _unknown(name: str, names: Sequence[str], baseline: object) -> EvenOddsError:
     if baseline is not None and name.endswith(f"[{baseline}]"):
         return EvenOddsError(
             f"There is no coefficient {name!r}: {baseline} is the baseline, which the coefficients of the others are "

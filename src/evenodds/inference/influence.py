@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .record import Inference
 
 
-def influence(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any) -> dict[str, Array]:
+def influence(result: "Inference", X: Any, y: object, sample_weight: object, offset: object) -> dict[str, Array]:
     """The columns of the table, NaN in rows of weight zero."""
     model, problem = result.model, result.problem
     X, y, sample_weight, offset = gathered(X, y, sample_weight, offset)

@@ -32,11 +32,11 @@ _KINDS = ("dydx", "eyex", "dyex", "eydx")
 
 def margins(
     result: "Inference",
-    X: Any,
+    X: object,
     *,
-    at: Any,
+    at: object,
     kind: str,
-    groups: Any,
+    groups: object,
     discrete: bool,
     sample_weight: ArrayLike | None,
     offset: ArrayLike | None,
@@ -87,7 +87,7 @@ def margins(
     return table(result, columns_of(result), known_columns(result), effects.effect / total, se)
 
 
-def _over_scan(result: "Inference", scan: Scan, at: Any, kind: str, discrete: bool) -> dict[str, Any]:
+def _over_scan(result: "Inference", scan: Scan, at: object, kind: str, discrete: bool) -> dict[str, Any]:
     """The same of rows that are scanned, with the weights and offsets among their columns, in one read."""
     times = kind[2:] == "ex"
     binary = np.flatnonzero(_binary_columns(result) * (discrete and not times))
@@ -114,7 +114,7 @@ def _fixed(result: "Inference", at: Mapping[Any, Any]) -> dict[int, float]:
     return {_number_of(result, name, "at"): number_at(name, value) for name, value in at.items()}
 
 
-def _number_of(result: "Inference", name: Any, what: str) -> int:
+def _number_of(result: "Inference", name: object, what: str) -> int:
     """The number of a column."""
     names = columns_of(result)
     if name not in names:
@@ -125,7 +125,7 @@ def _number_of(result: "Inference", name: Any, what: str) -> int:
 # Factors
 
 
-def _levels(result: "Inference", X: Any, groups: Any) -> dict[int, Columns]:
+def _levels(result: "Inference", X: object, groups: object) -> dict[int, Columns]:
     """For each column that is a level of a factor, all columns of the factor."""
     if groups is None:
         return {}
@@ -194,7 +194,7 @@ def _product(on: Any, off: Any, others: Columns) -> tuple[int, int] | None:
 
 
 def _rows(
-    result: "Inference", X: Any, weight: Array, shift: Array, at: Any
+    result: "Inference", X: object, weight: Array, shift: Array, at: object
 ) -> tuple[Any, Array, Array, dict[int, float]]:
     """The rows that effects are averaged over, their weights and offsets, and values that columns have in all."""
     if isinstance(at, str) and at in MIDDLES:

@@ -30,7 +30,7 @@ def _median(values: Array, weight: Array) -> float:
 MIDDLES: dict[str, Callable[[Array, Array], float]] = {"mean": _mean, "median": _median}
 
 
-def require_overall(at: Any) -> None:
+def require_overall(at: object) -> None:
     """An error for a place that is not known."""
     if not isinstance(at, str) or at != "overall":
         raise EvenOddsError(
@@ -38,7 +38,7 @@ def require_overall(at: Any) -> None:
         )
 
 
-def number_at(name: Any, value: Any) -> float:
+def number_at(name: object, value: object) -> float:
     """A value that a column is held at."""
     if not isinstance(value, float | int | np.number | np.bool_) or not np.isfinite(value):
         raise EvenOddsError(f"at[{name!r}] is a number, got {value!r}.")

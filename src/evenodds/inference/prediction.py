@@ -35,7 +35,7 @@ Rows = NDArray[np.intp]
 _OPEN = "has no probability: in the limit it is 0 or 1 or between, depending on how far each coefficient has grown"
 
 
-def predict(result: "Inference", X: Any, offset: ArrayLike | None) -> dict[str, Array]:
+def predict(result: "Inference", X: object, offset: ArrayLike | None) -> dict[str, Array]:
     """The columns probability, se, lower, upper; of more than two classes four for each."""
     require_same_order(X=X, offset=offset)
     X = result.model._unpacked(X, "The table of predictions")
@@ -49,7 +49,7 @@ def predict(result: "Inference", X: Any, offset: ArrayLike | None) -> dict[str, 
     return {f"{name}_{label}": table[name][:, c] for c, label, name in each}
 
 
-def probabilities(result: "Inference", array: Any, shift: Array, searched: bool = True) -> dict[str, Array]:
+def probabilities(result: "Inference", array: object, shift: Array, searched: bool = True) -> dict[str, Array]:
     """probability, se, lower and upper (n, c) of rows as the model takes them, with the offsets (n, K) of their scores.
 
     Of two classes of the second, of more of each.
@@ -121,7 +121,7 @@ def _end_of_class(result: "Inference", x: Array, shift: Array, c: int, z: float)
     return least_of(result, np.delete(scores - scores[c], c, axis=0), np.delete(shift - shift[c], c))
 
 
-def _followed(ask: Callable[[], Any], otherwise: Any) -> Any:
+def _followed(ask: Callable[[], Any], otherwise: object) -> Any:
     """An answer, or another where the likelihood cannot be followed to it: one row must not take the others along."""
     try:
         return ask()
@@ -129,7 +129,7 @@ def _followed(ask: Callable[[], Any], otherwise: Any) -> Any:
         return otherwise
 
 
-def log_odds(result: "Inference", X: Any, offset: ArrayLike | None) -> tuple[Array, Rows]:
+def log_odds(result: "Inference", X: object, offset: ArrayLike | None) -> tuple[Array, Rows]:
     """Of the second of two classes, infinite where a row is certain, and the rows that have one; else an error."""
     array, kept = complete(result, X)
     shift, start, parts = shifts(result, offset, X)[kept], 0, []
@@ -145,7 +145,7 @@ def log_odds(result: "Inference", X: Any, offset: ArrayLike | None) -> tuple[Arr
     return z, kept
 
 
-def complete(result: "Inference", X: Any) -> tuple[Any, Rows]:
+def complete(result: "Inference", X: object) -> tuple[Any, Rows]:
     """X as `read` has it, less the rows that a design drops as a value is missing; and the numbers of those left.
 
     Beside a wide factor it is coded.
@@ -206,7 +206,7 @@ def chosen(result: "Inference", X: Any) -> Any:
         return X
 
 
-def shifts(result: "Inference", offset: ArrayLike | None, X: Any) -> Array:
+def shifts(result: "Inference", offset: ArrayLike | None, X: object) -> Array:
     """The offset of each class's score (n, K); a number a row, of two classes, is the second one's."""
     n, K = _n_rows(X), len(result.classes)
     if offset is None:

@@ -97,7 +97,7 @@ class Problem:
         """(m k,) the coefficients that are not aliased."""
         return self.to_raw.estimated() if isinstance(self.to_raw, RawMap) else np.asarray(self.to_raw.any(axis=1))
 
-    def curved(self, information: Any) -> Any:
+    def curved(self, information: object) -> Any:
         """An information with some curvature in the directions that have none, which changes nothing else."""
         if isinstance(information, Arrow):
             shared = self.objective.total_weight if self.gauge.shape[1] else 0.0
@@ -128,7 +128,7 @@ class Problem:
         return np.asarray(self.to_raw[self.keys.index(name)])
 
 
-def pose(model: LogisticRegression, data: Data, strength: float, baseline: Any = None) -> Problem:
+def pose(model: LogisticRegression, data: Data, strength: float, baseline: object = None) -> Problem:
     """The problem of a fitted model, on the rows that it was fitted on.
 
     strength : the penalty's lam, 1 / (C S) with the weights of the fit
@@ -154,7 +154,7 @@ def pose(model: LogisticRegression, data: Data, strength: float, baseline: Any =
     return problem
 
 
-def posed(objective: Objective, theta: Array, names: tuple[str, ...], classes: list[Any], baseline: Any) -> Problem:
+def posed(objective: Objective, theta: Array, names: tuple[str, ...], classes: list[Any], baseline: object) -> Problem:
     """The problem of an objective and a place."""
     coordinates, data, wide = objective.coordinates, objective.data, eliminates(objective)
     first = int(objective.classes.baseline)

@@ -103,7 +103,7 @@ class Inference(Shown):
         return frames.frame(columns, backend)
 
     @within_range()
-    def predict(self, X: Any, offset: ArrayLike | None = None) -> Any:
+    def predict(self, X: object, offset: ArrayLike | None = None) -> Any:
         """Probabilities of ``classes[1]``, or of each of more than two classes, with intervals.
 
         The interval is of the log odds (of a class against all others), where errors are close to normal, mapped to
@@ -131,9 +131,9 @@ class Inference(Shown):
     @within_range()
     def margins(
         self,
-        X: Any,
+        X: object,
         *,
-        at: Any = "overall",
+        at: object = "overall",
         kind: str = "dydx",
         groups: Mapping[str, Sequence[str]] | None = None,
         discrete: bool = True,
@@ -283,7 +283,7 @@ class Inference(Shown):
 
     @within_range()
     def influence(
-        self, X: Any, y: Any = None, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
+        self, X: object, y: object = None, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
     ) -> Any:
         """How each row fits, and what it does to the fit.
 
@@ -321,8 +321,8 @@ class Inference(Shown):
     @within_range()
     def hosmer_lemeshow(
         self,
-        X: Any,
-        y: Any = None,
+        X: object,
+        y: object = None,
         n_groups: int = 10,
         *,
         sample_weight: ArrayLike | None = None,
@@ -351,7 +351,7 @@ class Inference(Shown):
 
     @within_range()
     def calibration(
-        self, X: Any, y: Any = None, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
+        self, X: object, y: object = None, *, sample_weight: ArrayLike | None = None, offset: ArrayLike | None = None
     ) -> Any:
         """Intercept and slope of calibration: the fit of `y` on the predicted log odds (Cox, Biometrika 45, 1958).
 

@@ -91,7 +91,7 @@ class Shown(Estimates):
     def __repr__(self) -> str:
         return display.text(self._record)
 
-    def __rich_console__(self, console: Any, options: Any) -> Any:
+    def __rich_console__(self, console: object, options: Any) -> Any:
         return display.rich(self._record, options.max_width)
 
     def _repr_html_(self) -> str:

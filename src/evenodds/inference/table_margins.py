@@ -68,7 +68,7 @@ class Subject:
 
 
 def table_margins(
-    result: "Inference", frame: Any, asked: Asked, sample_weight: Any, offset: Any, binary: NDArray[np.bool_]
+    result: "Inference", frame: object, asked: Asked, sample_weight: object, offset: object, binary: NDArray[np.bool_]
 ) -> dict[str, Any]:
     """The columns of the table. binary : which of the design's columns held zeros and ones in the fit."""
     design: Design = result.model.design_
@@ -150,7 +150,7 @@ class _Places:
     """
 
     def __init__(
-        self, design: Design, frame: Any, at: Any, sample_weight: Any, result: "Inference", offset: Any
+        self, design: Design, frame: Any, at: object, sample_weight: object, result: "Inference", offset: Any
     ) -> None:
         self.held: dict[str, float] = {}
         self._design, self._frame = design, frame
@@ -343,7 +343,7 @@ class _Sums:
             found = rows_of({k: one}, k).matrix()
             return sp.csr_array(found) if wide else _dense(found)
 
-        def outcome_of(more: Values, key: Any) -> tuple[Any, tuple[Array, Array]]:
+        def outcome_of(more: Values, key: object) -> tuple[Any, tuple[Array, Array]]:
             if key not in outcomes:
                 X = matrix(more)
                 outcomes[key] = X, outcome(self._result, X, shift, weight, self._asked.logs)
@@ -368,7 +368,7 @@ class _Sums:
                 self.moved[j] |= _any(before.csr() != after.csr() if wide else before != after)
                 del outcomes[-1 - j]
 
-    def _add_slope(self, j: int, D: Any, Z: Array, weight: Array, slope: Any) -> None:
+    def _add_slope(self, j: int, D: object, Z: Array, weight: Array, slope: Any) -> None:
         """The slopes of a number, slope (n, columns) those of the design."""
         problem = self._result.problem
         coordinates, K, m = problem.objective.coordinates, Z.shape[1], problem.n_free

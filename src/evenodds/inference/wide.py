@@ -60,7 +60,7 @@ class LowRank:
     def __rmatmul__(self, x: Any) -> Array:
         return np.asarray((self @ x.T).T)
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+    def __array__(self, dtype: Any = None, copy: object = None) -> Array:
         found: Array = self.blocks.toarray() + (self.U @ self.C) @ self.U.T
         return found if dtype is None else found.astype(dtype)
 
@@ -137,18 +137,18 @@ class RawMap:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __matmul__(self, x: Any) -> Array:
+    def __matmul__(self, x: object) -> Array:
         return np.asarray(self.entries @ x)
 
     def __rmatmul__(self, x: Any) -> Array:
         return np.asarray((self.entries.T @ x.T).T)
 
-    def __getitem__(self, k: Any) -> Array:
+    def __getitem__(self, k: object) -> Array:
         if isinstance(k, int | np.integer):
             return np.asarray(self.entries[[int(k)]].toarray()[0])
         return np.asarray(self.entries[k].toarray())
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+    def __array__(self, dtype: Any = None, copy: object = None) -> Array:
         found: Array = self.entries.toarray()
         return found if dtype is None else found.astype(dtype)
 

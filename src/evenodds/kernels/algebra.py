@@ -67,7 +67,7 @@ def grams(D: Any, weights: Array) -> Array:
     return np.concatenate([_grams(D, part, len(part)) for part in parts])
 
 
-def _grams(D: Any, weights: Array | None, count: int) -> Array:
+def _grams(D: object, weights: Array | None, count: int) -> Array:
     D, (m, k) = _real(D), D.shape
     q = padded(k)
     weights = None if weights is None else vector(weights, count * m)
@@ -77,7 +77,7 @@ def _grams(D: Any, weights: Array | None, count: int) -> Array:
     return out
 
 
-def cholesky(H: Any) -> Array | None:
+def cholesky(H: object) -> Array | None:
     """R, upper triangular with R'R = H (n, n), in rows of `padded` length; None if H is not positive definite."""
     H = np.ascontiguousarray(H, np.float64)
     R = np.empty((len(H), padded(len(H))))
@@ -110,7 +110,7 @@ def inverse_root(R: Array) -> Array:
     return W[:, :n]
 
 
-def eigen(A: Any) -> tuple[Array, Array]:
+def eigen(A: object) -> tuple[Array, Array]:
     """The eigenvalues (n,) of a symmetric matrix, from the least on, and its eigenvectors, the columns of (n, n).
 
     LAPACK's beyond `_MOST_TURNED`. A `LinAlgError` where the matrix is not finite.

@@ -46,7 +46,7 @@ class CodedRows(Protocol):
 
 
 def coded_sums(
-    rows: CodedRows, y: Any, weight: Array | None, offset: Array | None, numbers: Array, table: Array, *, bend: bool
+    rows: CodedRows, y: object, weight: Array | None, offset: Array | None, numbers: Array, table: Array, *, bend: bool
 ) -> tuple[float, Array | None]:
     """The loss, and if asked h = s p (1 - p) of each row; the rest is added to what is given.
 

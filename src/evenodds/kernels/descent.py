@@ -88,7 +88,7 @@ def all_products(X: Any, R: Array) -> Array:
     return out
 
 
-def beyond_bounds(a: Array, products: Array, rest: float, lengths: Array, limit: Array, skip: Any) -> Numbers:
+def beyond_bounds(a: Array, products: Array, rest: float, lengths: Array, limit: Array, skip: object) -> Numbers:
     """The columns j, not in `skip`, for which |sum_i a_i products_ij| + rest lengths_j is more than limit_j."""
     m, k = products.shape
     a, products = vector(a, m), vector(products, m * k)

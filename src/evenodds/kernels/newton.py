@@ -51,7 +51,7 @@ class Steps:
 
 def newton(
     X: Any,
-    y: Any,
+    y: object,
     weight: Array | None,
     offset: Array | None,
     theta: Array,

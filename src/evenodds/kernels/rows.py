@@ -43,7 +43,7 @@ def dense_sums(
 
 def apart_sums(
     columns: Sequence[Any],
-    y: Any,
+    y: object,
     weight: Array | None,
     offset: Array | None,
     intercept: float,
@@ -70,7 +70,7 @@ def _by_columns(
 
 
 def second_order_sums(
-    X: Any, y: Any, weight: Array | None, offset: Array | None, theta: Array, center: Array, inverse: Array
+    X: Any, y: object, weight: Array | None, offset: Array | None, theta: Array, center: Array, inverse: Array
 ) -> Sums:
     """Loss, gradient and Hessian by theta, summed over dense rows (m, p).
 

@@ -14,7 +14,7 @@ _ROWS = 32  # of a tile
 
 def softmax_sums(
     X: Any,
-    y: Any,
+    y: object,
     weight: Array | None,
     offset: Array | None,
     baseline: bool,
@@ -47,7 +47,7 @@ def softmax_sums(
 
 def softmax_second_sums(
     X: Any,
-    y: Any,
+    y: object,
     weight: Array | None,
     offset: Array | None,
     baseline: bool,
@@ -72,7 +72,7 @@ def softmax_second_sums(
 
 
 def _rows_of_classes(
-    m: int, K: int, y: Any, weight: Array | None, offset: Array | None
+    m: int, K: int, y: object, weight: Array | None, offset: Array | None
 ) -> tuple[Any, Array | None, Array | None]:
     """Codes, weights and offsets (m, K) as the loops read them; an error where a code is that of no class."""
     y = vector(y, m, np.int32)

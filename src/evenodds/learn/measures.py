@@ -25,10 +25,10 @@ class Axes:
         self.points = np.empty((0, 2))
         self.endless = False
 
-    def scatter(self, *args: Any, **options: Any) -> None:
+    def scatter(self, *args: object, **options: object) -> None:
         """Nothing: the page draws the points."""
 
-    def set(self, **options: Any) -> None:
+    def set(self, **options: object) -> None:
         """Nothing: the page has its own axes."""
 
     def legend(self) -> None:
@@ -40,11 +40,11 @@ class Axes:
 
     get_ylim = get_xlim
 
-    def axline(self, one: Array, two: Array, **options: Any) -> None:
+    def axline(self, one: Array, two: Array, **options: object) -> None:
         """Note a line without ends."""
         self.points, self.endless = np.array([one, two], dtype=float), True
 
-    def plot(self, x: Array, y: Array, **options: Any) -> None:
+    def plot(self, x: Array, y: Array, **options: object) -> None:
         """Note a line with ends."""
         self.points, self.endless = np.c_[x, y], False
 

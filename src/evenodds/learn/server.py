@@ -49,7 +49,7 @@ def pack(reply: dict[str, Any]) -> bytes:
     return len(text).to_bytes(8, "little") + text + b"".join(blobs)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Return a value as JSON has it: no arrays' numbers, and null for what is not finite."""
     if isinstance(value, dict):
         return {str(key): plain(each) for key, each in value.items()}
@@ -171,7 +171,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *arguments: Any) -> None:
+    def log_message(self, format: str, *arguments: object) -> None:
         """Nothing: the terminal shows the address and errors."""
 
 

@@ -89,7 +89,7 @@ def xray(text: str, batch: int | None = None, start: dict[str, Any] | None = Non
         if batch is not None and now > batch:
             raise _Found
 
-    def probe(value: Any, place: source.Place) -> Any:
+    def probe(value: object, place: source.Place) -> Any:
         if batch is None or now == batch or (now < 0 and batch == 0):
             events.append((*place, short(value), value.copy() if isinstance(value, np.ndarray) else value))
         return value
@@ -134,13 +134,13 @@ def look(session: "Session", epoch: int) -> dict[str, Any] | None:
     return hit or None
 
 
-def _finite(value: Any) -> bool:
+def _finite(value: object) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     return not isinstance(value, np.ndarray) or value.dtype.kind not in "fc" or bool(np.isfinite(value).all())
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """Write a value in a few characters: shape and first numbers; "" for what is no number."""
     if isinstance(value, tuple):
         parts = [short(part) for part in value]

@@ -78,7 +78,7 @@ def _descent(X: Array, y: Array) -> list[tuple[float, Array, Array, float]]:
     return runs
 
 
-def _table(X: Array, y: Array, C: float, best: Any, separated: bool) -> list[dict[str, Any]]:
+def _table(X: Array, y: Array, C: float, best: object, separated: bool) -> list[dict[str, Any]]:
     from sklearn.linear_model import LogisticRegression as Theirs
 
     rows = [

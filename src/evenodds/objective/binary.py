@@ -33,7 +33,7 @@ class Binary(RowLoss):
         loss, *by = first_order(block, self.coordinates, self.theta)
         return loss, math.nan, *by
 
-    def second(self, block: Block, dtype: Any = np.float64) -> Sums:
+    def second(self, block: Block, dtype: object = np.float64) -> Sums:
         """See `RowLoss`. Loss and gradient come with it where columns are few and dense."""
         if self.coordinates.center.size > AT_ONCE or block.sparse:
             return over_tiles(block, functools.partial(self._products, dtype=dtype))

@@ -72,7 +72,7 @@ def coded_gradient(rows: Coded, r: Array, power: int = 1) -> tuple[Any, Array]:
     return r.sum(axis=0), found
 
 
-def coded_scores(rows: Coded, intercept: Any, coef: Array) -> Array:
+def coded_scores(rows: Coded, intercept: object, coef: Array) -> Array:
     """The score of each coded row (m,), or the scores (m, F) by coefficients (p, F)."""
     layout = rows.layout
     scores = product(rows.numbers, coef[layout.columns]) + intercept

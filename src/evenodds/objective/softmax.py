@@ -131,7 +131,7 @@ class Softmax(RowLoss):
         pairs = zip(by_intercept, by_coef, strict=True)
         return np.concatenate([self.coordinates.gradient(b, w) for b, w in pairs])
 
-    def second(self, block: Block, dtype: Any = np.float64) -> Sums:
+    def second(self, block: Block, dtype: object = np.float64) -> Sums:
         """See `RowLoss`."""
         if self.coordinates.center.size > AT_ONCE or block.sparse:
             loss, gradient, hessian = self._over_tiles(block, self.second_order)

@@ -43,7 +43,7 @@ def sigmoid(ax: Axes | None = None) -> Axes:
     return ax
 
 
-def scatter(X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
+def scatter(X: object, y: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw rows with two features, each class by its colour and marker.
 
     Parameters
@@ -82,7 +82,7 @@ def scatter(X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def decision_boundary(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
+def decision_boundary(model: Any, X: object, y: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw the probability that a classifier gives to each place, the line of even odds, and the rows.
 
     The shade changes with each tenth of probability. The line is where the two most probable classes are
@@ -130,7 +130,7 @@ def decision_boundary(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) 
     return ax
 
 
-def loss_curve(losses: Any, ax: Axes | None = None, label: str | None = None) -> Axes:
+def loss_curve(losses: object, ax: Axes | None = None, label: str | None = None) -> Axes:
     """Draw how the mean log loss went down (or did not) with each pass over the data.
 
     Parameters
@@ -161,7 +161,7 @@ def loss_curve(losses: Any, ax: Axes | None = None, label: str | None = None) ->
     return ax
 
 
-def roc(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
+def roc(model: Any, X: object, y: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw the ROC curve: the share of each class that is called positive, at every threshold.
 
     Parameters
@@ -199,7 +199,7 @@ def roc(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def precision_recall(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None) -> Axes:
+def precision_recall(model: Any, X: object, y: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw precision against recall: of the rows called positive, the share that is, at every threshold.
 
     Where one class is rare this says more than `roc`: a few wrong calls among many rows are many of all calls.
@@ -305,7 +305,7 @@ def _two_features(X: Any) -> tuple[NDArray[np.float64], tuple[str, str]]:
     return points, tuple(frame.columns) if named else ("feature 1", "feature 2")
 
 
-def _corners(X: Any, points: NDArray[np.float64]) -> Any:
+def _corners(X: object, points: NDArray[np.float64]) -> Any:
     """Return two rows, the opposite corners of the picture, as a frame where X is one with known names."""
     low, high = points.min(axis=0), points.max(axis=0)
     margin = np.where(high > low, 0.06 * (high - low), 0.5)

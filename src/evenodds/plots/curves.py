@@ -31,11 +31,11 @@ def effect(
     column: str,
     ax: Axes | None = None,
     *,
-    X: Any = None,
+    X: object = None,
     at: Mapping[str, Any] | None = None,
     by: str | None = None,
     scale: str = "probability",
-    label: Any = None,
+    label: object = None,
 ) -> Axes:
     """Draw the probability along a column, with its interval, where the other columns are held.
 
@@ -91,7 +91,7 @@ def draw(
     at: Mapping[str, Any] | None = None,
     by: str | None = None,
     scale: str = "probability",
-    label: Any = None,
+    label: object = None,
 ) -> Axes:
     """What `effect` draws, of a result whose rows have been read."""
     result, classes = ground.result, _classes(ground.result, label)
@@ -136,7 +136,7 @@ class _Line:
     marker: str
 
 
-def _classes(result: Inference, label: Any) -> list[int]:
+def _classes(result: Inference, label: object) -> list[int]:
     """The numbers of the classes to draw: of two the second."""
     labels = list(result.classes)
     if label is None:
@@ -166,7 +166,7 @@ def _lines(curves: Sequence[Curve], result: Inference, classes: Sequence[int], s
             yield _Line(name, curve.values, estimate, low, high, color, dashes, marker)
 
 
-def _valued(value: Any) -> str:
+def _valued(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

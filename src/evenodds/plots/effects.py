@@ -181,10 +181,10 @@ def _against(result: Inference) -> str:
 
 def margins(
     result: Inference,
-    X: Any,
+    X: object,
     ax: Axes | None = None,
     *,
-    at: Any = "overall",
+    at: object = "overall",
     kind: str = "dydx",
     groups: Mapping[str, Sequence[str]] | None = None,
     discrete: bool = True,
@@ -225,7 +225,7 @@ def margins(
     return ax
 
 
-def _change(result: Inference, at: Any, kind: str, groups: Any, discrete: bool) -> str:
+def _change(result: Inference, at: object, kind: str, groups: object, discrete: bool) -> str:
     """What a margin is, up to the open bracket that tells of its unit and where it is taken."""
     of = "a class" if len(result.classes) > 2 else f"class {shown(result.classes[1])}"
     steps = discrete and kind[2:] == "dx"
@@ -242,7 +242,7 @@ def _change(result: Inference, at: Any, kind: str, groups: Any, discrete: bool) 
     return f"{change}\n({unit}{where}"
 
 
-def _estimates(model: Any) -> Forest:
+def _estimates(model: object) -> Forest:
     """The coefficients of any linear model, which have no intervals."""
     if not hasattr(model, "coef_"):
         raise EvenOddsError(

@@ -14,7 +14,7 @@ from .style import BLUE, COLORS, VERMILION, new_axes, shown, shown_all, shown_pa
 _APART = 0.035  # of the height of the picture: the least distance of two labels
 
 
-def path(fits: Any, ax: Axes | None = None, n_labels: int = 8, label: Any = None) -> Axes:
+def path(fits: object, ax: Axes | None = None, n_labels: int = 8, label: object = None) -> Axes:
     """Draw the coefficients of a path, from the strongest penalty (left) to the weakest.
 
     The lines that end furthest from 0 are named; the numbers on top count the columns that are in.
@@ -57,7 +57,7 @@ def path(fits: Any, ax: Axes | None = None, n_labels: int = 8, label: Any = None
     return ax
 
 
-def _lines(found: Path, label: Any) -> tuple[Any, list[str]]:
+def _lines(found: Path, label: object) -> tuple[Any, list[str]]:
     """The coefficients to draw, a column each, and their names."""
     classes = found.classes.tolist()
     if label is not None and (label not in classes or len(classes) == 2):

@@ -25,8 +25,8 @@ _PLACES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 
 def influence(
     result: Inference,
-    X: Any,
-    y: Any,
+    X: object,
+    y: object,
     ax: Axes | None = None,
     *,
     sample_weight: ArrayLike | None = None,

@@ -38,13 +38,13 @@ def new_axes(ax: Axes | None, height: float = 4.2) -> Axes:
     return ax
 
 
-def legend(ax: Axes, n_points: int, **options: Any) -> None:
+def legend(ax: Axes, n_points: int, **options: object) -> None:
     """A legend where there is room for it."""
     # Matplotlib's search for the emptiest corner is slow, and warns, when there are many points.
     ax.legend(loc="best" if n_points <= 5000 else "upper right", framealpha=0.85, edgecolor="none", **options)
 
 
-def shown(name: Any, width: int = _LONGEST) -> str:
+def shown(name: object, width: int = _LONGEST) -> str:
     """A name or class as Matplotlib shows it: not too long, and dollar signs are no formulas."""
     return shortened(printable(name), width).replace("$", r"\$")
 

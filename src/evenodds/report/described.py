@@ -143,7 +143,7 @@ def _range(column: Column) -> str:
     return _numbers(values[np.isfinite(values)])
 
 
-def _of_array(X: Any, names: list[str] | None) -> Iterator[Described]:
+def _of_array(X: object, names: list[str] | None) -> Iterator[Described]:
     array: Any = X if sp.issparse(X) else np.asarray(X)
     for j in range(min(array.shape[1], MOST_COLUMNS)):
         column = array[:, [j]]

@@ -26,12 +26,12 @@ _LONGEST = 200  # letters of a title
 @within_range()
 def write_report(
     model: LogisticRegression | LogisticRegressionCV | Inference,
-    frame: Any,
+    frame: object,
     path: str | os.PathLike[str] = "report.html",
-    target: Any = None,
+    target: object = None,
     *,
-    sample_weight: Any = None,
-    offset: Any = None,
+    sample_weight: object = None,
+    offset: object = None,
     cost: tuple[float, float] = (1.0, 1.0),
     title: str | None = None,
 ) -> Path:
@@ -100,7 +100,7 @@ def write_report(
     return Path(path)
 
 
-def _require_fitted(model: Any) -> None:
+def _require_fitted(model: object) -> None:
     if not isinstance(model, LogisticRegression | LogisticRegressionCV):
         raise EvenOddsError(f"write_report takes a fitted LogisticRegression, got a {type(model).__name__}.")
     try:

@@ -57,7 +57,7 @@ class Rows:
         return np.asarray(self.codes == 1)
 
 
-def scored(model: Model, frame: Any, target: Any, sample_weight: Any, offset: Any) -> Rows:
+def scored(model: Model, frame: object, target: object, sample_weight: object, offset: object) -> Rows:
     """The rows of a frame (or array) by a fitted model.
 
     target : a column of the frame, or labels; None where the model knows its column
@@ -89,7 +89,9 @@ def scored(model: Model, frame: Any, target: Any, sample_weight: Any, offset: An
     )
 
 
-def _labels(model: Model, frame: Any, target: Any, sample_weight: Any, offset: Any) -> tuple[Any, Any, Any, str | None]:
+def _labels(
+    model: Model, frame: object, target: object, sample_weight: object, offset: object
+) -> tuple[Any, Any, Any, str | None]:
     """Labels, weights, offsets, and the name of the column of labels."""
     design = getattr(model, "design_", None)
     known = None if design is None else design.target
@@ -110,7 +112,7 @@ def _labels(model: Model, frame: Any, target: Any, sample_weight: Any, offset: A
     return table[target].to_native(), sample_weight, offset, target
 
 
-def _features(model: Model, frame: Any) -> Any:
+def _features(model: Model, frame: object) -> Any:
     """What the model takes of a frame: its columns by name, whatever stands beside them."""
     names = getattr(model, "feature_names_in_", None)
     if hasattr(model, "design_") or names is None or not is_frame(frame):

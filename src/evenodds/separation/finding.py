@@ -73,7 +73,7 @@ class Separation:
 
 
 def find_separation(
-    X: Any, y: Any = None, sample_weight: ArrayLike | None = None, *, fit_intercept: bool = True
+    X: object, y: object = None, sample_weight: ArrayLike | None = None, *, fit_intercept: bool = True
 ) -> Separation:
     """Whether columns separate the classes, and which coefficients that makes infinite.
 
@@ -117,7 +117,7 @@ def find_separation(
 
 
 def searched(
-    X: Any, y: Any, sample_weight: ArrayLike | None = None, *, fit_intercept: bool = True
+    X: object, y: object, sample_weight: ArrayLike | None = None, *, fit_intercept: bool = True
 ) -> tuple[Separation, list[Any]]:
     """What `find_separation` finds, and the names, or numbers, of the columns that are left out."""
     own: dict[str, Any] = {"caller": "find_separation", "two": "find_separation", "intercept": fit_intercept}

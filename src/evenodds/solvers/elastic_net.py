@@ -140,11 +140,12 @@ def _fit(
         return sparse_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter, look=look)
     if takes_sets(loss.data, _FEW_ROWS if penalty.l1.any() else 0.0):
         return wide_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter)
-    if is_small(loss, 1) and not penalty.bare[1:].any():
+    if is_small(loss, 1) and loss.data.whole() is not None and not penalty.bare[1:].any():
         point = small_fit(loss, penalty, theta, target=target, max_iter=max_iter)
-        if look is not None:
-            look([point])
-        return point
+        if point.status is not None:
+            if look is not None:
+                look([point])
+            return point
     return _few_columns(loss, penalty, theta, warm, target, max_iter, look)
 
 

@@ -80,7 +80,7 @@ class MeanLoss:
             return one if len(by_class) == 1 else 2 * one
         return float(np.ptp(np.append(by_class, 0.0)))
 
-    def at(self, thetas: Array, dtype: Any = np.float64, *, exact: bool = False) -> tuple[Array, Array, Array]:
+    def at(self, thetas: Array, dtype: object = np.float64, *, exact: bool = False) -> tuple[Array, Array, Array]:
         """F, its gradient, and the mean odds against the labels, at each row of `thetas`: (m,), (m, k), (m,).
 
         Of a few points the odds are those of the sample, unless they are to be exact; see `odds`.

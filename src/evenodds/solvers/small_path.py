@@ -24,6 +24,7 @@ _ENTRIES = 1 << 20
 _MOST_WORK = 6e6  # multiplications of a Hessian, of one fit: of more the sample tells enough
 _AT_ONCE = 20  # fits between two questions whether the path ends
 _AIM = 1e-4  # of the target: the last step goes well beyond it anyway
+_ROUNDS = 30  # evaluations of one fit, which takes 5 to 15 unless rounding keeps it from its target
 _POLISHED = 1e-20  # a gap that is one in name only: for one fit, the digits that are left cost nothing
 
 
@@ -34,13 +35,14 @@ def is_small(loss: MeanLoss, n_fits: int) -> bool:
 
 
 def small_fit(loss: MeanLoss, penalty: Penalty, theta: Array, *, target: float, max_iter: int) -> Point:
-    """The optimum for one penalty: a path of one."""
-    before = loss.objective.passes
-    fit = small_path(loss, [penalty], theta, target=target, max_iter=max_iter, aim=min(_POLISHED, target))[0]
-    point = fit if isinstance(fit, Point) else Point(penalty, fit.theta)
-    point.loss, point.gap, point.status = fit.loss, fit.gap, fit.status
-    point.value = fit.loss + penalty.value(fit.theta)
-    point.iterations = min(loss.objective.passes - before, max_iter)
+    """The optimum for one penalty, a path of one; the point has no status if the loop did not come to the target."""
+    path = _prepared(loss, [penalty], theta)
+    evaluations = path.fit(0, 1, aim=min(_POLISHED, target), target=target, rounds=min(_ROUNDS, max_iter))
+    loss.objective.passes += evaluations
+    point = Point(penalty, path.thetas[2])
+    point.loss, point.gap, point.iterations = float(path.losses[0]), float(path.gaps[0]), min(evaluations, max_iter)
+    point.value = point.loss + penalty.value(point.theta)
+    point.status = Status.CONVERGED if point.gap <= target else None
     return point
 
 
@@ -52,27 +54,18 @@ def small_path(
     target: float,
     max_iter: int,
     stop: Callable[[Sequence[Optimum]], bool] | None = None,
-    aim: float | None = None,
 ) -> list[Optimum]:
     """The optimum for each penalty, from the strongest to the weakest; they differ in their strength alone.
 
-    aim : the gap to go on to where that takes steps that leave little of it
     stop : whether the path ends with the last of some points
     """
-    rows = SignedRows.of(loss.data.sample(loss.data.n_rows, 0), loss.coordinates)
-    D = rows.D.toarray() if sp.issparse(rows.D) else rows.D
-    weight = np.full(len(D), 1 / loss.total_weight) if rows.weight is None else rows.weight / loss.total_weight
-    l1, l2 = (np.array([getattr(penalty, name) for penalty in penalties]) for name in ("l1", "l2"))
-    one = penalties[0]
-    further = _further(np.where(np.isinf(l1), 0.0, l1).max(axis=1) + l2.max(axis=1))
-    path = SmallPath(D, weight, rows.offset, (l1, l2, one.lower, one.upper), further, one.nearest(theta))
+    path = _prepared(loss, penalties, theta)
     thetas, losses, gaps = path.thetas, path.losses, path.gaps
-    proven = ((l1[:, 1:] > 0) | (l2[:, 1:] > 0)).all()
-    aim = _AIM * target if aim is None else aim
+    proven = not any(penalty.bare[1:].any() for penalty in penalties)
     fits: list[Optimum] = []
     for begin in range(0, len(penalties), _AT_ONCE):
         end = min(begin + _AT_ONCE, len(penalties))
-        loss.objective.passes += path.fit(begin, end, aim=aim, target=target, rounds=max_iter)
+        loss.objective.passes += path.fit(begin, end, aim=_AIM * target, target=target, rounds=max_iter)
         for m in range(begin, end):
             if proven and gaps[m] <= target:
                 fits.append(_Fit(thetas[m + 2], float(losses[m]), float(gaps[m])))
@@ -82,6 +75,17 @@ def small_path(
             if stop is not None and stop(fits):
                 return fits
     return fits
+
+
+def _prepared(loss: MeanLoss, penalties: Sequence[Penalty], theta: Array) -> SmallPath:
+    """The rows and the penalties as the loop takes them."""
+    rows = SignedRows.of(loss.data.sample(loss.data.n_rows, 0), loss.coordinates)
+    D = rows.D.toarray() if sp.issparse(rows.D) else rows.D
+    weight = np.full(len(D), 1 / loss.total_weight) if rows.weight is None else rows.weight / loss.total_weight
+    l1, l2 = (np.array([getattr(penalty, name) for penalty in penalties]) for name in ("l1", "l2"))
+    one = penalties[0]
+    further = _further(np.where(np.isinf(l1), 0.0, l1).max(axis=1) + l2.max(axis=1))
+    return SmallPath(D, weight, rows.offset, (l1, l2, one.lower, one.upper), further, one.nearest(theta))
 
 
 @dataclass(frozen=True)
