@@ -1,7 +1,8 @@
 """Data is where rows live. A home answers one question: add up this function over your row blocks.
 
 `Block` is a few rows as the kernels read them, `Data` the contract of a home, `as_data` the way in.
-Solvers and inference see only the contract, so a new home is one file and one line in `as_data`.
+Solvers and inference see only the contract, so a new home is one file and
+one line: in `as_data` if rows are given, in `Scan.home` if they are scanned.
 """
 
 from collections.abc import Callable, Iterator, Sequence

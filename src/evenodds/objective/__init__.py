@@ -11,7 +11,7 @@ and the penalty sums over the classes as well. Two classes are a special case of
 are others. The bracket is a `RowLoss`, what is summed over rows at one theta, and `Classes` tells which it is.
 
 Solvers see theta, the coefficients in `Coordinates` where the columns are alike, those of one class after another, and
-never X.
+X only where they go through rows or columns one by one.
 """
 
 import functools

@@ -5,7 +5,7 @@ It works in standardised coordinates, which are an affine change of the coeffici
 columns cannot make it overflow; and the ridge is applied as a proximal step, w / (1 + learning_rate * ridge),
 which no strength of the penalty can make unstable.
 
-It is one of the two solvers that see rows (the other is the path on wide data): it iterates blocks.
+It sees rows, not sums over them: it iterates blocks.
 """
 
 from dataclasses import dataclass
