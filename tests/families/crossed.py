@@ -106,7 +106,34 @@ def check_related(problem: Problem) -> None:
         assert distance <= 2 * tol + rounding, f"{name}: the answers are {distance:.2g} standard errors apart"
 
 
+def draw_shared(rng: np.random.Generator) -> Problem:
+    """Classes whose penalty is slight, or nothing, beside columns of some size; near twins, and offsets to 30.
+
+    Of what the slopes of all classes share, the penalty alone tells: with less of it than rounding a fit does not see
+    how far it is.
+    """
+    K, n, p = int(rng.integers(2, 6)), int(rng.integers(20, 61)), int(rng.integers(1, 6))
+    X = rng.normal(size=(n, p))
+    if p > 1:
+        X[:, -1] = X[:, 0] + X[:, -1] * 10.0 ** rng.uniform(-4, 0)
+    offset = rng.uniform(-30, 30, n if K == 2 else (n, K)) * rng.choice([0, 0.1, 1])
+    chosen = {"C": float(10.0 ** rng.uniform(0, rng.choice([4, 12]))), "tol": float(10.0 ** rng.uniform(-8, -4))}
+    if rng.random() < 0.5:
+        chosen["solver"] = str(rng.choice(["newton", "quasi-newton"]))
+    return Problem(X * 10.0 ** rng.integers(-2, 8, p), rng.permutation(np.arange(n) % K), None, offset, chosen)
+
+
+def check_shared(problem: Problem) -> None:
+    """It comes to its end, and that is within `tol`."""
+    model, _ = problem.fit()
+    assert model.solution_.status is Status.CONVERGED, model.solution_.status
+    error, rounding = _oracle.error(problem, model)
+    tol = problem.settings["tol"]
+    assert error <= tol + rounding, f"CONVERGED far from the optimum: {error:.2g} standard errors, tol={tol:g}"
+
+
 FAMILIES = [
     Family("crossed optimum", _draw.crossed, check_optimum, 80),
     Family("crossed relations", draw_related, check_related, 80),
+    Family("classes under a slight penalty", draw_shared, check_shared, 60),
 ]

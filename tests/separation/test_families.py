@@ -40,6 +40,7 @@ ONCE_WRONG = [
     ("near twins", 2098),  # infer: 2,000 steps that rounding had made, 200 times
     ("near twins", 3211),  # infer: a score of 1e5 brought back the class that a row is certainly not of
     ("crossed optimum", 531588091),  # 57 coefficients in a narrow cone, a programme for the sign of each: 5 s
+    ("crossed optimum", 40507),  # what three classes share, under a penalty of 1e-16: a thirtieth of the gap was seen
     ("crossed optimum", 4128408733),  # the oracle's own rounding: scores of 1e6 beside weights of 1e17
 ]
 

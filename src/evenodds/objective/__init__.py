@@ -37,6 +37,7 @@ from .row_sums import linear_predictor
 __all__ = ["TWO", "Classes", "Objective", "RowLoss"]
 
 _SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
+_SLIGHT = 1e-6  # a penalty's curvature, beside that of columns of unit size, from which it has its digits
 _MOST_SHARED = 1e5  # of the intercepts' curvature, that along what they share
 
 
@@ -227,6 +228,25 @@ class Objective:
         """
         if not self.classes.baseline and self.coordinates.intercept:
             hessian[np.ix_(at, at)] += min(1.0, _MOST_SHARED * hessian[at, at].mean()) / at.size
+
+    def centred(self, theta: Array) -> Array:
+        """Theta less what all classes share, if all have coefficients: no probability changes, and J is no more."""
+        if self.classes.baseline:
+            return theta
+        table = self.classes.table(theta)
+        return np.asarray((table - table.sum(axis=0) / len(table)).ravel())
+
+    def anchored(self, hessian: Array) -> Array:
+        """A Hessian, with usual curvature along what the slopes of all classes share as well, for a theta without that.
+
+        Of its own J has no more there than the penalty's. Where that is less than rounding, what a factorisation adds
+        to come to its end hides how far theta is, and keeps it there.
+        """
+        if not self.classes.baseline and not self.ridge.min(initial=1.0) > _SLIGHT:
+            first, F = int(self.coordinates.intercept), self.n_free
+            by_class = hessian.reshape(F, -1, F, len(hessian) // F)[:, first:, :, first:]
+            np.einsum("ajbj->jab", by_class)[:] += (np.einsum("ajaj->j", by_class) / F**2)[:, None, None]
+        return hessian
 
     def arrow(self, theta: Array) -> Arrow:
         """The Hessian over a home of coded rows. It comes with J and its gradient, which are kept for `value_grad`."""

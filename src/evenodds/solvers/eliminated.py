@@ -61,5 +61,7 @@ def eliminates(objective: Objective) -> bool:
 
 
 def exact_metric(objective: Objective, theta: Array) -> Cholesky | Eliminated:
-    """The Hessian, factored."""
-    return Eliminated(objective.arrow(theta)) if eliminates(objective) else Cholesky(objective.hessian(theta))
+    """The Hessian, factored; of a theta that is `centred`."""
+    if eliminates(objective):
+        return Eliminated(objective.arrow(theta))
+    return Cholesky(objective.anchored(objective.hessian(theta)))

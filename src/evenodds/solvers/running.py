@@ -42,6 +42,7 @@ def run(
     report: Report | None,
 ) -> Solution:
     """Run the loop and make the record. A metric that does not contract gives way to the exact Hessian."""
+    theta = objective.centred(theta)
     history: list[float] = []
     single = metric is not None and objective.may_be_single()
     patience = max(_PATIENCE, 0.5 * hessian_reads(objective))
@@ -68,7 +69,7 @@ def run(
     loop = functools.partial(
         minimize,
         evaluate,
-        from_hessian=Cholesky,
+        from_hessian=lambda hessian: Cholesky(objective.anchored(hessian)),
         polish=functools.partial(evaluate, first_order=True),
         still_moves=functools.partial(still_moves, objective),
         best_length=objective.best_length if small else None,
@@ -125,9 +126,9 @@ def _confirm(objective: Objective, state: State) -> None:
 
 
 def record(name: str, objective: Any, state: State, history: list[float]) -> Solution:
-    """The solution that a loop has come to."""
+    """The solution that a loop has come to, without what rounding has put where classes share their coefficients."""
     return Solution(
-        theta=state.theta,
+        theta=objective.centred(state.theta),
         loss=state.value,
         gap=state.gap,
         error=error(objective, state.gap),
