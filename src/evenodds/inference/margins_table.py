@@ -58,10 +58,11 @@ def known_columns(result: "Inference") -> NDArray[np.bool_]:
 
 def errors_of(result: "Inference", jacobian: Array) -> Array:
     """Standard errors (K, p) from derivatives by theta (K, p, m, k)."""
-    every = jacobian.reshape(-1, result.problem.theta.size)
+    K, p, m, k = jacobian.shape  # k may be 0: no intercept, and no column that tells anything
+    every = jacobian.reshape(K * p, m * k)
     with np.errstate(invalid="ignore"):
         moved = every @ result.theta_covariance
-        return np.asarray(np.sqrt(np.einsum("jt,jt->j", moved, every)).reshape(jacobian.shape[:2]))
+        return np.asarray(np.sqrt(np.einsum("jt,jt->j", moved, every)).reshape(K, p))
 
 
 def table(
