@@ -214,6 +214,10 @@ DATA = (
     DataSet("1kx20k", 1_000, 20_000, wide),
     DataSet("200kx100", 200_000, 100, dense),
     DataSet("20kx200-classes", 20_000, 200, of_classes),
+    DataSet("5kx20", 5_000, 20, dense),
+    DataSet("2kx500", 2_000, 500, dense),
+    DataSet("500x5k", 500, 5_000, wide),
+    DataSet("300x20k", 300, 20_000, wide),
     DataSet("images", 60_000, 784, images, fixed=True),
 )
 
@@ -226,6 +230,7 @@ MAXIMUM_LIKELIHOOD = ("evenodds", "newton-cholesky", "lbfgs", "glum", "statsmode
 FIRTH = ("evenodds", "firthmodels numba", "firthmodels numpy")
 ADELIE, GLMNET = ("adelie", "adelie, one thread"), ("glmnet", "glmnet, modified Newton")
 SPARSE_LASSO = ("evenodds", "liblinear", "skglm", "celer", "celer, Newton")
+ONE_LASSO = ("evenodds", "adelie, one thread", "skglm", "celer, Newton", "liblinear")
 WIDE_PATH = ("evenodds", *ADELIE, "skglm", "celer", "celer, Newton", *GLMNET)
 TALL_PATH = ("evenodds", *ADELIE, *GLMNET, "glum", "glum, approximate Hessian")
 CV_LASSO = ("evenodds", *(f"{solver}, n_jobs={k}" for solver in ("liblinear", "saga") for k in (1, 2)))
@@ -261,6 +266,11 @@ PROBLEMS = (
     ),
     Problem("sparse-lasso-0.1", "sparse", inf, 1e-7, SPARSE_LASSO, **lasso("lasso", (1, 0.1), ("", "2x"))),
     Problem("sparse-lasso-0.01", "sparse", inf, 1e-7, SPARSE_LASSO, **lasso("lasso", (1, 0.01), ("", "2x"))),
+    *(
+        Problem(f"lasso-{data}-{share}", data, inf, 1e-6, ONE_LASSO, **lasso("lasso", (1, share), ("", "1x")))
+        for data in ("breast-cancer", "5kx20", "2kx500", "500x5k", "300x20k")
+        for share in (0.3, 0.05, 0.01)
+    ),
     # more than two classes
     Problem("multinomial-20kx200", "20kx200-classes", 1.0, 1e-7, kind="classes", bars=(("", "8x"),)),
     Problem("multinomial-60kx784", "images", 1.0, 1e-7, kind="classes", bars=(("", "15x"),)),
