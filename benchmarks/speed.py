@@ -48,13 +48,8 @@ def summary(swept: Results, started: Results) -> str:
     said = [PICTURE, markdown(GROUPS, rows), "", _where(swept) + "."]
     if started is not None:
         behind = max(r["ours"]["wall"] - r["peer"]["wall"] for r in started["shapes"])
-        many = f"At {len(started['shapes'])} of the shapes, a new process that imports, fits once and ends"
-        late = (
-            f"is never more than {_milliseconds(behind)} behind scikit-learn"
-            if behind > 0
-            else "is ahead of scikit-learn's"
-        )
-        said += [f"{many} {late} scikit-learn's."]
+        many = f"At {len(started['shapes'])} of the shapes, a new process that imports, fits once and ends takes"
+        said += [f"{many} at {_more(behind)} than with the quickest of scikit-learn's solvers."]
     return "\n".join(said)
 
 
@@ -120,6 +115,10 @@ def _where(results: dict[str, Any]) -> str:
 
 def _milliseconds(seconds: float) -> str:
     return f"{1e3 * seconds:.0f} ms"
+
+
+def _more(seconds: float) -> str:
+    return f"most {_milliseconds(seconds)} more" if seconds > 0 else f"least {_milliseconds(-seconds)} less"
 
 
 def two_digits(value: float) -> str:
