@@ -643,3 +643,29 @@ def test_a_name_with_a_nul_is_a_name_in_every_package():
     for other in (pl.from_dict(frame.to_dict("list")), pa.table(frame.to_dict("list"))):
         assert_array_equal(model.predict_proba(other), model.predict_proba(frame))
         assert_array_equal(fit_table("y", other).coef_, model.coef_)
+
+
+PARTS_OF_TYPES = {
+    pa.date32(): ("year", "quarter", "month", "weekday", "day"),
+    pa.date64(): ("year", "quarter", "month", "weekday", "day"),
+    pa.timestamp("s"): ("year", "quarter", "month", "weekday", "day", "hour", "minute"),
+    pa.timestamp("ns", "UTC"): ("year", "quarter", "month", "weekday", "day", "hour", "minute"),
+    pa.timestamp("ms", "Mars/Olympus"): (),
+}
+
+
+@pytest.mark.parametrize("kind", PARTS_OF_TYPES, ids=str)
+@pytest.mark.parametrize("part", ["year", "quarter", "month", "weekday", "day", "hour", "minute"])
+def test_a_part_of_dates_is_there_or_one_error(kind, part):
+    rng = np.random.default_rng(1)
+    days = pa.array(rng.integers(0, 20_000, 60), pa.int32()).cast(pa.date32())
+    seconds = pa.array(rng.integers(0, 10**9, 60)).cast(pa.timestamp("s"))
+    values = days.cast(kind) if pa.types.is_date(kind) else seconds.cast(pa.timestamp(kind.unit)).cast(kind)
+    table = pa.table({"y": rng.integers(0, 2, 60), "when": values})
+    if part in PARTS_OF_TYPES[kind]:
+        model = fit_table(f"y ~ {part}(when)", table, C=1.0)
+        assert all(name.startswith(f"{part}(when)[") for name in model.design_.names)
+    else:
+        wrong = "have no such part" if PARTS_OF_TYPES[kind] else "Mars/Olympus"
+        with pytest.raises(EvenOddsError, match=wrong):
+            fit_table(f"y ~ {part}(when)", table, C=1.0)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -137,10 +138,10 @@ def part_of(name: str, column: Column) -> Array:
         )
     try:
         return np.asarray(pc.cast(PARTS[name](column.values), "double").to_numpy(zero_copy_only=False))
-    # Arrow raises these of a type that has no such part (a day has no hours). Its own ArrowNotImplementedError and
-    # ArrowInvalid are kinds of them.
-    except (NotImplementedError, ValueError) as error:
+    except pa.ArrowNotImplementedError as error:  # a day has no hours
         raise EvenOddsError(f"{name}({column.name}): dates of type {column.values.type} have no such part.") from error
+    except pa.ArrowInvalid as error:  # of a time zone that this machine does not know
+        raise EvenOddsError(f"{name}({column.name}): {error}.") from error
 
 
 def part_level(name: str, number: int) -> Level:
