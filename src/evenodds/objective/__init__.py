@@ -21,7 +21,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrow import Arrow
 from ..class_arrow import class_arrow
@@ -87,8 +86,10 @@ class Objective:
     @property
     def pull(self) -> Array:
         """The penalty's curvature of each entry of theta."""
-        one = np.concatenate([np.zeros(int(self.coordinates.intercept)), self.ridge])
-        return np.concatenate([one] * self.n_free)
+        first = int(self.coordinates.intercept)
+        by_class = np.zeros((self.n_free, first + self.ridge.size))
+        by_class[:, first:] = self.ridge
+        return by_class.ravel()
 
     def row_loss(self, theta: Array, single: bool = False) -> RowLoss:
         """The loss of rows at theta."""
@@ -217,17 +218,18 @@ class Objective:
             self._keep(theta, *first)
         hessian = np.asarray(total) / self.total_weight
         np.einsum("ii->i", hessian)[:] += self.pull
-        self._anchor(hessian, np.arange(self.n_free) * (len(hessian) // self.n_free))
+        self._anchor(hessian, len(hessian) // self.n_free)
         return hessian
 
-    def _anchor(self, hessian: Array, at: NDArray[np.intp]) -> None:
-        """Give a Hessian curvature along what the intercepts, which are `at` these places, share.
+    def _anchor(self, hessian: Array, size: int) -> None:
+        """Give a Hessian curvature along what the intercepts share, each the first of so many places.
 
         Without a baseline that changes nothing, and any will do. But beside what is next to nothing, where all rows are
         nearly certain, 1 would leave no digits.
         """
         if not self.classes.baseline and self.coordinates.intercept:
-            hessian[np.ix_(at, at)] += min(1.0, _MOST_SHARED * hessian[at, at].mean()) / at.size
+            shared = hessian[::size, ::size]
+            shared += min(1.0, _MOST_SHARED * float(shared.diagonal().mean())) / len(shared)
 
     def centred(self, theta: Array) -> Array:
         """Theta less what all classes share, if all have coefficients: no probability changes, and J is no more."""
@@ -254,7 +256,7 @@ class Objective:
         loss, odds, by_intercept, by_coef, *made = self.reduce(row_loss.coded)
         self._keep(theta, loss, row_loss.gradient(by_intercept, by_coef), float(odds) / self.total_weight)
         found = class_arrow(self.data.layout, self.coordinates, F, made).times(1 / self.total_weight).plus(self.pull)
-        self._anchor(found.A, np.arange(F) * (found.few.size // F))  # the intercepts come first
+        self._anchor(found.A, found.few.size // F)  # the intercepts come first
         return found
 
     def by_newton(self, theta: Array, limits: Limits) -> Steps | None:

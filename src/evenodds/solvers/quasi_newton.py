@@ -185,7 +185,7 @@ def minimize(
     exact_at, value, gradient, hessian = _first(evaluate, theta, begun)
     first = metric if metric is not None else from_hessian(_given(hessian))
     memory = LastSteps() if memory is None else memory
-    state = State(theta, value, gradient, first, np.zeros_like(theta), rough=polish is None, memory=memory)
+    state = State(theta, value, gradient, first, np.zeros(theta.size), rough=polish is None, memory=memory)
     polished = math.inf
     for state.iteration in range(done, max_iter + 1):
         state.exact_at = None if hessian is None else exact_at

@@ -1,6 +1,7 @@
 """The smooth loop run to its end on an objective: single precision first where it serves, a last look, the record."""
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -45,8 +46,8 @@ def run(
     theta = objective.centred(theta)
     history: list[float] = []
     single = metric is not None and objective.may_be_single()
-    patience = max(_PATIENCE, 0.5 * hessian_reads(objective))
     exact = metric is None
+    patience = np.inf if exact else max(_PATIENCE, 0.5 * hessian_reads(objective))
 
     def evaluate(theta: Array, first_order: bool = False) -> Derivatives:
         second = exact and not first_order
@@ -155,4 +156,4 @@ def still_moves(objective: Any, state: State) -> bool:
 
 def error(objective: Any, gap: float) -> float:
     """A gap in standard errors."""
-    return float(np.sqrt(2 * objective.observations * max(gap, 0.0)))
+    return math.sqrt(2 * objective.observations * max(gap, 0.0))
