@@ -1,9 +1,9 @@
-"""Separation of two classes beside a factor of thousands of levels, of which no judge of all columns is asked.
+"""Separation beside a factor of thousands of levels, of which no judge of all columns is asked.
 
-A level whose rows are all of one class is separated alone: its coefficient grows without end whatever else is in the
-model, and its rows are certain. Without these rows other factors may have such levels in turn. Where the rows that are
-left balance at their optimum (`balance`), nothing else separates: the directions are sums of those of the levels, each
-by an amount of its own. Where they do not balance, it is not decided.
+A level of which some class has no row separates alone: a coefficient grows without end whatever else is in the model,
+and of two classes its rows are certain. Without these rows other factors may have such levels in turn. Where the rows
+that are left balance at their optimum (`balance`), nothing else separates: the directions are sums of those of the
+levels, each by an amount of its own. Where they do not balance, it is not decided.
 """
 
 import functools
@@ -24,31 +24,65 @@ from ..solvers.costs import sample_rows
 from .balance import balanced
 from .recession import Recession
 from .sides import SignedHome, TwoSides
+from .verdict import Verdict
 
 _TOL = 1e-6  # standard errors, to which the rows that are left are fitted for the proof
 _MOST = 100  # iterations of that fit
 Mask = NDArray[np.bool_]
 
 
-def levels_by_class(block: Block, left: Mask | None = None) -> Sums:
-    """The rows at each place of a factors' table, of the first class and of the second; of columns of 1 alone.
+def lone_levels(objective: Objective, free: Coordinates) -> Verdict | None:
+    """What levels tell by which some class has no row, and others have; None if there is none.
+
+    The rows without a level of a factor count as one: of these it is known that another level separates.
+
+    free : of the columns that nothing holds
+    """
+    layout, n_classes = objective.data.layout, objective.data.class_weights.size
+    if layout is None:
+        raise AssertionError("only coded rows have levels")
+    (rows,) = objective.reduce(functools.partial(levels_by_class, n_classes=n_classes))
+    there, usable = rows > 0, _usable(layout, free)
+    sign = np.where(usable, signs_of_levels(rows), 0.0)
+    if not sign.any():
+        return None
+    alone = np.zeros((n_classes - 1, layout.n_columns + 1))
+    alone[:, layout.places] = sign
+    alone[:, -1] = 0.0
+    slopes = alone.copy()
+    for f, start in enumerate(layout.starts[:-1].tolist()):
+        levels = layout.places[start + 1 : start + 1 + layout.counts[f]]
+        if sign[:, start].any() and not slopes[:, levels].any():
+            slopes[:, levels] = -sign[:, [start]]
+    certain = bool((sign < 0).any()), bool((sign > 0).any())
+    apart = (there & usable).astype(float) @ (~there).T > 0
+    return Verdict(slopes[:, :-1], alone[0, :-1] if n_classes == 2 else None, certain, apart | apart.T)
+
+
+def levels_by_class(block: Block, n_classes: int, left: Mask | None = None) -> Sums:
+    """The rows of each class at each place of a factors' table (K, places); of columns of 1 alone.
 
     left : of all rows those that count
     """
-    rows, found = block.rows, np.zeros((2, block.rows.layout.places.size))
+    rows, found = block.rows, np.zeros((n_classes, block.rows.layout.places.size))
     some = slice(None) if left is None else left[block.first : block.first + block.n_rows]
-    y = block.y[some] > 0
+    y = block.y[some].astype(np.intp)
     for f, (start, count) in enumerate(zip(rows.layout.starts, rows.layout.counts, strict=False)):
         if rows.entry(f) is None:
-            codes = rows.codes[f][some] + 1
-            for k in range(2):
-                found[k, start : start + count + 1] = np.bincount(codes[y == bool(k)], minlength=count + 1)
-    return found[0], found[1]
+            each = y * (count + 1) + rows.codes[f][some] + 1
+            found[:, start : start + count + 1] = np.bincount(each, minlength=n_classes * (count + 1)).reshape(
+                n_classes, -1
+            )
+    return (found,)
 
 
-def signs_of_levels(first: Array, second: Array) -> Array:
-    """1 at places whose rows are all of the second class, -1 of the first, else 0."""
-    return np.where((first > 0) == (second > 0), 0.0, np.where(second > 0, 1.0, -1.0))
+def signs_of_levels(rows: Array) -> Array:
+    """Where scores of the classes but the first certainly go, beside its own, at each place (K - 1, places).
+
+    rows : see `levels_by_class`
+    """
+    there = (rows > 0).astype(float)
+    return np.asarray(there[1:] - there[0])
 
 
 def in_places(rows: Coded, places: Mask) -> Mask:
@@ -121,8 +155,8 @@ def _rounds(signed: SignedHome, layout: Layout, coordinates: Coordinates) -> tup
     left, usable = np.ones(signed.data.n_rows, dtype=bool), _usable(layout, coordinates)
     rounds: list[Array] = []
     while left.any():
-        sign = signs_of_levels(*signed.reduce(functools.partial(levels_by_class, left=left)))
-        sign = np.where(usable, sign, 0.0)
+        (rows,) = signed.reduce(functools.partial(levels_by_class, n_classes=2, left=left))
+        sign = np.where(usable, signs_of_levels(rows)[0], 0.0)
         if not sign.any():
             break
         (gone,) = signed.reduce(functools.partial(_in_levels, places=sign != 0))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..coordinates import Coordinates, independent
 from ..data import Array, Block, Sums
@@ -22,11 +23,13 @@ from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
 from .balance import BELOW, LEAST, ROUGH, balanced, balanced_by_newton
 from .sides import SignedHome, sides_of
-from .verdict import OVERLAP, Coefs, Verdict
+from .verdict import OVERLAP, Verdict
 
 if TYPE_CHECKING:
     from ..solvers.penalty import Penalty
     from .recession import Recession
+
+Mask = NDArray[np.bool_]
 
 _REFINED = 6  # times, at the most
 _SETTLED = 1e-3  # of a score: what more refining would change
@@ -76,15 +79,18 @@ class Question:
         """What the judge says. At an optimum theta, classes that overlap are proved to do so without asking it."""
         if self.proves_overlap(theta):
             return OVERLAP
-        if eliminates(self.objective) and (known := self._lone_levels()) is not None:
-            return known
+        if eliminates(self.objective):
+            from .lone_levels import lone_levels  # here, as `_judged` does
+
+            if (known := lone_levels(self.objective, self.free)) is not None:
+                return known
         try:
             found = self._judged(theta)
         except EvenOddsError as error:
             direction = self._restricted(theta)
             if not self._separates(direction):
                 return Verdict(doubt=str(error))
-            return Verdict(self._split(_largest(direction)))
+            return Verdict(self._slopes(_largest(direction)))
         return OVERLAP if found.kind == "overlap" else self._told(found)
 
     def proves_overlap(self, theta: Array) -> bool:
@@ -175,50 +181,34 @@ class Question:
 
     def _told(self, found: Recession) -> Verdict:
         certain = np.isinf(found.infinite)  # but a sign that a bound alone decides says nothing of the rows
+        y = np.concatenate(self.objective.reduce(_labels)[0])
         if self.objective.classes.several:
             certain &= np.tile(self.bounds == 0, certain.size // self.bounds.size)
             signs = np.where(certain, np.sign(found.infinite), 0.0)
             slopes = signs.reshape(-1, self.bounds.size)[:, int(self.free.intercept) :]
-            return Verdict(self._split(signs if slopes.any() else found.direction))  # with columns to name
+            named = signs if slopes.any() else found.direction  # with columns to name
+            return Verdict(self._slopes(named), apart=_told_apart(y, found.separated.reshape(y.size, -1)))
         first = int(self.free.intercept)
         certain[first + self.free.columns] &= self.bounds[first:] == 0
         named = found.direction if found.rest else np.where(certain | (found.alone != 0), found.direction, 0.0)
-        second = np.concatenate(self.objective.reduce(_of_second)[0])[found.separated]
-        sides = bool((~second).any()), bool(second.any())
-        return Verdict((np.zeros(1), named[None, first:]), found.alone[first:], sides)
+        sides = bool((y[found.separated] == 0).any()), bool((y[found.separated] > 0).any())
+        return Verdict(named[None, first:], found.alone[first:], sides)
 
-    def _lone_levels(self) -> Verdict | None:
-        """Levels of factors whose rows are all of one class, which no judge need be asked of; None if there is none.
-
-        The rows without a level of a factor count as one: of these it is known that another level separates.
-        """
-        layout, columns = self.objective.data.layout, self.free.columns
-        from .lone_levels import levels_by_class, signs_of_levels
-
-        sign = signs_of_levels(*self.objective.reduce(levels_by_class))
-        places, starts = layout.places, layout.starts[:-1]
-        alone, direction = np.zeros(layout.n_columns + 1), np.zeros(layout.n_columns + 1)
-        alone[places] = direction[places] = sign
-        alone[-1] = direction[-1] = 0.0
-        for f, start in enumerate(starts.tolist()):
-            levels = places[start + 1 : start + 1 + layout.counts[f]]
-            if self.free.intercept and sign[start] and np.isin(levels, columns).all() and not direction[levels].any():
-                direction[levels] = -sign[start]
-        kept = np.zeros(layout.n_columns + 1)
-        kept[columns] = 1.0
-        alone, direction = (alone * kept)[:-1], (direction * kept)[:-1]
-        if not direction.any():
-            return None
-        return Verdict((np.zeros(1), direction[None]), alone, (bool((sign < 0).any()), bool((sign > 0).any())))
-
-    def _split(self, direction: Array) -> Coefs:
-        """The intercepts and slopes of a direction of the rows."""
-        parts = [self.free.split(one) for one in direction.reshape(-1, self.bounds.size)]
-        return np.array([shift for shift, _ in parts]), np.array([slopes for _, slopes in parts])
+    def _slopes(self, direction: Array) -> Array:
+        """The slopes (F, p) of a direction of the rows."""
+        return np.array([self.free.split(one)[1] for one in direction.reshape(-1, self.bounds.size)])
 
 
-def _of_second(block: Block) -> Sums:
-    return ([block.y > 0],)
+def _labels(block: Block) -> Sums:
+    return ([block.y.astype(np.intp)],)
+
+
+def _told_apart(y: Array, separated: Mask) -> Mask:
+    """Which two classes are told apart (K, K), by the rows that are from each class other than their own (n, K - 1)."""
+    found = np.zeros((separated.shape[1] + 1,) * 2, dtype=bool)
+    row, k = np.nonzero(separated)
+    found[y[row], k + (k >= y[row])] = True
+    return found | found.T
 
 
 def _largest(direction: Array, most: int = 10) -> Array:

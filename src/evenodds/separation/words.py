@@ -51,17 +51,25 @@ def _of_two(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]
 def _of_more(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -> str:
     slopes = _slopes(verdict)
     columns = [name(int(k)) for k in np.flatnonzero(slopes.any(axis=0))]
-    intercepts = np.zeros(1) if verdict.separating is None else verdict.separating[0]
-    moved = np.flatnonzero((intercepts != 0) | slopes.any(axis=1))
-    if len(slopes) < len(classes):  # seen from the first class
-        moved = np.append(moved + 1, 0)
-    *some, last = [classes[int(k)] for k in moved]
     what = f"{_counted(columns) if columns else 'the intercepts'} tell{'s' * (len(columns) == 1)}"
-    return f"{what} classes {listed_labels(some)} and {last!r} apart on some rows with certainty. {_END}Use {_LEAK[3:]}"
+    told = _apart(verdict.apart, classes)
+    return f"{what} {told} on some rows with certainty. {_END}Use {_LEAK[3:]}"
+
+
+def _apart(apart: Any, classes: Sequence[Any]) -> str:
+    """Which classes are told apart: one from others, all of some from each other, or some of these."""
+    apart = ~np.eye(len(classes), dtype=bool) if apart is None else apart
+    some = np.flatnonzero(apart.any(axis=0)).tolist()
+    pairs = int(apart.sum()) // 2
+    if pairs == len(some) - 1 and (apart.sum(axis=0) == pairs).any():
+        one = int(np.flatnonzero(apart.sum(axis=0) == pairs)[-1])
+        return f"class {classes[one]!r} from {listed_labels([classes[k] for k in some if k != one])}"
+    of = "" if pairs == len(some) * (len(some) - 1) // 2 else "some of "
+    return f"{of}the classes {listed_labels([classes[k] for k in some])} apart"
 
 
 def _slopes(verdict: Verdict) -> Any:
-    return np.zeros((1, 0)) if verdict.separating is None else verdict.separating[1]
+    return np.zeros((1, 0)) if verdict.separating is None else verdict.separating
 
 
 def _sides(direction: Mapping[Any, float]) -> str:
