@@ -32,7 +32,6 @@ from ..kernels.newton import Limits, Steps
 from ..kernels.rows import AT_ONCE
 from .classes import TWO, Classes
 from .row_loss import RowLoss
-from .row_sums import linear_predictor
 
 __all__ = ["TWO", "Classes", "Objective", "RowLoss"]
 
@@ -289,17 +288,11 @@ class Objective:
         return float(min(self.over_tiles(lambda tile: ([float(of(tile).min(initial=np.inf))],))[0]))
 
     def extremes(self, theta: Array, change: Array) -> tuple[float, float]:
-        """What s p (1 - p) no row has less of at theta, by its largest score, and the most a change moves a score."""
-        coordinates = self.coordinates
-
-        def of(tile: Block) -> Sums:
-            z, moves = (linear_predictor(tile, coordinates, one) for one in (theta, change))
-            z = z if tile.offset is None else z + tile.offset
-            t = math.exp(-float(np.abs(z).max(initial=0.0)))
-            weight = 1.0 if tile.weight is None else float(tile.weight.min(initial=np.inf))
-            return [weight * t / (1 + t) ** 2], [float(np.abs(moves).max(initial=0.0))]
-
-        least, most = self.over_tiles(of)
+        """What no row's curvature is below at theta (see `RowLoss.least_bend`), and the most a change moves a score."""
+        at, by = self.row_loss(theta), self.row_loss(change)
+        least, most = self.over_tiles(
+            lambda tile: ([at.least_bend(tile)], [float(np.abs(by.moves(tile)).max(initial=0.0))])
+        )
         return float(min(least)), float(max(most))
 
     def diagonal(self, theta: Array) -> Array:
