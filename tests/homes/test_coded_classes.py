@@ -88,6 +88,19 @@ def test_fits_and_standard_errors_are_those_of_the_dense_design(seeds, held):
     assert walked >= len(seeds) // 2
 
 
+def test_a_slight_penalty_does_not_hide_how_far_a_fit_is(held):
+    """What the slopes of all classes share has no more curvature than the penalty's, which can be below rounding."""
+    for seed in (159, 166, *range(4)):
+        table, formula, _ = draw_classes(seed)
+        C = float(10.0 ** np.random.default_rng(seed).uniform(3, 12))
+        held("wide")
+        solution = fit_table(formula, table, weight="w", C=C, tol=1e-8).solution_
+        assert solution.status is Status.CONVERGED, (seed, formula, C)
+        held("dense")
+        dense = fit_table(formula, table, weight="w", C=C, tol=1e-8).solution_
+        assert solution.loss == pytest.approx(dense.loss, rel=1e-12), (seed, formula, C)
+
+
 def classes_of_levels(n=8000, levels=700, classes=3, seed=3):
     rng = np.random.default_rng(seed)
     table = pd.DataFrame({"x": rng.normal(size=n) + 1e6, "few": rng.choice(list("abc"), n)})

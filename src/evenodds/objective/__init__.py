@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrow import Arrow
+from ..arrow import Arrow, anchor
 from ..class_arrow import class_arrow
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums, nonzero_weights, require_finite
@@ -241,11 +241,16 @@ class Objective:
         Of its own J has no more there than the penalty's. Where that is less than rounding, what a factorisation adds
         to come to its end hides how far theta is, and keeps it there.
         """
-        if not self.classes.baseline and not self.ridge.min(initial=1.0) > _SLIGHT:
+        if self.shares:
             first, F = int(self.coordinates.intercept), self.n_free
             by_class = hessian.reshape(F, -1, F, len(hessian) // F)[:, first:, :, first:]
-            np.einsum("ajbj->jab", by_class)[:] += (np.einsum("ajaj->j", by_class) / F**2)[:, None, None]
+            anchor(np.einsum("ajbj->jab", by_class))
         return hessian
+
+    @property
+    def shares(self) -> bool:
+        """Whether along what the slopes of all classes share J has a curvature that is less than rounding."""
+        return not self.classes.baseline and not self.ridge.min(initial=1.0) > _SLIGHT
 
     def arrow(self, theta: Array) -> Arrow:
         """The Hessian over a home of coded rows. It comes with J and its gradient, which are kept for `value_grad`."""
