@@ -188,38 +188,42 @@ def fit(
     for name, path in {"--model": model_path, "--report": report}.items():
         if path == STANDARD:
             raise click.UsageError(f"{name} is a file: standard output has the coefficients.")
-    beside = [name for name in (weight, offset) if name is not None]
-    more = [cluster] if cluster is not None else []
-    groups: Any = cluster
-    habit: Habit | None = None
-    if is_large(data, memory):
-        own: dict[str, Any] = {"drop": drop, "formula": formula, "weight": weight, "offset": offset, "more": more}
-        table: Any = scanned(data, spelling, memory, target, **own)
-        habit = next((unit.habit for unit in table.source.units), None)
-    else:
-        table, habit = read(data, spelling, target, drop=drop, formula=formula, beside=beside, more=more)
-        if cluster is not None:
-            groups = table[cluster]
-            table = table if formula is not None else table.drop_columns(more)
-    asked = Asked(baseline, "cluster" if groups is not None else cov, level, groups)
-    given |= {"weight": weight, "offset": offset}
-    model, result = fit_aloud(lambda: _fitted(formula or target, table, habit, given), table, asked)
+    beside = {"weight": weight, "offset": offset}
+    table, habit, groups = _read(data, spelling, memory, target, cluster, drop=drop, formula=formula, **beside)
+    asked = Asked(baseline, "cluster" if cluster is not None else cov, level, groups)
+    model, result = fit_aloud(lambda: _fitted(formula or target, table, habit, given | beside), table, asked)
     with progress("Scoring the training data"):
         facts = all_facts(model, result, table)
     # Files first, as a pipe may close while the table is printed; what went wrong with them is told after it.
-    files: dict[str, tuple[Path | None, Callable[[Path], Any]]] = {
-        "Model": (model_path, lambda path: save(model if result is None else result, path)),
-        "Report": (report, lambda path: write_report(model if result is None else result, table, path)),
-    }
-    written = {what: (path, _problem(what, path, write)) for what, (path, write) in files.items() if path is not None}
+    known = model if result is None else result
+    written = [
+        _written("Model", model_path, lambda path: save(known, path)),
+        _written("Report", report, lambda path: write_report(known, table, path)),
+    ]
     if as_json:
         click.echo(json.dumps(facts, allow_nan=False))
     else:
         show_fit(model, result, facts)
-    for what, (path, unwritten) in written.items():
-        if unwritten is not None:
-            raise unwritten
-        say(what, f"saved to {path}", "green")
+    for tell in written:
+        tell()
+
+
+def _read(
+    data: Path, spelling: Spelling, memory: int, target: str, cluster: str | None, **own: Any
+) -> tuple[Any, Habit | None, Any]:
+    """The table, how its file is written, and the clusters: a column, or of a scan its name.
+
+    own : which columns the fit takes: drop, formula, weight, offset
+    """
+    more = [] if cluster is None else [cluster]
+    if is_large(data, memory):
+        scan = scanned(data, spelling, memory, target, more=more, **own)
+        return scan, next((unit.habit for unit in scan.source.units), None), cluster
+    beside = [name for name in (own.pop("weight"), own.pop("offset")) if name is not None]
+    table, habit = read(data, spelling, target, beside=beside, more=more, **own)
+    if cluster is None:
+        return table, habit, None
+    return table if own["formula"] is not None else table.drop_columns(more), habit, table[cluster]
 
 
 def _fitted(question: str, table: object, habit: Habit | None, given: dict[str, Any]) -> LogisticRegression:
@@ -230,14 +234,23 @@ def _fitted(question: str, table: object, habit: Habit | None, given: dict[str, 
     return model
 
 
-def _problem(what: str, path: Path, write: Callable[[Path], Any]) -> Exception | None:
-    """Write a file; what went wrong, if something did."""
-    try:
-        with progress(f"Writing the {what.lower()}"):
-            write(path)
-    except (EvenOddsError, OSError) as error:
-        return error
-    return None
+def _written(what: str, path: Path | None, write: Callable[[Path], Any]) -> Callable[[], None]:
+    """Write a file that is asked for; what is returned tells of it, or raises what went wrong."""
+    problem: Exception | None = None
+    if path is not None:
+        try:
+            with progress(f"Writing the {what.lower()}"):
+                write(path)
+        except (EvenOddsError, OSError) as error:
+            problem = error
+
+    def tell() -> None:
+        if problem is not None:
+            raise problem
+        if path is not None:
+            say(what, f"saved to {path}", "green")
+
+    return tell
 
 
 def _question(formula: str | None, target: str | None) -> tuple[str | None, str]:

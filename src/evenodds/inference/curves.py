@@ -18,7 +18,7 @@ from ..labels import row_numbers
 from ..table import is_frame
 from .margins_table import number_at
 from .prediction import columns_of, probabilities, read
-from .table_margins import called, number_sources
+from .table_places import called, number_sources
 from .wide import centred
 
 if TYPE_CHECKING:

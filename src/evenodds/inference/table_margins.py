@@ -7,7 +7,7 @@ are those of `effects.py`, where slopes are the same in all rows.
 
 import functools
 import operator
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,27 +16,24 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from ..advice import nearest
 from ..data import Array
 from ..data.folding import Tables, listed
 from ..data.memory import one_blas_thread
 from ..data.scan import Scan
-from ..design import Design, DesignRows, Factor, Number, Table
+from ..design import Design, DesignRows, Factor, Table
 from ..exceptions import EvenOddsError
-from ..labels import row_numbers
 from ..reading import unpacked
 from .certain import class_signs, limit_scores
 from .effects import less, outcome, summed
 from .level_margins import LevelEffects, alone, takes_levels
-from .margins_table import MIDDLES, errors_of, known_columns, number_at, require_overall, table
-from .prediction import shifts
+from .margins_table import MIDDLES, errors_of, known_columns, table
+from .table_places import TablePlaces, Values, number_sources
 from .wide import TILE_ROWS, centred
 
 if TYPE_CHECKING:
     from .record import Inference
 
 _TILE_ENTRIES = 1 << 18
-Values = Mapping[int, Any]
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,6 @@ class Asked:
 class Subject:
     """What changes, and how: a slope, or from one set of values of atoms to another.
 
-    number : the column whose slope it is, None of a switch
     slopes : the derivatives of the atoms; start, end : the values of the atoms that are switched
     values : of the number in each row
     levels : all levels of a factor beside a wide one at once: its number, and see `alone`
@@ -78,7 +74,7 @@ def table_margins(
         columns = frame.with_columns([*design.kinds, *filter(None, (design.weight, design.offset))])
         frame, _, sample_weight, offset = unpacked(columns, None, sample_weight, offset, "A margin at the middle")
     sample_weight, offset = design.weighting(frame, sample_weight, offset)
-    rows = _Places(design, frame, asked.at, sample_weight, result, offset)
+    rows = TablePlaces(design, frame, asked.at, sample_weight, result, offset)
     switched = _switched(design, binary) | {name for name, seen in _seen(design, rows).items() if seen == {0.0, 1.0}}
     sums = _Sums(result, asked)
     sums.add_rows(design, rows, list(_subjects(design, asked, rows, switched, takes_levels(result))))
@@ -95,14 +91,14 @@ def _over_scan(result: "Inference", scan: Scan, asked: Asked, binary: NDArray[np
     weight = scan.roles.weight or design.weight
     offset = scan.roles.offset or (() if design.offset is None else (design.offset,))
 
-    def places(table: Table) -> _Places:
+    def places(table: Table) -> TablePlaces:
         shift = [np.asarray(table.native(name).to_numpy(), dtype=np.float64) for name in offset]
         own = None if weight is None else table.native(weight)
-        return _Places(
+        return TablePlaces(
             design, table, asked.at, own, result, np.column_stack(shift) if len(shift) > 1 else (*shift, None)[0]
         )
 
-    def each(function: Callable[[_Places], Any]) -> Iterator[Any]:
+    def each(function: Callable[[TablePlaces], Any]) -> Iterator[Any]:
         def one(_: int, tables: Tables) -> list[Any]:
             with np.errstate(invalid="ignore", divide="ignore"):
                 rows = (places(Table(table, where.row)) for table, where in tables)
@@ -118,7 +114,7 @@ def _over_scan(result: "Inference", scan: Scan, asked: Asked, binary: NDArray[np
                 seen.setdefault(name, set()).update(values)
     switched |= {name for name, values in seen.items() if values == {0.0, 1.0}}
 
-    def sums_of(rows: _Places) -> _Sums:
+    def sums_of(rows: TablePlaces) -> _Sums:
         sums = _Sums(result, asked)
         sums.add_rows(design, rows, list(_subjects(design, asked, rows, switched, takes_levels(result))))
         return sums
@@ -137,107 +133,15 @@ def _switched(design: Design, binary: NDArray[np.bool_]) -> set[str]:
     return {name for name, is_binary in zip(design.names, binary, strict=True) if is_binary}
 
 
-def _seen(design: Design, rows: "_Places") -> dict[str, set[float]]:
+def _seen(design: Design, rows: TablePlaces) -> dict[str, set[float]]:
     """Of each number that is no column of the design three of its values, which tell 0 and 1 from others."""
     names = [name for name in number_sources(design) if name not in design.names]
     return {name: set(np.unique(rows.number(name))[:3].tolist()) for name in names}
 
 
-class _Places:
-    """The rows that effects are averaged over, with what is held in them.
-
-    values : of each atom; weight (n,) and shift (n, K) of the rows
-    """
-
-    def __init__(
-        self, design: Design, frame: Any, at: object, sample_weight: object, result: "Inference", offset: Any
-    ) -> None:
-        self.held: dict[str, float] = {}
-        self._design, self._frame = design, frame
-        codes: dict[int, int] = {}
-        values, gone = design.values(frame)
-        n = gone.size
-        weight = np.ones(n) if sample_weight is None else row_numbers(sample_weight, "sample_weight", n)
-        whole = not isinstance(frame, Table)  # of a part of the rows all may have weight 0
-        if (weight < 0).any() or (whole and not weight[~gone].any()):
-            raise EvenOddsError("sample_weight has to be 0 or more, and not 0 in all rows.")
-        shift = shifts(result, offset, frame)
-        self.kept = np.flatnonzero((weight > 0) & ~gone)
-        self.weight, self.shift = weight[self.kept], shift[self.kept]
-        if isinstance(at, str) and at in MIDDLES:
-            middle = MIDDLES[at]
-            for source in number_sources(design):
-                self.held[source] = middle(design.numbers(frame, source)[self.kept], self.weight)
-            for k, atom in enumerate(design.atoms):
-                if isinstance(atom, Factor):
-                    codes[k] = int(np.bincount(values[k][self.kept], weights=self.weight).argmax())
-            self.shift = np.array([[middle(column, self.weight) for column in self.shift.T]])
-            self.kept, self.weight = self.kept[:1], np.ones(1)
-        elif isinstance(at, Mapping):
-            for name, value in at.items():
-                self._hold(name, value, codes)
-        else:
-            require_overall(at)
-        self.codes = codes
-        self.values = self.moved({})
-
-    def _hold(self, name: Any, value: Any, codes: dict[int, int]) -> None:
-        design = self._design
-        factors = [k for k, atom in enumerate(design.atoms) if isinstance(atom, Factor) and name in called(atom)]
-        is_number = name in number_sources(design)
-        if not factors and not is_number:
-            known = [*design.kinds, *(f.name for f in design.factors if f.name not in design.kinds)]
-            raise EvenOddsError(f"at has {name!r}, which the model does not have. {nearest(str(name), known)}")
-        if is_number:
-            self.held[name] = number_at(name, value)
-        for k in factors:
-            factor: Any = design.atoms[k]
-            labels = [factor.label(level) for level in factor.levels]
-            if str(value) not in labels:
-                known_levels = nearest(str(value), labels, "The levels are")
-                raise EvenOddsError(f"at[{name!r}] is {value!r}, which is no level of it. {known_levels}")
-            codes[k] = labels.index(str(value))
-
-    def moved(self, more: Mapping[str, float]) -> dict[int, Any]:
-        """The values of the atoms with some numbers held, besides what is held in all rows."""
-        held = {**self.held, **more}
-        values, _ = self._design.values(self._frame, held)
-        for k, atom in enumerate(self._design.atoms):
-            if k in self.codes:
-                values[k] = np.full_like(values[k], self.codes[k])
-            elif (
-                isinstance(atom, Number) and atom.expression.operation == "missing" and atom.expression.args[0] in held
-            ):
-                values[k] = np.zeros_like(values[k])
-        return self.taken(values)
-
-    def slopes(self, source: str) -> dict[int, Array]:
-        """The derivatives of the atoms by a number."""
-        return self.taken(self._design.slopes(self._frame, source, self.held))
-
-    def taken(self, values: Values) -> dict[int, Any]:
-        """Those of the rows that count."""
-        return {k: one[self.kept] for k, one in values.items()}
-
-    def number(self, source: str) -> Array:
-        """A number in the rows that count."""
-        if source in self.held:
-            return np.full(self.weight.size, self.held[source])
-        return self._design.numbers(self._frame, source)[self.kept]
-
-
-def number_sources(design: Design) -> list[str]:
-    """The columns that enter as numbers."""
-    numbers = [atom.expression for atom in design.atoms if isinstance(atom, Number)]
-    return list(dict.fromkeys(name for one in numbers if one.operation != "missing" for name in one.columns()))
-
-
-def called(factor: Factor) -> tuple[str, ...]:
-    """The names under which a factor is known; one that is a part of dates is not its column."""
-    return (factor.name,) if factor.is_part else (factor.name, factor.source)
-
-
-def _subjects(design: Design, asked: Asked, rows: _Places, switched: Collection[str], wide: bool) -> Iterable[Subject]:
+def _subjects(
+    design: Design, asked: Asked, rows: TablePlaces, switched: Collection[str], wide: bool
+) -> Iterable[Subject]:
     """In the order in which columns come in the model. switched : numbers that are 0 or 1."""
     done: set[str] = set()
     for k, atom in enumerate(design.atoms):
@@ -276,7 +180,7 @@ class _Sums:
         self._names: list[str] = []
         self._weight = 0.0
 
-    def add_rows(self, design: Design, rows: _Places, subjects: list[Subject]) -> None:
+    def add_rows(self, design: Design, rows: TablePlaces, subjects: list[Subject]) -> None:
         """All rows of a part."""
         if not subjects:
             raise EvenOddsError("Elasticities are of numbers, and the model has factors only.")
@@ -323,7 +227,7 @@ class _Sums:
         known, effect, se = (np.concatenate(each, axis=-1) for each in zip(*parts, strict=True))
         return table(result, names, known, effect, se)
 
-    def add(self, design: Design, rows: _Places, subjects: list[Subject], some: slice) -> None:
+    def add(self, design: Design, rows: TablePlaces, subjects: list[Subject], some: slice) -> None:
         """Add some rows."""
         values = {k: one[some] for k, one in rows.values.items()}
         weight, shift = rows.weight[some], rows.shift[some]
