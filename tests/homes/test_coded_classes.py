@@ -3,31 +3,15 @@
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
-from coded_tables import draw_classes
+from coded_tables import COVARIANCES, classes_of_levels, draw_classes
 from sklearn.exceptions import ConvergenceWarning
-from test_coded import COVARIANCES
 
-import evenodds.arrow
 import evenodds.data.coded
-import evenodds.design.rows
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, fit_table, infer
 from evenodds.solvers import Status
 
 pytest.importorskip("formulaic")
-
-
-@pytest.fixture
-def held(monkeypatch):
-    """Says how factors are held: multiplied out, or as codes of which the widest factor is eliminated."""
-
-    def hold(how):
-        monkeypatch.setattr(evenodds.design.rows, "_FEW", 10**9 if how == "dense" else -1)
-        monkeypatch.setattr(evenodds.design.rows, "_SPARSE", -1)
-        monkeypatch.setattr(evenodds.arrow, "WIDE", -1 if how == "wide" else 500)
-
-    return hold
 
 
 def fitted(table, formula, C, offset):
@@ -99,16 +83,6 @@ def test_a_slight_penalty_does_not_hide_how_far_a_fit_is(held):
         held("dense")
         dense = fit_table(formula, table, weight="w", C=C, tol=1e-8).solution_
         assert solution.loss == pytest.approx(dense.loss, rel=1e-12), (seed, formula, C)
-
-
-def classes_of_levels(n=8000, levels=700, classes=3, seed=3):
-    rng = np.random.default_rng(seed)
-    table = pd.DataFrame({"x": rng.normal(size=n) + 1e6, "few": rng.choice(list("abc"), n)})
-    city = rng.integers(levels, size=n)
-    table["city"] = city.astype(str)
-    scores = 0.3 * rng.normal(size=(levels, classes))[city] + np.outer(table.x - 1e6, np.arange(classes) / classes)
-    table["y"] = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
-    return table
 
 
 @pytest.mark.parametrize("baseline", [None, 1])
