@@ -21,6 +21,7 @@ from .objective import Classes, Objective
 from .separation.verdict import OVERLAP, Verdict
 from .settings import Settings
 from .solvers import Report, Solution, Status, costs, regimes
+from .solvers.running import Goal
 from .solvers.sgd import sgd
 
 if TYPE_CHECKING:
@@ -128,8 +129,8 @@ def _fit_smooth(settings: Settings, objective: Any, sample: Block, last: Coefs |
         report = reporter(solver, settings.max_iter + 1, objective.to_coef)
         start, warm = _better(objective, regimes.cooled(objective, objective.start(sample), sample), last)
         solve = regimes.newton if solver == "newton" else regimes.quasi_newton
-        tol, most = settings.tol, settings.max_iter
-        solution = solve(objective, start, sample, warm=warm, tol=tol, max_iter=most, watch=watch, report=report)
+        goal = Goal(settings.tol, settings.max_iter, watch, report)
+        solution = solve(objective, start, sample, goal, warm=warm)
     verdict = OVERLAP if watch is None else watch.at_the_end(solution.theta)
     if solution.passes != objective.passes:  # with the judge's reads
         solution = replace(solution, passes=objective.passes)

@@ -76,6 +76,12 @@ class Binary(RowLoss):
         q: Array = expit(np.where(block.y > 0, -z, z))
         return q if block.weight is None else q * block.weight
 
+    def least_bend(self, block: Block) -> float:
+        """See `RowLoss`: that of the largest score, times the least weight."""
+        t = math.exp(-float(np.abs(self.scores(block)).max(initial=0.0)))
+        weight = 1.0 if block.weight is None else float(block.weight.min(initial=np.inf))
+        return weight * t / (1 + t) ** 2
+
     def fitted(self, block: Block) -> Fitted:
         """See `RowLoss`."""
         rows = SignedRows.of(block, self.coordinates)
