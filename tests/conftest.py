@@ -1,4 +1,4 @@
-"""What all tests share: no windows, the same hypothesis examples each time, Ctrl-C, and the command line."""
+"""What tests share: no windows, the same hypothesis examples each time, Ctrl-C, the command line, codes of factors."""
 
 import io
 import signal
@@ -35,3 +35,17 @@ def run(tmp_path, monkeypatch, capfdbinary):
         return stop.value.code or 0, out.decode(), err.decode()
 
     return call
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Says how factors are held: multiplied out, as codes, or as codes of which the widest factor is eliminated."""
+    import evenodds.arrow
+    import evenodds.design.rows
+
+    def hold(how):
+        monkeypatch.setattr(evenodds.design.rows, "_FEW", 10**9 if how == "dense" else -1)
+        monkeypatch.setattr(evenodds.design.rows, "_SPARSE", -1)
+        monkeypatch.setattr(evenodds.arrow, "WIDE", -1 if how == "wide" else 500)
+
+    return hold

@@ -23,6 +23,7 @@ from evenodds.data.memory import IN_MEMORY, add_up, part_of
 from evenodds.data.views import joined
 from evenodds.objective import Classes, Objective
 from evenodds.solvers import costs, regimes
+from evenodds.solvers.running import Goal
 
 
 class Blocks:
@@ -88,6 +89,28 @@ class Courier(cloudpickle.Pickler):
         return super().reducer_override(what)
 
 
+def parcel_of(function):
+    """What goes to where the rows are."""
+    parcel = io.BytesIO()
+    with warnings.catch_warnings():  # it looks for ufuncs in all modules there are, and mpmath has some that warn
+        warnings.simplefilter("ignore", DeprecationWarning)
+        Courier(parcel).dump(function)
+    return parcel.getvalue()
+
+
+def counted_reads(monkeypatch, cluster):
+    """A list in which the reads of a class of `Cluster` are counted: small functions go there, and carry no home."""
+    made, run = [], cluster.run
+
+    def strict(self, work, *args):
+        assert len(parcel_of(work)) < 20_000
+        made.append(work)
+        return run(self, work, *args)
+
+    monkeypatch.setattr(cluster, "run", strict)
+    return made
+
+
 class Remote(Blocks):
     """What a cluster will be: functions travel, rows do not, but for samples of large data."""
 
@@ -95,15 +118,12 @@ class Remote(Blocks):
 
     def reduce(self, function):
         self.reads += 1
-        parcel = io.BytesIO()
-        with warnings.catch_warnings():  # it looks for ufuncs in all modules there are, and mpmath has some that warn
-            warnings.simplefilter("ignore", DeprecationWarning)
-            Courier(parcel).dump(function)
+        parcel = parcel_of(function)
 
         def there(block):
             coded = hasattr(block.rows, "layout")
             lent = replace(block, rows=block.rows[np.arange(block.n_rows)] if coded else block.rows.copy())
-            found = pickle.loads(parcel.getvalue())(lent)
+            found = pickle.loads(parcel)(lent)
             rows = lent.rows.numbers if coded else lent.rows.data if sp.issparse(lent.rows) else lent.rows
             rows[:] = np.nan  # as the next block takes its place
             return found
@@ -232,6 +252,6 @@ def solve(data, solver, *, C=np.inf, standardize=False, intercept=True, tol=1e-4
     objective = Objective(data, coordinates, ridge, Classes.of(data, baseline=not np.isfinite(C)))
     theta = np.zeros(objective.n_coef)
     method = {"newton": regimes.newton, "quasi-newton": regimes.quasi_newton}[solver]
-    solution = method(objective, theta, sample, tol=tol, max_iter=max_iter, **kwargs)
+    solution = method(objective, theta, sample, Goal(tol, max_iter), **kwargs)
     b, w = objective.to_coef(solution.theta)
     return (float(b[0]), w[0], solution) if data.class_weights.size == 2 else (b, w, solution)

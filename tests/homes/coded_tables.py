@@ -18,6 +18,7 @@ FORMULAS = (
     "x + nested + a",
     "a + nested",
 )
+COVARIANCES = ("model", "HC0", "HC1", "HC2", "HC3", "cluster")
 LONG = np.longdouble
 
 
@@ -56,6 +57,17 @@ def draw_classes(seed):
     table.loc[table.index[:K], "y"] = np.arange(K)
     table.loc[table.index[:K], "w"] = 1.0
     return table, formula, C
+
+
+def classes_of_levels(n=8000, levels=700, classes=3, seed=3):
+    """Rows of several classes beside a factor of many levels, and a number far from 0."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame({"x": rng.normal(size=n) + 1e6, "few": rng.choice(list("abc"), n)})
+    city = rng.integers(levels, size=n)
+    table["city"] = city.astype(str)
+    scores = 0.3 * rng.normal(size=(levels, classes))[city] + np.outer(table.x - 1e6, np.arange(classes) / classes)
+    table["y"] = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+    return table
 
 
 def optimum(X, y, weight, offset, strength, held):

@@ -5,12 +5,10 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from coded_tables import draw, optimum
+from coded_tables import COVARIANCES, draw, optimum
 from scipy.special import expit
 
-import evenodds.arrow
 import evenodds.data.coded
-import evenodds.design.rows
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, fit_table, infer, load, save
 from evenodds.coordinates import choose_coordinates
 from evenodds.data.memory import Memory
@@ -20,19 +18,6 @@ from evenodds.solvers import Status
 from homes import Blocks, Remote
 
 pytest.importorskip("formulaic")
-COVARIANCES = ("model", "HC0", "HC1", "HC2", "HC3", "cluster")
-
-
-@pytest.fixture
-def held(monkeypatch):
-    """Says how factors are held: multiplied out, as codes, or as codes of which the widest factor is eliminated."""
-
-    def hold(how):
-        monkeypatch.setattr(evenodds.design.rows, "_FEW", 10**9 if how == "dense" else -1)
-        monkeypatch.setattr(evenodds.design.rows, "_SPARSE", -1)
-        monkeypatch.setattr(evenodds.arrow, "WIDE", -1 if how == "wide" else 500)
-
-    return hold
 
 
 def fitted(table, formula, C, **more):

@@ -3,31 +3,15 @@
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
-from coded_tables import draw_classes
+from coded_tables import COVARIANCES, classes_of_levels, draw_classes
 from sklearn.exceptions import ConvergenceWarning
-from test_coded import COVARIANCES
 
-import evenodds.arrow
 import evenodds.data.coded
-import evenodds.design.rows
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, fit_table, infer
 from evenodds.solvers import Status
 
 pytest.importorskip("formulaic")
-
-
-@pytest.fixture
-def held(monkeypatch):
-    """Says how factors are held: multiplied out, or as codes of which the widest factor is eliminated."""
-
-    def hold(how):
-        monkeypatch.setattr(evenodds.design.rows, "_FEW", 10**9 if how == "dense" else -1)
-        monkeypatch.setattr(evenodds.design.rows, "_SPARSE", -1)
-        monkeypatch.setattr(evenodds.arrow, "WIDE", -1 if how == "wide" else 500)
-
-    return hold
 
 
 def fitted(table, formula, C, offset):
@@ -88,14 +72,17 @@ def test_fits_and_standard_errors_are_those_of_the_dense_design(seeds, held):
     assert walked >= len(seeds) // 2
 
 
-def classes_of_levels(n=8000, levels=700, classes=3, seed=3):
-    rng = np.random.default_rng(seed)
-    table = pd.DataFrame({"x": rng.normal(size=n) + 1e6, "few": rng.choice(list("abc"), n)})
-    city = rng.integers(levels, size=n)
-    table["city"] = city.astype(str)
-    scores = 0.3 * rng.normal(size=(levels, classes))[city] + np.outer(table.x - 1e6, np.arange(classes) / classes)
-    table["y"] = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
-    return table
+def test_a_slight_penalty_does_not_hide_how_far_a_fit_is(held):
+    """What the slopes of all classes share has no more curvature than the penalty's, which can be below rounding."""
+    for seed in (159, 166, *range(4)):
+        table, formula, _ = draw_classes(seed)
+        C = float(10.0 ** np.random.default_rng(seed).uniform(3, 12))
+        held("wide")
+        solution = fit_table(formula, table, weight="w", C=C, tol=1e-8).solution_
+        assert solution.status is Status.CONVERGED, (seed, formula, C)
+        held("dense")
+        dense = fit_table(formula, table, weight="w", C=C, tol=1e-8).solution_
+        assert solution.loss == pytest.approx(dense.loss, rel=1e-12), (seed, formula, C)
 
 
 @pytest.mark.parametrize("baseline", [None, 1])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_coded_classes import classes_of_levels, held  # noqa: F401
+from coded_tables import classes_of_levels
 
 from evenodds import fit_table, infer
 
@@ -35,7 +35,7 @@ def same(found, expected, rel):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_predictions_margins_and_tests_are_those_of_the_dense_design(seed, held):  # noqa: F811
+def test_predictions_margins_and_tests_are_those_of_the_dense_design(seed, held):
     table, formula, C = draw(seed)
     asked, found = MARGINS[seed % len(MARGINS)], []
     for how in ("dense", "wide"):

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from test_coded_classes import classes_of_levels, held  # noqa: F401
+from coded_tables import classes_of_levels
 
 from evenodds import SeparationWarning, find_separation, fit_table, infer
 from evenodds.solvers import Status
@@ -26,7 +26,7 @@ def quiet(function, *given, **more):
 
 
 @pytest.mark.parametrize("seed", [0, 4, 6, 10, 14, 21, 23, 27])
-def test_what_separates_and_what_is_left_are_those_of_the_dense_design(seed, held):  # noqa: F811
+def test_what_separates_and_what_is_left_are_those_of_the_dense_design(seed, held):
     table, found = draw(seed), []
     for how in ("dense", "wide"):
         held(how)

@@ -1,6 +1,5 @@
 """Rows in the partitions of Dask: the same answers as in memory, and collections of Dask in return."""
 
-import io
 import os
 import signal
 import warnings
@@ -21,7 +20,7 @@ from evenodds import (
     scan,
 )
 from evenodds.data.dask import Workers
-from homes import Courier, to_parquet
+from homes import counted_reads, to_parquet
 
 dask = pytest.importorskip("dask")
 dd = pytest.importorskip("dask.dataframe")
@@ -271,25 +270,9 @@ def test_the_same_units_give_the_same_bits_as_a_scan(kind, tmp_path):
             assert all(ours.tobytes() == theirs.tobytes() for ours, theirs in zip(*both, strict=True)), name
 
 
-@pytest.fixture
-def reads(monkeypatch):
-    """Counts the reads of workers, to which small functions go that carry no home."""
-    made, run = [], Workers.run
-
-    def strict(self, work, *args):
-        parcel = io.BytesIO()
-        Courier(parcel).dump(work)
-        assert len(parcel.getvalue()) < 20_000
-        made.append(work)
-        return run(self, work, *args)
-
-    monkeypatch.setattr(Workers, "run", strict)
-    return made
-
-
 @pytest.mark.parametrize("setting", BITS)
-def test_reads_are_counted_and_small_functions_go_to_the_rows(reads, setting):
-    lazy = parted(rows())
+def test_reads_are_counted_and_small_functions_go_to_the_rows(monkeypatch, setting):
+    reads, lazy = counted_reads(monkeypatch, Workers), parted(rows())
     given = scan(lazy, "y", NAMES)
     model = LogisticRegression(**BITS[setting]).fit(given)
     if setting != "Firth":  # which finds all of so few rows in the sample

@@ -1,6 +1,5 @@
 """Rows in the partitions of Spark: the answers of memory, the bits of a scan, and columns of Spark in return."""
 
-import io
 import os
 import shutil
 import sys
@@ -21,7 +20,7 @@ from evenodds import (
     scan,
 )
 from evenodds.data.spark import Executors
-from homes import Courier, to_parquet
+from homes import counted_reads, to_parquet
 
 pytest.importorskip("pyspark", reason="the extra 'spark' is not installed")
 if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
@@ -139,22 +138,13 @@ def test_text_and_formulas(tables):
 
 
 def test_reads_are_counted_and_small_functions_go_to_the_rows(tables, monkeypatch):
-    made, run = [], Executors.run
-
-    def strict(self, work, *args):
-        parcel = io.BytesIO()
-        Courier(parcel).dump(work)
-        assert len(parcel.getvalue()) < 20_000
-        made.append(work)
-        return run(self, work, *args)
-
-    monkeypatch.setattr(Executors, "run", strict)
+    reads = counted_reads(monkeypatch, Executors)
     given = scan(tables[2][1], "y", NAMES)
     model = LogisticRegression().fit(given)
-    assert model.solution_.passes == len(made) - 1  # and the survey
-    made.clear()
+    assert model.solution_.passes == len(reads) - 1  # and the survey
+    reads.clear()
     infer(model, given, cov="HC3")
-    assert len(made) == 2
+    assert len(reads) == 2
 
 
 def test_wrong_calls(tables):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ..exceptions import EvenOddsError
 from .batches import Roles
@@ -34,7 +35,7 @@ def compute(what: Any) -> Any:
         return what.compute(**retries)
     except EvenOddsError:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever the user's own functions raise, or a worker that dies again and again
         text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise EvenOddsError(f"Dask could not compute the rows: {text}.") from error
 
@@ -74,9 +75,11 @@ class Workers:
 
     def batches(self, columns: list[str], rows: int) -> Iterator[Any]:
         """All rows, brought here partition by partition."""
+        from dask.delayed import delayed
+
         names, parts = self._lowered(tuple(columns))
         for k, part in enumerate(parts):
-            yield from _unit(k, names, tuple(compute(one) for one in part)).batches(columns, rows)
+            yield from _unit(k, names, compute(delayed(part))).batches(columns, rows)
 
 
 def _work(work: Callable[[int, Unit], T], k: int, names: list[list[str]], *given: object) -> T:
@@ -105,7 +108,7 @@ def _arrow(given: Any, j: int) -> Any:
     """Column j as Arrow has it. Of numbers NaN is one: it is not taken for a missing value."""
     column = given.iloc[:, j] if hasattr(given, "iloc") else given if given.ndim == 1 else given[:, j]
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biufU":
-        return pa.array(np.asarray(column))
+        return pa.array(np.asarray(column, dtype=column.dtype.newbyteorder("=")))
     found = pa.array(column, from_pandas=True)
     return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
@@ -115,7 +118,7 @@ def _arrow(given: Any, j: int) -> Any:
 
 def source_of_frame(frame: Any) -> Source:
     """The columns of a frame, which have names."""
-    if hasattr(frame, "chunks") or frame.ndim == 1:
+    if not _is_frame(frame) or frame.ndim != 2:
         raise EvenOddsError("scan takes a Dask frame: columns are told by their names. Arrays are for fit(X, y).")
     return _source(frame, [str(name) for name in frame.columns], None)
 
@@ -127,14 +130,24 @@ def _source(frame: Any, names: list[str], nameless: Any) -> Source:
     if twice:
         raise EvenOddsError(f"Two columns have the name {twice[0]!r}: rename one of them.")
     some = meta_nonempty(frame._meta)
-    is_object = [isinstance(kind, np.dtype) and kind.kind == "O" for kind in some.dtypes]  # text, as far as is known
-    types = {name: pa.string() if is_object[j] else _arrow(some, j).type for j, name in enumerate(names)}
+    types = {name: _type_of(some, j) for j, name in enumerate(names)}
     own = dict(zip(names, frame.columns, strict=True))
 
     def lowered(columns: tuple[str, ...]) -> Parts:
         return [list(columns)], [(part,) for part in frame[[own[name] for name in columns]].to_delayed()]
 
     return _of_workers(Workers(lowered), types, nameless)
+
+
+def _type_of(some: Any, j: int) -> Any:
+    """The type of column j in Arrow."""
+    kind = some.dtypes.iloc[j]
+    if isinstance(kind, np.dtype) and kind.kind == "O":  # text, as far as is known
+        return pa.string()
+    try:
+        return _arrow(some, j).type
+    except (pa.ArrowException, TypeError):  # of complex or long numbers; of what dask makes up for intervals
+        return pa.struct([])  # no number either
 
 
 def _of_workers(workers: Workers, types: dict[str, Any], nameless: object) -> Source:
@@ -144,18 +157,25 @@ def _of_workers(workers: Workers, types: dict[str, Any], nameless: object) -> So
 
 def scan_of(X: object, y: object, sample_weight: object, offset: object) -> Scan:
     """X and what is given beside it, of which any may be None, as what is scanned."""
-    try:
-        source, roles = (_of_arrays if hasattr(X, "chunks") else _of_frame)(X, (y, sample_weight, offset))
-    except EvenOddsError:
-        raise
-    # What Dask raises of collections that do not fit together: other chunks, kinds, divisions or columns.
-    except (ValueError, TypeError, NotImplementedError, KeyError) as error:
-        raise EvenOddsError(f"y, weights and offsets cannot be put beside X, by partition: {error}") from None
+    if not (_is_array(X) or _is_frame(X)):
+        raise EvenOddsError(f"X is a {type(X).__name__} of Dask: give an array or a frame.")
+    source, roles = (_of_arrays if _is_array(X) else _of_frame)(X, (y, sample_weight, offset))
+    if not roles.columns:
+        raise EvenOddsError("No column is left for X.")
     return Scan(source, roles, bytes_of(MEMORY), False)
 
 
+def _is_array(what: object) -> bool:
+    return type(what).__module__.startswith("dask.array.")
+
+
+def _is_frame(what: object) -> bool:
+    """Whether it is a frame of Dask, or a part of one: a series, an index, a scalar."""
+    return type(what).__module__.startswith("dask.dataframe.")
+
+
 def _of_frame(X: Any, beside: tuple[Any, ...]) -> tuple[Source, Roles]:
-    if X.ndim == 1:
+    if X.ndim != 2:
         raise EvenOddsError("X is a Dask series: give a frame, such as ddf[['x']].")
     names = [str(name) for name in X.columns]
     more, parts = dict[str, Any](), list[list[str]]()
@@ -182,12 +202,13 @@ def _unused(name: str, names: Sequence[str]) -> str:
 
 def _series(X: Any, value: Any, role: str) -> list[Any]:
     """The columns that are given beside a frame, each sure to have its rows: Dask would match others by their index."""
+    from dask.dataframe import Index
     from dask.dataframe.dask_expr import _expr
 
     are_co_aligned: Any = _expr.are_co_aligned
     if value is None:
         return []
-    if not is_dask(value) or hasattr(value, "chunks"):
+    if not _is_frame(value) or value.ndim == 0 or isinstance(value, Index):
         raise EvenOddsError(f"X is a Dask frame, so {role} has to be a Dask series of the same partitions.")
     if value.ndim > 1 and role != "offset" and len(value.columns) != 1:
         raise EvenOddsError(f"{role} has {len(value.columns)} columns: one is needed.")
@@ -197,16 +218,29 @@ def _series(X: Any, value: Any, role: str) -> list[Any]:
             f"X has {X.npartitions} partitions and {role} {value.npartitions}, without known divisions and not of one "
             "frame, so that nothing tells which rows belong together: take both from one frame."
         )
+    if known:
+        _require_one_order(X, value, role)
     return [value] if value.ndim == 1 else [value[name] for name in value.columns]
+
+
+def _require_one_order(X: Any, value: Any, role: str) -> None:
+    """An error where Dask, which sorts the divisions of both, could not compare them."""
+    try:
+        sorted([*X.divisions, *value.divisions])
+    except TypeError as error:
+        raise EvenOddsError(
+            f"The index of X starts with {X.divisions[0]!r} and that of {role} with {value.divisions[0]!r}, so that "
+            "nothing tells which rows belong together: take both from one frame."
+        ) from error
 
 
 def _of_arrays(X: Any, beside: tuple[Any, ...]) -> tuple[Source, Roles]:
     """Blocks of arrays, side by side."""
     if X.ndim != 2:
         raise EvenOddsError(f"X has {X.ndim} dimensions: a Dask array of two is needed.")
-    if X.dtype.kind not in "biuf":
+    if not _is_number(X.dtype):
         raise EvenOddsError(f"X is a Dask array of {X.dtype}, which is no number.")
-    X = X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
+    X = _whole_rows(X, "X")
     p = int(X.shape[1])
     arrays, names, types = [X], [[f"x{j}" for j in range(p)]], dict[str, Any]()
     types |= dict.fromkeys(names[0], pa.from_numpy_dtype(X.dtype))
@@ -218,12 +252,23 @@ def _of_arrays(X: Any, beside: tuple[Any, ...]) -> tuple[Source, Roles]:
             parts[-1] = [role] if array.ndim == 1 else [f"{role} {j}" for j in range(array.shape[1])]
             arrays.append(array)
             names.append(parts[-1])
-            types |= dict.fromkeys(
-                parts[-1], pa.from_numpy_dtype(array.dtype) if array.dtype.kind in "biuf" else pa.string()
-            )
+            kind = pa.from_numpy_dtype(array.dtype) if _is_number(array.dtype) else pa.string()
+            types |= dict.fromkeys(parts[-1], kind)
     delayed = list(zip(*(array.to_delayed().ravel() for array in arrays), strict=True))
     workers = Workers(lambda columns: (names, delayed))
     return _of_workers(workers, types, np.empty((1, p))), _roles(names[0], parts)
+
+
+def _is_number(kind: np.dtype[Any]) -> bool:
+    """Whether Arrow has these numbers; it has no long doubles."""
+    return kind.kind in "biuf" and kind.itemsize <= 8
+
+
+def _whole_rows(array: Any, role: str) -> Any:
+    """An array of two dimensions in chunks of whole rows."""
+    if np.isnan(array.shape[1]):
+        raise EvenOddsError(f"The number of columns of {role} is unknown: call its compute_chunk_sizes().")
+    return array.rechunk({1: -1}) if array.numblocks[1] > 1 else array
 
 
 def _beside(X: Any, value: Any, role: str) -> Any:
@@ -232,15 +277,16 @@ def _beside(X: Any, value: Any, role: str) -> Any:
 
     arrays: Any = dask.array
     known = not np.isnan(np.sum(X.chunks[0]))
-    if hasattr(value, "to_dask_array"):
+    if _is_frame(value) and value.ndim:
         value = value.to_dask_array()
-    elif not is_dask(value):
-        if not known or len(value) != sum(X.chunks[0]):
+    elif not _is_array(value):
+        value = None if is_dask(value) else _array(value, role)
+        if value is None or not known or value.shape[:1] != (sum(X.chunks[0]),):
             raise EvenOddsError(f"X is a Dask array, so {role} has to be one with the same chunks of rows.")
-        value = arrays.from_array(np.asarray(value), chunks=(X.chunks[0], *np.shape(value)[1:]))
-    if value.ndim > 1 and role != "offset":
+        value = arrays.from_array(value, chunks=(X.chunks[0], *value.shape[1:]))
+    if not 1 <= value.ndim <= 1 + (role == "offset"):
         raise EvenOddsError(f"{role} has {value.ndim} dimensions: of Dask arrays it has one number a row.")
-    value = value.rechunk({1: -1}) if value.ndim > 1 and value.numblocks[1] > 1 else value
+    value = _whole_rows(value, role) if value.ndim > 1 else value
     if known and not np.isnan(np.sum(value.chunks[0])):
         if sum(value.chunks[0]) != sum(X.chunks[0]):
             raise EvenOddsError(f"X has {sum(X.chunks[0])} rows, and {role} {sum(value.chunks[0])}.")
@@ -250,6 +296,13 @@ def _beside(X: Any, value: Any, role: str) -> Any:
     return value
 
 
+def _array(value: Any, role: str) -> NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise EvenOddsError(f"{role} holds lists of different lengths: give one number or label a row.") from error
+
+
 # What predicts
 
 
@@ -257,8 +310,8 @@ def lazily(model: Any, name: str, X: Any) -> Any:
     """What a method that predicts says of each partition, as a collection of Dask: of a frame one with its index."""
     K, one = model.classes_.size, name == "predict" or (name == "decision_function" and model.classes_.size == 2)
     dtype = model.classes_.dtype if name == "predict" else np.dtype(np.float64)
-    if hasattr(X, "chunks"):
-        X = X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
+    if _is_array(X):
+        X = _whole_rows(X, "X")
         shape: dict[str, Any] = {"drop_axis": 1} if one else {"chunks": (X.chunks[0], (K,))}
         work = functools.partial(_predicted, model=model, method=name, dtype=dtype, one=one)
         return X.map_blocks(work, meta=np.empty((0,) if one else (0, 0), dtype=dtype), **shape)

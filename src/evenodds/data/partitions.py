@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from . import Array, Block, Sums
 from .batches import Encoding, Labels, Reading, Roles, Where
-from .folding import in_a_tree, listed
+from .folding import listed
 from .memory import add_up, one_blas_thread, quiet
 from .sampling import Sample
 from .streamed import Classes, Streamed, placed
@@ -180,8 +180,3 @@ class Mapped:
         blocks = self.rows.reading().blocks(unit, threading.Event())
         with one_blas_thread, quiet():
             return [self.function(block) for block, _ in blocks if block.n_rows]
-
-
-def in_order(parts: dict[int, Any], add: Callable[[list[Any]], Any]) -> Any:
-    """The sum of what partitions gave, by number."""
-    return in_a_tree((parts[k] for k in sorted(parts)), add)

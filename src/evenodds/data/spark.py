@@ -72,8 +72,13 @@ class Executors:
                 yield _packed(0, batch)
 
         with _told():
-            for row in self._chosen(columns).mapInArrow(over, "number int, outcome binary").toLocalIterator():
-                yield pickle.loads(row.outcome)
+            found = self._chosen(columns).mapInArrow(over, "number int, outcome binary").toLocalIterator()
+        while True:
+            with _told():  # not around `yield`: what comes between is another's
+                row = next(found, None)
+            if row is None:
+                return
+            yield pickle.loads(row.outcome)
 
     def _chosen(self, columns: Sequence[str]) -> Any:
         return self._frame.select(*(_quoted(name) for name in columns))

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from ..data import Array
 from ..exceptions import EvenOddsError
 from ..solvers import Status, costs, regimes
+from ..solvers.running import Goal
 from .profile import constrained_maximum, maxima
 from .wide import MANY, LowRank
 
@@ -107,7 +108,7 @@ class WideFalls:
         if left.n_coef == 0:
             return left.total_weight * left.value_grad(np.empty(0))[0]
         start = left.start(sample)
-        found = regimes.quasi_newton(left, start, sample, tol=_TOL, max_iter=200)
+        found = regimes.quasi_newton(left, start, sample, Goal(_TOL, max_iter=200))
         if found.status not in (Status.CONVERGED, Status.STALLED):
             return np.nan
         return float(left.total_weight * found.loss)
