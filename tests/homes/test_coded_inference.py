@@ -49,7 +49,7 @@ def test_predictions_margins_and_tests_are_those_of_the_dense_design(seed, held)
 
 @pytest.mark.parametrize("classes", [2, 3, 4])
 @pytest.mark.parametrize("kind", ["dydx", "eydx"])
-def test_margins_of_scores_that_are_far_apart_are_the_same(classes, kind, held, monkeypatch):  # noqa: F811
+def test_margins_of_scores_that_are_far_apart_are_the_same(classes, kind, held, monkeypatch):
     """The exponentials of far scores have no product that is a number; of near ones both ways are open."""
     held("wide")
     table = classes_of_levels(600, 20, classes)
