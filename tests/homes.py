@@ -23,6 +23,7 @@ from evenodds.data.memory import IN_MEMORY, add_up, part_of
 from evenodds.data.views import joined
 from evenodds.objective import Classes, Objective
 from evenodds.solvers import costs, regimes
+from evenodds.solvers.running import Goal
 
 
 class Blocks:
@@ -251,6 +252,6 @@ def solve(data, solver, *, C=np.inf, standardize=False, intercept=True, tol=1e-4
     objective = Objective(data, coordinates, ridge, Classes.of(data, baseline=not np.isfinite(C)))
     theta = np.zeros(objective.n_coef)
     method = {"newton": regimes.newton, "quasi-newton": regimes.quasi_newton}[solver]
-    solution = method(objective, theta, sample, tol=tol, max_iter=max_iter, **kwargs)
+    solution = method(objective, theta, sample, Goal(tol, max_iter), **kwargs)
     b, w = objective.to_coef(solution.theta)
     return (float(b[0]), w[0], solution) if data.class_weights.size == 2 else (b, w, solution)

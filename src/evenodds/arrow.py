@@ -63,6 +63,13 @@ class Arrow:
         alike = np.full((F, F), curvature / F)
         return replace(self, A=self.A + np.kron(alike, np.eye(self.few.size // F)), D=self.D + alike)
 
+    def anchored(self) -> "Arrow":
+        """With usual curvature there: of each column that of its coefficients, in the mean over the classes."""
+        F, A, D = self.many.shape[1], self.A.copy(), self.D.copy()
+        anchor(np.einsum("ajbj->jab", A.reshape(F, -1, F, len(A) // F)))
+        anchor(D)
+        return replace(self, A=A, D=D)
+
     def dense(self) -> Array:
         """As an array."""
         found, many = np.zeros((len(self), len(self))), self.many.ravel()
@@ -78,6 +85,11 @@ class Arrow:
         found[self.few] = self.A @ x[self.few] + self.B.T @ x[many]
         found[many] = self.B @ x[self.few] + by_level(self.D, x[many])
         return found
+
+
+def anchor(blocks: Array) -> None:
+    """Give these blocks (k, F, F) of a Hessian, each of a column, usual curvature along what all classes share."""
+    blocks += (np.einsum("kaa->k", blocks) / blocks.shape[1] ** 2)[:, None, None]
 
 
 def by_level(D: Array, x: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -14,7 +14,7 @@ from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .data import Array
+from .data import FLOATS, Array
 from .data.elsewhere import gathered, is_dask, is_spark
 from .data.scan import Scan
 from .exceptions import EvenOddsError
@@ -249,13 +249,12 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _blank(self) -> Self:
         """The same parameters, and nothing learnt: a fit works on this, so that one that fails changes nothing."""
         new = object.__new__(type(self))
-        new.__dict__ = {name: value for name, value in vars(self).items() if not _is_learnt(name)}
+        new.__dict__ = _kept(vars(self), learnt=False)
         return new
 
     def _become(self, fitted: Classifier, **more: object) -> None:
         """Take over all that another model has learnt, and more, in the place of what this one has: at once."""
-        learnt = {name: value for name, value in vars(fitted).items() if _is_learnt(name)}
-        self.__dict__ = vars(self._blank()) | learnt | more
+        self.__dict__ = _kept(vars(self), learnt=False) | _kept(vars(fitted), learnt=True) | more
 
     def _array(self, X: Any, *, reset: bool) -> Any:
         """X as a checked 2-d array or CSR matrix. Whether it is finite shows in the first read."""
@@ -340,11 +339,11 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return int(column) if names is None else str(names[column])
 
 
-def _is_learnt(name: str) -> bool:
-    """Whether an attribute is what a fit has found: as scikit-learn has it, its name ends with an underscore."""
-    return name.endswith("_") or name == "_seen"
+def _kept(attributes: Mapping[str, Any], *, learnt: bool) -> dict[str, Any]:
+    """What a fit has found of some attributes, or the others: names of the former end with an underscore."""
+    return {name: value for name, value in attributes.items() if (name[-1] == "_" or name == "_seen") is learnt}
 
 
 def _is_plain(X: object) -> bool:
     """Whether X needs none of scikit-learn's checks: a 2-d array of floats, with rows and columns."""
-    return type(X) is np.ndarray and X.ndim == 2 and X.dtype in (np.float64, np.float32) and X.size > 0
+    return type(X) is np.ndarray and X.ndim == 2 and X.dtype in FLOATS and X.size > 0

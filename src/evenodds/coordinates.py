@@ -11,6 +11,7 @@ factorisation, tolerance 1e-7 included.
 """
 
 import functools
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,6 +64,8 @@ class Coordinates:
     @functools.cached_property
     def inverse(self) -> Array:
         """(p,) 1 / scale of the columns that are solved for, 0 of the others."""
+        if self.columns.size == self.scale.size:
+            return 1 / self.scale
         found = np.zeros(self.scale.size)
         found[self.columns] = 1 / self.scale[self.columns]
         return found
@@ -163,9 +166,8 @@ def choose_coordinates(
         sample = sample.take(slice(None, None, sample.n_rows // max(_ENOUGH_ROWS, data.n_columns)))
     center, scale = moments_of(sample if standardize else _levelled(sample), intercept)
     center = data.center if data.sparse else center
-    unseen = (scale == 0).any() and (drop_aliased or not data.sparse)
     reads = 0
-    if not whole and (standardize or unseen):
+    if not whole and (standardize or ((drop_aliased or not data.sparse) and (scale == 0).any())):
         center, scale = exact_moments(data, center, np.where(scale > 0, scale, 1.0), intercept)
         reads = 1
     if standardize and not intercept and not drop_aliased:
@@ -234,16 +236,17 @@ def _amid(X: Any, mean: Array) -> Array:
 
     A column with a few values of 1e12 has a mean among none of its rows: seen from there the others are all alike.
     """
-    some = np.sort(X[:: max(1, len(X) // 15)], axis=0)
+    some = X[:: max(1, len(X) // 15)].astype(np.float64)
+    some.sort(axis=0)
     quarter = len(some) // 4
-    low, middle, high = some[[quarter, len(some) // 2, -1 - quarter]].astype(np.float64)
+    low, high = some[quarter], some[-1 - quarter]
     spread = 100 * (high - low)
-    return np.where((mean < low - spread) | (mean > high + spread), middle, mean)
+    return np.where((mean < low - spread) | (mean > high + spread), some[len(some) // 2], mean)
 
 
 def _usable(deviation: Array, strength: float) -> Array:
     """A scale from the standard deviation: with a penalty, no less than gives its own curvature the size of 1."""
-    scale = np.hypot(deviation, np.sqrt(strength))
+    scale = np.hypot(deviation, math.sqrt(strength))
     return np.where(scale < _LEAST, 1.0, scale)
 
 

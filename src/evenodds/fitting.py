@@ -7,6 +7,7 @@ used, so that a new process that fits once starts quickly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from .objective import Classes, Objective
 from .separation.verdict import OVERLAP, Verdict
 from .settings import Settings
 from .solvers import Report, Solution, Status, costs, regimes
+from .solvers.running import Goal
 from .solvers.sgd import sgd
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ class Fit:
             status = Status.SEPARATED
         elif verdict.doubt and status is Status.CONVERGED:
             status = Status.STALLED
+        if status is self.solution.status and verdict is self.verdict:
+            return self
         return replace(self, solution=replace(self.solution, status=status), verdict=verdict)
 
 
@@ -108,7 +112,7 @@ def objective_of(settings: Settings, data: Data, coordinates: Coordinates, stren
 
         return FirthObjective(data, coordinates)
     scale = coordinates.scale[coordinates.columns]
-    ridge = np.full(scale.size, strength) if settings.standardize else np.square(np.sqrt(strength) / scale)
+    ridge = np.full(scale.size, strength) if settings.standardize else np.square(math.sqrt(strength) / scale)
     return Objective(data, coordinates, ridge, Classes.of(data, baseline=not ridge.any()))
 
 
@@ -125,10 +129,11 @@ def _fit_smooth(settings: Settings, objective: Any, sample: Block, last: Coefs |
         report = reporter(solver, settings.max_iter + 1, objective.to_coef)
         start, warm = _better(objective, regimes.cooled(objective, objective.start(sample), sample), last)
         solve = regimes.newton if solver == "newton" else regimes.quasi_newton
-        tol, most = settings.tol, settings.max_iter
-        solution = solve(objective, start, sample, warm=warm, tol=tol, max_iter=most, watch=watch, report=report)
+        goal = Goal(settings.tol, settings.max_iter, watch, report)
+        solution = solve(objective, start, sample, goal, warm=warm)
     verdict = OVERLAP if watch is None else watch.at_the_end(solution.theta)
-    solution = replace(solution, passes=objective.passes)  # with the judge's reads
+    if solution.passes != objective.passes:  # with the judge's reads
+        solution = replace(solution, passes=objective.passes)
     return Fit(objective.to_coef(solution.theta), solution, objective.coordinates.aliased()).judged(verdict)
 
 

@@ -33,12 +33,12 @@ def encode_labels(y: object, n_rows: int, classes: Any = None) -> tuple[NDArray[
     quick = _two_numbers(y)
     if quick is not None and (classes is None or np.array_equal(quick[0], classes)):
         return quick
-    if not _is_exact(y):
+    found = np.unique(y)
+    if not (_is_exact(y) or (y.dtype.kind in "iu" and 2 * found.size <= y.size)):  # else it would only take time
         try:
             check_classification_targets(y)
         except (TypeError, ValueError) as error:
             raise EvenOddsError(f"y does not hold classes. {_not_labels(y) or error}") from None
-    found = np.unique(y)
     known = found if classes is None else plain_labels(classes)
     if classes is not None and not np.isin(found, known).all():
         unknown = found[~np.isin(found, known)]

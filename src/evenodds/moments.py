@@ -65,7 +65,7 @@ def moments_of(block: Block, intercept: bool) -> tuple[Array, Array]:
             first = first + mean
             _, mean, variance = moment_sums(X, weight, first, one)
             variance -= np.square(mean)
-        if (variance > 1e-280).all() and (variance < 1e280).all():
+        if ((variance > 1e-280) & (variance < 1e280)).all():
             return first, np.sqrt(variance)
         # Squares overflow or vanish, or a column is constant: once more in units of the largest deviation.
         first = X[0].astype(np.float64) if intercept else first

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -52,7 +52,7 @@ class Settings:
             "fit_intercept": bool,
             "standardize": bool,
         }
-        given = {field.name: getattr(model, field.name) for field in fields(cls)}
+        given = {name: getattr(model, name) for name in cls.__dataclass_fields__}
         settings = cls(**given | {name: kind(given[name]) for name, kind in plain.items()})
         settings._check_firth()
         settings._check_composite()

@@ -144,3 +144,19 @@ def test_several_classes(K, C):
         R = s[:, None] * (P / P.sum(axis=1, keepdims=True) - np.eye(K)[y])
         assert np.abs(R.T @ X + model.coef_ / C).max() < 1e-4 * np.abs(R.T @ X).max() + 1e-4
         np.testing.assert_allclose(model.coef_.sum(axis=0), 0, atol=1e-6 * np.abs(dense).max())
+
+
+@pytest.mark.parametrize("K", [2, 3, 4])
+@pytest.mark.parametrize("solver", ["newton", "quasi-newton"])
+def test_rows_that_come_once_with_each_label_tell_nothing(solver, K):
+    """The gradient at 0 is 0 there, of two and four classes to the last bit: nothing is left to gain, nor to doubt."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        n, p = int(rng.choice([6, 60, 600])), int(rng.choice([4, 30] if solver == "newton" else [4, 700]))
+        X = np.tile((rng.random((n, p)) < (0.5 if n == 6 else 0.03)).astype(float), (K, 1))
+        X = sp.csr_array(X) if seed % 3 else X
+        model = LogisticRegression(C=1.0, solver=solver, fit_intercept=bool(seed % 2))
+        model.fit(X, np.repeat(np.arange(K), n))
+        assert model.solution_.status is Status.CONVERGED, seed
+        assert np.abs(model.coef_).max() < 1e-9, seed
+        assert model.solution_.loss == pytest.approx(np.log(K), abs=1e-14), seed

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Sums = tuple[Any, ...]
+FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})  # what loops read as it is, in native byte order
 
 
 def is_coded(rows: object) -> "TypeGuard[Coded]":
@@ -158,7 +159,6 @@ def as_data(
     every : whether classes without a row belong to the data
     """
     from .memory import Memory
-    from .sparse import held
 
     kept = None
     if weight is not None and not weight.all():
@@ -176,6 +176,8 @@ def as_data(
         X = X.centred() if intercept else X
         center = X.full_center()
     elif sp.issparse(X):
+        from .sparse import held
+
         X, center = held(X, intercept)
     own: dict[str, Any] = {"n_jobs": n_jobs, "n_classes": n_classes, "present": present, "names": names}
     return Memory(X, codes, weight, offset, center=center, kept=kept, **own)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from ..exceptions import EvenOddsError
-from . import Array, Block, Data, Sums, is_coded
+from . import FLOATS, Array, Block, Data, Sums, is_coded
 
 _BLOCK_ENTRIES = 1 << 20  # 8 MB of float64: small beside X, long beside the cost of a call
 _SPARSE_ENTRIES = 1 << 19  # of which each brings its index along
@@ -50,19 +50,20 @@ class Memory:
     ) -> None:
         self.kept, self.names = kept, names
         self.layout = X.layout if is_coded(X) else None
-        self.sparse = bool(sp.issparse(X)) or self.layout is not None
-        if sp.issparse(X):
+        csr = bool(sp.issparse(X))
+        self.sparse = csr or self.layout is not None
+        if csr:
             X = sp.csr_array(X)
             _require_sparse(X)
-            if X.data.dtype not in (np.float32, np.float64):
+            if X.data.dtype not in FLOATS:
                 X = X.astype(np.float64)
         self._X, self._y, self._weight, self._offset = X, codes, weight, offset
         self.n_rows, self.n_columns = X.shape
         self.center = np.zeros(self.n_columns) if center is None else center
-        self.size = int(X.nnz if sp.issparse(X) else X.size)
+        self.size = int(X.nnz if csr else X.size)
         self.present = np.ones(n_classes, dtype=np.bool_) if present is None else present
         self.class_weights = _class_weights(codes, weight, n_classes if present is None else int(present.sum()))
-        self._bounds = _sparse_bounds(X) if sp.issparse(X) else _dense_bounds(self.n_rows, self.n_columns)
+        self._bounds = _sparse_bounds(X) if csr else _dense_bounds(self.n_rows, self.n_columns)
         if self.layout is not None:
             rows = max(_BLOCK_ROWS, _CODED * self.n_columns)
             self._bounds = [*range(0, self.n_rows, rows), self.n_rows]
@@ -196,7 +197,7 @@ def _csr_rows(X: Any, start: int, stop: int) -> Any:
 
 def _readable(X: NDArray[Any]) -> NDArray[Any]:
     """A block that the kernels can read: native float32 or float64 with one contiguous axis."""
-    if X.dtype not in (np.float32, np.float64):
+    if X.dtype not in FLOATS:
         X = X.astype(np.float64)
     if X.itemsize in X.strides and min(X.strides) > 0 and X.flags.aligned:
         return X
@@ -260,15 +261,18 @@ class _OneBlasThread:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users = 0
-        self._controller: Any = None
-        self._limit: Any = None
+        self._libraries: Any = None
+        self._before: list[tuple[Any, int]] = []  # libraries, and how many threads they had
 
     def __enter__(self) -> None:
         with self._lock:
             if self._users == 0:
-                self._controller = self._controller or ThreadpoolController()
+                if self._libraries is None:
+                    self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+                self._before = [(library, library.num_threads) for library in self._libraries]
                 _release()
-                self._limit = self._controller.limit(limits=1, user_api="blas")
+                for library in self._libraries:
+                    library.set_num_threads(1)
             self._users += 1
 
     def __exit__(self, *exception: object) -> None:
@@ -276,7 +280,8 @@ class _OneBlasThread:
             self._users -= 1
             if self._users == 0:
                 _release()
-                self._limit.restore_original_limits()
+                for library, count in self._before:
+                    library.set_num_threads(count)
                 _release()  # and leave it to whoever comes next
 
 

@@ -13,6 +13,7 @@ from ..data import Array, Block
 from ..data.views import View
 from ..objective import Objective
 from ..solvers import Solution, Status, costs, regimes
+from ..solvers.running import Goal
 from .climbing import DIGITS, descend
 from .objective import FirthObjective, Point, Whitened
 
@@ -63,7 +64,7 @@ def flac(objective: FirthObjective, theta: Array, *, tol: float, max_iter: int) 
     augmented = Objective(data, coordinates, np.zeros(theta.size))
     method = regimes.newton if costs.choose(augmented) == "newton" else regimes.quasi_newton
     sample = data.sample(costs.sample_rows(data), 0)
-    solution = method(augmented, np.append(theta, 0.0), sample, warm=True, tol=tol, max_iter=max_iter)
+    solution = method(augmented, np.append(theta, 0.0), sample, Goal(tol, max_iter), warm=True)
     objective.passes += solution.passes
     return solution
 

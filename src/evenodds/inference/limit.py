@@ -25,6 +25,7 @@ from ..separation.recession import Recession, separation_of
 from ..separation.sides import sides_of
 from ..solvers import cooling, costs, regimes
 from ..solvers.eliminated import eliminates
+from ..solvers.running import Goal
 from .evidence import Evidence, gather
 from .problem import Problem, raw_map
 from .profile import constrained_maximum
@@ -166,7 +167,7 @@ def _optimum(problem: Problem, data: Data) -> Problem:
     theta = np.zeros(objective.n_coef)
     to_raw = raw_map_of(coordinates, np.eye(1)) if eliminates(objective) else raw_map(coordinates)
     if theta.size:  # of the columns some may have nothing but zeros left
-        theta = solve(objective, theta, sample, tol=1e-6, max_iter=100).theta
+        theta = solve(objective, theta, sample, Goal(1e-6, max_iter=100)).theta
     nothing = np.zeros((theta.size, 0))
     return replace(
         problem, data=data, objective=objective, theta=theta, to_raw=to_raw, gauge=nothing, n_coef=theta.size

@@ -15,6 +15,7 @@ from ..exceptions import EvenOddsError
 from ..model import LogisticRegression
 from ..objective import Classes, Objective
 from ..solvers import regimes
+from ..solvers.running import Goal
 from .certificate import certify
 from .covariance import Weighting, covariance, inverse_of
 from .evidence import Evidence
@@ -213,7 +214,7 @@ def null_log_likelihood(problem: Problem, intercept: bool) -> float:
     if not intercept:
         return -alone.total_weight * alone.value_grad(nothing)[0]
     start = regimes.cooled(alone, alone.start(sample), sample)
-    return -alone.total_weight * regimes.newton(alone, start, sample, tol=1e-6, max_iter=100).loss
+    return -alone.total_weight * regimes.newton(alone, start, sample, Goal(1e-6, max_iter=100)).loss
 
 
 def pseudo_r2(problem: Problem, told: Evidence, null: float) -> dict[str, float]:

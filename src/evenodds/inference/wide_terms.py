@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from ..data import Array
 from ..exceptions import EvenOddsError
 from ..solvers import Status, costs, regimes
+from ..solvers.running import Goal
 from .profile import constrained_maximum, maxima
 from .wide import MANY, LowRank
 
@@ -80,10 +81,7 @@ class WideFalls:
             raise AssertionError("a wide factor goes with a covariance by its parts")
         if not L.shape[0]:
             return 0.0
-        seen = V.seen(L)
-        if not (seen.diagonal() > 0).all() or len(seen.C) + np.count_nonzero(seen.blocks.diagonal()) < L.shape[0]:
-            return np.nan  # as with fewer clusters than coefficients
-        return seen.distance(L @ self._problem.theta)
+        return V.seen(L).distance(L @ self._problem.theta)
 
     def _fall(self, L: Any) -> float:
         result, problem = self._result, self._problem
@@ -110,7 +108,7 @@ class WideFalls:
         if left.n_coef == 0:
             return left.total_weight * left.value_grad(np.empty(0))[0]
         start = left.start(sample)
-        found = regimes.quasi_newton(left, start, sample, tol=_TOL, max_iter=200)
+        found = regimes.quasi_newton(left, start, sample, Goal(_TOL, max_iter=200))
         if found.status not in (Status.CONVERGED, Status.STALLED):
             return np.nan
         return float(left.total_weight * found.loss)

@@ -24,11 +24,11 @@ _TOGETHER = 1 << 18  # numbers of products that stay in the cache
 
 def dot(a: Array, b: Array) -> float:
     """a @ b of two vectors of real numbers."""
-    a, b = _real(a), _real(b)
     if a.shape != b.shape or a.ndim != 1:
         raise ValueError(f"Shapes {a.shape} and {b.shape} have no dot product.")
-    a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
-    return float(function("vector_product")(pointer(a), pointer(b), a.size))
+    size = a.size
+    a, b = vector(a, size), vector(b, size)
+    return float(function("vector_product")(pointer(a), pointer(b), size))
 
 
 def product(a: Any, b: Any, out: Array | None = None, *, own: bool = False) -> Any:

@@ -19,6 +19,7 @@ _ENDINGS = {"win32": ".dll", "darwin": ".dylib"}
 PATH = Path(__file__).with_name("_kernels" + _ENDINGS.get(sys.platform, ".so"))
 
 _BEGINNING = ctypes.c_char * 0
+_DOUBLE = np.dtype(np.float64)  # compared in half the time of the class
 _TYPES: dict[str, Any] = {"p": ctypes.c_void_p, "n": ctypes.c_ssize_t, "i": ctypes.c_int, "d": ctypes.c_double}
 # The result of each function, then its arguments: pointers, sizes, ints and doubles.
 _SIGNATURES = {
@@ -92,15 +93,15 @@ def pointer(array: Any) -> Any:
     """Where an array begins, which the caller has to keep; None for none."""
     if array is None:
         return None
-    flags = array.flags
-    if flags.c_contiguous and flags.writeable:  # a quarter of the time of the other way
+    try:  # a quarter of the time of the other way
         return _BEGINNING.from_buffer(array)
-    return int(array.__array_interface__["data"][0])
+    except TypeError:  # it may not be written to, or has gaps
+        return int(array.__array_interface__["data"][0])
 
 
-def vector(a: Any, size: int, dtype: Any = np.float64) -> NDArray[Any]:
+def vector(a: Any, size: int, dtype: Any = _DOUBLE) -> NDArray[Any]:
     """An array as the loops read it: in one piece, aligned and of this type. An error if it has not `size` numbers."""
-    ready = a.__class__ is np.ndarray and a.dtype == dtype and a.flags.c_contiguous and a.flags.aligned
+    ready = a.__class__ is np.ndarray and a.dtype == dtype and (flags := a.flags).c_contiguous and flags.aligned
     found: NDArray[Any] = a if ready else np.require(a, dtype, ["C", "A"])
     if found.size != size:
         raise ValueError(f"A loop over {size:,} numbers was given {found.size:,}.")

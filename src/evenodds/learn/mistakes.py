@@ -12,7 +12,6 @@ from typing import Any
 from . import source
 
 _LOSS = "yield w.copy(), b, float(np.mean(np.logaddexp(0.0, np.where(y == 1, -z, z))))"
-_PLAIN_LOSS = "p = sigmoid(z)\n        yield w.copy(), b, float(-np.mean(y * np.log(p) "
 _ERROR = "error = _probabilities(y_hat, m) - _labels(y, m)"
 _FINITE = " or not np.isfinite(X).all()"
 

@@ -21,9 +21,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrow import Arrow
+from ..arrow import Arrow, anchor
 from ..class_arrow import class_arrow
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums, nonzero_weights, require_finite
@@ -32,7 +31,6 @@ from ..kernels.newton import Limits, Steps
 from ..kernels.rows import AT_ONCE
 from .classes import TWO, Classes
 from .row_loss import RowLoss
-from .row_sums import linear_predictor
 
 __all__ = ["TWO", "Classes", "Objective", "RowLoss"]
 
@@ -87,8 +85,10 @@ class Objective:
     @property
     def pull(self) -> Array:
         """The penalty's curvature of each entry of theta."""
-        one = np.concatenate([np.zeros(int(self.coordinates.intercept)), self.ridge])
-        return np.concatenate([one] * self.n_free)
+        first = int(self.coordinates.intercept)
+        by_class = np.zeros((self.n_free, first + self.ridge.size))
+        by_class[:, first:] = self.ridge
+        return by_class.ravel()
 
     def row_loss(self, theta: Array, single: bool = False) -> RowLoss:
         """The loss of rows at theta."""
@@ -217,17 +217,18 @@ class Objective:
             self._keep(theta, *first)
         hessian = np.asarray(total) / self.total_weight
         np.einsum("ii->i", hessian)[:] += self.pull
-        self._anchor(hessian, np.arange(self.n_free) * (len(hessian) // self.n_free))
+        self._anchor(hessian, len(hessian) // self.n_free)
         return hessian
 
-    def _anchor(self, hessian: Array, at: NDArray[np.intp]) -> None:
-        """Give a Hessian curvature along what the intercepts, which are `at` these places, share.
+    def _anchor(self, hessian: Array, size: int) -> None:
+        """Give a Hessian curvature along what the intercepts share, each the first of so many places.
 
         Without a baseline that changes nothing, and any will do. But beside what is next to nothing, where all rows are
         nearly certain, 1 would leave no digits.
         """
         if not self.classes.baseline and self.coordinates.intercept:
-            hessian[np.ix_(at, at)] += min(1.0, _MOST_SHARED * hessian[at, at].mean()) / at.size
+            shared = hessian[::size, ::size]
+            shared += min(1.0, _MOST_SHARED * float(shared.diagonal().mean())) / len(shared)
 
     def centred(self, theta: Array) -> Array:
         """Theta less what all classes share, if all have coefficients: no probability changes, and J is no more."""
@@ -242,11 +243,16 @@ class Objective:
         Of its own J has no more there than the penalty's. Where that is less than rounding, what a factorisation adds
         to come to its end hides how far theta is, and keeps it there.
         """
-        if not self.classes.baseline and not self.ridge.min(initial=1.0) > _SLIGHT:
+        if self.shares:
             first, F = int(self.coordinates.intercept), self.n_free
             by_class = hessian.reshape(F, -1, F, len(hessian) // F)[:, first:, :, first:]
-            np.einsum("ajbj->jab", by_class)[:] += (np.einsum("ajaj->j", by_class) / F**2)[:, None, None]
+            anchor(np.einsum("ajbj->jab", by_class))
         return hessian
+
+    @property
+    def shares(self) -> bool:
+        """Whether along what the slopes of all classes share J has a curvature that is less than rounding."""
+        return not self.classes.baseline and not self.ridge.min(initial=1.0) > _SLIGHT
 
     def arrow(self, theta: Array) -> Arrow:
         """The Hessian over a home of coded rows. It comes with J and its gradient, which are kept for `value_grad`."""
@@ -254,7 +260,7 @@ class Objective:
         loss, odds, by_intercept, by_coef, *made = self.reduce(row_loss.coded)
         self._keep(theta, loss, row_loss.gradient(by_intercept, by_coef), float(odds) / self.total_weight)
         found = class_arrow(self.data.layout, self.coordinates, F, made).times(1 / self.total_weight).plus(self.pull)
-        self._anchor(found.A, np.arange(F) * (found.few.size // F))  # the intercepts come first
+        self._anchor(found.A, found.few.size // F)  # the intercepts come first
         return found
 
     def by_newton(self, theta: Array, limits: Limits) -> Steps | None:
@@ -289,17 +295,11 @@ class Objective:
         return float(min(self.over_tiles(lambda tile: ([float(of(tile).min(initial=np.inf))],))[0]))
 
     def extremes(self, theta: Array, change: Array) -> tuple[float, float]:
-        """What s p (1 - p) no row has less of at theta, by its largest score, and the most a change moves a score."""
-        coordinates = self.coordinates
-
-        def of(tile: Block) -> Sums:
-            z, moves = (linear_predictor(tile, coordinates, one) for one in (theta, change))
-            z = z if tile.offset is None else z + tile.offset
-            t = math.exp(-float(np.abs(z).max(initial=0.0)))
-            weight = 1.0 if tile.weight is None else float(tile.weight.min(initial=np.inf))
-            return [weight * t / (1 + t) ** 2], [float(np.abs(moves).max(initial=0.0))]
-
-        least, most = self.over_tiles(of)
+        """What no row's curvature is below at theta (see `RowLoss.least_bend`), and the most a change moves a score."""
+        at, by = self.row_loss(theta), self.row_loss(change)
+        least, most = self.over_tiles(
+            lambda tile: ([at.least_bend(tile)], [float(np.abs(by.moves(tile)).max(initial=0.0))])
+        )
         return float(min(least)), float(max(most))
 
     def diagonal(self, theta: Array) -> Array:

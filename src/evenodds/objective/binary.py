@@ -76,6 +76,12 @@ class Binary(RowLoss):
         q: Array = expit(np.where(block.y > 0, -z, z))
         return q if block.weight is None else q * block.weight
 
+    def least_bend(self, block: Block) -> float:
+        """See `RowLoss`: that of the largest score, times the least weight."""
+        t = math.exp(-float(np.abs(self.scores(block)).max(initial=0.0)))
+        weight = 1.0 if block.weight is None else float(block.weight.min(initial=np.inf))
+        return weight * t / (1 + t) ** 2
+
     def fitted(self, block: Block) -> Fitted:
         """See `RowLoss`."""
         rows = SignedRows.of(block, self.coordinates)
@@ -86,13 +92,17 @@ class Binary(RowLoss):
 
     def newton(self, block: Block, pull: Array, total_weight: float, limits: Limits) -> Steps | None:
         """See `RowLoss`; None too where theta is no point to begin at."""
-        coordinates, at = self.coordinates, self.coordinates.places
+        coordinates, every = self.coordinates, self.theta
         size = coordinates.center.size + int(coordinates.intercept)
-        every, pulls = np.zeros(size), np.ones(size)
-        every[at], pulls[at] = self.theta, pull
+        if left_out := every.size < size:
+            at = coordinates.places
+            every, some, pull = np.zeros(size), pull, np.ones(size)
+            every[at], pull[at] = self.theta, some
         rows = (block.X, block.y, block.weight, block.offset)
         with np.errstate(over="ignore"):
-            found = newton(*rows, every, coordinates.center, coordinates.inverse, pulls, total_weight, limits)
+            found = newton(*rows, every, coordinates.center, coordinates.inverse, pull, total_weight, limits)
+        if not left_out:
+            return found
         hessian = None if found.hessian is None else coordinates.square(found.hessian)
         return replace(found, thetas=found.thetas[:, at], gradient=found.gradient[at], hessian=hessian)
 

@@ -82,6 +82,10 @@ class RowLoss(ABC):
     def multipliers(self, block: Block) -> Array:
         """(m,) or (m, K - 1) what balances the signed rows at an optimum: see `separation.balance`."""
 
+    def least_bend(self, block: Block) -> float:
+        """A number that the second derivative of no row's loss by its score, with its weight, is below; 0 always is."""
+        return 0.0
+
     @abstractmethod
     def fitted(self, block: Block) -> Fitted:
         """The rows as inference sees them."""

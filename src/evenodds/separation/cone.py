@@ -35,12 +35,10 @@ Mask = NDArray[np.bool_]
 
 _CLEAR = 1e-3  # a margin above it is beyond the tolerance of the programme, 1e-7
 _BEYOND = 100  # times what is rounding
-_ACTIVE = 1e-9  # beside the multiplier of a row, that of another which is not zero
 _NEAREST = 1e-9  # what rounding leaves of an angle, times weights
 _ROOM = 1e-3  # beside a length of 1, what rounding may add up to in a proof
 _BOX = 1e4  # the largest entry of a direction in the programme
 _SMALL = (1e-3, 1e-3, 1.0, 1.0, 30.0, 1e-1)  # up to which a margin is small, one attempt after another
-_FEW = 8  # steps of a fit that show a direction of a wide cone
 _QUICK = 30  # steps of a fit that most rows that balance need less of
 _PATIENT = 60  # classes that overlap by 1e-14 only have a fit with margins of 35, about a step each
 _MOVED = 0.1  # the move from which a row is certainly on its way out: some that others draw along are slow

@@ -21,6 +21,7 @@ from ..exceptions import EvenOddsError
 from ..objective import Objective
 from ..solvers import regimes
 from ..solvers.costs import sample_rows
+from ..solvers.running import Goal
 from .balance import balanced
 from .recession import Recession
 from .sides import SignedHome, TwoSides
@@ -185,6 +186,6 @@ def _overlap(signed: SignedHome, left: Mask) -> bool:
     intercept = signed.sides.coordinates.intercept
     coordinates = choose_coordinates(data, sample, intercept=intercept, standardize=False, strength=0.0)
     objective = Objective(data, coordinates, np.zeros(coordinates.columns.size))
-    found = regimes.quasi_newton(objective, objective.start(sample), sample, tol=_TOL, max_iter=_MOST)
+    found = regimes.quasi_newton(objective, objective.start(sample), sample, Goal(_TOL, _MOST))
     home = SignedHome(data, data.reduce, TwoSides(coordinates))
     return balanced(home, np.zeros(objective.n_coef), objective.multipliers(found.theta))

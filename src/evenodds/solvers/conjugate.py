@@ -20,10 +20,10 @@ from ..data import Array, Block, Sums
 from ..kernels.algebra import dot
 from ..kernels.rows import sparse_curved
 from ..objective import Objective
-from . import Metric, Report, Solution, Status
+from . import Metric, Solution
 from .metrics import least_total
-from .quasi_newton import State, Watch, minimize
-from .running import error, record, still_moves
+from .quasi_newton import State, minimize
+from .running import Goal, record, still_moves
 
 _FAR = 0.3  # how much of the gradient is left, in the norm of D^-1, by a step far from the optimum
 _MOST = 200  # products for a step
@@ -169,28 +169,18 @@ def newton_by_products(
     objective: Objective,
     theta: Array,
     at: Callable[[Array, float], ByProducts],
-    *,
-    tol: float,
-    max_iter: int,
-    watch: Watch | None,
-    report: Report | None,
+    goal: Goal,
 ) -> Solution:
     """The smooth loop with such steps.
 
     at : the metric at theta, for a target
     """
-    target = tol**2 / (2 * objective.observations)
-    history: list[float] = []
+    target, history = goal.gap(objective), list[float]()
 
     def evaluate(theta: Array) -> tuple[float, Array, ByProducts]:
         found = at(theta, target)
         history.append(found.value)
         return found.value, found.gradient, found
-
-    def look(state: State) -> Status | None:
-        if report is not None and report(state.iteration, state.value, error(objective, state.gap), state.theta):
-            return Status.STOPPED
-        return watch(state) if watch is not None else None
 
     def confirm(state: State) -> None:
         """Add to the gap what the step has left: columns that nearly repeat others have hardly any curvature apart."""
@@ -202,12 +192,12 @@ def newton_by_products(
         theta,
         None,
         target=target,
-        max_iter=max_iter,
+        max_iter=goal.max_iter,
         from_hessian=lambda metric: metric,
         polish=None,
         still_moves=functools.partial(still_moves, objective),
         best_length=objective.best_length,
         confirm=confirm,
-        watch=look,
+        watch=functools.partial(goal.look, objective),
     )
     return record("quasi-newton", objective, state, history)

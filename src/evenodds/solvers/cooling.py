@@ -33,7 +33,9 @@ def cooled(theta: Array, reach: float, solve: Callable[[float, Array], Array]) -
     reach : how far scores are at theta
     solve : the optimum, roughly, of phi at a temperature, from a start
     """
-    steps = min(int(np.ceil(np.log(max(reach / _FAR, 1.0)) / np.log(_RATIO))), _MOST)
-    for T in _RATIO ** np.arange(steps, -1.0, -1.0) if steps else ():
+    if not is_far(reach):
+        return theta
+    steps = min(int(np.ceil(np.log(reach / _FAR) / np.log(_RATIO))), _MOST)
+    for T in _RATIO ** np.arange(steps, -1.0, -1.0):
         theta = T * solve(float(T), theta / T)
     return theta

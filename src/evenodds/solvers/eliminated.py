@@ -63,5 +63,6 @@ def eliminates(objective: Objective) -> bool:
 def exact_metric(objective: Objective, theta: Array) -> Cholesky | Eliminated:
     """The Hessian, factored; of a theta that is `centred`."""
     if eliminates(objective):
-        return Eliminated(objective.arrow(theta))
+        H = objective.arrow(theta)
+        return Eliminated(H.anchored() if objective.shares else H)
     return Cholesky(objective.anchored(objective.hessian(theta)))

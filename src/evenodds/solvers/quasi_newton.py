@@ -176,7 +176,7 @@ def minimize(
         asked for where steps with the exact Hessian are still far from the optimum
     remake : asked each iteration for a better metric, or None to keep the one there is
     confirm : asked before the word of a metric that is not exact is taken for the end: it raises the gap if there
-        is more to it, or makes the metric exact
+        is more to it, or makes the metric exact; not where the gradient is 0, and the gap with it
     watch : called each iteration; a status that it returns ends the loop
     size : of the terms of J, where these may cancel: what its rounding errors are measured by, if larger than J
     memory : to begin with; done : iterations before
@@ -185,7 +185,7 @@ def minimize(
     exact_at, value, gradient, hessian = _first(evaluate, theta, begun)
     first = metric if metric is not None else from_hessian(_given(hessian))
     memory = LastSteps() if memory is None else memory
-    state = State(theta, value, gradient, first, np.zeros_like(theta), rough=polish is None, memory=memory)
+    state = State(theta, value, gradient, first, np.zeros(theta.size), rough=polish is None, memory=memory)
     polished = math.inf
     for state.iteration in range(done, max_iter + 1):
         state.exact_at = None if hessian is None else exact_at
@@ -197,7 +197,7 @@ def minimize(
             state.status = verdict
             return state
         newton = hessian is not None and polish is not None
-        if not newton and confirm is not None and state.gap <= target:
+        if not newton and confirm is not None and 0 < state.gap <= target:
             confirm(state)
         noise = state.is_noise(size)
         ended = noise
@@ -239,7 +239,7 @@ def _is_over(
 
 def _ended(state: State, confirm: Confirm | None, target: float) -> State:
     """The state where no step lowers J."""
-    if confirm is not None:
+    if confirm is not None and state.gap > 0:
         confirm(state)
     state.status = Status.CONVERGED if state.gap <= target else Status.STALLED
     return state

@@ -19,7 +19,7 @@ from ..data import Array, Block
 from ..data.memory import one_blas_thread
 from ..kernels.algebra import dot
 from ..objective import Objective
-from . import Metric, Report, Solution, Status, cooling
+from . import Metric, Solution, Status, cooling
 from .by_rows import ByRows, where_far
 from .class_products import ClassProducts
 from .conjugate import ByProducts, ConjugateGradients, newton_by_products
@@ -39,18 +39,16 @@ from .costs import (
 from .eliminated import eliminates, exact_metric
 from .kronecker import curvature, kronecker, sample_probabilities
 from .metrics import Cholesky, even_odds, head_and_diagonal
-from .quasi_newton import Remake, State, Watch
+from .quasi_newton import Remake, State
 from .row_space import solved_inside
-from .running import run
+from .running import PATIENCE, Goal, run
 from .used_columns import UsedColumns
 
-_CLOSE = 1e-5  # the decrement, in units of the loss, from which an exact Hessian serves to the end
 _OTHER_ROWS = 0.5  # of the curvature at the start is left where the rows that have any are others
 _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
 _SINGLE = 150  # columns from which a metric is computed in single precision
 _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
 _MOVED = 0.7  # of the loss at the start
-_PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which a better metric may pay
 _LONG_PATIENCE = 16  # the same where the metric of even odds may yet do
 
 
@@ -58,12 +56,9 @@ def newton(
     objective: Objective,
     theta: Array,
     sample: Block,
+    goal: Goal,
     *,
     warm: bool = False,
-    tol: float,
-    max_iter: int,
-    watch: Watch | None = None,
-    report: Report | None = None,
 ) -> Solution:
     """The smooth loop with the exact Hessian at every step; its first steps are one call where they can be.
 
@@ -74,24 +69,21 @@ def newton(
             part = objective.on(objective.data.sample(START_ROWS, 0))
             part.ridge = part.ridge + 1e-6
             theta = sample_optimum(part, theta)
-        return run("newton", objective, theta, None, None, tol=tol, max_iter=max_iter, watch=watch, report=report)
+        return run("newton", objective, theta, None, None, goal)
 
 
 def quasi_newton(
     objective: Objective,
     theta: Array,
     sample: Block,
+    goal: Goal,
     *,
     warm: bool = False,
-    tol: float,
-    max_iter: int,
-    watch: Watch | None = None,
-    report: Report | None = None,
 ) -> Solution:
     """The smooth loop with the metric that suits the data. A start gives way to the sample's optimum if not `warm`."""
-    if (used := UsedColumns.of(objective, sample)) is not None and watch is None:
-        start, told = used.inside(theta), used.reported(report)
-        solution = quasi_newton(used.objective, start, used.sample, warm=warm, tol=tol, max_iter=max_iter, report=told)
+    if (used := UsedColumns.of(objective, sample)) is not None and goal.watch is None:
+        told = replace(goal, report=used.reported(goal.report))
+        solution = quasi_newton(used.objective, used.inside(theta), used.sample, told, warm=warm)
         objective.passes += used.objective.passes
         return replace(solution, theta=used.outside(solution.theta))
     metric: Metric
@@ -101,20 +93,20 @@ def quasi_newton(
         again = _where_slow(lambda state: exact_metric(objective, state.theta))
         remake = _once(lambda state: exact_metric(objective, state.theta), again)
     elif has_few_rows(objective, sample):
-        return _of_few_rows(objective, theta, sample, tol=tol, max_iter=max_iter, watch=watch, report=report)
+        return _of_few_rows(objective, theta, sample, goal)
     elif objective.classes.several and takes_products(objective):
 
         def at(theta: Array, target: float) -> ByProducts:
             return ClassProducts(objective, theta, sample, target)
 
-        return newton_by_products(objective, theta, at, tol=tol, max_iter=max_iter, watch=watch, report=report)
+        return newton_by_products(objective, theta, at, goal)
     elif objective.classes.several:
         metric, remake = _of_classes(objective, theta, sample)
     elif starts_even(objective, sample):
         metric, remake = even_odds(objective), _better(objective, sample)
     elif objective.data.n_columns > most_full(objective.data) and takes_products(objective):
         at = functools.partial(ConjugateGradients, objective)
-        return newton_by_products(objective, theta, at, tol=tol, max_iter=max_iter, watch=watch, report=report)
+        return newton_by_products(objective, theta, at, goal)
     elif objective.data.n_columns > most_full(objective.data):
         metric = head_and_diagonal(objective, theta, sample)
         remake = _once(lambda state: head_and_diagonal(objective, state.theta, sample))
@@ -127,35 +119,31 @@ def quasi_newton(
     else:
         metric = _hessian_metric(objective, theta)
         remake = _where_slow(lambda state: _hessian_metric(objective, state.theta))
-    return run("quasi-newton", objective, theta, metric, remake, tol=tol, max_iter=max_iter, watch=watch, report=report)
+    return run("quasi-newton", objective, theta, metric, remake, goal)
 
 
 def _of_few_rows(
     objective: Objective,
     theta: Array,
     sample: Block,
-    *,
-    tol: float,
-    max_iter: int,
-    watch: Watch | None,
-    report: Report | None,
+    goal: Goal,
 ) -> Solution:
     """The fit by its rows: columns are seen one by one first where the penalty holds much."""
     by_rows = ByRows(objective, sample)
     if is_held(objective, sample):
-        begun = _begun(objective, theta, sample, tol=tol, max_iter=max_iter, watch=watch, report=report)
+        begun = _begun(objective, theta, sample, goal)
         if begun.status in (Status.CONVERGED, Status.STOPPED):
             return begun
         theta = begun.theta
     if objective.classes.several:
-        theta = _optimum_inside(by_rows, theta, tol, max_iter)
+        theta = _optimum_inside(by_rows, theta, Goal(goal.tol, goal.max_iter))
     else:
-        found = solved_inside(objective, by_rows, theta, tol=tol, max_iter=max_iter, report=report)
+        found = solved_inside(objective, by_rows, theta, goal)
         if found.status is not Status.STALLED:
             return found
         theta = found.theta
     metric, remake = by_rows.at(theta), where_far(by_rows)
-    return run("quasi-newton", objective, theta, metric, remake, tol=tol, max_iter=max_iter, watch=watch, report=report)
+    return run("quasi-newton", objective, theta, metric, remake, goal)
 
 
 def _of_classes(objective: Objective, theta: Array, sample: Block) -> tuple[Metric, Remake]:
@@ -197,11 +185,7 @@ def _begun(
     objective: Objective,
     theta: Array,
     sample: Block,
-    *,
-    tol: float,
-    max_iter: int,
-    watch: Watch | None,
-    report: Report | None,
+    goal: Goal,
 ) -> Solution:
     """The fit with columns seen one by one, until it is slow."""
     if objective.classes.several:
@@ -210,28 +194,17 @@ def _begun(
         metric = even_odds(objective)
 
     def until_slow(state: State) -> Status | None:
-        found = watch(state) if watch is not None else None
+        found = goal.watch(state) if goal.watch is not None else None
         return found or (Status.STALLED if state.slow == _LONG_PATIENCE - 1 else None)
 
-    name = "quasi-newton"
-    return run(name, objective, theta, metric, None, tol=tol, max_iter=max_iter, watch=until_slow, report=report)
+    return run("quasi-newton", objective, theta, metric, None, replace(goal, watch=until_slow))
 
 
-def _optimum_inside(by_rows: ByRows, theta: Array, tol: float, max_iter: int) -> Array:
+def _optimum_inside(by_rows: ByRows, theta: Array, goal: Goal) -> Array:
     """The optimum in the space of the rows, to rounding of their products."""
     inside = by_rows.inside(theta)
     rows, start = inside.metrics(), inside.start
-    found = run(
-        "quasi-newton",
-        inside.objective,
-        start,
-        rows.at(start),
-        where_far(rows),
-        tol=tol,
-        max_iter=max_iter,
-        watch=None,
-        report=None,
-    )
+    found = run("quasi-newton", inside.objective, start, rows.at(start), where_far(rows), goal)
     return inside.outside(found.theta)
 
 
@@ -261,13 +234,13 @@ def sample_optimum(part: Objective, theta: Array) -> Array:
     """
     solver = newton if choose(part) == "newton" else quasi_newton
     inner = part.data.sample(sample_rows(part.data), 0)
-    tol = 0.5  # sampling errors are larger, and more digits no help
-    enough = tol**2 / (2 * part.observations)
+    goal = Goal(tol=0.5, max_iter=15)  # sampling errors are larger, and more digits no help
+    enough = goal.gap(part)
 
     def watch(state: State) -> Status | None:
         return Status.CONVERGED if state.gap <= enough else None
 
-    return solver(part, theta, inner, tol=tol, max_iter=15, watch=watch).theta
+    return solver(part, theta, inner, replace(goal, watch=watch)).theta
 
 
 def _is_near(objective: Objective, part: Objective, theta: Array) -> bool:
@@ -298,6 +271,6 @@ def _once(make: Remake, then: Remake | None = None) -> Remake:
     return remake
 
 
-def _where_slow(make: Remake, patience: int = _PATIENCE) -> Remake:
+def _where_slow(make: Remake, patience: int = PATIENCE) -> Remake:
     """Make the metric again wherever the decrement does not fall tenfold in so many iterations."""
     return lambda state: make(state) if state.slow % patience == patience - 1 else None

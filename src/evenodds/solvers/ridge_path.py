@@ -19,6 +19,7 @@ from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import Optimum, Point
 from .regimes import newton, quasi_newton
+from .running import Goal
 
 _SHARES = (1e-2, 1e-5, 1e-8)  # of the gap asked for: what a smooth fit's own estimate of it comes down to, in turn
 _NEAR = 1e-5  # of a coefficient: from the slopes so far apart comes a column of the Hessian
@@ -59,7 +60,7 @@ def _fit(loss: MeanLoss, penalty: Penalty, theta: Array, target: float, max_iter
     for share in _SHARES:
         tol = math.sqrt(2 * objective.observations * share * target)
         before = objective.passes
-        theta = solve(objective, theta, loss.sample, warm=True, tol=tol, max_iter=10 * max_iter).theta
+        theta = solve(objective, theta, loss.sample, Goal(tol, 10 * max_iter), warm=True).theta
         loss.objective.passes += objective.passes - before
         point = _proved(loss, penalty, theta)
         if point.gap <= target:

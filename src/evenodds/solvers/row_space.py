@@ -21,22 +21,19 @@ from . import Metric, Report, Solution, Status
 from .by_rows import ByRows, RowSpace, where_slow
 from .metrics import Diagonal, even_odds, least_total
 from .quasi_newton import Remake, State
-from .running import record, run
+from .running import PATIENCE, Goal, record, run
 
 _FALL = 0.1  # of the bound in a turn, or rounding has the better of it
 _LITTLE = 0.25  # of the target, what may be left inside
-_PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which Newton's steps are taken
 
 
-def solved_inside(
-    objective: Objective, by_rows: ByRows, theta: Array, *, tol: float, max_iter: int, report: Report | None
-) -> Solution:
+def solved_inside(objective: Objective, by_rows: ByRows, theta: Array, goal: Goal) -> Solution:
     """The fit; STALLED where rounding keeps it from the target, and another metric has to go on from there."""
-    target, least, done = tol**2 / (2 * objective.observations), np.inf, 0
+    target, least, done = goal.gap(objective), np.inf, 0
     space, history = by_rows.inside(theta), list[float]()
     phi = space.start
     while True:
-        found = _optimum(space, phi, _LITTLE * target, max_iter - done, _told(space, report, done))
+        found = _optimum(space, phi, _LITTLE * target, goal.max_iter - done, _told(space, goal.report, done))
         phi, done = found.theta, done + found.iterations
         theta = space.outside(phi)
         value, gradient, _ = objective.value_grad(theta)
@@ -68,8 +65,8 @@ def _optimum(space: RowSpace, phi: Array, enough: float, max_iter: int, report: 
     metric: Metric | None = None
     remake: Remake | None = None
     if phi.size > AT_ONCE:
-        metric, remake = _even(space), where_slow(space.metrics, _PATIENCE)
-    return run("quasi-newton", objective, phi, metric, remake, tol=0.0, max_iter=max_iter, watch=watch, report=report)
+        metric, remake = _even(space), where_slow(space.metrics, PATIENCE)
+    return run("quasi-newton", objective, phi, metric, remake, Goal(0.0, max_iter, watch, report))
 
 
 def _even(space: RowSpace) -> Metric:

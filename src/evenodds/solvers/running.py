@@ -1,8 +1,8 @@
 """The smooth loop run to its end on an objective: single precision first where it serves, a last look, the record."""
 
 import functools
-from collections.abc import Callable
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,11 @@ from . import Metric, Report, Solution, Status
 from .costs import choose, hessian_reads
 from .eliminated import exact_metric
 from .metrics import Cholesky
-from .quasi_newton import FAR, NOTHING_LEFT, POLISH, State, Watch, minimize
+from .quasi_newton import FAR, NOTHING_LEFT, POLISH, Remake, State, Watch, minimize
 
 _ROUGH = 1e-8  # the decrement, in units of the loss, from which single precision does not show the way
 _SINGLE_SIZE = 1e5  # how much larger its rounding errors are
-_PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which a better metric may pay
+PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which a better metric may pay
 _PROOF = 1 / 8  # of the reads of a fit is what a look at its end may cost
 _ONE_CALL = 4000  # rows up to which one call saves more than the loops for single evaluations are faster
 _IN_ONE_CALL = 9  # points: a fit that takes more is looked at by whoever watches for separation
@@ -29,24 +29,48 @@ _DIAGONAL = 2  # reads that the diagonal of the Hessian takes
 Derivatives = tuple[float, Array, Array | None]  # J, its gradient, and its Hessian or None
 
 
+@dataclass(frozen=True)
+class Goal:
+    """What a fit is asked for.
+
+    tol : how far from the optimum it may end, in standard errors
+    max_iter : steps, at the most
+    watch : called each iteration; a status that it returns ends the fit
+    report : told of each iteration, see `Report`
+    """
+
+    tol: float
+    max_iter: int
+    watch: Watch | None = None
+    report: Report | None = None
+
+    def gap(self, objective: Objective) -> float:
+        """How far J may be above its minimum at the end."""
+        return self.tol**2 / (2 * objective.observations)
+
+    def look(self, objective: Objective, state: State) -> Status | None:
+        """Report where the loop is; a status where that is to be its end."""
+        if self.report is not None and self.report(
+            state.iteration, state.value, error(objective, state.gap), state.theta
+        ):
+            return Status.STOPPED
+        return self.watch(state) if self.watch is not None else None
+
+
 def run(
     name: str,
     objective: Objective,
     theta: Array,
     metric: Metric | None,
-    remake: Callable[[State], Metric | None] | None,
-    *,
-    tol: float,
-    max_iter: int,
-    watch: Watch | None,
-    report: Report | None,
+    remake: Remake | None,
+    goal: Goal,
 ) -> Solution:
     """Run the loop and make the record. A metric that does not contract gives way to the exact Hessian."""
     theta = objective.centred(theta)
     history: list[float] = []
     single = metric is not None and objective.may_be_single()
-    patience = max(_PATIENCE, 0.5 * hessian_reads(objective))
     exact = metric is None
+    patience = np.inf if exact else max(PATIENCE, 0.5 * hessian_reads(objective))
 
     def evaluate(theta: Array, first_order: bool = False) -> Derivatives:
         second = exact and not first_order
@@ -57,9 +81,7 @@ def run(
     def look(state: State) -> Status | None:
         nonlocal exact
         exact = exact or state.slow > patience
-        if report is not None and report(state.iteration, state.value, error(objective, state.gap), state.theta):
-            return Status.STOPPED
-        return watch(state) if watch is not None else None
+        return goal.look(objective, state)
 
     def look_roughly(state: State) -> Status | None:
         done = exact or state.decrement < _ROUGH * state.value
@@ -76,22 +98,21 @@ def run(
         remake=remake,
         confirm=functools.partial(_confirm, objective),
     )
-    done, memory = 0, _memory(objective)
+    done, most, memory = 0, goal.max_iter, _memory(objective)
     if single:
-        state = loop(theta, metric, target=0.0, max_iter=max_iter, watch=look_roughly, size=_SINGLE_SIZE, memory=memory)
+        state = loop(theta, metric, target=0.0, max_iter=most, watch=look_roughly, size=_SINGLE_SIZE, memory=memory)
         single = False
         if state.status not in (Status.STALLED, Status.MAX_ITER):
             return record(name, objective, state, history)
         theta, metric, done = state.theta, state.metric, state.iteration
-    target = tol**2 / (2 * objective.observations)
-    begun = None
+    target, begun = goal.gap(objective), None
     if exact and small and objective.data.n_rows <= _ONE_CALL:
-        limits = Limits(POLISH, target, NOTHING_LEFT, FAR, min(max_iter + 1, _IN_ONE_CALL))
-        begun = _reported(objective, objective.by_newton(theta, limits), report)
+        limits = Limits(POLISH, target, NOTHING_LEFT, FAR, min(most + 1, _IN_ONE_CALL))
+        begun = _reported(objective, objective.by_newton(theta, limits), goal.report)
     if begun is not None:
         history.extend(begun.values[: None if begun.hessian is not None else -1].tolist())  # it is evaluated again
         theta, done = begun.thetas[-1], len(begun.thetas) - 1
-    state = loop(theta, metric, target=target, max_iter=max_iter, watch=look, memory=memory, done=done, begun=begun)
+    state = loop(theta, metric, target=target, max_iter=most, watch=look, memory=memory, done=done, begun=begun)
     return record(name, objective, state, history)
 
 
@@ -155,4 +176,4 @@ def still_moves(objective: Any, state: State) -> bool:
 
 def error(objective: Any, gap: float) -> float:
     """A gap in standard errors."""
-    return float(np.sqrt(2 * objective.observations * max(gap, 0.0)))
+    return math.sqrt(2 * objective.observations * max(gap, 0.0))
