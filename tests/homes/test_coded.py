@@ -196,7 +196,7 @@ def test_influence_of_rows_beside_a_wide_factor(held):
 
 @pytest.mark.parametrize("cov", ["model", "HC1", "cluster"])
 @pytest.mark.parametrize("C", [np.inf, 1.0])
-def test_the_joint_test_of_many_levels_makes_no_matrix_of_them(cov, C, held, monkeypatch):
+def test_the_joint_test_of_many_levels_makes_no_matrix_of_them(cov, C, held):
     table = many_levels(1500, 60)
     table = table[table.groupby("city").y.transform("nunique") == 2]
     groups = np.arange(len(table)) % 200 if cov == "cluster" else None
@@ -204,12 +204,24 @@ def test_the_joint_test_of_many_levels_makes_no_matrix_of_them(cov, C, held, mon
     for how in ("dense", "wide"):
         held(how)
         result = infer(fit_table("y", table, C=C, tol=1e-9), table, cov=cov, groups=groups)
-        monkeypatch.setattr("evenodds.inference.hypotheses.MANY", 10)
         found.append(result)
     (expected, test) = (result.test("city") for result in found)
     assert (test.df, test.hypothesis) == (expected.df, expected.hypothesis)
     assert test.statistic == pytest.approx(expected.statistic, rel=1e-8)
     assert found[1].test("few").statistic == pytest.approx(found[0].test("few").statistic, rel=1e-8)
+
+
+def test_a_joint_test_of_more_levels_than_clusters_is_refused(held):
+    table = many_levels(1500, 60)
+    table = table[table.groupby("city").y.transform("nunique") == 2]
+    for how in ("dense", "wide"):
+        held(how)
+        for count in (5, 55):
+            groups = np.arange(len(table)) % count
+            result = infer(fit_table("y", table, C=1.0), table, cov="cluster", groups=groups)
+            with pytest.raises(EvenOddsError, match="covariance of these 59 restrictions is singular"):
+                result.test("city")
+            assert result.test("x").df == 1
 
 
 @pytest.mark.parametrize("home", [Blocks, Remote])

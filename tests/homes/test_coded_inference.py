@@ -47,6 +47,19 @@ def test_predictions_margins_and_tests_are_those_of_the_dense_design(seed, held)
         same(other, expected, 1e-6)
 
 
+@pytest.mark.parametrize("classes", [2, 3, 4])
+@pytest.mark.parametrize("kind", ["dydx", "eydx"])
+def test_margins_of_scores_that_are_far_apart_are_the_same(classes, kind, held, monkeypatch):
+    """The exponentials of far scores have no product that is a number; of near ones both ways are open."""
+    held("wide")
+    table = classes_of_levels(600, 20, classes)
+    table["x"] -= 1e6
+    result = infer(fit_table("y", table, C=1.0), table)
+    near = result.margins(table, kind=kind)
+    monkeypatch.setattr("evenodds.inference.level_margins._FAR", 0.0)
+    same(result.margins(table, kind=kind), near, 1e-10)
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 def test_margins_of_thousands_of_levels_are_means_over_the_rows(classes):
     table = classes_of_levels(4000, 1500, classes)

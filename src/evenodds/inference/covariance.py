@@ -156,7 +156,7 @@ def _wide_clusters(problem: Problem, inverse: WideInverse, groups: NDArray[np.in
 
     moves = inverse.of(sum_rows(problem, sums)[0])
     scale = count / (count - 1) if count > 1 else np.nan
-    return LowRank(sp.csr_array((q, q)), np.ascontiguousarray(moves.T), scale * np.eye(count))
+    return LowRank(sp.csr_array((q, q)), np.ascontiguousarray(moves.T), scale * sp.eye_array(count, format="csr"))
 
 
 def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Array:

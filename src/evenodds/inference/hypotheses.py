@@ -18,7 +18,7 @@ from .certain import signs_of
 from .problem import Problem, fingerprint
 from .profile import constrained_maximum, maxima, require_lower
 from .terms import bends_of, terms_of
-from .wide import MANY, LowRank, wide_term
+from .wide import LowRank, wide_term
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -62,8 +62,11 @@ def wald(result: "Inference", restrictions: str) -> TestResult:
     if isinstance(result.theta_covariance, LowRank) and isinstance(restrictions, str):
         columns = np.array(terms_of(result).get(_unquoted(restrictions), []), dtype=np.intp)
         se = result.se.reshape(-1, len(result.names))[:, columns[result.problem.estimated[columns]]]
-        if columns.size > MANY and not np.isnan(se).any():
-            return chi_squared(*wide_term(result.problem, result.theta_covariance, columns), _of_wald(restrictions))
+        if se.size and not np.isnan(se).any():
+            statistic, df = wide_term(result.problem, result.theta_covariance, columns)
+            if np.isnan(statistic):
+                raise _singular(result, df)
+            return chi_squared(statistic, df, _of_wald(restrictions))
     R, q = _parse(restrictions, result)
     return tested(result, R, q, _of_wald(restrictions))
 
@@ -95,16 +98,14 @@ def tested(result: "Inference", R: Array, q: Array, words: str) -> TestResult:
     rest = R @ problem.theta - q
     size = np.sqrt(np.diag(V))
     if not (size > 0).all() or np.linalg.matrix_rank(V / np.outer(size, size), hermitian=True) < len(q):
-        raise EvenOddsError(
-            f"The covariance of these {len(q)} restrictions is singular: test fewer at once"
-            + (
-                ", as a cluster-robust covariance has no more dimensions than clusters."
-                if result.cov == "cluster"
-                else "."
-            )
-        )
+        raise _singular(result, len(q))
     statistic = float(rest / size @ np.linalg.solve(V / np.outer(size, size), rest / size))
     return chi_squared(statistic, len(q), words)
+
+
+def _singular(result: "Inference", count: int) -> EvenOddsError:
+    why = ", as a cluster-robust covariance has no more dimensions than clusters" if result.cov == "cluster" else ""
+    return EvenOddsError(f"The covariance of these {count:,} restrictions is singular: test fewer at once{why}.")
 
 
 def compare(larger: "Inference", smaller: "Inference") -> TestResult:

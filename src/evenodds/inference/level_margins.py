@@ -6,8 +6,6 @@ levels. The derivative of a level's sum is by its own coefficient, and by those 
 factor are few: no row of a table is made for each level, and no matrix of levels with levels.
 """
 
-import functools
-import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import logsumexp
 
 from ..data import Array
 from ..data.coded import Coded
@@ -27,9 +25,9 @@ from .wide import LowRank, centred
 if TYPE_CHECKING:
     from .record import Inference
 
-_ENTRIES = 1 << 18  # probabilities at once
+_ENTRIES = 1 << 20  # of rows with levels at once
 _DIGITS = 38.0  # the logarithm of what interpolation divides its error by: it leaves none but rounding
-_FAR = 300.0  # scores whose exponentials have products that are numbers
+_FAR = 150.0  # scores of which the products of four exponentials are numbers
 _FEW = 512  # other columns, up to which they are held dense
 
 
@@ -99,21 +97,26 @@ class LevelEffects:
         D, Z = limit_scores(self.result, rows, shift)
         D = sp.csr_array(D[:, self._kept])
         D = D.toarray() if self._kept.size <= _FEW else D
-        count = max(1, _ENTRIES // Z.size)
+        count = max(1, _ENTRIES // len(Z))
         for k in range(0, self._moves.shape[1], count):
             self._add_levels(D, Z, weight, slice(k, k + count))
 
     def _add_levels(self, D: Any, Z: Array, weight: Array, some: slice) -> None:
         m, K = len(self._moves), Z.shape[1]
-        P = _moved(Z, np.pad(self._moves[:, some], ((K - m, 0), (0, 0))))
-        for c, p in enumerate(P):
-            self.effect[c, some] += weight @ (np.log(p) if self.logs else p)
+        moved = _Moved(Z, np.pad(self._moves[:, some], ((K - m, 0), (0, 0))))
+        for c in range(K):
+            self.effect[c, some] += moved.logs(weight, c) if self.logs else moved.sums(weight, c)
+        by, found = sp.diags_array(weight) @ D, {}
         for j, c in enumerate(self._shown.tolist()):
-            for a in range(m):
-                turn = functools.reduce(operator.add, np.delete(P, c, axis=0)) if c == K - m + a else -P[K - m + a]
-                turn = turn * (weight[:, None] if self.logs else P[c] * weight[:, None])
-                self.own[j, some, a] += turn.sum(axis=0)
-                self.others[j, some, a] += turn.T @ D if isinstance(D, np.ndarray) else (D.T @ turn).T
+            for b in (b for b in range(K) if b != c):
+                # p_c moves by p_c p_b with z_c, for each b, and by as much less with z_b; log p_c by p_b.
+                classes = (b,) if self.logs else (min(b, c), max(b, c))
+                if classes not in found:
+                    found[classes] = moved.sums(weight, *classes), moved.sums(by, *classes)
+                for a, sign in ((c - K + m, 1.0), (b - K + m, -1.0)):
+                    if a >= 0:
+                        self.own[j, some, a] += sign * found[classes][0]
+                        self.others[j, some, a] += sign * found[classes][1]
 
     def plus(self, other: "LevelEffects") -> None:
         """Add those of other rows."""
@@ -171,14 +174,40 @@ class LevelEffects:
             yield sp.csr_array(sp.hstack(parts))
 
 
-def _moved(Z: Array, moves: Array) -> Array:
-    """The probabilities (K, n, L) of rows with the scores (n, K) that levels move by (K, L)."""
-    Z, moves = Z - Z.max(axis=1, keepdims=True), moves - moves.max(axis=0)
-    if min(Z.min(initial=0.0), moves.min(initial=0.0)) < -_FAR:
-        return np.asarray(softmax(Z.T[:, :, None] + moves[:, None, :], axis=0))
-    P = np.exp(Z).T[:, :, None] * np.exp(moves)[:, None, :]  # an exponential for each row and for each level
-    P /= functools.reduce(operator.add, P)
-    return np.asarray(P)
+class _Moved:
+    """The probabilities of rows with the scores Z (n, K), moved by those of levels (K, L), summed over the rows.
+
+    An exponential for each row and for each level makes the sum S of a row at a level a product of two matrices, and a
+    sum over rows of products of probabilities one of a power of 1/S. Scores that are far apart are taken one by one.
+    """
+
+    def __init__(self, Z: Array, moves: Array) -> None:
+        self._Z, self._moves = Z - Z.max(axis=1, keepdims=True), moves - moves.max(axis=0)
+        near = np.where(np.isfinite(self._Z), self._Z, 0.0)
+        self._far = min(near.min(initial=0.0), self._moves.min(initial=0.0)) < -_FAR
+        if self._far:
+            each = self._Z.T[:, :, None] + self._moves[:, None, :]
+            self._log = np.asarray(logsumexp(each, axis=0))
+            self._P = np.exp(each - self._log)
+        else:
+            self._rows, self._levels = np.exp(self._Z), np.exp(self._moves)
+            self._sum = self._rows @ self._levels
+            self._inverse = [1 / self._sum]
+            self._inverse.append(np.square(self._inverse[0]))
+
+    def sums(self, values: Any, *classes: int) -> Array:
+        """The sum over rows of some values (n, ...) times the probabilities of one class, or of two, by level."""
+        c = list(classes)
+        if self._far:
+            return np.asarray(self._P[c].prod(axis=0).T @ values)
+        of_rows, of_levels = self._rows[:, c].prod(axis=1), self._levels[c].prod(axis=0)
+        found = self._inverse[len(c) - 1].T @ (sp.diags_array(of_rows) @ values)
+        return np.asarray((found.T * of_levels).T)
+
+    def logs(self, weight: Array, c: int) -> Array:
+        """The weighted sum over rows of the logarithm of a class's probability, by level."""
+        total = self._log if self._far else np.log(self._sum)
+        return np.asarray(weight @ self._Z[:, c] + weight.sum() * self._moves[c] - weight @ total)
 
 
 def _interpolation(x: Array) -> tuple[Array, Array] | None:

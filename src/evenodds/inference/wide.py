@@ -26,8 +26,9 @@ from ..kernels.coded import coded_products
 from ..objective import Objective
 from ..objective.row_sums import coded_gradient, linear_predictor
 
-MANY = 1000  # coefficients of a term, beyond which no matrix is made of them
+MANY = 1000  # restrictions that share coefficients, beyond which no matrix is made of them
 TILE_ROWS = 8192  # of which a wide design has products with all that are few
+_SINGULAR = 1e-6  # beside columns of length 1, what of one is left without those before it: rounding, squared, is less
 _TINY = float(np.finfo(float).tiny)
 SINGULAR = (
     "The information is singular at these coefficients, so there are no standard errors: the fit is far "
@@ -41,11 +42,12 @@ class LowRank:
     """The symmetric matrix (q, q) with blocks along its diagonal and a matrix of low rank, U C U'.
 
     blocks : (q, q) CSR: of two classes diagonal, of more with a block for each level of the wide factor
+    C : dense, or sparse where it is diagonal
     """
 
     blocks: Any
     U: Array
-    C: Array
+    C: Any
 
     __array_ufunc__ = None  # so that an array times this is asked of `__rmatmul__`
 
@@ -98,13 +100,20 @@ class LowRank:
 
     def largest(self) -> float:
         """No less than its largest eigenvalue, of a matrix without negative ones."""
-        low = np.linalg.eigvals(self.C @ (self.U.T @ self.U)).real
+        R = np.asarray(np.linalg.qr(self.U, mode="r"))
+        low = np.linalg.eigvalsh(R @ self.C @ R.T)
         return float(np.asarray(abs(self.blocks).sum(axis=1)).max(initial=0.0) + low.max(initial=0.0))
 
     def distance(self, x: Array) -> float:
-        """x' V^-1 x, by the formula of Woodbury where the blocks have inverses."""
-        if not (self.blocks.diagonal() > 0).all():
-            return float(x @ np.linalg.solve(np.asarray(self), x))
+        """x' V^-1 x, NaN of a singular one; by the formula of Woodbury where the blocks have inverses."""
+        own, size = self.blocks.diagonal(), np.sqrt(self.diagonal())
+        if self.C.shape[0] + np.count_nonzero(own) < len(own) or not (size > 0).all():
+            return np.nan
+        if not (own > 0).all():
+            factor, failed = scipy.linalg.lapack.dpotrf(np.asarray(self) / np.outer(size, size), lower=1)
+            if failed or np.diag(factor).min() < _SINGULAR:
+                return np.nan
+            return float(np.square(scipy.linalg.solve_triangular(factor, x / size, lower=True)).sum())
         of_blocks = scipy.sparse.linalg.splu(sp.csc_array(self.blocks))
         near = of_blocks.solve(x)
         along, inner = self.U.T @ near, np.eye(len(self.C)) + self.C @ (self.U.T @ of_blocks.solve(self.U))
@@ -189,7 +198,10 @@ def raw_map_of(coordinates: Coordinates, of_classes: Array) -> RawMap:
 
 
 def wide_term(problem: Any, V: LowRank, columns: NDArray[np.intp]) -> tuple[float, int]:
-    """Wald's statistic of the hypothesis that all coefficients of a term are 0, and how many are estimated."""
+    """Wald's statistic of the hypothesis that all coefficients of a term are 0, and how many are estimated.
+
+    It is NaN where their covariance is singular.
+    """
     k, m = len(problem.names), len(problem.listed)
     columns = columns[problem.estimated[columns]]
     rows = problem.to_raw.entries[(k * np.arange(m)[:, None] + columns).ravel()]

@@ -81,10 +81,7 @@ class WideFalls:
             raise AssertionError("a wide factor goes with a covariance by its parts")
         if not L.shape[0]:
             return 0.0
-        seen = V.seen(L)
-        if not (seen.diagonal() > 0).all() or len(seen.C) + np.count_nonzero(seen.blocks.diagonal()) < L.shape[0]:
-            return np.nan  # as with fewer clusters than coefficients
-        return seen.distance(L @ self._problem.theta)
+        return V.seen(L).distance(L @ self._problem.theta)
 
     def _fall(self, L: Any) -> float:
         result, problem = self._result, self._problem
