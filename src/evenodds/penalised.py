@@ -61,7 +61,6 @@ def _coordinates(data: Data, sample: Block, settings: Settings) -> Coordinates:
         intercept=settings.fit_intercept,
         standardize=settings.standardize,
         strength=0.0,
-        exact_mean=True,
         every=True,
     )
 

@@ -123,6 +123,19 @@ def draw_shared(rng: np.random.Generator) -> Problem:
     return Problem(X * 10.0 ** rng.integers(-2, 8, p), rng.permutation(np.arange(n) % K), None, offset, chosen)
 
 
+def draw_shared_in_other_words(rng: np.random.Generator) -> Problem:
+    """The same, or a value that is far from all others, under a ridge that is said in factors: for another solver."""
+    problem = draw_shared(rng)
+    given = {name: value for name, value in problem.settings.items() if name != "solver"}
+    X = problem.X.copy()
+    if rng.random() < 0.5:
+        X /= np.std(X, axis=0)
+        X[rng.integers(len(X))] *= 10.0 ** rng.uniform(2, 8)
+        given |= {"C": float(10.0 ** rng.uniform(-2, 4)), "tol": float(10.0 ** rng.uniform(-6, -4))}
+    p = X.shape[1]
+    return replace(problem, X=X, settings={**given, "C": 2 * given["C"], "penalty_factor": np.full(p, 2.0)})
+
+
 def check_shared(problem: Problem) -> None:
     """It comes to its end, and that is within `tol`."""
     model, _ = problem.fit()
@@ -136,4 +149,5 @@ FAMILIES = [
     Family("crossed optimum", _draw.crossed, check_optimum, 80),
     Family("crossed relations", draw_related, check_related, 80),
     Family("classes under a slight penalty", draw_shared, check_shared, 60),
+    Family("a slight penalty in other words", draw_shared_in_other_words, check_shared, 60),
 ]

@@ -41,6 +41,9 @@ ONCE_WRONG = [
     ("near twins", 3211),  # infer: a score of 1e5 brought back the class that a row is certainly not of
     ("crossed optimum", 531588091),  # 57 coefficients in a narrow cone, a programme for the sign of each: 5 s
     ("crossed optimum", 40507),  # what three classes share, under a penalty of 1e-16: a thirtieth of the gap was seen
+    ("crossed optimum", 20218),  # a factor of 1 but for rounding on a dual point that nothing was beyond: 1e-16 of J
+    ("crossed relations", 40476),  # 1e8 in a row: a penalty in factors saw the others from a mean that was none of them
+    ("a slight penalty in other words", 96),  # rounding of a gradient, times coefficients that a ridge holds nearer
     ("crossed optimum", 4128408733),  # the oracle's own rounding: scores of 1e6 beside weights of 1e17
 ]
 

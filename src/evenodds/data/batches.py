@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..exceptions import EvenOddsError
 from . import Array, Block
 from .apart import Apart
-from .units import Source, Unit, kind_of
+from .units import Source, Unit, kind_of, no_room
 
 _ENTRIES = 1 << 20  # of a block: 8 MB
 _ROWS = 1 << 15
@@ -158,10 +158,16 @@ class Where:
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """What ends the reading in other threads when this one is stopped, by an error or by Ctrl-C."""
+    """What ends the reading in other threads when this one is stopped, by an error or by Ctrl-C.
+
+    Where there is no memory left that is said as an error of the reading.
+    """
     stop = threading.Event()
     try:
         yield stop
+    except MemoryError as error:
+        stop.set()
+        raise no_room(error) from error
     except BaseException:
         stop.set()
         raise

@@ -16,6 +16,7 @@ from .batches import Reading, stopping
 from .coded import Layout
 from .folding import in_a_tree
 from .memory import Memory, add_up, count_threads, mapped, one_blas_thread, part_of
+from .room import take_buffers
 from .sampling import drawn_of
 from .survey import Found, Survey
 from .telling import told
@@ -86,7 +87,9 @@ class Classes:
 def home_of(reading: Reading, survey: Survey, classes: Classes, n_jobs: int | None) -> Data:
     """The home of rows that have been surveyed: `Memory`, if they fit the budget."""
     if survey.whole is None:
-        return Streamed(reading, survey, classes, n_jobs)
+        rows = Streamed(reading, survey, classes, n_jobs)
+        take_buffers(rows.n_threads)
+        return rows
     return Loaded(survey, survey.whole, classes, n_jobs, reading.names)
 
 
@@ -137,7 +140,7 @@ class Streamed:
         firsts = itertools.accumulate((found.n_rows for found in survey.found), initial=0)
         jobs = zip(survey.source.units, survey.found, firsts, strict=False)
         self._jobs = [job for job in jobs if job[1].n_rows]
-        self._n_threads = max(1, min(count_threads(n_jobs), len(self._jobs)))
+        self.n_threads = max(1, min(count_threads(n_jobs), len(self._jobs)))
 
     @functools.cached_property
     def kept(self) -> NDArray[np.intp] | None:
@@ -158,7 +161,7 @@ class Streamed:
                 parts = map(sums, self._blocks(*job, stop))
                 return add_up(parts) if not stop.is_set() else None
 
-            total: Sums = in_a_tree(mapped(one, self._jobs, self._n_threads), add_up)
+            total: Sums = in_a_tree(mapped(one, self._jobs, self.n_threads), add_up)
         self._source.require_unchanged()
         return total
 

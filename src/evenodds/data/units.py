@@ -110,6 +110,14 @@ def unreadable(name: str, error: BaseException, row: int | None = None) -> EvenO
     return EvenOddsError(f"{name} cannot be read{after}: {text.rstrip('.')}.")
 
 
+def no_room(error: BaseException) -> EvenOddsError:
+    """The error of a read that has no memory left."""
+    return EvenOddsError(
+        f"There is no memory left to read the rows: {str(error).rstrip('.')}. Let the process have more, or fewer "
+        "threads (n_jobs=1)."
+    )
+
+
 def source_of(what: object, columns: Sequence[str] | None, spelling: Spelling | None = None) -> Source:
     """The units of a file, a folder, a pattern, a list of these, or of a function that gives Arrow batches.
 

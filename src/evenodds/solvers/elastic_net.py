@@ -174,6 +174,7 @@ def _of_classes(
     loss: MeanLoss, penalty: Penalty, theta: Array, warm: bool, target: float, max_iter: int, look: Look | None
 ) -> Point:
     """Of more than two classes, with the shifts of columns that the penalty leaves open as `centred` has them."""
+    theta = centred(penalty, theta, loss.n_classes)
     if takes_pairs(loss):
         point = pairs_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter)
     else:

@@ -184,14 +184,12 @@ class Penalty:
             step, slope = np.zeros(at.size), gradient[at] + pull[at]
             rest = -slope
             if slope.any():
-                columns = curvature(at)
-                step = _least_squares(columns[at] + np.diag(self.l2[at]), slope)
-                v = product(columns, step) - gradient
-                rest = v[at] + self.l2[at] * step - pull[at]
+                v, step, rest = self._stepped(curvature(at), gradient, pull, at)
             # What is left beyond rounding has no curvature: the dual point is not orthogonal to it, and proves nothing.
             # Rounding is nothing beside the gradient, yet J goes on along it as far as the coefficients may have to go.
             rounding = max(_UNSOLVED * float(np.abs(slope).max(initial=0.0)), _ROUNDING)
-            small = np.abs(rest) <= rounding
+            # Where a ridge holds the coefficient nearer than that, the ridge is what J loses by it: see `_terms`.
+            small = (np.abs(rest) <= rounding) & (np.abs(rest) >= 2 * _AGAIN * self.l2[at] * np.abs(theta[at]))
             left = _AGAIN * abs(dot(np.where(small, rest, 0.0), theta[at]))
             v[at] = pull[at] - self.l2[at] * step + np.where(small, 0.0, rest)
             if free[self.bare].all():
@@ -200,6 +198,23 @@ class Penalty:
             if not more.any():
                 return v, at, step, left
             free |= more
+
+    def _stepped(
+        self, columns: Array, gradient: Array, pull: Array, at: NDArray[np.intp]
+    ) -> tuple[Array, Array, Array]:
+        """Minus the gradient after a Newton step of some coefficients, the step, and what it leaves of their slopes.
+
+        Of those without a ridge less may be left than of the others, which have the ridge to pay with (see `_terms`):
+        they take a second step, alone.
+        """
+        step = _least_squares(columns[at] + np.diag(self.l2[at]), gradient[at] + pull[at])
+        v = product(columns, step) - gradient
+        plain = np.flatnonzero(self.l2[at] == 0)
+        if 0 < plain.size < at.size:
+            again = _least_squares(columns[np.ix_(at[plain], plain)], (pull - v)[at[plain]])
+            step[plain] += again
+            v += product(columns[:, plain], again)
+        return v, step, v[at] + self.l2[at] * step - pull[at]
 
     def gap_at(self, v: Array, theta: Array, loss: float, odds: float, base: float) -> float:
         """The gap at a dual point v: minus a gradient of F, and 0 for what has no penalty and can move.
@@ -250,9 +265,10 @@ class Penalty:
         beyond = size > self.l1
         if not beyond.any():
             return 1.0, 1.0
-        ratio = np.divide(self.l1, size, out=np.ones_like(v), where=beyond)
+        ratio = np.ones_like(v)  # exactly, where nothing is beyond: J can be many times what is left of the gap
+        ratio[beyond] = np.nextafter(self.l1[beyond] / size[beyond], 0.0)
         endless = (self.l2 == 0) & np.where(v > 0, self.upper == np.inf, self.lower == -np.inf)
-        return float(np.nextafter(ratio[endless].min(initial=1.0), 0.0)), float(np.nextafter(ratio.min(), 0.0))
+        return float(ratio[endless].min(initial=1.0)), float(ratio.min())
 
     def _without_rounding(self, v: Array, theta: Array, unit: float) -> tuple[Array, float]:
         """The dual point with what is beyond l1 by rounding put at l1, and what J may yet fall along it.
