@@ -669,3 +669,41 @@ def test_a_part_of_dates_is_there_or_one_error(kind, part):
         wrong = "have no such part" if PARTS_OF_TYPES[kind] else "Mars/Olympus"
         with pytest.raises(EvenOddsError, match=wrong):
             fit_table(f"y ~ {part}(when)", table, C=1.0)
+
+
+NAMES = [
+    "kind",
+    "names",
+    "read",
+    "columns",
+    "values",
+    "index",
+    "T",
+    "shape",
+    "dtype",
+    "reduce",
+    "model",
+    "schema",
+    "target",
+]
+NAMES += ["C", "log", "class", "lambda", "None", "0", "1", "2", "1.5", "(intercept)", "y~x", "a b", "a:b", "-1", "."]
+
+
+@pytest.mark.parametrize("frame_of", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "Arrow"])
+def test_no_name_of_a_column_means_anything_else(frame_of):
+    """A pandas frame has its columns as attributes, and 1 is the intercept in a formula."""
+    rng = np.random.default_rng(0)
+    numbers, others, letters = rng.normal(size=60), rng.normal(size=60), rng.choice(["u", "v"], 60)
+    y = rng.choice(["no", "yes"], 60)
+
+    def fits(name):
+        frame = frame_of({name: numbers, "other": others, "letter": letters, "outcome": y})
+        formulas = [f"`{name}` + C(letter)", "." if name != "." else "`.` + other + letter", f"`{name}`:other - 1"]
+        models = [fit_table("outcome", frame), *(fit_table(f"outcome ~ {right}", frame) for right in formulas)]
+        return [(model.intercept_, model.coef_, model.predict_proba(frame)) for model in models]
+
+    usual = fits("usual")
+    for name in NAMES:
+        for found, expected in zip(fits(name), usual, strict=True):
+            for one, other in zip(found, expected, strict=True):
+                assert_array_equal(one, other, err_msg=name)

@@ -75,6 +75,10 @@ COLUMNS = {
         lambda f, rng: np.where(some(rng, len(f), 0.1), "?", rng.choice(["a", "b"], len(f))),
         lambda f, rng: np.where(some(rng, len(f), 0.1), " N/A", rng.choice(["a", "b"], len(f))),
     ],
+    "spelling": [
+        lambda f, rng: np.where(some(rng, len(f), 0.1), "Mild ", rng.choice(["mild", "slight", "severe"], len(f))),
+        lambda f, rng: rng.choice(["NEW  YORK", "New York", "Boston"], len(f)),
+    ],
     "identifier": [
         lambda f, rng: np.arange(1, len(f) + 1),
         lambda f, rng: rng.permutation(len(f)) + 7_000_000,
@@ -86,6 +90,8 @@ COLUMNS = {
         lambda f, rng: [f"{x:.1f}".replace(".", ",") for x in rng.normal(0, 9, len(f))],
         lambda f, rng: [f"${x}" for x in rng.integers(1, 400, len(f))],
         lambda f, rng: [f"{x} %" for x in rng.integers(1, 100, len(f))],
+        lambda f, rng: [f"{x} years" for x in rng.integers(18, 90, len(f))],
+        lambda f, rng: [f"{x:.1f}kg" for x in rng.normal(70, 9, len(f))],
         lambda f, rng: np.where(some(rng, len(f), 0.1), "none given", rng.integers(1, 90, len(f)).astype(str)),
     ],
     "date as text": [
@@ -167,6 +173,23 @@ def test_what_is_wrong_with_rows_and_labels(seed):
     (one,) = [one for one in diagnose(rare, "ill").findings if one.kind == "rare class"]
     few = 20 + seed
     assert one.what == f"The rarest label, 'yes', has {few} rows, {few / 6:.2g} for each of 6 coefficients; 10 are few."
+
+
+def test_levels_that_only_look_like_measures_or_twins():
+    """Letters behind a number are a unit only where all are the same."""
+    frame, rng = clean(7)
+    for levels in (["1A", "2B", "3C"], ["1st", "2nd", "3rd"], ["type 1", "type 2"], ["2 doors", "4 doors"]):
+        assert diagnose(frame.assign(kind=rng.choice(levels, len(frame))), "ill").findings == ()
+
+
+@pytest.mark.parametrize("other", ["Yes", " yes", "YES "])
+def test_labels_in_several_spellings(other):
+    frame, rng = clean(8)
+    some_yes = (frame["ill"] == "yes") & (rng.random(len(frame)) < 0.5)
+    found = diagnose(frame.assign(ill=frame["ill"].mask(some_yes, other)), "ill").findings
+    assert [(one.kind, one.columns) for one in found if one.kind != "rare class"] == [("spelling", ("ill",))]
+    assert repr(other) in found[0].what
+    assert "'yes'" in found[0].what
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..advice import listed, nearest, warn
 from ..exceptions import EvenOddsError
+from ..table import is_frame
 from .columns import Column, Level, Table, is_index
 from .design import MISSING, UNSEEN, Design, is_positive
 from .expressions import Expression
@@ -40,7 +41,7 @@ def learn(
 
     Other parameters are those of `fit_table`; the target of a formula is its left side, or `target`.
     """
-    source: Source = rows if hasattr(rows, "kind") else Frame(Table(rows))
+    source: Source = Frame(Table(rows)) if is_frame(rows) else rows
     for name in filter(None, (target, weight, offset)):
         if name not in source.names:
             raise EvenOddsError(f"There is no column {name!r}. {nearest(name, source.names)}")

@@ -17,6 +17,7 @@ from .splines import OPTIONS, formulaic
 _OPERATORS: dict[type[ast.AST], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 _CALLS = ("C", "I", *FUNCTIONS, *BASES, *PARTS)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m|[⧛⧚]")
+_OTHERWISE = {name: f"{name}\u2060" for name in "1."}  # names that mean something else to formulaic
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,9 @@ def parsed(text: str, columns: Sequence[str], target: str | None = None) -> Form
         if factors == ["1"]:
             intercept = True
             continue
-        terms.append(
-            [_wanted(expr, factor.eval_method.value, text) for expr, factor in zip(factors, term.factors, strict=True)]
-        )
+        methods = [factor.eval_method.value for factor in term.factors]
+        own = [_renamed(expr, {alias: name for name, alias in _OTHERWISE.items()}) for expr in factors]
+        terms.append([_wanted(expr, method, text) for expr, method in zip(own, methods, strict=True)])
     return Formula(target, terms, intercept)
 
 
@@ -123,8 +124,10 @@ def _formulaic(right: str, text: str, others: Sequence[str]) -> Any:
     if not right.strip():
         raise EvenOddsError(f"The formula {text!r} has no right side.")
     parser = formulaic(".parser").DefaultFormulaParser()
+    names = [_OTHERWISE.get(name, name) for name in others]
+    quoted = {f"`{name}`": f"`{alias}`" for name, alias in _OTHERWISE.items()}
     try:
-        terms = parser.get_terms(right, context={"__formulaic_variables_available__": list(others)})
+        terms = parser.get_terms(_renamed(right, quoted), context={"__formulaic_variables_available__": names})
         found = list(terms.root if hasattr(terms, "root") else terms)
     except Exception as error:  # of whatever kind: the text is the user's
         why = " ".join(_COLOUR.sub("", str(error)).split())
@@ -132,6 +135,12 @@ def _formulaic(right: str, text: str, others: Sequence[str]) -> Any:
     if not all(hasattr(term, "factors") for term in found):
         raise EvenOddsError(f"The formula {text!r} has several parts, and a model takes one.")
     return sorted(found, key=lambda term: term.degree)
+
+
+def _renamed(text: str, names: dict[str, str]) -> str:
+    for name, other in names.items():
+        text = text.replace(name, other)
+    return text
 
 
 def _wanted(expr: str, method: str, text: str) -> Wanted:

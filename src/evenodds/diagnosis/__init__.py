@@ -16,7 +16,7 @@ from ..design import Table, is_index, learn
 from ..exceptions import EvenOddsError
 from ..labels import kept_labels, labels_of, missing_labels, plain_labels
 from ..table import is_frame
-from .columns import FEW, of_column, of_index, stays
+from .columns import FEW, of_column, of_index, of_spellings, stays
 from .record import Diagnosis, Finding, ordered
 from .together import (
     MOST_CLASSES,
@@ -37,9 +37,10 @@ def diagnose(frame: object, target: str) -> Diagnosis:
     """What will go wrong in a logistic regression of a table, the most harmful first, and what to do.
 
     Looked for are: columns that know the answer (an AUC near 1) or separate the classes; values such as -999 or "?"
-    that stand for missing ones; identifiers; numbers and dates as text; repeated rows; log odds that are no straight
-    line along a column; missing labels and values, infinity, dates; classes with fewer than 10 rows a coefficient;
-    collinear and duplicate columns; factors with many levels; constants; scales.
+    that stand for missing ones; levels and labels in several spellings; identifiers; numbers and dates as text;
+    repeated rows; log odds that are no straight line along a column; missing labels and values, infinity, dates;
+    classes with fewer than 10 rows a coefficient; collinear and duplicate columns; factors with many levels; constants;
+    scales.
 
     Parameters
     ----------
@@ -81,6 +82,7 @@ def diagnose(frame: object, target: str) -> Diagnosis:
     if unlabelled.any():
         what = f"{target!r} has no label in {np.count_nonzero(unlabelled):,} of {labels.size:,} rows."
         findings.append(Finding("no label", (target,), what, 'Leave such rows out, or fit with missing="drop".'))
+    findings += of_spellings(target, [label for label in classes.tolist() if isinstance(label, str)], "label")
     names, doubtful = [], set()
     for name in table.names:
         if name != target:

@@ -28,6 +28,7 @@ _DATE = re.compile(
 _NUMBER = re.compile(
     r"[-+]?[$€£]?\s?((\d+|\d{1,3}([., '\u00a0])\d{3}(\3\d{3})*)([.,]\d+)?|[.,]\d+)([eE][-+]?\d+)?\s?[%$€£]?"
 )
+_MEASURED = re.compile(rf"(?:{_NUMBER.pattern})(\s+[^\W\d_]{{1,12}}|[^\W\d_]{{2,12}})\.?")
 _CODE = re.compile(r"0\d+")  # such as a postcode
 _ID_NAME = re.compile(r"(^|[_ .-])(id|uuid|guid|key|index|rownumber|row|nr|no)$|[a-z](Id|ID)$", re.ASCII)
 _UNTOLD = ' or fit with missing="drop" or missing="indicator".'
@@ -91,6 +92,7 @@ def _of_factor(column: Column, count: int) -> Iterator[Finding]:
         what = f"{name!r} holds {listed_labels(absent)} in {rows:,} rows, which may stand for a missing value."
         yield Finding("sentinel", (name,), what, "Make missing values of them, and" + _UNTOLD.removeprefix(" or"))
     forms = [word.strip() for word in words if word not in absent]
+    yield from of_spellings(name, words, "level")
     if len(levels) == 1:
         yield Finding("constant", (name,), f"{name!r} is {levels[0]!r} in all rows.", "Leave it out.")
     elif forms and _share(_DATE, forms) >= _MOSTLY:
@@ -101,12 +103,33 @@ def _of_factor(column: Column, count: int) -> Iterator[Finding]:
         but = f", but for {listed_labels(others)}" if others else ""
         what = f"{name!r} holds numbers as text, such as {forms[0]!r}{but}: each of {len(levels):,} would be a level."
         yield Finding("number as text", (name,), what, "Make numbers of it, unless they are codes of something.")
+    elif forms and len(levels) > 2 and (unit := _unit_of(forms)):
+        what = f"{name!r} holds numbers with a unit, such as {forms[0]!r}: each of {len(levels):,} would be a level."
+        yield Finding("number as text", (name,), what, f"Make numbers of it, without {unit!r}.")
     elif len(levels) > max(FEW, count / 2):
         what = f"{name!r} has {len(levels):,} different values in {count:,} rows, such as {levels[0]!r}: it tells rows "
         yield Finding("identifier", (name,), what + "apart, as a name or a number of a case does.", "Leave it out.")
     elif len(levels) > max(FEW, count / _PER_LEVEL):
         what = f"{name!r} has {len(levels):,} levels, with {count / len(levels):.2g} rows each on average."
         yield Finding("high cardinality", (name,), what, "Put rare levels together, or add a ridge (C=1).")
+
+
+def of_spellings(name: str, words: Sequence[str], what: str) -> Iterator[Finding]:
+    """Of levels or labels that differ in capitals and spaces alone."""
+    ways: dict[str, list[str]] = {}
+    for word in words:
+        ways.setdefault(" ".join(word.casefold().split()), []).append(word)
+    several = [some for some in ways.values() if len(some) > 1]
+    if several:
+        same = f"{name!r} has {len(several):,} {what}{'s' * (len(several) > 1)} in more than one spelling, such as "
+        yield Finding("spelling", (name,), same + f"{listed_labels(several[0])}.", "Make one of them, if they are one.")
+
+
+def _unit_of(forms: Sequence[str]) -> str:
+    """The unit that nearly all numbers have, if they have the same."""
+    measured = [found for form in forms if (found := _MEASURED.fullmatch(form))]
+    units = {found.groups()[-1].strip().casefold() for found in measured}
+    return units.pop() if len(units) == 1 and len(measured) >= _MOSTLY * len(forms) else ""
 
 
 def _share(form: re.Pattern[str], texts: Sequence[str]) -> float:

@@ -12,7 +12,8 @@ from typing import Any
 
 HARMS = {
     "Wrong answers without a word": (
-        *("leakage", "separation", "sentinel", "identifier", "number as text", "repeated rows", "non-linear"),
+        *("leakage", "separation", "sentinel", "spelling", "identifier", "number as text", "repeated rows"),
+        "non-linear",
     ),
     "What a fit stops at": ("no label", "unreadable", "infinity", "missing", "date as text", "date", "undecided"),
     "What makes answers weaker": (*("rare class", "collinear", "duplicate", "high cardinality", "constant", "scale"),),
