@@ -4,6 +4,7 @@ The oracle is the condition of optimality itself, in long double: J is convex, s
 anything is the optimum, wherever the fit has started.
 """
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -209,6 +210,53 @@ def check_warm(problem: Problem) -> None:
     np.testing.assert_allclose(model.coef_ * spread, cold.coef_ * spread, rtol=1e-6, atol=1e-5)
 
 
+def draw_after(rng: np.random.Generator) -> Problem:
+    """Rows, and a fit before theirs that has little to do with them."""
+    problem = draw_offsets(rng)
+    kind = str(
+        rng.choice(["other labels", "more classes", "other columns", "another penalty", "no intercept", "raises"])
+    )
+    n, p = problem.X.shape
+    before, y = problem.dense() * 10.0 ** rng.uniform(-6, 6, p), problem.y
+    if kind == "other labels":
+        y = np.array(["sick", "well"])[rng.permutation(np.arange(n) % 2)]
+    elif kind == "more classes":
+        y = rng.permutation(np.arange(n) % int(rng.integers(3, 6)))
+    elif kind == "other columns":
+        before = rng.normal(size=(n, p + int(rng.integers(1, 4))))
+    elif kind == "raises":
+        before = np.where(np.arange(n)[:, None] == rng.integers(n), np.nan, before)
+    other = {"C": 10.0 ** rng.uniform(-2, 5), "l1_ratio": float(rng.choice([0.0, 1.0]))}
+    own = {
+        **problem.settings,
+        **{name: None for name in ("lower", "upper", "penalty_factor") if name in problem.settings},
+    }
+    if kind in ("other columns", "another penalty"):
+        own = {"tol": 1e-6} | (other if kind == "another penalty" else {})
+    own["fit_intercept"] = problem.settings["fit_intercept"] != (kind == "no intercept")
+    return replace(problem, facts={"X": before, "y": y, "settings": own})
+
+
+def check_after(problem: Problem) -> None:
+    """A warm start ends where a cold one does, whatever the model was fitted to before, or was to be."""
+    f = problem.facts
+    model = LogisticRegression(**{**f["settings"], "warm_start": True})
+    for X, y in ((problem.X, problem.y), (f["X"], f["y"])):  # the second may raise, and leaves the first
+        with contextlib.suppress(EvenOddsError):
+            quietly(model.fit, X, y)
+    defaults = LogisticRegression().get_params()
+    quietly(
+        model.set_params(**{**defaults, **problem.settings, "warm_start": True}).fit,
+        problem.X,
+        problem.y,
+        problem.sample_weight,
+        problem.offset,
+    )
+    assert (model.classes_ == np.unique(problem.y)).all()
+    assert model.coef_.shape[1] == problem.X.shape[1]
+    _require_optimum(problem, model)
+
+
 def draw_path(rng: np.random.Generator) -> Problem:
     """Rows with offsets, a penalty and a few values of C."""
     problem = draw_offsets(rng)
@@ -288,6 +336,7 @@ def check_scales(problem: Problem) -> None:
 FAMILIES = [
     Family("starts: offsets", draw_offsets, check_offsets, 200),
     Family("starts: warm", draw_warm, check_warm, 100),
+    Family("starts: warm after another fit", draw_after, check_after, 40),
     Family("starts: path", draw_path, check_path, 40),
     Family("starts: scales", draw_scales, check_scales, 60),
 ]

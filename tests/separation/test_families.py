@@ -43,6 +43,7 @@ ONCE_WRONG = [
     ("crossed optimum", 40507),  # what three classes share, under a penalty of 1e-16: a thirtieth of the gap was seen
     ("crossed optimum", 20218),  # a factor of 1 but for rounding on a dual point that nothing was beyond: 1e-16 of J
     ("crossed relations", 40476),  # 1e8 in a row: a penalty in factors saw the others from a mean that was none of them
+    ("crossed relations", 20040),  # the oracle: weights of 1e297 under Firth's penalty, stalled here and refused there
     ("a slight penalty in other words", 96),  # rounding of a gradient, times coefficients that a ridge holds nearer
     ("crossed optimum", 4128408733),  # the oracle's own rounding: scores of 1e6 beside weights of 1e17
 ]
