@@ -1,4 +1,4 @@
-"""A small fit is mostly Python: how many functions of ours it calls is counted, which no machine makes more or fewer."""
+"""A small fit is mostly Python: the functions of ours that it calls are counted, which are as many on any machine."""
 
 import sys
 from types import FrameType
