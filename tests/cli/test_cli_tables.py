@@ -407,6 +407,23 @@ def test_a_fit_writes_its_report_and_says_what_it_could_not_write(run):
     assert without_progress(err) == "Model: saved to m.json\nError: no/r.html: No such file or directory\n"
 
 
+def test_a_report_beside_a_factor_of_many_levels(run):
+    rng = np.random.default_rng(0)
+    city = rng.permutation(np.arange(3600) % 1200)
+    frame = pd.DataFrame(
+        {"city": [f"c{k}" for k in city], "x": rng.normal(size=3600), "late": rng.integers(0, 2, 3600)}
+    )
+    frame.to_csv("w.csv", index=False)
+    for more in (("--C", "1"), ()):  # without a penalty levels of one class separate the two
+        status, _, err = run("fit", "w.csv", "--target", "late", "--report", "w.html", *more)
+        assert status == 0, err
+        assert ("The classes are separated" in err) == (not more)
+        with open("w.html", encoding="utf-8") as file:
+            page = file.read()
+        assert len(page) < 1_000_000
+        assert "Coefficients of levels" in page
+
+
 # Hostile names
 
 
@@ -444,6 +461,42 @@ BITS += [
     "(intercept)",
 ]
 BITS += ["C(x)", "x:y", ":good:", "\ufeff", "#c", "NA", "?", "-", "1", "__index_level_0__", "\x00"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_hostile_names_leave_in_reports_queries_and_graphs(run):
+    """One table each: its page has no element of the names', its query and its graph the numbers of predict."""
+    duckdb, onnxruntime = pytest.importorskip("duckdb"), pytest.importorskip("onnxruntime")
+    walked = 0
+    for seed in range(6):
+        pick = random.Random(seed)
+        signs = [bit for bit in BITS if bit not in ("\x00", "\t", "NA", "?", "-", "1")]
+        words = {f"{pick.choice(signs)}{k}{pick.choice(signs) * pick.choice([1, 1, 90])}": 0 for k in range(8)}
+        number, factor, target, *rest = words
+        levels, labels = rest[:3], rest[3:]
+        rows = {number: [pick.gauss(0, 1) for _ in range(80)], factor: [pick.choice(levels) for _ in range(80)]}
+        rows[target] = [pick.choice(labels[:2]) for _ in range(80)]
+        frame = pd.DataFrame(rows)
+        frame.to_csv("h.csv", index=False, quoting=csv.QUOTE_NONNUMERIC)
+        told = ("--model", "h.json", "--report", "h.html", "--C", "1", "--text", factor)
+        status, _, err = run("fit", "h.csv", "--target", target, *told)
+        if status:
+            continue
+        with open("h.html", encoding="utf-8") as file:
+            assert "<script" not in file.read()
+        expected = load("h.json").predict_proba(frame)[:, -1]
+        status, query, err = run("export", "h.json", "--to", "sql", "--table", "data")
+        assert status == 0, err
+        with duckdb.connect() as base:
+            base.register("data", pa.Table.from_pandas(frame, preserve_index=False))
+            assert_allclose([row[-1] for row in base.execute(query).fetchall()], expected, atol=1e-12)
+        status, _, err = run("export", "h.json", "--to", "onnx", "--out", "h.onnx")
+        assert status == 0, err
+        feed = {name: frame[[name]].to_numpy(object if name == factor else float) for name in (number, factor)}
+        (found,) = onnxruntime.InferenceSession("h.onnx").run(["probabilities"], feed)
+        assert_allclose(found[:, -1], expected, atol=1e-6)
+        walked += 1
+    assert walked >= 4
 
 
 @pytest.mark.filterwarnings("ignore")

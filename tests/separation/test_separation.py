@@ -13,6 +13,7 @@ import scipy
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
 from scipy.special import expit
 from sklearn.utils.fixes import parse_version
 
@@ -674,13 +675,45 @@ def test_what_bounds_or_a_penalty_hold_separates_nothing(parameters):
     assert model.solution_.status is Status.CONVERGED
 
 
-def test_an_ordinary_fit_of_many_classes_asks_no_linear_programme(monkeypatch):
-    """It would take longer than a hundred fits."""
+@pytest.fixture
+def no_programme(monkeypatch):
+    """Linear programmes, which take longer than a hundred fits, are refused."""
 
     def refuse(*args, **options):
         raise AssertionError("a linear programme for an ordinary fit")
 
     monkeypatch.setattr("scipy.optimize.linprog", refuse)
+
+
+@pytest.mark.parametrize("kind", ["numbers", "half of them 0 or 1"])
+@pytest.mark.parametrize("rows_a_column", [1.5, 1.8, 2.0, 2.2, 2.5, 3.0, 5.0])
+def test_many_columns_ask_no_linear_programme(no_programme, rows_a_column, kind):
+    """Few rows a column can be told apart completely, many overlap: Newton's steps show either.
+
+    What they show is checked without them: the direction found, or the optimum by which the classes overlap.
+    """
+    rng = np.random.default_rng(int(10 * rows_a_column))
+    p = 60
+    X = rng.normal(size=(int(rows_a_column * p), p))
+    if kind != "numbers":
+        X[:, : p // 2] = X[:, : p // 2] > 0.5
+    y = (rng.random(len(X)) < expit(X[:, -1])).astype(int)
+    found = find_separation(X, y)
+    if found.kind == "overlap":
+        model = LogisticRegression(tol=1e-9).fit(X, y)
+        residual = y - model.predict_proba(X)[:, 1]
+        assert model.solution_.status is Status.CONVERGED
+        assert_allclose(np.column_stack([np.ones(len(X)), X]).T @ residual, 0, atol=1e-6)
+    else:
+        assert rows_a_column < 3
+        margins = np.where(y == 1, 1, -1) * (np.column_stack([np.ones(len(X)), X]) @ found.direction)
+        assert (margins[found.rows] > 0).all()
+        assert margins.min() > -1e-9 * np.abs(found.direction).max()
+        with pytest.warns(SeparationWarning):
+            assert LogisticRegression().fit(X, y).solution_.status is Status.SEPARATED
+
+
+def test_an_ordinary_fit_of_many_classes_asks_no_linear_programme(no_programme):
     rng = np.random.default_rng(1)
     X = rng.normal(size=(800, 5))
     y = (X @ rng.normal(size=(5, 40)) + rng.gumbel(size=(800, 40))).argmax(axis=1)

@@ -1,6 +1,7 @@
 """The commands about a model that was saved: show and export."""
 
 import json
+import sys
 from pathlib import Path
 
 import rich_click as click
@@ -69,7 +70,8 @@ def export(model: Path, kind: str, out: Path | None, table: str, dialect: str) -
         else:
             text = to_sql(fitted, table, dialect)
     if out is None:
-        click.echo(text)
+        # A pipe takes it to the sign; for a terminal, escapes in names could be commands.
+        click.echo(text, color=not sys.stdout.isatty())
         return
     if kind == "sql":
         with replacing(out) as file:

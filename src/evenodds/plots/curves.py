@@ -16,7 +16,7 @@ from scipy.special import logit
 from ..exceptions import EvenOddsError
 from ..inference import Inference
 from ..inference.curves import Curve, Ground
-from .style import COLORS, MARKERS, VERMILION, new_axes, shown, shown_all
+from .style import COLORS, MARKERS, VERMILION, legend_above, new_axes, shown, shown_all
 
 Floats = NDArray[np.float64]
 
@@ -110,15 +110,10 @@ def draw(
     else:
         left_out = _draw_points(ax, lines)
         more = f"; {left_out} levels between not shown" if left_out else ""
-        ax.set(xlabel=f"{what} of {of}\n{interval[:-1]}{more})", ylabel=shown(column))
+        ax.set_xlabel(f"{what} of {of}\n{interval[:-1]}{more})", loc="right")
+        ax.set_ylabel(shown(column))
     if len(lines) > 1:
-        ax.legend(
-            title=None if by is None else shown(by),
-            framealpha=0.85,
-            edgecolor="none",
-            fontsize="small",
-            title_fontsize="small",
-        )
+        legend_above(ax, [line.name for line in lines], title=None if by is None else shown(by))
     return ax
 
 

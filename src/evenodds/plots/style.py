@@ -27,6 +27,7 @@ BLUE, VERMILION = COLORS[:2]
 TINTS = [tuple(1 - 0.4 * (1 - np.array(to_rgb(color)))) for color in COLORS]
 SHADES = LinearSegmentedColormap.from_list("evenodds", [TINTS[0], "white", TINTS[1]])
 _LONGEST = 32  # of names beside an axis
+_SHORT = 24  # of names of which two fit beside each other in a legend
 _LONGEST_CLASS = 13  # of the class of a coefficient in such a name
 
 
@@ -42,6 +43,13 @@ def legend(ax: Axes, n_points: int, **options: object) -> None:
     """A legend where there is room for it."""
     # Matplotlib's search for the emptiest corner is slow, and warns, when there are many points.
     ax.legend(loc="best" if n_points <= 5000 else "upper right", framealpha=0.85, edgecolor="none", **options)
+
+
+def legend_above(ax: Axes, names: Sequence[str], **options: Any) -> None:
+    """A legend above the axes, for curves that leave it no room: two names beside each other if they are short."""
+    ncols = 1 + (max(map(len, names)) <= _SHORT)
+    where: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1.02), "borderaxespad": 0, "alignment": "left"}
+    ax.legend(ncols=ncols, frameon=False, fontsize="small", title_fontsize="small", **where, **options)
 
 
 def shown(name: object, width: int = _LONGEST) -> str:

@@ -23,7 +23,7 @@ from ..inference import Inference
 from ..inference.curves import Curve, Ground
 from ..inference.display import printable, shortened
 from ..plots import coefficients, cross_validation, curves, effects
-from ..plots.style import BLUE, COLORS, MARKERS, VERMILION, shown
+from ..plots.style import BLUE, COLORS, MARKERS, VERMILION, legend_above, shown
 from .described import percent
 from .estimates import Influential, most_telling
 from .quality import Bin, Discrimination
@@ -172,7 +172,7 @@ def precision_recall(found: Sequence[Discrimination]) -> Picture:
             xlabel="recall: share of the class that is found", ylabel="precision: share of the\ncalled that is right"
         )
         ax.set_ylim(0, 1.03)
-        ax.legend(loc="lower left", title="average", framealpha=0.85, edgecolor="none")
+        legend_above(ax, names, title="average")
         return ax
 
     told = "; ".join(

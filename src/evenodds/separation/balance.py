@@ -51,20 +51,33 @@ def balanced(signed: SignedHome, bounds: Array, multipliers: Multipliers) -> boo
 
 
 def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: Reduce) -> bool:
-    """Whether the multipliers of some rows, corrected, balance these."""
-    single = sides.coordinates.columns.size >= _SINGLE
-    dtype, certain = (np.float32, ROUGH) if single else (np.float64, _certain(sides.coordinates))
+    """Whether the multipliers of some rows, corrected, balance these: in double precision where single cannot tell."""
 
     def over_rows(function: Callable[[Block], Sums]) -> Sums:
         return add_up(lambda block: sides.over_tiles(block, function))
 
+    single, found = sides.coordinates.columns.size >= _SINGLE, None
+    if single:
+        found = _balanced_in(np.float32, ROUGH, sides, bounds, multipliers, over_rows)
+    if found is None:
+        found = _balanced_in(np.float64, _certain(sides.coordinates), sides, bounds, multipliers, over_rows)
+    return bool(found)
+
+
+def _balanced_in(
+    dtype: Any, certain: float, sides: Sides, bounds: Array, multipliers: Multipliers, over_rows: Reduce
+) -> bool | None:
+    """The same with products in `dtype`; None if their rounding, or bounds, may hide it.
+
+    certain : see `_correction`
+    """
     gradient, products, least = over_rows(lambda tile: sides.balance(tile, multipliers(tile), dtype))
     size = np.sqrt(products.diagonal())
     if not min(least) > LEAST or not (size > 0).all() or not np.isfinite(size).all():
         return False
     step = _correction(gradient / size, products / np.outer(size, size), bounds, certain)
     if step is None:
-        return False
+        return None
     step /= size
     longest = np.sqrt(np.square(size).sum() / min(least))  # of the rows, as the sum of lambda_i |x_i|^2 tells
     if longest * np.linalg.norm(step) < BELOW:

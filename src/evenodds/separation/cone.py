@@ -39,6 +39,7 @@ _NEAREST = 1e-9  # what rounding leaves of an angle, times weights
 _ROOM = 1e-3  # beside a length of 1, what rounding may add up to in a proof
 _BOX = 1e4  # the largest entry of a direction in the programme
 _SMALL = (1e-3, 1e-3, 1.0, 1.0, 30.0, 1e-1)  # up to which a margin is small, one attempt after another
+_ROOMY = 1e-8  # the least eigenvalue, beside the largest product, of products that are exact enough
 _QUICK = 30  # steps of a fit that most rows that balance need less of
 _PATIENT = 60  # classes that overlap by 1e-14 only have a fit with margins of 35, about a step each
 _MOVED = 0.1  # the move from which a row is certainly on its way out: some that others draw along are slow
@@ -317,7 +318,7 @@ def fitted(
     d = np.zeros(rows.shape[1])
     for _ in range(steps):
         margins = rows @ d
-        if margins.min(initial=0.0) > 0:
+        if margins.min(initial=np.inf) > _CLEAR:
             return Fit(d, guess=d)
         wrong, right = expit(-margins), expit(margins)
         step = (_careful_step if careful else _newton_step)(rows, wrong, right)
@@ -343,6 +344,10 @@ def _proves_balance(rows: Array, weight: Array, exact: float) -> bool:
     """Whether the weights, corrected, balance the rows; with room for rounding to change the rows by `exact`."""
     if len(rows) < rows.shape[1] or not weight.min() > 1e-290:
         return False
+    products = _products(rows, weight)
+    factor, largest = Cholesky(products), float(products.diagonal().max(initial=0.0))
+    if factor.least() * largest > max(_ROOMY * largest, 100 * exact * float(weight.sum())):
+        return bool((rows @ factor.solve(weight @ rows) < 0.9).all())
     root = np.sqrt(weight)
     Q, R = scipy.linalg.qr(rows * root[:, None], mode="economic", check_finite=False)
     if not (Q @ (Q.T @ root) < 0.9 * root).all():
@@ -353,9 +358,15 @@ def _proves_balance(rows: Array, weight: Array, exact: float) -> bool:
 
 def _newton_step(rows: Array, wrong: Array, right: Array) -> Array:
     """Newton's step for the loss sum(-log(right)); with a trace of a ridge, as the curvature may vanish."""
-    hessian = (rows * (wrong * right)[:, None]).T @ rows
+    hessian = _products(rows, wrong * right)
     np.einsum("ii->i", hessian)[:] += 1e-14 * np.trace(hessian) + 1e-300
     return Cholesky(hessian).solve(rows.T @ wrong)
+
+
+def _products(rows: Array, weight: Array) -> Array:
+    """The sum of the weighted products of the rows: with the same matrix on both sides, half the work."""
+    weighted = rows * np.sqrt(weight)[:, None]
+    return np.asarray(weighted.T @ weighted)
 
 
 def _careful_step(rows: Array, wrong: Array, right: Array) -> Array:

@@ -49,7 +49,8 @@ _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good sta
 _SINGLE = 150  # columns from which a metric is computed in single precision
 _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
 _MOVED = 0.7  # of the loss at the start
-_LONG_PATIENCE = 16  # the same where the metric of even odds may yet do
+_SHORT_PATIENCE = 4  # in the place of PATIENCE where the Hessian costs little beside the fit
+_LONG_PATIENCE = 16  # where the metric of even odds may yet do
 
 
 def newton(
@@ -118,7 +119,7 @@ def quasi_newton(
         metric = _hessian_metric(part, theta)
     else:
         metric = _hessian_metric(objective, theta)
-        remake = _where_slow(lambda state: _hessian_metric(objective, state.theta))
+        remake = _where_slow(lambda state: _hessian_metric(objective, state.theta), _SHORT_PATIENCE)
     return run("quasi-newton", objective, theta, metric, remake, goal)
 
 
