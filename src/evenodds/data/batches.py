@@ -139,7 +139,8 @@ def _distinct(column: Any) -> tuple[list[Any], NDArray[Any]]:
             offsets = (values - low).view(f"u{values.itemsize}").astype(np.intp)
             counts = np.bincount(offsets)
             found = (np.flatnonzero(counts) + int(low)).tolist()
-            return list(map(bool, found)) if pa.types.is_boolean(kind) else found, (np.cumsum(counts > 0) - 1)[offsets]
+            at = offsets if counts.all() else (np.cumsum(counts > 0) - 1)[offsets]
+            return list(map(bool, found)) if pa.types.is_boolean(kind) else found, at
     coded = column.dictionary_encode()
     return coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False)
 
