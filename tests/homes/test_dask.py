@@ -323,20 +323,23 @@ def test_a_task_that_fails_is_said():
 def test_a_worker_that_is_killed_costs_no_bit(monkeypatch):
     distributed = pytest.importorskip("distributed")
     X, (y, *_) = of_frame(rows())
-    here, reads, run = fitted(X, y), [], Workers.run
+    here, run = fitted(X, y), Workers.run
     own = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "worker_dashboard_address": None}
     with (
         dask.config.set({"scheduler": None, "distributed.logging.distributed": "critical"}),
         distributed.LocalCluster(**own) as cluster,
         distributed.Client(cluster) as client,
     ):
+        for last in (1, 2, here[-1] + 1):  # the survey, a read of the fit, and its last one
+            reads = []
 
-        def deadly(self, *args):
-            reads.append(args)
-            if len(reads) == 2:
-                os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
-            return run(self, *args)
+            def deadly(self, *args, reads=reads, last=last):
+                reads.append(args)
+                if len(reads) == last:
+                    os.kill(min(client.run(os.getpid).values()), signal.SIGKILL)
+                return run(self, *args)
 
-        monkeypatch.setattr(Workers, "run", deadly)
-        assert fitted(X, y) == here
-    assert len(reads) > 2
+            monkeypatch.setattr(Workers, "run", deadly)
+            assert fitted(X, y) == here
+            assert len(reads) >= last
+            client.wait_for_workers(2)

@@ -158,9 +158,10 @@ class Softmax(RowLoss):
     def _at_once(self, block: Block) -> Sums:
         """The same in one read of a block of few dense columns."""
         places, F, p = self.coordinates.places, len(self.theta), self.coordinates.center.size
-        size = p + int(self.coordinates.intercept)
-        every = np.zeros((F, size))
-        every[:, places] = self.theta
+        size, every = p + int(self.coordinates.intercept), self.theta
+        if places.size < size:
+            every = np.zeros((F, size))
+            every[:, places] = self.theta
         rows = (block.X, block.y, block.weight, block.offset, self.baseline)
         loss, gradient, hessian = softmax_second_sums(*rows, self.coordinates.center, self.coordinates.inverse, every)
         if places.size < size:

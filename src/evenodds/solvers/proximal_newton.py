@@ -19,8 +19,8 @@ from ..kernels.algebra import dot, product
 from . import Status
 from .penalty import Penalty, Reach
 from .quadratic import minimize_quadratic
+from .quasi_newton import ARMIJO
 
-_ARMIJO = 1e-4
 ROUNDING = 1e-14  # of the loss
 _SLOW = 0.2  # a step that leaves more of the gap asks for a better model
 _FALLS = 0.99  # a step that leaves less of J itself is not slow
@@ -94,7 +94,7 @@ class Point:
         self.rounds += 1
         value = loss + self.penalty.value(self.trial)
         rounding = self.noise * max(1.0, abs(value))
-        if math.isfinite(self.value) and not value <= self.value - _ARMIJO * self.t * self.promised + rounding:
+        if math.isfinite(self.value) and not value <= self.value - ARMIJO * self.t * self.promised + rounding:
             return False
         before = None if self.iterations < 0 else (self.theta, self.value, self.loss, self.gradient, self.gap)
         self.theta, self.value, self.loss, self.gradient = self.trial, value, loss, gradient

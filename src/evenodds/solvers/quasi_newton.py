@@ -24,7 +24,7 @@ from ..kernels.algebra import LastSteps, dot
 from ..kernels.newton import Steps
 from . import Metric, Status
 
-_ARMIJO = 1e-4
+ARMIJO = 1e-4  # of what a step promises to first order, that J has to fall by at least
 POLISH = 1e-6  # the decrement from which steps with the last exact Hessian are as good as Newton's
 NOTHING_LEFT = 1e-24  # of the loss, and no more than that: the next step cannot show in an evaluation
 _LEAST_BEND = 1e-290  # below, squares of a change of the gradient have lost their digits
@@ -291,7 +291,7 @@ def _search(evaluate: Evaluate, state: State, rounding: float, t: float = 1.0) -
     for _ in range(30):
         theta = state.theta + t * state.step
         value, gradient, hessian = evaluate(theta)
-        if value <= state.value + _ARMIJO * t * slope:
+        if value <= state.value + ARMIJO * t * slope:
             return theta, value, gradient, hessian
         new_slope = dot(gradient, state.step) if math.isfinite(value) else math.inf
         if value <= state.value + rounding and abs(new_slope) <= 0.8 * abs(slope):

@@ -22,15 +22,14 @@ from ..kernels.descent import descend_sparse
 from . import Status
 from .mean_loss import MeanLoss
 from .penalty import Penalty
-from .proximal_newton import Look, Point, credible
+from .proximal_newton import ROUNDING, Look, Point, credible
+from .quasi_newton import ARMIJO
 from .working_set import Stop, extrapolated
 
 Numbers = NDArray[np.intp]
 
 _SWEEPS = 30
 _ACCURACY = 1e-4  # of a step: the square of the last changes over that of the largest
-_ARMIJO = 1e-4
-_ROUNDING = 1e-14
 
 
 class SparseColumns:
@@ -138,7 +137,7 @@ def minimize_sparse(
         hessian = functools.partial(columns.hessian, point.theta, moments)
         point.gap = penalty.gap(point.theta, point.loss, gradient, hessian, columns.mean_odds(z), loss.reach)
         point.rounds += 1
-        if promised <= _ROUNDING * max(1.0, abs(point.value)) and not point.gap < before[-1]:
+        if promised <= ROUNDING * max(1.0, abs(point.value)) and not point.gap < before[-1]:
             point.theta, point.value, point.loss, point.gap = before  # what is left is rounding
             point.status = Status.STALLED
         before = (point.theta, point.value, point.loss, point.gap)
@@ -169,7 +168,7 @@ def _advance(columns: SparseColumns, point: Point, z: Array, moments: tuple[floa
     while t > 1e-8 * longest:
         new = end if t == 1.0 else theta + t * direction
         value = columns.mean_loss(z + t * change) + penalty.value(new)
-        if math.isfinite(value) and value <= before - _ARMIJO * t * promised + _ROUNDING * max(1.0, before):
+        if math.isfinite(value) and value <= before - ARMIJO * t * promised + ROUNDING * max(1.0, before):
             point.theta = new
             return promised
         t *= 0.5

@@ -29,6 +29,7 @@ from .mean_loss import MeanLoss
 from .penalty import Penalty, freed_gap
 from .proximal_newton import ROUNDING, Point, credible
 from .quadratic import minimize_quadratic
+from .quasi_newton import ARMIJO
 
 Numbers = NDArray[np.intp]
 
@@ -36,7 +37,6 @@ _DRIFT = 0.03  # of the weights of the rows, beside their sum, from which the He
 _ACCURACY = 1e-4  # of a step: the square of the last changes over that of the largest
 _SWEEPS = 200
 _SLOW = 0.2  # steps that leave more of the gap, two in a row, ask for a better Hessian
-_ARMIJO = 1e-4
 _LEAST_STEP = 1e-8
 _INNER = 0.8  # of the gap is left to the working set
 _CHECKS = 200
@@ -244,7 +244,7 @@ class WorkingSet:
         if longest < 1:
             t, theta = longest, at.theta + longest * step
             rows = self.rows(theta)
-        while not rows.loss + penalty.value(theta) <= at.value - _ARMIJO * t * promised + rounding:
+        while not rows.loss + penalty.value(theta) <= at.value - ARMIJO * t * promised + rounding:
             t *= 0.5
             if t < _LEAST_STEP * longest:
                 return None
