@@ -71,11 +71,27 @@ class Block:
         """Some of the rows, by number."""
         weight = None if self.weight is None else self.weight[k]
         first = self.first + (k.start or 0) if type(k) is slice else 0
-        return Block(self.rows[k], self.y[k], weight, None if self.offset is None else self.offset[k], first)
+        rows = csr_rows(self.rows, k) if type(k) is slice and sp.issparse(self.rows) else self.rows[k]
+        return Block(rows, self.y[k], weight, None if self.offset is None else self.offset[k], first)
 
     def at(self, temperature: float) -> "Block":
         """The rows with their offsets divided by a temperature (see `solvers.cooling`)."""
         return self if self.offset is None else replace(self, offset=self.offset / temperature)
+
+
+def csr_rows(X: Any, which: slice) -> Any:
+    """Rows of a CSR array, without a copy of their entries where they follow one another."""
+    start, stop, step = which.indices(X.shape[0])
+    if step != 1:
+        return X[which]
+    low, high = X.indptr[start], X.indptr[max(start, stop)]
+    rows = sp.csr_array((max(0, stop - start), X.shape[1]), dtype=X.dtype)
+    rows.data, rows.indices, rows.indptr = (
+        X.data[low:high],
+        X.indices[low:high],
+        X.indptr[start : max(start, stop) + 1] - low,
+    )
+    return rows
 
 
 class Data(Protocol):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from ..exceptions import EvenOddsError
-from . import FLOATS, Array, Block, Data, Sums, is_coded
+from . import FLOATS, Array, Block, Data, Sums, csr_rows, is_coded
 
 _BLOCK_ENTRIES = 1 << 20  # 8 MB of float64: small beside X, long beside the cost of a call
 _SPARSE_ENTRIES = 1 << 19  # of which each brings its index along
@@ -117,7 +117,7 @@ class Memory:
     def _rows(self, start: int, stop: int) -> Block:
         whole = start == 0 and stop == self.n_rows
         plain = self.layout is not None or not self.sparse
-        X = self._X[start:stop] if plain else self._X if whole else _csr_rows(self._X, start, stop)
+        X = self._X[start:stop] if plain else self._X if whole else csr_rows(self._X, slice(start, stop))
         weight = None if self._weight is None else self._weight[start:stop]
         offset = None if self._offset is None else self._offset[start:stop]
         return Block(X if self.sparse else _readable(X), self._y[start:stop], weight, offset, start)
@@ -181,18 +181,6 @@ def _sparse_bounds(X: Any) -> list[int]:
     count = max(1, count - count % 8 if count > 8 else count)
     cuts = np.searchsorted(X.indptr, np.linspace(0, X.nnz, count + 1)[1:-1])
     return [int(cut) for cut in np.unique([0, *cuts, X.shape[0]])]
-
-
-def _csr_rows(X: Any, start: int, stop: int) -> Any:
-    """Rows of a CSR array without a copy of their entries."""
-    low, high = X.indptr[start], X.indptr[stop]
-    rows = sp.csr_array((stop - start, X.shape[1]), dtype=X.dtype)
-    rows.data, rows.indices, rows.indptr = (
-        X.data[low:high],
-        X.indices[low:high],
-        X.indptr[start : stop + 1] - low,
-    )
-    return rows
 
 
 def _readable(X: NDArray[Any]) -> NDArray[Any]:

@@ -128,8 +128,7 @@ class Softmax(RowLoss):
 
     def gradient(self, by_intercept: Any, by_coef: Array) -> Array:
         """See `RowLoss`."""
-        pairs = zip(by_intercept, by_coef, strict=True)
-        return np.concatenate([self.coordinates.gradient(b, w) for b, w in pairs])
+        return self.coordinates.gradient(by_intercept, np.asarray(by_coef)).ravel()
 
     def second(self, block: Block, dtype: object = np.float64) -> Sums:
         """See `RowLoss`."""
