@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .arrow import is_wide, null_space, products
 from .data import Array, Block, Data, Sums, require_finite
@@ -126,10 +126,10 @@ class Coordinates:
         """Theta for an intercept and coefficients of the raw columns."""
         return self.join(intercept + dot(coef, self.center), coef)
 
-    def gradient(self, by_intercept: ArrayLike, by_coef: Array) -> Array:
+    def gradient(self, by_intercept: object, by_coef: Array) -> Array:
         """A gradient by theta from the ones by the intercept and by the (centred) coefficients; of tables each row."""
         slopes = by_coef[..., self._solved] / self.scale[self._solved]
-        first = np.asarray(by_intercept)[..., None]
+        first = np.asarray(by_intercept, np.float64)[..., None]
         return np.concatenate([first, slopes], axis=-1) if self.intercept else slopes
 
     def design(self, block: Block, out: Array | None = None) -> Any:
