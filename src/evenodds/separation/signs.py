@@ -114,7 +114,8 @@ def _way(seen: Array, aim: Array, inside: Array, face: Face, exact: float) -> Ar
 
     inside : the direction of the face, seen so, on which the aim is negative
     """
-    way = reach(normalised(seen), aim / np.linalg.norm(aim), inside, exact)
+    aim = normalised(aim[None])[0]  # whose squares may be less than numbers go
+    way = reach(normalised(seen), aim / np.linalg.norm(aim), inside, exact) if aim.any() else np.zeros_like(aim)
     if way is None or not way.any():
         return way
     direction = face.basis @ way
