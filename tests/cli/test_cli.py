@@ -26,6 +26,7 @@ from evenodds import LogisticRegression, __version__, fit_table, infer
 from evenodds.cli import main
 from evenodds.export import load, save
 from evenodds.inference.display import digits_of
+from machine import needs_posix
 
 rng = np.random.default_rng(3)
 N = 200
@@ -1004,8 +1005,7 @@ def test_importing_the_command_line_waits_for_nothing_that_help_does_not_need():
     assert done.stdout == "set()\n"
 
 
-# Windows has no SIGINT that one process can send to another.
-@pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
+@needs_posix
 @pytest.mark.parametrize("module", ["numpy", "rich_click", "sklearn.base", "evenodds.demo"])
 def test_ctrl_c_ends_in_one_line_from_the_start_on(module, tmp_path):
     command = [sys.executable, "-X", "importtime", "-m", "evenodds", "demo", "--out", str(tmp_path)]

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
+from machine import needs_posix
+
 N = 3000
 
 
@@ -103,8 +105,7 @@ def test_nothing_is_left_of_what_fails(run):
     assert sorted(os.listdir()) == before
 
 
-# Windows has no SIGINT that one process can send to another, and no limit of the size of files.
-@pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
+@needs_posix
 @pytest.mark.parametrize("how", ["full", "stopped"])
 def test_nothing_is_left_when_predict_ends(run, how):
     assert run("fit", "all.parquet", *FIT, "--drop", "id", "--drop", "group", "--model", "m.json")[0] == 0

@@ -20,6 +20,7 @@ from sklearn import datasets
 
 from evenodds import fit_table, infer, load
 from evenodds.cli.commands import cli
+from machine import needs_posix
 
 rng = np.random.default_rng(11)
 N = 120
@@ -189,8 +190,7 @@ def test_standard_input_is_known_by_its_first_bytes(run, kind, tmp_path):
     assert problem(run("fit", "-", "--target", "late")) == "Error: standard input is empty."
 
 
-# Windows has neither os.mkfifo nor bash.
-@pytest.mark.skipif(os.name == "nt", reason="named pipes are those of POSIX")
+@needs_posix
 def test_a_named_pipe_is_read(run):
     FRAME.drop(columns="day").to_csv("t.csv", index=False)
     command = f"cat t.csv > pipe & {sys.executable} -m evenodds fit pipe --target late --json"

@@ -22,6 +22,7 @@ from pyarrow import csv, parquet
 
 from evenodds import EvenOddsError, LogisticRegression, fit_table, infer, scan
 from evenodds.data.telling import listening
+from machine import needs_posix
 
 FLOATS = (pa.float64(), pa.float64(), pa.float32(), pa.decimal128(20, 4))
 WHOLE = (pa.int8(), pa.uint16(), pa.int64(), pa.float64())
@@ -238,7 +239,7 @@ def require_an_answer_or_an_error(seed, folder):
     )
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
+@needs_posix
 @pytest.mark.parametrize("seed", range(16))
 def test_what_happens_to_files_is_told_and_leaves_nothing(seed, tmp_path):
     require_an_answer_or_an_error(seed, tmp_path)

@@ -25,6 +25,7 @@ from evenodds import (
     scan,
 )
 from homes import SCANNED
+from machine import needs_posix
 
 RNG = np.random.default_rng(4)
 N, P = 3000, 5
@@ -683,8 +684,7 @@ except KeyboardInterrupt:
 """
 
 
-# Windows has no SIGINT that one process can send to another, and no limit of the size of files.
-@pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
+@needs_posix
 @pytest.mark.parametrize("how", ["full", "0.0", "0.2", "0.5"])
 def test_nothing_is_left_when_a_fit_is_stopped(how, tmp_path):
     (tmp_path / "spill").mkdir()

@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from evenodds import SGD, EvenOddsError, LogisticRegression, SeparationWarning, Status
 from evenodds.export import load, plain, save
+from machine import needs_posix
 
 rng = np.random.default_rng(7)
 X = pd.DataFrame({"age": rng.normal(40, 10, 60), "größe [m]": rng.normal(1.7, 0.1, 60), "": rng.normal(size=60)})
@@ -270,8 +271,7 @@ def test_where_nothing_can_be_written_the_error_names_the_path_that_was_asked_fo
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
 
 
-# Elsewhere these have another meaning, and there is nothing to keep.
-@pytest.mark.skipif(os.name != "posix", reason="permissions and links as on Unix")
+@needs_posix
 def test_a_file_that_is_replaced_keeps_its_permissions_and_links(path, tmp_path):
     model = LogisticRegression(C=1).fit(X, y)
     old = os.umask(0o027)

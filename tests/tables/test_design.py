@@ -671,21 +671,7 @@ def test_a_part_of_dates_is_there_or_one_error(kind, part):
             fit_table(f"y ~ {part}(when)", table, C=1.0)
 
 
-NAMES = [
-    "kind",
-    "names",
-    "read",
-    "columns",
-    "values",
-    "index",
-    "T",
-    "shape",
-    "dtype",
-    "reduce",
-    "model",
-    "schema",
-    "target",
-]
+NAMES = ["kind", "names", "read", "columns", "values", "index", "T", "shape", "dtype", "model", "schema", "target"]
 NAMES += ["C", "log", "class", "lambda", "None", "0", "1", "2", "1.5", "(intercept)", "y~x", "a b", "a:b", "-1", "."]
 
 

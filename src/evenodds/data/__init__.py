@@ -84,13 +84,11 @@ def csr_rows(X: Any, which: slice) -> Any:
     start, stop, step = which.indices(X.shape[0])
     if step != 1:
         return X[which]
-    low, high = X.indptr[start], X.indptr[max(start, stop)]
-    rows = sp.csr_array((max(0, stop - start), X.shape[1]), dtype=X.dtype)
-    rows.data, rows.indices, rows.indptr = (
-        X.data[low:high],
-        X.indices[low:high],
-        X.indptr[start : max(start, stop) + 1] - low,
-    )
+    stop = max(start, stop)
+    low, high = X.indptr[start], X.indptr[stop]
+    rows = sp.csr_array((stop - start, X.shape[1]), dtype=X.dtype)
+    rows.data, rows.indices = X.data[low:high], X.indices[low:high]
+    rows.indptr = X.indptr[start : stop + 1] - low
     return rows
 
 

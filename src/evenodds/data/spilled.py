@@ -33,8 +33,8 @@ class HiddenFile:
         self._map: Any = None
         self._folder = folder or tempfile.gettempdir()
         try:
-            # No `with`: the file is open as long as it is in use, and the finalizer below closes it.
-            # Nor a buffer, of which a part would be left to write when it is closed on a full disk.
+            # Without a buffer, of which a part would be left to write when it is closed on a full disk. And without
+            # `with`, which the rule asks for (SIM115): it is open as long as it is in use, and closed by the finalizer.
             self._file = tempfile.TemporaryFile(prefix="evenodds-", dir=folder, buffering=0)  # noqa: SIM115
         except OSError as error:
             raise EvenOddsError(f"No file can be made in {self._folder}: {error.strerror}.") from error

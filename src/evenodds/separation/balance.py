@@ -56,12 +56,10 @@ def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: Red
     def over_rows(function: Callable[[Block], Sums]) -> Sums:
         return add_up(lambda block: sides.over_tiles(block, function))
 
-    single, found = sides.coordinates.columns.size >= _SINGLE, None
-    if single:
-        found = _balanced_in(np.float32, ROUGH, sides, bounds, multipliers, over_rows)
-    if found is None:
-        found = _balanced_in(np.float64, _certain(sides.coordinates), sides, bounds, multipliers, over_rows)
-    return bool(found)
+    given = sides, bounds, multipliers, over_rows
+    many = sides.coordinates.columns.size >= _SINGLE
+    found = _balanced_in(np.float32, ROUGH, *given) if many else None
+    return bool(_balanced_in(np.float64, _certain(sides.coordinates), *given) if found is None else found)
 
 
 def _balanced_in(
