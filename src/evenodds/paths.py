@@ -16,8 +16,6 @@ from .exceptions import EvenOddsError, require_range, within_range
 from .per_column import LEAST_C, bounds, check_l1_ratio, penalty_factors
 from .progress import PathLines
 from .reading import read
-from .separation.question import Question
-from .separation.verdict import OVERLAP
 from .separation.words import tell
 from .strengths import Strengths, until_explained
 
@@ -146,7 +144,8 @@ def path(
     Warns
     -----
     SeparationWarning
-        Columns without a penalty separate the classes, at every C.
+        Columns without a penalty separate the classes, at every C. They then have a ridge of 1e-10, of columns of unit
+        size, and the gaps are with it.
     ConvergenceWarning
         Some fits ended before their gap reached `tol`.
 
@@ -178,6 +177,7 @@ def path(
     lines = PathLines(_kind(ratio), data.n_rows, p) if verbose else None
     with one_blas_thread, within_range():
         loss, start, null = problem.null(tol)
+        verdict, problem, start = problem.judged(loss, start)
         given = None if Cs is None else _given(Cs)
         grid = problem.grid(loss, start, n_C, min_ratio) if given is None else 1 / (given * problem.S)
         stop = until_explained(null) if given is None else None
@@ -186,8 +186,6 @@ def path(
         coefs, intercepts = problem.raw(loss.coordinates, points)
         require_range(coefs, intercepts)
         intercepts, coefs = completed(data.present, intercepts, coefs, low, high)
-        question = Question.of(loss.objective, loss.sample, problem.of_one_class(loss.coordinates, 1.0))
-        verdict = OVERLAP if question is None else question.verdict(points[-1].theta)
         grid = 1 / (grid * problem.S) if given is None else given
     tell(verdict, classes[data.present].tolist(), (lambda k: k) if names is None else (lambda k: names[k]))
     if lines is not None:

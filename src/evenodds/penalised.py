@@ -20,8 +20,6 @@ from .solvers.class_penalty import for_classes, to_coefs
 from .solvers.elastic_net import elastic_net
 from .solvers.penalty import Penalty
 
-_VANISHING = 1e-10  # the strength of a ridge, of columns of unit size, where no optimum exists
-
 
 @dataclass(frozen=True)
 class RawPenalty:
@@ -105,10 +103,9 @@ def fit(
     question = Question.of(objective, sample, penalty)
     verdict = OVERLAP if question is None else question.verdict(solution.theta)
     if verdict.separating is not None and solution.status is not Status.STOPPED:
-        ridge = np.where(penalty.bare, _VANISHING, 0.0)
-        ridge[: int(coordinates.intercept)] = 0.0
-        second = solve(replace(penalty, l2=penalty.l2 + ridge), solution.theta, None)
-        solution = _without(ridge, solution, second, float(objective.observations))
+        held = penalty.held(int(coordinates.intercept))
+        second = solve(held, solution.theta, None)
+        solution = _without(held.l2 - penalty.l2, solution, second, float(objective.observations))
     solution = replace(solution, passes=solution.passes + objective.passes)  # with the judge's reads
     intercepts, coefs = to_coefs(penalty, coordinates, solution.theta[None, :], wanted.lower, wanted.upper)
     return (intercepts[0], coefs[0]), solution, verdict

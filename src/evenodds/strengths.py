@@ -17,6 +17,8 @@ from .exceptions import EvenOddsError
 from .objective import Classes
 from .per_column import LEAST_C
 from .progress import PathLines, Stop
+from .separation.question import Question
+from .separation.verdict import OVERLAP, Verdict
 from .solvers import Status
 from .solvers.class_path import class_path
 from .solvers.class_penalty import for_classes, to_coefs
@@ -43,7 +45,10 @@ _LEAST_FITS = 5
 
 @dataclass(frozen=True)
 class Strengths:
-    """One problem at every strength of its penalty."""
+    """One problem at every strength of its penalty.
+
+    separated : whether columns without a penalty separate the classes
+    """
 
     data: Data
     l1_ratio: float
@@ -52,6 +57,7 @@ class Strengths:
     factor: Array | None
     lower: Array | None
     upper: Array | None
+    separated: bool = False
 
     @property
     def classes(self) -> Classes:
@@ -78,8 +84,21 @@ class Strengths:
             start = self._without(loss, start, np.empty(0, np.intp))
         null = float(loss.at(start[None, :])[0][0])
         if self.factor is not None and not self.factor.all():
-            start = self._without(loss, start, np.flatnonzero(self.factor == 0))
+            start = self._without_penalised(loss, start)
         return loss, start, null
+
+    def judged(self, loss: MeanLoss, start: Array) -> tuple[Verdict, Strengths, Array]:
+        """Whether columns without penalty separate the classes; if so, the problem that holds them, and its start."""
+        question = Question.of(loss.objective, loss.sample, self.of_one_class(loss.coordinates, 1.0))
+        verdict = OVERLAP if question is None else question.verdict(start)
+        if verdict.separating is None:
+            return verdict, self, start
+        held = replace(self, separated=True)
+        return verdict, held, held._without_penalised(loss, start)
+
+    def _without_penalised(self, loss: MeanLoss, start: Array) -> Array:
+        """The optimum over the intercept and the columns without penalty."""
+        return self._without(loss, start, np.flatnonzero(np.asarray(self.factor) == 0))
 
     def _coordinates(self, sample: Block) -> Coordinates:
         if not self.data.sparse and self._takes_sets and self.data.whole() is not None:
@@ -125,7 +144,9 @@ class Strengths:
         )
 
     def _for_all(self, penalty: Penalty) -> Penalty:
-        return for_classes(penalty, self.classes.n_sets)
+        """Of all classes; where columns without penalty separate these, with what holds them."""
+        one = penalty.held(int(self.intercept)) if self.separated else penalty
+        return for_classes(one, self.classes.n_sets)
 
     def grid(self, loss: MeanLoss, start: Array, n_C: int, min_ratio: float) -> Array:
         """Strengths lam, falling from the least that holds all penalised coefficients at 0."""
@@ -153,8 +174,8 @@ class Strengths:
         self, loss: MeanLoss, grid: Array, start: Array, target: float, stop: Stop | None, lines: PathLines | None
     ) -> Sequence[Optimum]:
         """The optimum for each strength."""
-        unit = self.penalty(loss.coordinates, 1.0)
-        penalties = [unit.times(float(strength)) for strength in grid]
+        unit = self.of_one_class(loss.coordinates, 1.0)
+        penalties = [self._for_all(unit.times(float(strength))) for strength in grid]
         far = is_far(loss.objective.reach(loss.objective.start(loss.sample), loss.sample))
         points = list(self._along(loss, penalties, start, target, None if far else stop, lines))
         if far:  # the path may jump there, so that the next fit is no start: then it needs one of its own

@@ -82,6 +82,7 @@ class Question:
         plain = not pull.any() and not {"lower", "upper", "penalty_factor"} & set(given)
         free = np.arange(int(K == 2 or plain), K)
         l1, l2 = pull * ratio * size, pull * (1 - ratio) * size**2
+        l2 = np.where(pull > 0, l2, problem.facts.get("held", 0) * s.sum() * unit * scale**2)
         firth = unit if given.get("firth") else wide(0)
         return cls(X, y, s * unit, offset, l1, l2, lower, upper, free, intercept, center, scale, firth, unit)
 

@@ -14,7 +14,7 @@ from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression as Other
 
 from evenodds import EvenOddsError, LogisticRegression, LogisticRegressionCV, Status, infer, load, path, save
-from evenodds.exceptions import CollinearWarning
+from evenodds.exceptions import CollinearWarning, SeparationWarning
 
 from . import Family, Problem, _draw, _oracle, quietly
 from ._covariance import covariance
@@ -60,8 +60,9 @@ def check_path(problem: Problem) -> None:
     assert np.isfinite([fits.gaps, fits.deviance_ratio]).all(), "a gap or a deviance of a path is not finite"
     alone = problem.columns(np.arange(0))
     null = _oracle.least(replace(alone, settings={k: v for k, v in alone.settings.items() if k == "fit_intercept"}))
+    facts = {**problem.facts, "held": 1e-10 if SeparationWarning in told else 0}
     for k in {0, len(fits.Cs) // 2, len(fits.Cs) - 1}:
-        one = replace(problem, settings={**given, "C": float(fits.Cs[k])})
+        one = replace(problem, settings={**given, "C": float(fits.Cs[k])}, facts=facts)
         excess, rounding = _oracle.excess(one, fits.intercepts[k], fits.coefs[k])
         assert excess <= max(1e-7 * null, fits.gaps[k] if told else 0) * 1.01 + rounding, (
             f"a point of a path is {excess / null:.1e} of the null loss from its optimum"

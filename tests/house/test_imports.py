@@ -56,7 +56,7 @@ LAYERS = {
         *("kernels", "labels", "model", "objective", "penalised", "reading", "separation", "settings", "solvers"),
         *("scores", "table"),
     },
-    "strengths": {"coordinates", "data", "exceptions", "objective", "per_column", "progress", "solvers"},
+    "strengths": {"coordinates", "data", "exceptions", "objective", "per_column", "progress", "separation", "solvers"},
     "paths": {"absent", "data", "exceptions", "per_column", "progress", "reading", "separation", "strengths"},
     "fold_scores": {"data", "exceptions", "model", "paths", "scores"},
     "cross_validation": {

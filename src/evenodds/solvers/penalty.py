@@ -19,8 +19,8 @@ the gap falls as the square of the distance (`every` in `Penalty.gap`).
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from ..kernels.algebra import dot, eigen, product
 
 _UNSOLVED = 1e-8  # of a gradient, that a step may leave of it
 _ROUNDING = 1e-14  # of gradients by columns of unit size
+_VANISHING = 1e-10  # the strength of a ridge, of columns of unit size, where no optimum exists
 _AGAIN = 2.0  # times as far from 0 as it is can the optimum be: a guess, but rounding has nothing to tell it by
 
 
@@ -84,6 +85,15 @@ class Penalty:
         x = theta[at]
         with np.errstate(over="ignore"):
             return dot(self.finite_l1[at], np.abs(x)) + 0.5 * dot(self.l2[at] * x, x)
+
+    def held(self, first: int) -> Self:
+        """With a trace of a ridge on what has none, but for the `first` coefficients: where that separates the classes.
+
+        It then has no optimum, and where steps would end is chance.
+        """
+        ridge = np.where(self.bare, _VANISHING, 0.0)
+        ridge[:first] = 0.0
+        return replace(self, l2=self.l2 + ridge)
 
     def nearest(self, theta: Array) -> Array:
         """Theta within the bounds, and where it has to be under an infinite penalty."""

@@ -60,7 +60,8 @@ class Models:
 class Point:
     """Where the search for one optimum is.
 
-    theta, value, loss, gradient, gap : the last accepted point, J, F and its gradient there, and the duality gap
+    theta, value, loss, gradient, odds, gap : the last accepted point, J, F, its gradient and the mean odds there, and
+        the duality gap
     H : the model's matrix, None if it is to be made at the point
     trial : the point to be evaluated next, theta + t step
     longest : the first t of a step
@@ -74,6 +75,7 @@ class Point:
     value: float = math.inf
     loss: float = math.inf
     gradient: Array = field(init=False)
+    odds: float = math.inf
     gap: float = math.inf
     H: Array | None = None
     step: Array = field(init=False)
@@ -96,21 +98,23 @@ class Point:
         rounding = self.noise * max(1.0, abs(value))
         if math.isfinite(self.value) and not value <= self.value - ARMIJO * self.t * self.promised + rounding:
             return False
-        before = None if self.iterations < 0 else (self.theta, self.value, self.loss, self.gradient, self.gap)
-        self.theta, self.value, self.loss, self.gradient = self.trial, value, loss, gradient
+        before = None
+        if self.iterations >= 0:
+            before = self.theta, self.value, self.loss, self.gradient, self.odds, self.gap
+        self.theta, self.value, self.loss, self.gradient, self.odds = self.trial, value, loss, gradient, odds
         self.iterations += 1
         if models.every:
             self.H = None
         elif models.learn and before is not None and self.H is not None:
             self.H = _updated(self.H, self.theta - before[0], gradient - before[3])
-        self.gap = self._gap(models, odds, target, proof=models.every)
+        self.gap = self._gap(models, target, proof=models.every)
         if self.gap <= target and not models.every:
-            odds = odds if models.odds is None else models.odds(self.theta)
-            self.gap = self._gap(models, odds, target, proof=True)
+            self.odds = odds if models.odds is None else models.odds(self.theta)
+            self.gap = self._gap(models, target, proof=True)
         # Little is left but rounding: back to what was better, unless that is known in single precision only.
         at_end = self.noise == ROUNDING and self.promised <= ROUNDING * max(1.0, abs(value))
         if before is not None and at_end and not self.gap < before[-1]:
-            self.theta, self.value, self.loss, self.gradient, self.gap = before
+            self.theta, self.value, self.loss, self.gradient, self.odds, self.gap = before
             self.slow += 1
             if models.better is None or self.slow > _PATIENCE:
                 self.status = Status.STALLED
@@ -127,14 +131,19 @@ class Point:
             self.H = models.better(self)
         return True
 
-    def _gap(self, models: Models, odds: float, target: float, *, proof: bool) -> float:
-        def gap(every: bool) -> float:
-            at, reach = (self.theta, self.loss, self.gradient), models.reach if proof else None
-            return self.penalty.gap(*at, lambda free: self.model(models)[:, free], odds, reach, every=every)
-
-        known = gap(every=False)
+    def _gap(self, models: Models, target: float, *, proof: bool) -> float:
+        known = self._gap_of(models, proof=proof, every=False)
         at_end = models.every and self.iterations > 0 and self.promised <= max(target, ROUNDING * max(1.0, self.value))
-        return min(known, gap(every=True)) if at_end and known > target else known
+        return min(known, self._gap_of(models, proof=proof, every=True)) if at_end and known > target else known
+
+    def _gap_of(self, models: Models, *, proof: bool, every: bool) -> float:
+        at, reach = (self.theta, self.loss, self.gradient), models.reach if proof else None
+        return self.penalty.gap(*at, lambda free: self.model(models)[:, free], self.odds, reach, every=every)
+
+    def end(self, models: Models, target: float) -> None:
+        """Where no step can be seen to gain: the gap by the dual point of a whole step, which rounding hides less."""
+        if models.every and self.status is Status.STALLED and self.gap > target and math.isfinite(self.value):
+            self.gap = min(self.gap, self._gap_of(models, proof=True, every=True))
 
     def model(self, models: Models) -> Array:
         """The matrix of the model, made if there is none."""
@@ -240,4 +249,6 @@ def minimize_all(
         if look is not None and look(points):
             for point in waiting:
                 point.status = point.status or Status.STOPPED
+        for point in waiting:
+            point.end(models, target)
         waiting = [point for point in waiting if point.status is None]
