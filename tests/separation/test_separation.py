@@ -824,7 +824,8 @@ def test_columns_that_separate_alone_are_told_beside_those_that_do_so_together()
     with pytest.warns(SeparationWarning) as told:
         LogisticRegression().fit(np.vstack([X, np.zeros((2, 3))]), np.r_[y, 0, 1])
     message = str(told[0].message)
-    assert "high values of column 0 belong to class 1 and never to class 0; also high values of column 1 and" in message
+    words = "high values of column 0 belong to class 1 and never to class 0; of the rows that these leave high values"
+    assert f"{words} of column 1 and" in message
 
 
 @pytest.mark.parametrize("exponent", range(2, 15))
