@@ -10,7 +10,7 @@ import pytest
 from evenodds import LogisticRegression, SeparationWarning
 
 LABELS = np.array(list("ABCDE"))
-SIDES = r"((?:of the rows that these leave )?(?:high|low) values [^;]*?)"
+SIDES = r"((?:of the rows that these leave, )?(?:high|low) values [^;]*?)"
 PART = re.compile(SIDES + r" belong to class(?:es)? ([^;]*?) and never to class(?:es)? ([^;.]*)")
 
 

@@ -55,7 +55,7 @@ class _Cuts:
         above = below[:, None] < np.argsort(order, axis=0)[:, column].T
         begin, end = begin[below, column], end[below, column]
         up, down = (high.T[column] > end[:, None]) | ~above, (low.T[column] < begin[:, None]) | above
-        return cls(column, above, begin, end, up.all(axis=1), down.all(axis=1))
+        return cls(column, above, begin, end, np.all(up, axis=1), np.all(down, axis=1))
 
     def only(self, kept: Mask) -> "_Cuts":
         """Some of them."""

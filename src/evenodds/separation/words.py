@@ -32,17 +32,17 @@ def tell(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -
         two = len(classes) == 2 and len(verdict.separating) == 1
         parts = _by_cuts(verdict.cuts, classes, name) + (_of_two if two else _of_more)(verdict, classes, name)
         cure = "Use Firth's fit, LogisticRegression(firth=True), or" if two else "Use"
-        warn(f"The classes are separated: {'; also '.join(parts)}. {_END}{cure} {_LEAK}", SeparationWarning)
+        warn(f"The classes are separated: {'; '.join(parts)}. {_END}{cure} {_LEAK}", SeparationWarning)
 
 
 def _by_cuts(cuts: Sequence[Cut], classes: Sequence[Any], name: Callable[[int], Any]) -> list[str]:
     """What columns tell by themselves."""
-    parts = []
+    parts: list[str] = []
     for cut in cuts[:_MOST_CUTS]:
         terms = {name(int(k)): float(cut.signs[k]) for k in np.flatnonzero(cut.signs)}
-        some, others = ([classes[k] for k in np.flatnonzero(side)] for side in (cut.classes, ~cut.classes))
-        parts.append(f"{_sides(terms)} {_belong(some, others)}")
-    return parts + [f"{len(cuts) - _MOST_CUTS} more of this kind"] * (len(cuts) > _MOST_CUTS)
+        some, others = ([classes[int(k)] for k in np.flatnonzero(side)] for side in (cut.classes, ~cut.classes))
+        parts.append(f"{'also ' * bool(parts)}{_sides(terms)} {_belong(some, others)}")
+    return parts + [f"also {len(cuts) - _MOST_CUTS} more of this kind"] * (len(cuts) > _MOST_CUTS)
 
 
 def _of_two(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -> list[str]:
@@ -55,7 +55,7 @@ def _of_two(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]
     if not terms:
         return [] if verdict.cuts else [f"rows {belong}, by the intercept alone"]
     at_once, way = (", taken together,", f", in the direction {_sum(terms)}") if len(terms) > 1 else ("", "")
-    these = "of the rows that these leave " * bool(verdict.cuts)
+    these = "of the rows that these leave, " * bool(verdict.cuts)
     return [f"{these}{_sides(terms)}{at_once} {belong}{way}"]
 
 
@@ -69,7 +69,8 @@ def _of_more(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any
     together = ", taken together," * (1 < len(columns) <= _MOST)
     what = f"{_counted(columns) if columns else 'the intercepts'}{together}"
     told = _apart(verdict.apart, classes)
-    return [f"{what} tell{'s' * (len(columns) == 1)} {told} on some rows with certainty"]
+    also = "also " * bool(verdict.cuts)
+    return [f"{also}{what} tell{'s' * (len(columns) == 1)} {told} on some rows with certainty"]
 
 
 def _alone(verdict: Verdict) -> Any:
