@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from coded_tables import classes_of_levels
 
-from evenodds import fit_table, infer
+from evenodds import SeparationWarning, fit_table, infer
 
 pytest.importorskip("formulaic")
 FORMULAS = ("y", "y ~ x + few*b + city", "y ~ few*x + city + b", "y ~ few:city + x")
@@ -90,3 +90,22 @@ def test_the_table_of_terms_with_thousands_of_levels():
     assert terms.wald["city"] == pytest.approx(result.test("city").statistic, rel=1e-9)
     without = infer(fit_table("y ~ few + city", table), table)
     assert terms.lr["x"] == pytest.approx(2 * (result.log_likelihood - without.log_likelihood), rel=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_limit_of_separated_classes_is_that_of_the_dense_design(seed, held):
+    rng = np.random.default_rng(seed)
+    classes = int(rng.integers(3, 5))
+    table, found = classes_of_levels(int(rng.integers(200, 500)), int(rng.integers(8, 40)), classes, seed), []
+    table.loc[table.city == table.city[0], "y"] = table.y[0]
+    for how in ("wide", "dense"):
+        held(how)
+        with pytest.warns(SeparationWarning):
+            model = fit_table("y ~ x + few + city", table)
+        found.append(infer(model, table))
+    wide, dense = found
+    assert np.isinf(dense.coef).any() or np.isnan(dense.coef).any()
+    assert wide.coef == pytest.approx(dense.coef, rel=1e-6, abs=1e-6, nan_ok=True)
+    assert wide.se == pytest.approx(dense.se, rel=1e-6, nan_ok=True)
+    assert wide.log_likelihood == pytest.approx(dense.log_likelihood, rel=1e-9)
+    same(*(one.predict(table.head(20)).filter(like="probability") for one in found), 1e-6)

@@ -133,6 +133,9 @@ def infer(
             require_finite(data)
         _require_same_rows(model, problem, evidence, total)
         limit = limit_of(problem) if _may_be_separated(model, problem) else None
+        if limit is not None and limit.problem.full:
+            problem = problem.in_full()
+            evidence = gather(problem)
         try:
             result = record(model, problem, evidence, Asked(cov, clusters, float(level), weights), limit)
         except HigherMaximum as higher:

@@ -72,6 +72,7 @@ def _limit_of_classes(problem: Problem) -> Limit | None:
     found = separation_of(sides, np.asarray(problem.to_raw))
     if found.kind == "overlap":
         return None
+    problem = problem.in_full()  # what separates pairs of classes has no parts by level
     data, n_classes = problem.data, problem.data.class_weights.size
     apart = found.separated.reshape(data.n_rows, n_classes - 1)
     rows = np.flatnonzero(~apart.all(axis=1))

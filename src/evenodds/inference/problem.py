@@ -43,6 +43,7 @@ class Problem:
     gauge : (q, g) orthonormal directions of theta that change no probability, so that the likelihood has no curvature
         there; theta is 0 along them; CSR where a factor is wide
     n_coef : how many coefficients are free of one another
+    full : whether matrices are whole although a factor is wide
     """
 
     data: Data
@@ -53,6 +54,7 @@ class Problem:
     to_raw: Array | RawMap
     gauge: Any
     n_coef: int
+    full: bool = False
 
     @property
     def several(self) -> bool:
@@ -67,7 +69,14 @@ class Problem:
     @property
     def wide(self) -> bool:
         """Whether one factor has most of many columns, so that matrices are held by their parts."""
-        return eliminates(self.objective)
+        return not self.full and eliminates(self.objective)
+
+    def in_full(self) -> "Problem":
+        """The same with whole matrices."""
+        if not self.wide:
+            return self
+        gauge = self.gauge.toarray() if sp.issparse(self.gauge) else self.gauge
+        return replace(self, to_raw=np.asarray(self.to_raw), gauge=gauge, full=True)
 
     @functools.cached_property
     def keys(self) -> tuple[str, ...]:
