@@ -193,10 +193,36 @@ def test_newton_ends_where_the_gradient_is_0(seed, order, dtype):
     assert_allclose(found.gradient, gradient / total + pull * theta, atol=1e-16 * total)
     exact = second_order_sums(*args, found.thetas[found.exact], center, inverse)[2]
     assert_allclose(found.hessian, exact / total + np.diag(pull), rtol=1e-12, atol=1e-14)
-    assert np.abs(found.gradient).max() < 1e-10
+    _, slope, _ = second_order_sums(*args, found.end, center, inverse)
+    assert np.abs(slope / total + pull * found.end).max() < 1e-12
     assert (np.diff(found.values) <= 1e-15).all()
     assert len(found.thetas) <= EASY.points
     assert found.reads >= len(found.thetas)
+    assert_allclose(found.end, theta - np.linalg.solve(found.hessian, found.gradient), rtol=1e-9, atol=1e-12)
+    assert np.isnan(found.sure).all()  # each slope has a pull
+
+
+def test_newton_says_what_is_sure_of_its_end():
+    ended = 0
+    for seed in range(40):
+        X, y, weight, offset = table(seed)
+        n, p = X.shape
+        center, inverse = X.mean(axis=0), 1 / X.std(axis=0)
+        total = n if weight is None else weight.sum()
+        found = newton(X, y, weight, offset, np.zeros(p + 1), center, inverse, np.zeros(p + 1), total, EASY)
+        if found.end is None:  # too far for nine steps
+            continue
+        ended += 1
+        least, bend, move = found.sure
+        values, at = np.linalg.eigvalsh(found.hessian), found.thetas[found.exact]
+        D = np.column_stack([np.ones(n), (X - center) * inverse])
+        t = np.exp(-np.abs(D @ at + (0 if offset is None else offset)))
+        h = t / (1 + t) ** 2 * (1 if weight is None else weight)
+        least *= found.hessian.diagonal().max()
+        assert values[0] / len(values) * (1 - 1e-9) <= least <= values[0] * (1 + 1e-9)
+        assert 0 < bend <= h.min() * (1 + 1e-9)
+        assert move == pytest.approx(np.abs(D @ (found.end - at)).max(), rel=1e-6)
+    assert ended > 30
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -38,6 +38,10 @@ class Steps:
     gradient : (k,)
     hessian : (k, k) at the point of number `exact`, which is so near that it serves; None where it is not known
     reads : of the rows
+    end : (k,) one more step on, where nothing is left; None where there is more to do
+    sure : of an end what a proof that classes overlap asks for: the least eigenvalue of the Hessian as a share of its
+        largest entry, from below; the least curvature of a row at the point of number `exact`; and the most that a
+        score moves from there to the end. NaN where each slope has a pull
     """
 
     thetas: Array
@@ -47,6 +51,8 @@ class Steps:
     hessian: Array | None
     exact: int
     reads: int
+    end: Array | None
+    sure: tuple[float, float, float]
 
 
 def newton(
@@ -67,14 +73,25 @@ def newton(
     rows = rows_as_read(m, y, weight, offset)
     center, inverse, pull, q = vector(center, p), vector(inverse, p), vector(pull, k), padded(k)
     theta = vector(theta, k)
-    thetas, along = np.empty((most, k)), np.empty((2, most))
+    thetas, along = np.empty((most + 1, k)), np.full(2 * most + 3, np.nan)
     out = np.empty(1 + k + k * k + (64 + 2 * q + 8) * q + 2 * m + 8)  # the results, and room for work after them
     numbers = np.array([limits.polish, limits.target, limits.nothing, limits.far])
     near, far = (1, ld) if by_rows else (ld, 1)
     given = map(pointer, (*rows, center, inverse, theta, pull))
-    told = np.zeros(2, np.int64)  # the reads, and the number of the point that the Hessian is of
-    room = map(pointer, (thetas, along[0], along[1], out, told))
+    told = np.zeros(3, np.int64)  # the reads, the number of the point that the Hessian is of, and whether it is the end
+    values, decrements, sure = along[:most], along[most : 2 * most], along[2 * most :]
+    room = map(pointer, (thetas, values, decrements, sure, out, told))
     found = function("newton", kind)(pointer(X), near, far, m, p, k - p, *given, total, pointer(numbers), most, *room)
-    reads, exact = told.tolist()
+    reads, exact, ended = told.tolist()
     hessian = out[1 + k : 1 + k + k * k].reshape(k, k).copy() if exact >= 0 else None
-    return Steps(thetas[:found], along[0, :found], along[1, :found], out[1 : k + 1].copy(), hessian, exact, reads)
+    return Steps(
+        thetas[:found],
+        values[:found],
+        decrements[:found],
+        out[1 : k + 1].copy(),
+        hessian,
+        exact,
+        reads,
+        thetas[found] if ended else None,
+        tuple(sure.tolist()),
+    )

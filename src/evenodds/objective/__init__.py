@@ -96,6 +96,9 @@ class Objective:
 
     def to_coef(self, theta: Array) -> tuple[Array, Array]:
         """The intercept (1,) and the coefficients (1, p) of the raw columns; of more classes (K,) and (K, p)."""
+        if not self.classes.several:
+            intercept, coef = self.coordinates.to_coef(theta)
+            return np.array([intercept]), coef[None]
         pairs = [self.coordinates.to_coef(one) for one in self.classes.table(theta)]
         return self.classes.whole(np.array([b for b, _ in pairs]), np.array([w for _, w in pairs]))
 

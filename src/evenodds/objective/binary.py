@@ -104,7 +104,8 @@ class Binary(RowLoss):
         if not left_out:
             return found
         hessian = None if found.hessian is None else coordinates.square(found.hessian)
-        return replace(found, thetas=found.thetas[:, at], gradient=found.gradient[at], hessian=hessian)
+        end = None if found.end is None else found.end[at]
+        return replace(found, thetas=found.thetas[:, at], gradient=found.gradient[at], hessian=hessian, end=end)
 
     def best_length(self, block: Block, step: Array, slopes: tuple[float, float], total_weight: float) -> float:
         """See `RowLoss`: from 0.1 to 10, within 5%. Two products with the rows, and Newton's method on the margins."""
