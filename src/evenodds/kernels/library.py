@@ -26,7 +26,7 @@ _SIGNATURES = {
     "rows_c": (None, "pnnipppppdip"),
     "rows_f": (None, "pnipppppdp"),
     "second_order": (None, "pnnniippppppp"),
-    "newton": ("i", "pnnniipppppppdpipppppp"),
+    "newton": ("i", "pnnniiiipppppppdpipppppp"),
     "rows_csr": (None, "pppnppppdp"),
     "curvature_csr": (None, "pppnppppdpp"),
     "curved_csr": ("d", "pppnppd"),

@@ -271,7 +271,8 @@ class Objective:
 
         None where there is more to do than a loop over few dense columns in memory, or theta is no point to begin at.
         """
-        block = None if self.data.sparse or self.coordinates.center.size > AT_ONCE else self.data.whole()
+        more = self.data.sparse or self.coordinates.center.size > AT_ONCE or self.shares
+        block = None if more else self.data.whole()
         found = None if block is None else self.row_loss(theta).newton(block, self.pull, self.total_weight, limits)
         self.passes += 0 if found is None else found.reads
         return None if found is None or not len(found.thetas) else found

@@ -124,24 +124,17 @@ def balanced_by_newton(objective: Any, state: State) -> bool:
     """
     certain = _certain(objective.coordinates)
     if state.sure is not None:
-        least_eigenvalue, *of_rows = state.sure
-        return least_eigenvalue > certain and _stays_positive(objective, state, *of_rows)
+        least_eigenvalue, least, move = state.sure
+        return least_eigenvalue > certain and least > LEAST and move < _NEAR
     metric, at = state.metric, state.exact_at
     if at is None or not isinstance(metric, Cholesky | Eliminated) or not metric.least() > certain:
         return False
-    if not objective.classes.several and _stays_positive(objective, state, *objective.extremes(at, state.theta - at)):
-        return True
+    if not objective.classes.several:
+        least, move = objective.extremes(at, state.theta - at)
+        if move < _NEAR and least > LEAST and 2 * abs(state.decrement) * objective.total_weight < _NEAR**2 * least:
+            return True
     moves = (objective.largest_move(step) for step in (state.step, state.theta - at))
     return all(move < _NEAR for move in moves) and objective.least_multiplier(state.theta) > LEAST
-
-
-def _stays_positive(objective: Any, state: State, least: float, move: float) -> bool:
-    """Whether what Newton's step leaves of the derivatives is certainly positive.
-
-    least, move : the least curvature of a row where the Hessian is that of, and the most that a score has moved since
-    """
-    small = 2 * abs(state.decrement) * objective.total_weight < _NEAR**2 * least
-    return bool(move < _NEAR and least > LEAST and small)
 
 
 def _certain(coordinates: Coordinates) -> float:

@@ -71,7 +71,7 @@ class State:
     milestone: float = math.inf
     surprise: float = 1.0
     slow: int = 0
-    sure: tuple[float, float, float] | None = None
+    sure: tuple[float, ...] | None = None
 
     @property
     def exact(self) -> bool:

@@ -22,7 +22,7 @@ _SINGLE_SIZE = 1e5  # how much larger its rounding errors are
 PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which a better metric may pay
 _PROOF = 1 / 8  # of the reads of a fit is what a look at its end may cost
 _ONE_CALL = 4000  # rows up to which one call saves more than the loops for single evaluations are faster
-_IN_ONE_CALL = 9  # points: a fit that takes more is looked at by whoever watches for separation
+_IN_ONE_CALL = 13  # points: a fit that takes more is looked at by whoever watches for separation
 _LEAST_MEMORY, _MOST_MEMORY = 20, 100  # steps
 _DIAGONAL = 2  # reads that the diagonal of the Hessian takes
 
@@ -67,7 +67,7 @@ def run(
 ) -> Solution:
     """Run the loop and make the record. A metric that does not contract gives way to the exact Hessian."""
     theta = objective.centred(theta)
-    small = choose(objective) == "newton" and not objective.classes.several  # its rows may be taken as a whole
+    small = choose(objective) == "newton"  # its rows may be taken as a whole
     exact = metric is None
     begun = _begun(objective, theta, goal) if exact and small else None
     if begun is not None and begun.end is not None:
@@ -97,7 +97,7 @@ def run(
         from_hessian=lambda hessian: Cholesky(objective.anchored(hessian)),
         polish=functools.partial(evaluate, first_order=True),
         still_moves=functools.partial(still_moves, objective),
-        best_length=objective.best_length if small else None,
+        best_length=objective.best_length if small and not objective.classes.several else None,
         remake=remake,
         confirm=functools.partial(_confirm, objective),
     )
