@@ -21,7 +21,7 @@ import scipy.sparse as sp
 from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..data.memory import count_threads, mapped
-from ..kernels.algebra import dot, product, solve_lower
+from ..kernels.algebra import dot, gram, product, solve_lower
 from ..objective import Objective
 from ..objective.row_sums import curvature
 from ..objective.softmax import Softmax
@@ -92,7 +92,7 @@ class ByRows:
         def part(columns: slice) -> Array:
             scaled = part_of(objective, sample, columns).astype(dtype, copy=False)
             scaled *= root[columns]
-            return np.asarray(product(scaled, scaled.T))
+            return gram(scaled.T) if dtype == np.float64 else np.asarray(product(scaled, scaled.T))
 
         total, every = np.zeros((sample.n_rows, sample.n_rows), dtype), parts(sample, root.size)
         threads = min(count_threads(objective.data.n_jobs), _TOGETHER)
