@@ -261,6 +261,21 @@ def test_newton_of_several_classes_ends_where_the_gradient_is_0(baseline):
     assert ended > 40
 
 
+@pytest.mark.parametrize("K", [2, 4])
+def test_what_was_in_the_memory_before_is_of_no_account(K, monkeypatch):
+    rng, n, p, baseline = np.random.default_rng(K), 33, 3, None if K == 2 else False  # less than a tile
+    X, y, weight = rng.normal(size=(n, p)), np.argmax(rng.gumbel(size=(n, K)), axis=1), rng.random(n)
+    theta = np.zeros(p) if K == 2 else np.zeros((K, p))
+    units = (X.mean(axis=0), np.ones(p), np.full(theta.size, 0.01), weight.sum())
+    given = (X, y, weight, None, theta, *units, EASY, baseline)
+    truth = newton(*given)
+    for fill in (np.nan, 1e308, -1.0):
+        with monkeypatch.context() as patch:
+            patch.setattr(np, "empty", lambda shape, *dtype, fill=fill: np.full(shape, fill, *dtype))
+            found = newton(*given)
+        assert found.end.tobytes() == truth.end.tobytes()
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_newton_gives_nothing_of_what_is_not_finite(bad):
     X, y, _, _ = table(2)

@@ -25,7 +25,7 @@ import numpy as np
 from ..arrow import Arrow, anchor
 from ..class_arrow import class_arrow
 from ..coordinates import Coordinates
-from ..data import Array, Block, Data, Sums, nonzero_weights, require_finite
+from ..data import Array, Block, Data, Sums, nonzero_weights, require_finite, total_weight
 from ..kernels.algebra import dot
 from ..kernels.newton import Limits, Steps
 from ..kernels.rows import AT_ONCE
@@ -69,7 +69,7 @@ class Objective:
     _last: _Known | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self.total_weight = float(self.data.class_weights.sum())
+        self.total_weight = total_weight(self.data)
         self.observations = max(self.total_weight, float(self.data.n_rows))
 
     @property
@@ -85,10 +85,9 @@ class Objective:
     @property
     def pull(self) -> Array:
         """The penalty's curvature of each entry of theta."""
-        first = int(self.coordinates.intercept)
-        by_class = np.zeros((self.n_free, first + self.ridge.size))
-        by_class[:, first:] = self.ridge
-        return by_class.ravel()
+        by_class = np.zeros(self.n_coef)
+        self._slopes(by_class)[:] = self.ridge
+        return by_class
 
     def row_loss(self, theta: Array, single: bool = False) -> RowLoss:
         """The loss of rows at theta."""
@@ -109,20 +108,25 @@ class Objective:
 
     def start(self, sample: Block) -> Array:
         """Theta without slopes: the log odds of the classes, less the offset of the row in the middle."""
-        table = np.zeros((self.n_free, self.n_coef // self.n_free))
-        level, middle = self._log_odds, sample.middle
-        if middle is not None:
-            level = level - (self.classes.free(middle[None])[0] if self.classes.several else middle)
-        table[:, : int(self.coordinates.intercept)] = level[:, None]
-        return table.ravel()
+        theta = np.zeros(self.n_coef)
+        if self.coordinates.intercept:
+            level, middle = self._log_odds, sample.middle
+            if middle is not None:
+                level = level - (self.classes.free(middle[None])[0] if self.classes.several else middle)
+            theta[:: self.n_coef // self.n_free] = level
+        return theta
 
     def reach(self, theta: Array, sample: Block) -> float:
         """How far scores are from 0, beyond the log odds of the classes; 0 without slopes and an offset."""
-        if sample.offset is None and not self.classes.table(theta)[:, int(self.coordinates.intercept) :].any():
+        if sample.offset is None and not self._slopes(theta).any():
             return 0.0
         z = self.row_loss(theta).scores(sample)
         z = z if self.classes.baseline else z - z.mean(axis=1, keepdims=True)
         return float(np.abs(z).max(initial=0.0)) - float(np.abs(self._log_odds).max())
+
+    def _slopes(self, theta: Array) -> Array:
+        """(n_free, k) the part of theta that is no intercept."""
+        return self.classes.table(theta)[:, int(self.coordinates.intercept) :]
 
     @property
     def _log_odds(self) -> Array:
