@@ -43,7 +43,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "even odds": FREE | {"starts_even": True},
     "even odds, rows": FREE | {"is_held": True, "has_few_rows": True},
     "sample": FREE | {"most_full": np.inf, "sample_spares": True},
-    "Hessian": FREE | {"most_full": np.inf, "sample_spares": False},
+    "Hessian": FREE | {"most_full": np.inf, "sample_spares": False, "rows_of_metric": 0},
+    "Hessian of some": FREE | {"most_full": np.inf, "sample_spares": False},
     "head and diagonal": FREE | {"most_full": 0},
     "products": FREE | {"most_full": 0, "takes_products": True},
     "rows": FREE | {"is_held": False, "has_few_rows": True},
@@ -56,6 +57,7 @@ MADE = {
     "even_odds": "even odds",
     "sample_optimum": "sample",
     "_hessian_metric": "Hessian",
+    "_hessian_at_start": "Hessian at the start",
     "head_and_diagonal": "head and diagonal",
     "exact_metric": "factor eliminated",
     "newton_by_products": "products",
@@ -70,7 +72,7 @@ def applies(shape: Shape, method: str) -> bool:
     few_rows = shape.rows <= min(MOST_ROWS, shape.columns // 2)
     if method not in (OF_TWO if shape.classes == 2 else OF_CLASSES):
         return False
-    if method in ("newton", "Hessian", "sample"):
+    if method in ("newton", "Hessian", "Hessian of some", "sample"):
         return k <= MOST_HESSIAN and (method != "sample" or shape.rows >= 64 * k)
     if method in ("rows", "even odds, rows"):
         return few_rows and np.isfinite(shape.C) and not (shape.sparse and shape.rows > 1000)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .cross_validation import LogisticRegressionCV
-    from .data.scan import Scan, scan
+    from .data.opening import scan
+    from .data.scan import Scan
     from .diagnosis import Diagnosis, diagnose
     from .exceptions import CollinearWarning, EvenOddsError, SeparationWarning
     from .export import load, save
@@ -50,7 +51,7 @@ _HOMES = {
     "path": "paths",
     "save": "export",
     "write_report": "report",
-    "scan": "data.scan",
+    "scan": "data.opening",
     "to_onnx": "export.onnx_file",
     "to_sql": "export.sql",
 }

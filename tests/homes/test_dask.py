@@ -131,7 +131,8 @@ def test_all_else():
     np.testing.assert_allclose(*firths, rtol=1e-8)
     model = LogisticRegression(tol=1e-9).fit(X, y)
     groups = pd.Series(np.arange(N) % 50, name="g")
-    its = infer(model, X, y, cov="cluster", groups=parted(frame.assign(g=groups))["g"])
+    lazy = parted(frame.assign(g=groups))
+    its = infer(model, lazy[NAMES], lazy["y"], cov="cluster", groups=lazy["g"])
     np.testing.assert_allclose(its.se, infer(model, *mine, cov="cluster", groups=groups).se, rtol=1e-8)
     assert np.isfinite(LogisticRegression().partial_fit(X, y).coef_).all()
     ours = infer(LogisticRegression(tol=1e-9).fit(*mine), *mine)
@@ -238,6 +239,9 @@ def test_wrong_calls():
         "feature names": lambda: LogisticRegression().fit(X, y).predict(lazy[["x0", "w"]]),
         "X has 5 partitions and y 2": lambda: LogisticRegression().fit(X, parted(frame, (0, 7))["y"]),
         "take both from one frame": lambda: LogisticRegression().fit(X, lazy.sort_values("x0")["y"]),
+        "X has 5 partitions and groups 2": lambda: infer(
+            LogisticRegression().fit(X, y), X, y, cov="cluster", groups=parted(frame, (0, 7))["w"]
+        ),
     }
     for message, call in wrong.items():
         with pytest.raises(EvenOddsError, match=message):
@@ -318,6 +322,28 @@ def test_a_task_that_fails_is_said():
     lazy = parted(frame).map_partitions(broken, meta=frame.iloc[:0])
     with pytest.raises(EvenOddsError, match="Dask could not compute the rows: the disk is gone"):
         LogisticRegression().fit(lazy[NAMES], lazy["y"])
+
+
+def test_a_cluster_without_workers_is_said(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("evenodds.data.dask._LOOK", 0.05)
+    monkeypatch.setattr("evenodds.data.dask._PATIENCE", 0.5)
+    X, (y, *_) = of_frame(rows())
+    own = {"processes": False, "dashboard_address": None, "worker_dashboard_address": None}
+    with (
+        dask.config.set(scheduler=None),
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, **own) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        here = fitted(X, y)
+        cluster.scale(0)
+        while client.nthreads():
+            pass
+        with pytest.raises(EvenOddsError, match=r"has had no worker for 0 seconds.*wait_for_workers"):
+            LogisticRegression().fit(X, y)
+        cluster.scale(1)
+        client.wait_for_workers(1)
+        assert fitted(X, y) == here
 
 
 def test_a_worker_that_is_killed_costs_no_bit(monkeypatch):

@@ -65,17 +65,26 @@ def by_levels(table):
     return found
 
 
+def pairs_of(some, others):
+    """All pairs of classes, one of each side."""
+    return {frozenset(pair) for pair in itertools.product(some, others)}
+
+
 def told(words, pairs):
-    """Whether the words say these pairs: each of them, or which classes they are of."""
-    labels = re.search(r"tells? (.*?) on some rows", words).group(1)
-    named = re.findall(r"'(\w)'", labels)
-    if labels.startswith("class "):
-        return pairs == {frozenset((named[0], other)) for other in named[1:]}
+    """Whether the words say these pairs, each of them or which classes they are of; and no others."""
+    sides = re.findall(r"belong to class(?:es)? ([^;]*?) and never to class(?:es)? ([^;.]*)", words)
+    said = set().union(*(pairs_of(*(re.findall(r"'(\w)'", side) for side in both)) for both in sides))
+    rest = re.search(r"tells? (.*?) on some rows", words)
+    said |= pairs if "more of this kind" in words and said < pairs else set()
+    if rest is None:
+        return said == pairs
+    named = re.findall(r"'(\w)'", rest.group(1))
     every = {frozenset(pair) for pair in itertools.combinations(named, 2)}
-    if labels.startswith("some of"):
-        star = any(all(label in pair for pair in pairs) for label in named)
-        return set().union(*pairs) == set(named) and pairs < every and not star
-    return pairs == every
+    if rest.group(1).startswith("class "):
+        return said | pairs_of(named[:1], named[1:]) == pairs
+    if rest.group(1).startswith("some of"):
+        return said <= pairs <= said | every and set(named) <= set().union(*pairs)
+    return said | every == pairs
 
 
 @pytest.mark.parametrize("wide", [False, True], ids=["dense", "wide"])

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from ..advice import listed
 from ..data.budget import said
-from ..data.scan import Scan, open_scan
+from ..data.opening import open_scan
+from ..data.scan import Scan
 from ..delimited import Spelling
 from ..design import parsed
 from ..files import STANDARD, format_of, require_columns

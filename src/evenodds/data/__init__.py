@@ -18,6 +18,7 @@ from .apart import Apart
 
 if TYPE_CHECKING:
     from .coded import Coded, Layout
+    from .groups import Groups
 
 Array = NDArray[np.float64]
 Sums = tuple[Any, ...]
@@ -38,6 +39,7 @@ class Block:
     weight : (m,) finite and positive, or None for all one
     offset : (m,) added to the scores, of more than two classes (m, K), or None
     first : the number of the first row in the home, which the others follow; of a sample it says nothing
+    groups : of the rows, where they are read with them, or None
     """
 
     rows: Any
@@ -45,6 +47,7 @@ class Block:
     weight: Array | None = None
     offset: Array | None = None
     first: int = 0
+    groups: "Groups | None" = None
 
     @property
     def X(self) -> Any:
@@ -72,7 +75,8 @@ class Block:
         weight = None if self.weight is None else self.weight[k]
         first = self.first + (k.start or 0) if type(k) is slice else 0
         rows = csr_rows(self.rows, k) if type(k) is slice and sp.issparse(self.rows) else self.rows[k]
-        return Block(rows, self.y[k], weight, None if self.offset is None else self.offset[k], first)
+        offset = None if self.offset is None else self.offset[k]
+        return Block(rows, self.y[k], weight, offset, first, None if self.groups is None else self.groups[k])
 
     def at(self, temperature: float) -> "Block":
         """The rows with their offsets divided by a temperature (see `solvers.cooling`)."""

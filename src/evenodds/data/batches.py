@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..exceptions import EvenOddsError
 from . import Array, Block
 from .apart import Apart
+from .groups import Groups
 from .units import Source, Unit, kind_of, no_room
 
 _ENTRIES = 1 << 20  # of a block: 8 MB
@@ -34,17 +35,21 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Roles:
-    """Which columns are X, and which stand beside it. Of more than two classes there can be an offset for each."""
+    """Which columns are X, and which stand beside it. Of more than two classes there can be an offset for each.
+
+    groups : of clusters, for who asks for sums by them
+    """
 
     columns: tuple[str, ...]
     target: str | None = None
     weight: str | None = None
     offset: tuple[str, ...] = ()
+    groups: str | None = None
 
     @property
     def every(self) -> list[str]:
         """All columns that are read, each once."""
-        beside = [name for name in (self.target, self.weight) if name is not None]
+        beside = [name for name in (self.target, self.weight, self.groups) if name is not None]
         return list(dict.fromkeys([*self.columns, *beside, *self.offset]))
 
     @property
@@ -218,7 +223,8 @@ class Reading:
         weight = None if roles.weight is None else _positive(beside(roles.weight), roles.weight, where)
         offset = [beside(name) for name in roles.offset]
         shift = None if not offset else offset[0] if len(offset) == 1 else np.column_stack(offset)
-        block = Block(rows, y, weight, shift)
+        groups = None if roles.groups is None else groups_of(column_of(batch, fixed, roles.groups), roles.groups, where)
+        block = Block(rows, y, weight, shift, groups=groups)
         if weight is not None:
             kept &= weight > 0
         return (block, None) if kept.all() else (block.take(kept), kept)
@@ -313,14 +319,27 @@ def _numbers(column: Any, name: str, where: Where) -> NDArray[Any]:
     return np.require(column.to_numpy(zero_copy_only=False), requirements=["C", "A"])
 
 
-def require_values(column: Any, name: str, where: Where) -> None:
-    """An error that names the first row without a value in a column."""
-    if column.null_count or pa.types.is_null(column.type):
-        row = int(pc.is_null(column).to_numpy(zero_copy_only=False).argmax())
+def require_values(column: Any, name: str, where: Where, *, nan: bool = False) -> None:
+    """An error that names the first row without a value in a column.
+
+    nan : whether NaN is none
+    """
+    if column.null_count or pa.types.is_null(column.type) or (nan and pa.types.is_floating(column.type)):
+        missing = pc.is_null(column, nan_is_null=nan).to_numpy(zero_copy_only=False)
+        if not missing.any():
+            return
+        row = int(missing.argmax())
         raise EvenOddsError(
             f"The column {name!r} has a missing value, first in {where.row(row)}. Leave out such rows, or fill "
             "them, for example in a query: scan(lambda: connection.sql(query).arrow())."
         )
+
+
+def groups_of(column: object, name: str, where: Where) -> Groups:
+    """The groups of the rows of a batch."""
+    column = decoded(column)
+    require_values(column, name, where, nan=True)
+    return Groups.numbered(*_distinct(column))
 
 
 def _finite(values: Array, name: str, where: Where) -> Array:

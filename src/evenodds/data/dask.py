@@ -5,8 +5,10 @@ that are lowered alone can be cut into other partitions.
 """
 
 import functools
-import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,27 +27,54 @@ from .units import Source, Unit
 T = TypeVar("T")
 Parts = tuple[list[list[str]], list[tuple[Any, ...]]]  # names of columns, and for each partition what has these
 _RETRIES = 3
-_BESIDE = ("y", "sample_weight", "offset")
+_PATIENCE = 300.0  # seconds in which workers may come where there are none
+_LOOK = 5.0  # seconds between two looks whether there are workers
+_BESIDE = ("y", "sample_weight", "offset", "groups")
 
 
 def compute(what: Any) -> Any:
     """The value of a delayed object, by whatever scheduler is set; a worker that dies costs a retry."""
-    retries = {"retries": _RETRIES} if _has_client() else {}
+    from dask import base
+
+    scheduler: Any = base.get_scheduler
+    client = getattr(scheduler(collections=[what]), "__self__", None)  # of other schedulers there is none
+    done, gone = threading.Event(), list[str]()
     try:
-        return what.compute(**retries)
+        if client is None:
+            return what.compute()
+        threading.Thread(target=_watch, args=(client, what.key, done, gone), daemon=True).start()
+        return what.compute(retries=_RETRIES)
     except EvenOddsError:
         raise
+    except CancelledError as error:
+        text = gone[0] if gone else "it was cancelled, or the scheduler has gone"
+        raise EvenOddsError(f"Dask could not compute the rows: {text}.") from error
     except Exception as error:  # whatever the user's own functions raise, or a worker that dies again and again
         text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise EvenOddsError(f"Dask could not compute the rows: {text}.") from error
+    finally:
+        done.set()
 
 
-def _has_client() -> bool:
-    distributed = sys.modules.get("distributed")
-    try:
-        return distributed is not None and distributed.default_client() is not None
-    except ValueError:
-        return False
+def _watch(client: Any, key: Any, done: threading.Event, gone: list[str]) -> None:
+    """Cancel what is computed where there are no workers for long, and say so: Dask would wait for ever."""
+    from distributed import Future
+
+    since = time.monotonic()
+    while not done.wait(_LOOK):
+        try:
+            workers = client.nthreads()
+        except Exception:  # there is no scheduler either, which whoever waits is told
+            return
+        if workers:
+            since = time.monotonic()
+        elif time.monotonic() - since > _PATIENCE:
+            gone.append(
+                f"the cluster has had no worker for {_PATIENCE:.0f} seconds. Start some, and wait for them by "
+                "client.wait_for_workers(1)"
+            )
+            client.cancel([Future(key, client)], force=True)
+            return
 
 
 class Workers:
@@ -155,11 +184,11 @@ def _of_workers(workers: Workers, types: dict[str, Any], nameless: object) -> So
     return Source((unit,), types, cluster=workers, nameless=nameless)
 
 
-def scan_of(X: object, y: object, sample_weight: object, offset: object) -> Scan:
+def scan_of(X: object, y: object, sample_weight: object, offset: object, groups: object) -> Scan:
     """X and what is given beside it, of which any may be None, as what is scanned."""
     if not (_is_array(X) or _is_frame(X)):
         raise EvenOddsError(f"X is a {type(X).__name__} of Dask: give an array or a frame.")
-    source, roles = (_of_arrays if _is_array(X) else _of_frame)(X, (y, sample_weight, offset))
+    source, roles = (_of_arrays if _is_array(X) else _of_frame)(X, (y, sample_weight, offset, groups))
     if not roles.columns:
         raise EvenOddsError("No column is left for X.")
     return Scan(source, roles, bytes_of(MEMORY), False)
@@ -190,8 +219,8 @@ def _of_frame(X: Any, beside: tuple[Any, ...]) -> tuple[Source, Roles]:
 
 
 def _roles(names: Sequence[str], parts: list[list[str]]) -> Roles:
-    target, weight = (some[0] if some else None for some in parts[:2])
-    return Roles(tuple(names), target, weight, tuple(parts[2]))
+    target, weight, groups = (parts[k][0] if parts[k] else None for k in (0, 1, 3))
+    return Roles(tuple(names), target, weight, tuple(parts[2]), groups)
 
 
 def _unused(name: str, names: Sequence[str]) -> str:

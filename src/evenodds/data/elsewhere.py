@@ -23,12 +23,17 @@ def brought(what: Any) -> Any:
     return what.compute() if is_dask(what) else what
 
 
-def gathered(X: object, y: object, sample_weight: object, offset: object) -> "tuple[Any | Scan, Any, Any, Any]":
-    """Rows of Dask or Spark, with what is given beside them, as what is scanned; all else as it is."""
+def gathered(
+    X: object, y: object, sample_weight: object, offset: object, groups: object = None
+) -> "tuple[Any | Scan, Any, Any, Any]":
+    """Rows of Dask or Spark, with what is given beside them, as what is scanned; all else as it is.
+
+    groups : of Dask they are one of its columns, too
+    """
     if is_dask(X):
         from .dask import scan_of
 
-        return scan_of(X, y, sample_weight, offset), None, None, None
+        return scan_of(X, y, sample_weight, offset, groups if is_dask(groups) else None), None, None, None
     if is_spark(X):
         from .spark import scan_of as scan_of_spark
 

@@ -20,6 +20,7 @@ from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from ..exceptions import EvenOddsError
 from . import FLOATS, Array, Block, Data, Sums, csr_rows, is_coded
+from .groups import Groups
 
 _BLOCK_ENTRIES = 1 << 20  # 8 MB of float64: small beside X, long beside the cost of a call
 _SPARSE_ENTRIES = 1 << 19  # of which each brings its index along
@@ -47,8 +48,9 @@ class Memory:
         center: Array | None = None,
         names: Sequence[str] | None = None,
         kept: NDArray[np.intp] | None = None,
+        groups: Groups | None = None,
     ) -> None:
-        self.kept, self.names = kept, names
+        self.kept, self.names, self._groups = kept, names, groups
         self.layout = X.layout if is_coded(X) else None
         csr = bool(sp.issparse(X))
         self.sparse = csr or self.layout is not None
@@ -120,7 +122,8 @@ class Memory:
         X = self._X[start:stop] if plain else self._X if whole else csr_rows(self._X, slice(start, stop))
         weight = None if self._weight is None else self._weight[start:stop]
         offset = None if self._offset is None else self._offset[start:stop]
-        return Block(X if self.sparse else _readable(X), self._y[start:stop], weight, offset, start)
+        groups = None if self._groups is None else self._groups[start:stop]
+        return Block(X if self.sparse else _readable(X), self._y[start:stop], weight, offset, start, groups)
 
 
 def mapped(function: Callable[[Any], Any], items: Iterable[Any], n_threads: int) -> Iterator[Any]:
@@ -131,7 +134,7 @@ def mapped(function: Callable[[Any], Any], items: Iterable[Any], n_threads: int)
 
 def part_of(data: Data, block: Block) -> Memory:
     """A home of some rows of another one."""
-    own: dict[str, Any] = {"n_jobs": data.n_jobs, "center": data.center, "names": data.names}
+    own: dict[str, Any] = {"n_jobs": data.n_jobs, "center": data.center, "names": data.names, "groups": block.groups}
     return Memory(block.rows, block.y, block.weight, block.offset, n_classes=data.class_weights.size, **own)
 
 

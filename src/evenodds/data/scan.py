@@ -1,4 +1,4 @@
-"""`scan`: what is to be read, and which of its columns are what. The rows are read when a fit asks for them.
+"""`Scan`: rows that are not read yet, and which of their columns are what. They are read when a fit asks for them.
 
 It loads nothing that reads files before there is something to read.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -15,10 +14,9 @@ from numpy.typing import NDArray
 
 from ..exceptions import EvenOddsError
 from . import Array, Block, Data
-from .budget import bytes_of, folder_of, names_of, require_column, said
+from .budget import require_column, said
 
 if TYPE_CHECKING:
-    from ..delimited import Spelling
     from .batches import Encoding, Reading, Roles
     from .folding import Tables
     from .stash import Stash
@@ -27,111 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MEMORY = "1GB"
-
-
-def scan(
-    path: object,
-    target: str | None = None,
-    columns: Sequence[str] | None = None,
-    weight: str | None = None,
-    offset: str | Sequence[str] | None = None,
-    memory: str | float = MEMORY,
-    spill: bool | str | Path = False,
-) -> Scan:
-    """Rows that are read from files, or from a database, as often as a fit needs them.
-
-    What it returns takes the place of X, y, `sample_weight` and `offset` in ``LogisticRegression().fit(scan(...))``,
-    `infer`, `path`, `find_separation` and the methods that predict. A fit reads the rows four to six times; at no time
-    more than a few batches of them are in memory, unless all of them fit.
-
-    Parameters
-    ----------
-    path : str, path, list of these, table or function
-        A file, a folder with all its files, a pattern such as ``"flights/*.parquet"``, an address that Arrow knows
-        (``"s3://..."``), or a list of these: Parquet, Arrow (file and stream) or CSV, plain or packed. Of folders such
-        as ``year=2019`` the year is a column. Or a table with ``__arrow_c_stream__``, such as a relation of DuckDB or a
-        lazy frame of polars; or a function without arguments that gives such a table, or a reader of Arrow batches,
-        anew each time: ``scan(lambda: connection.sql("SELECT ...").arrow(), target="late")``.
-    target : str, optional
-        The column of the labels: numbers, text or booleans. Not needed to predict.
-    columns : sequence of str, optional
-        The columns of X; by default all but the target, the weight and the offset. Text is a factor, as in a frame.
-    weight : str, optional
-        The column of the weights. Rows of weight 0 are left out.
-    offset : str or sequence of str, optional
-        The column of the offset; of more than two classes one for each class, in the order of the sorted labels.
-    memory : str or number, default="1GB"
-        Bytes that rows may take, such as ``"500MB"``. A table that is smaller as numbers is read once and stays in
-        memory; a thirtysecond of it is for the sample from which a fit starts.
-    spill : bool, str or path, default=False
-        Where the rows of a larger table stay between reads. False: text, whose parsing takes long, goes as numbers to a
-        file among the temporary ones of the system, and all else is read again. True: all goes to such a file. A
-        folder: all goes to a file there. The file has no name and is gone on every exit.
-
-    Returns
-    -------
-    Scan
-
-    Raises
-    ------
-    EvenOddsError
-        If a file is missing or broken, or its columns are not those that are asked for: the message names the file, and
-        the row and the column where it knows them. What is in the rows shows when they are read.
-
-    Examples
-    --------
-    >>> import numpy as np, os, pyarrow as pa, tempfile
-    >>> from pyarrow import parquet
-    >>> from evenodds import LogisticRegression, scan
-    >>> x = np.arange(100) % 10
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> file = os.path.join(folder.name, "flights.parquet")
-    >>> parquet.write_table(pa.table({"x": x, "late": np.where(x > np.arange(100) % 7, "yes", "no")}), file)
-    >>> model = LogisticRegression().fit(scan(file, target="late"))
-    >>> model.feature_names_in_.tolist(), model.classes_.tolist(), model.coef_.round(2).tolist()
-    (['x'], ['no', 'yes'], [[0.79]])
-    >>> folder.cleanup()
-    """
-    return open_scan(path, target, columns, weight, offset, memory, spill)
-
-
-def open_scan(
-    path: object,
-    target: str | None,
-    columns: Sequence[str] | None,
-    weight: str | None,
-    offset: str | Sequence[str] | None,
-    memory: str | float,
-    spill: bool | str | Path,
-    spelling: Spelling | None = None,
-) -> Scan:
-    """See `scan`. spelling : what its user says of delimited text."""
-    from .batches import Roles, require_numbers
-    from .units import is_read, source_of
-
-    beside = () if offset is None else (offset,) if isinstance(offset, str) else tuple(offset)
-    own = None if columns is None else names_of(columns)
-    asked = [name for name in (target, weight, *beside) if name is not None]
-    source = source_of(path, None if own is None else [*own, *asked], spelling)
-    for name in [*(own or ()), *asked]:
-        require_column(name, list(source.types))
-    used = {target, weight, *beside}
-    chosen = tuple(name for name in source.types if name not in used) if own is None else own
-    twice = [name for name in chosen if name == target]
-    if twice:
-        raise EvenOddsError(f"The target {target!r} is among columns: it would explain itself.")
-    if not chosen:
-        raise EvenOddsError("No column is left for X.")
-    roles = Roles(chosen, target, weight, beside)
-    index = [name for name in chosen if name == "" or name.startswith("__index_level_")] if own is None else []
-    if index:
-        raise EvenOddsError(
-            f"The column {index[0]!r} looks like the index of a data frame that was saved as a column: say which "
-            "columns to read, with columns=."
-        )
-    other = tuple(name for name in chosen if not is_read(source.types[name]))
-    require_numbers(source, replace(roles, columns=other))
-    return Scan(source, roles, bytes_of(memory), folder_of(spill))
 
 
 class Scan:
@@ -271,6 +164,7 @@ class Scan:
         """
         from .batches import require_numbers
 
+        roles = replace(roles, groups=self.roles.groups)
         for name in roles.every:
             require_column(name, self.known)
         last = self._encoded
@@ -350,6 +244,39 @@ class Scan:
     def known(self) -> Sequence[str]:
         """The names of all columns there are."""
         return list(self._source.types)
+
+    def grouped(self, groups: Any, n_jobs: int | None, *, here: bool) -> tuple[Scan, Any]:
+        """The rows read with their groups, and nothing beside them; or the groups of all rows, by number.
+
+        groups : the name of a column, or what is given beside the rows
+        here : whether all are needed here
+        """
+        name = groups if isinstance(groups, str) else self.roles.groups
+        if name is None or (name == self.roles.groups and not here):
+            return self, None if name else groups
+        require_column(name, self.known)
+        last = self if self._encoded is None else self._encoded
+        if not last._known and last._source.cluster is None and self.is_numeric:
+            last._surveyed(n_jobs)
+        if here or (last._source.cluster is None and not (last._source is self._source and last._is_read_again)):
+            return self, self.column(name)
+        return self._with_groups(name), None
+
+    @property
+    def _is_read_again(self) -> bool:
+        """Whether the rows have been surveyed, and come from their source at each read."""
+        survey = self._known[0][0] if self._known else None
+        return survey is not None and survey.whole is None and survey.spill is None and survey.source is self._source
+
+    def _with_groups(self, name: str) -> Scan:
+        """The same rows read with their groups, as they have been surveyed."""
+        from .batches import Reading
+
+        new = self.times(1.0)
+        new.roles = replace(self.roles, groups=name)
+        new._known = [(survey, Reading(new.roles, old.labels, old.encoding)) for survey, old in self._known]
+        new._encoded = None if self._encoded is None else self._encoded._with_groups(name)
+        return new
 
     def column(self, name: str) -> NDArray[np.intp]:
         """A column of any kind, as numbers that tell its values apart."""

@@ -81,7 +81,7 @@ class Classes:
             weight = own if weight is None else weight * own
         if offset is not None and offset.ndim == 2 and not self.present.all():
             offset = offset[:, self.present]
-        return Block(block.rows, y, weight, offset, first)
+        return Block(block.rows, y, weight, offset, first, block.groups)
 
 
 def home_of(reading: Reading, survey: Survey, classes: Classes, n_jobs: int | None) -> Data:

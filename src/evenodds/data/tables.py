@@ -8,8 +8,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..exceptions import EvenOddsError
-from .batches import Roles, Where, column_of, decoded, require_values, table_of
+from .batches import Roles, Where, column_of, groups_of, table_of
 from .budget import said
+from .groups import Groups
 from .units import Source, is_integer
 
 Table = tuple[Any, Any, Any, Any]
@@ -49,12 +50,12 @@ def whole_table(source: Source, roles: Roles, memory: int, factor: float, what: 
 
 def one_column(source: Source, rows: int, name: str) -> NDArray[np.intp]:
     """A column of any kind, as numbers that tell its values apart."""
-    chunks = []
+    parts = []
     for unit in source.units:
         row = unit.first
         for batch in unit.batches([name], rows):
-            chunks.append(decoded(column_of(batch, unit.fixed, name)))
-            require_values(chunks[-1], name, Where(unit.name, row))
+            parts.append(groups_of(column_of(batch, unit.fixed, name), name, Where(unit.name, row)))
             row += batch.num_rows
-    whole = pa.chunked_array(chunks).combine_chunks().dictionary_encode()
-    return np.asarray(whole.indices.to_numpy(zero_copy_only=False), dtype=np.intp)
+    if not parts:
+        raise EvenOddsError("There are no rows in what is scanned.")
+    return Groups.joined(parts).codes

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from . import Array, Block, Data, Sums, is_coded
 from .coded import Layout, concatenated
+from .groups import Groups
 from .memory import Memory, drawn, part_of
 
 _FEW = 1 << 20  # entries
@@ -141,4 +142,6 @@ def joined(parts: list[Block]) -> Block:
         X: Any = concatenated(rows)
     else:
         X = sp.vstack(rows, format="csr") if sp.issparse(rows[0]) else np.concatenate(rows)
-    return Block(X, one("y"), one("weight"), one("offset"))
+    groups = [part.groups for part in parts if part.groups is not None]
+    beside = Groups.joined(groups) if groups else None
+    return Block(X, one("y"), one("weight"), one("offset"), groups=beside)

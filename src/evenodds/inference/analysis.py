@@ -27,7 +27,7 @@ from ..scores import log_probabilities
 from ..settings import Settings
 from ..solvers import Status
 from ..table import is_frame, is_missing, require_same_order, values_of
-from .covariance import KINDS
+from .covariance import KINDS, one_cluster
 from .evidence import Evidence, gather
 from .limit import limit_of
 from .problem import Problem, names_of, pose
@@ -114,12 +114,13 @@ def infer(
     """
     fit: Any = getattr(model, "estimator_", model)  # of a cross-validation, what it ended with
     model = fit
-    X, y, sample_weight, offset = gathered(X, y, sample_weight, offset)
-    if isinstance(X, Scan) and isinstance(groups, str):
-        groups = X.column(groups)
+    _check_arguments(model, cov, groups, level, weights, post_selection)
+    X, y, sample_weight, offset = gathered(X, y, sample_weight, offset, groups)
+    given = groups
+    if isinstance(X, Scan) and groups is not None:
+        X, groups = X.grouped(groups, model.n_jobs, here=post_selection is not None)
     groups = brought(groups)
     require_same_order(X=X, groups=groups)
-    _check_arguments(model, cov, groups, level, weights, post_selection)
     asked = {"cov": cov, "groups": groups, "level": level, "weights": weights, "baseline": _label(model, baseline)}
     if post_selection == "split":
         return _split(model, X, y, sample_weight, offset, **asked)
@@ -136,7 +137,7 @@ def infer(
             result = record(model, problem, evidence, Asked(cov, clusters, float(level), weights), limit)
         except HigherMaximum as higher:
             better = _refitted(model, problem, higher, X, y, sample_weight, offset)
-            return infer(better, X, y, sample_weight, offset, **asked)
+            return infer(better, X, y, sample_weight, offset, **{**asked, "groups": given})
     _warn_of_distance(result)
     return replace(result, given=X)
 
@@ -310,10 +311,7 @@ def _clusters(groups: object, n_rows: int, data: Data) -> NDArray[np.intp]:
     numbers: dict[Any, int] = {}
     codes = np.array([numbers.setdefault(value, len(numbers)) for value in values.tolist()], dtype=np.intp)
     if len(numbers) < 2:
-        raise EvenOddsError(
-            f"All rows are in one cluster, {next(iter(numbers))!r}: a cluster-robust covariance needs two or more, "
-            "and is trusted from about 40."
-        )
+        raise one_cluster(next(iter(numbers)))
     return codes
 
 

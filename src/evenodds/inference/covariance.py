@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from ..arrow import Arrow
 from ..class_arrow import pairs
 from ..data import Array, Block, Sums
+from ..data.groups import Groups, GroupSums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..objective.tiles import over_tiles
@@ -89,13 +90,16 @@ def covariance(
     evidence: Evidence,
     inverse: Inverse | WideInverse,
     kind: str,
-    groups: NDArray[np.intp] | None,
     by: Weighting,
+    scores: Any = None,
 ) -> Array | LowRank:
-    """The covariance of theta (q, q)."""
+    """The covariance of theta (q, q).
+
+    scores : those of clusters, see `cluster_scores`
+    """
     if isinstance(inverse, WideInverse) or isinstance(evidence.information, Arrow):
         with one_blas_thread:
-            return _wide_covariance(problem, evidence, inverse, kind, groups, by)
+            return _wide_covariance(problem, evidence, inverse, kind, by, scores)
     if problem.theta.size == 0:
         return inverse.full
     if kind == "model" and by.kind != "sampling":
@@ -103,15 +107,13 @@ def covariance(
             return inverse.full
         return np.asarray(inverse.full @ evidence.information @ inverse.full)
     if kind == "cluster":
-        if groups is None:
-            raise AssertionError("clusters need groups")
-        return _of_clusters(problem, inverse, groups)
+        return _of_clusters(inverse, scores)
     lost = {"HC1": problem.n_coef, "model": 1}.get(kind, 0)
     return _of_rows(problem, inverse, kind, by) * (by.n / (by.n - lost) if by.n > lost else np.nan)
 
 
 def _wide_covariance(
-    problem: Problem, evidence: Evidence, inverse: object, kind: str, groups: NDArray[np.intp] | None, by: Weighting
+    problem: Problem, evidence: Evidence, inverse: object, kind: str, by: Weighting, scores: object
 ) -> LowRank:
     """The same where a factor has most of the columns."""
     if not isinstance(inverse, WideInverse) or not isinstance(evidence.information, Arrow):
@@ -119,9 +121,7 @@ def _wide_covariance(
     if kind == "model" and by.kind != "sampling":
         return inverse.sandwich(evidence.information) if problem.penalised else inverse.full
     if kind == "cluster":
-        if groups is None:
-            raise AssertionError("clusters need groups")
-        return _wide_clusters(problem, inverse, groups)
+        return _wide_clusters(inverse, scores)
     power, fitted = {"HC2": 1, "HC3": 2}.get(kind, 0), FittedRows.at(problem)
 
     def squares(block: Block) -> Array:
@@ -140,23 +140,17 @@ def _wide_covariance(
     return V.times(by.n / (by.n - lost) if by.n > lost else np.nan)
 
 
-def _wide_clusters(problem: Problem, inverse: WideInverse, groups: NDArray[np.intp]) -> LowRank:
-    count, q = int(groups.max()) + 1, problem.theta.size
+def _wide_clusters(inverse: WideInverse, scores: Any) -> LowRank:
+    count, q = scores.shape
     if count * q > _MOST_ENTRIES:
         raise EvenOddsError(
             f"A covariance of {count:,} clusters with {q:,} coefficients takes more memory than is used for it: take "
             'fewer columns, or cov="HC1".'
         )
-
-    def sums(rows: FittedRows) -> Sums:
-        mine = groups[rows.first : rows.first + len(rows.y)]
-        each, shape = np.arange(mine.size + 1), (count, mine.size)
-        members = [sp.csc_array((residual, mine, each), shape=shape) for residual in rows.weighted(rows.residual).T]
-        return (sp.hstack([member @ rows.D for member in members], format="csr"),)
-
-    moves = inverse.of(sum_rows(problem, sums)[0])
-    scale = count / (count - 1) if count > 1 else np.nan
-    return LowRank(sp.csr_array((q, q)), np.ascontiguousarray(moves.T), scale * sp.eye_array(count, format="csr"))
+    moves = inverse.of(scores)
+    return LowRank(
+        sp.csr_array((q, q)), np.ascontiguousarray(moves.T), _growth(count) * sp.eye_array(count, format="csr")
+    )
 
 
 def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Array:
@@ -174,22 +168,42 @@ def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Ar
     return np.asarray(sum_rows(problem, sums)[0])
 
 
-def _of_clusters(problem: Problem, inverse: Inverse, groups: NDArray[np.intp]) -> Array:
-    """The same of clusters, which are known by the numbers of the rows."""
-    count = int(groups.max()) + 1
+def _of_clusters(inverse: Inverse, scores: Any) -> Array:
+    moves = inverse.of(scores.toarray() if sp.issparse(scores) else scores)
+    return np.asarray(moves.T @ moves * _growth(len(moves)))
+
+
+def _growth(count: int) -> float:
+    return count / (count - 1) if count > 1 else np.nan
+
+
+def one_cluster(group: object) -> EvenOddsError:
+    """The error of rows that are all in one cluster."""
+    return EvenOddsError(
+        f"All rows are in one cluster, {group!r}: a cluster-robust covariance needs two or more, and is trusted from "
+        "about 40."
+    )
+
+
+def cluster_scores(problem: Problem, codes: NDArray[np.intp] | None) -> tuple[list[Any], Any]:
+    """The clusters that have rows, and the sum of the scores of each, (count, q), dense or CSR. One read.
+
+    codes : the number of the cluster of each row; None where blocks know their groups
+    """
+
+    every = range(0 if codes is None or not codes.size else int(codes.max()) + 1)
 
     def sums(rows: FittedRows) -> Sums:
-        mine = groups[rows.first : rows.first + len(rows.y)]
-        present = np.bincount(mine, minlength=count) > 0
-        place, each = (np.cumsum(present) - 1)[mine], np.arange(mine.size + 1)
-        shape = (int(present.sum()), mine.size)
+        n_rows = len(rows.y)
+        mine = rows.groups if codes is None else Groups(every, codes[rows.first : rows.first + n_rows])
+        if mine is None:
+            raise AssertionError("blocks that do not know their groups")
+        present, place = np.unique(mine.codes, return_inverse=True)
+        each, shape = np.arange(n_rows + 1), (present.size, n_rows)
         members = [sp.csc_array((residual, place, each), shape=shape) for residual in rows.weighted(rows.residual).T]
         parts = [member @ rows.D for member in members]
-        scores = np.hstack([part.toarray() if sp.issparse(part) else part for part in parts])
-        return ([(np.flatnonzero(present), scores)],)
+        scores = sp.hstack(parts, format="csr") if sp.issparse(parts[0]) else np.hstack(parts)
+        return (GroupSums([([mine.values[k] for k in present.tolist()], scores)]),)
 
-    total = np.zeros((count, problem.theta.size))
-    for known, scores in sum_rows(problem, sums)[0]:
-        total[known] += scores
-    moves = inverse.of(total)
-    return np.asarray(moves.T @ moves * (count / (count - 1) if count > 1 else np.nan))
+    ((values, scores),) = sum_rows(problem, sums)[0].together().parts
+    return list(values), scores

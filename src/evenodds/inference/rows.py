@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..data import Array, Block, Sums
+from ..data.groups import Groups
 from ..objective import RowLoss
 from .problem import Problem
 from .wide import WideInverse
@@ -36,6 +37,7 @@ class FittedRows:
     loss : (n,) of each row, without its weight
     residual : (n, F)
     W : (n, F, F) covariance of the residuals
+    groups : see `Block`
     """
 
     first: int
@@ -45,6 +47,7 @@ class FittedRows:
     loss: Array
     residual: Array
     W: Array
+    groups: Groups | None = None
 
     @classmethod
     def at(cls, problem: Problem) -> "Callable[[Block], FittedRows]":
@@ -54,7 +57,7 @@ class FittedRows:
     @classmethod
     def _of(cls, row_loss: RowLoss, block: Block) -> "FittedRows":
         D, loss, residual, W = row_loss.fitted(block)
-        return cls(block.first, block.y, D, block.weight, loss, residual, W)
+        return cls(block.first, block.y, D, block.weight, loss, residual, W, block.groups)
 
     def weighted(self, values: Array, root: bool = False) -> Array:
         """Values (n, F) times the weights of the rows, or their roots."""

@@ -17,7 +17,7 @@ from ..objective import Classes, Objective
 from ..solvers import regimes
 from ..solvers.running import Goal
 from .certificate import certify
-from .covariance import Weighting, covariance, inverse_of
+from .covariance import Weighting, cluster_scores, covariance, inverse_of, one_cluster
 from .evidence import Evidence
 from .hypotheses import TestResult, chi_squared
 from .limit import Limit
@@ -32,7 +32,10 @@ ALIASED = "aliased: a combination of earlier columns"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user asked for; see `infer`."""
+    """What the user asked for; see `infer`.
+
+    clusters : the number of that of each row; None without, and where blocks of rows know their groups
+    """
 
     cov: str
     clusters: NDArray[np.intp] | None
@@ -62,8 +65,13 @@ def record(
     inverse = inverse_of(_curvature(where, told))
     by = Weighting(asked.weights, _n_obs(where, asked))
     if limit is not None and asked.clusters is not None:
-        asked = replace(asked, clusters=np.unique(asked.clusters[limit.rows], return_inverse=True)[1])
-    V = covariance(where, told, inverse, asked.cov, asked.clusters, by)
+        asked = replace(asked, clusters=asked.clusters[limit.rows])
+    clusters, scores = (
+        cluster_scores(where, asked.clusters) if asked.cov == "cluster" and where.theta.size else ([], None)
+    )
+    if limit is None and len(clusters) == 1:
+        raise one_cluster(clusters[0])
+    V = covariance(where, told, inverse, asked.cov, by, scores)
     coef = np.where(infinite == 0, _coef(model, problem) if limit is None else where.coef, infinite)
     variances, raw, notes = _raw_covariance(where, V, infinite)
     table = wald_table(coef, np.sqrt(variances), asked.level)
@@ -99,7 +107,7 @@ def record(
         likelihood_ratio=ratio,
         certificate=certify(problem, evidence, inverse, table.se) if limit is None and not problem.firth else None,
         notes=notes,
-        remarks=(*_remarks(model, problem, asked, evidence, limit), *_ends_not_found(problem, table)),
+        remarks=(*_remarks(model, problem, asked, evidence, limit, len(clusters)), *_ends_not_found(problem, table)),
         model=copy.copy(model),  # another fit of it does not change the record
         limit=limit,
         problem=where,
@@ -254,7 +262,7 @@ def _penalised_ratio(problem: Problem, best: Point) -> TestResult:
 
 
 def _remarks(
-    model: LogisticRegression, problem: Problem, asked: Asked, evidence: Evidence, limit: Limit | None
+    model: LogisticRegression, problem: Problem, asked: Asked, evidence: Evidence, limit: Limit | None, n_clusters: int
 ) -> tuple[str, ...]:
     """What has to be known to read the table right."""
     found = _of_classes(model, problem) if problem.several else []
@@ -307,8 +315,8 @@ def _remarks(
             "Sampling weights: log-likelihoods are pseudo-likelihoods, so that likelihood-ratio tests, AIC and BIC do "
             "not exist."
         )
-    if asked.clusters is not None and asked.clusters.size:
-        found.append(_of_clusters(int(asked.clusters.max()) + 1))
+    if n_clusters:
+        found.append(_of_clusters(n_clusters))
     return tuple(found)
 
 

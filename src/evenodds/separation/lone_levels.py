@@ -23,6 +23,7 @@ from ..solvers import regimes
 from ..solvers.costs import sample_rows
 from ..solvers.running import Goal
 from .balance import balanced
+from .cuts import Cut
 from .recession import Recession
 from .sides import SignedHome, TwoSides
 from .verdict import Verdict
@@ -57,7 +58,8 @@ def lone_levels(objective: Objective, free: Coordinates) -> Verdict | None:
             slopes[:, levels] = -sign[:, [start]]
     certain = bool((sign < 0).any()), bool((sign > 0).any())
     apart = (there & usable).astype(float) @ (~there).T > 0
-    return Verdict(slopes[:, :-1], alone[0, :-1] if n_classes == 2 else None, certain, apart | apart.T)
+    cuts = (Cut(np.array([False, True]), alone[0, :-1]),) if n_classes == 2 else ()
+    return Verdict(slopes[:, :-1], cuts, certain, apart | apart.T)
 
 
 def levels_by_class(block: Block, n_classes: int, left: Mask | None = None) -> Sums:
@@ -137,18 +139,12 @@ def beside_wide(signed: SignedHome) -> Recession:
     direction = np.zeros(rays.shape[1])
     for part in parts:  # what is certain first has to make up for what comes after
         direction = direction * (1 + 2 * layout.counts.size) + np.asarray(part.sum(axis=0)).ravel()
-    alone = np.zeros(layout.n_columns + 1)
-    if rounds:
-        alone[layout.places] = rounds[0]
-    alone = np.concatenate([[0.0], alone[:-1]])
     solved = np.concatenate([np.arange(int(coordinates.intercept)), 1 + coordinates.columns])
     scale = np.concatenate([np.ones(int(coordinates.intercept)), coordinates.scale[coordinates.columns]])
     null = sp.csr_array((rays[:, solved] @ sp.diags_array(scale)).T)
     first_place = int(not coordinates.intercept)
     kind = "overlap" if not rounds else "quasi-complete" if left.any() else "complete"
-    return Recession(
-        kind, infinite[first_place:], direction[first_place:], ~left, null, alone[first_place:], len(rounds) > 1
-    )
+    return Recession(kind, infinite[first_place:], direction[first_place:], ~left, null)
 
 
 def _rounds(signed: SignedHome, layout: Layout, coordinates: Coordinates) -> tuple[Mask, list[Array]]:

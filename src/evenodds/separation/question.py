@@ -22,6 +22,7 @@ from ..solvers.eliminated import eliminates
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
 from .balance import BELOW, LEAST, ROUGH, balanced, balanced_by_newton
+from .cuts import cuts_of
 from .sides import SignedHome, sides_of
 from .verdict import OVERLAP, Verdict
 
@@ -152,7 +153,7 @@ class Question:
         from .recession import separation_of  # here, as most fits prove by themselves that classes overlap
 
         asked = np.eye(self._bounds.size) if self.objective.classes.several else None
-        return separation_of(self._signed, asked, self._bounds, self._restricted(theta))
+        return separation_of(self._signed, asked, self._bounds, self._restricted(theta), signs=False)
 
     def _separates(self, direction: Array) -> bool:
         """Whether a direction puts every row strictly on its side, within the bounds."""
@@ -180,19 +181,13 @@ class Question:
         return np.asarray(parts.ravel())
 
     def _told(self, found: Recession) -> Verdict:
-        certain = np.isinf(found.infinite)  # but a sign that a bound alone decides says nothing of the rows
         y = np.concatenate(self.objective.reduce(_labels)[0])
-        if self.objective.classes.several:
-            certain &= np.tile(self.bounds == 0, certain.size // self.bounds.size)
-            signs = np.where(certain, np.sign(found.infinite), 0.0)
-            slopes = signs.reshape(-1, self.bounds.size)[:, int(self.free.intercept) :]
-            named = signs if slopes.any() else found.direction  # with columns to name
-            return Verdict(self._slopes(named), apart=_told_apart(y, found.separated.reshape(y.size, -1)))
-        first = int(self.free.intercept)
-        certain[first + self.free.columns] &= self.bounds[first:] == 0
-        named = found.direction if found.rest else np.where(certain | (found.alone != 0), found.direction, 0.0)
-        sides = bool((y[found.separated] == 0).any()), bool((y[found.separated] > 0).any())
-        return Verdict(named[None, first:], found.alone[first:], sides)
+        cuts, together = cuts_of(self._signed, found.separated.reshape(y.size, -1), self.bounds)
+        first, rows = int(self.free.intercept), together.any(axis=1)
+        if not self.objective.classes.several:
+            slopes = found.direction[None, first:] * rows.any()
+            return Verdict(slopes, tuple(cuts), (bool((y[rows] == 0).any()), bool((y[rows] > 0).any())))
+        return Verdict(self._slopes(found.direction), tuple(cuts), apart=_told_apart(y, together))
 
     def _slopes(self, direction: Array) -> Array:
         """The slopes (F, p) of a direction of the rows."""

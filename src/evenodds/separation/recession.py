@@ -49,8 +49,6 @@ class Recession:
     separated : (n_rows,) the rows of the home that some direction makes positive
     null : (q, d) orthonormal, the changes of theta that are zero on all other rows; beside a wide factor the directions
         of single levels, CSR
-    alone : (k,) 1 or -1 for a column whose high (low) values alone are of the second class and never of the first
-    rest : whether some rows are separated by columns together only
     """
 
     kind: str
@@ -58,12 +56,15 @@ class Recession:
     direction: Array
     separated: Mask
     null: Any
-    alone: Array
-    rest: bool
 
 
 def separation_of(
-    signed: SignedHome, functionals: Array | None = None, bounds: Array | None = None, guess: Array | None = None
+    signed: SignedHome,
+    functionals: Array | None = None,
+    bounds: Array | None = None,
+    guess: Array | None = None,
+    *,
+    signs: bool = True,
 ) -> Recession:
     """What separates the classes of a home. Its coordinates leave out aliased columns, as they do without a penalty.
 
@@ -72,6 +73,7 @@ def separation_of(
     bounds : (q,) 1 where an entry of theta has a lower bound, so that it cannot fall for ever, -1 where it has an upper
         one, else 0
     guess : (q,) a direction that nearly separates them if any does, as where a fit has come to
+    signs : whether `infinite` is looked for, at the cost of two programmes a coefficient; else it is nan
 
     Raises
     ------
@@ -95,21 +97,18 @@ def separation_of(
         infinite = np.zeros(int(coordinates.intercept) + data.n_columns if every else len(asked))
         separated = home.strict(face) if face.direction.any() else np.zeros(signed.n_rows, dtype=bool)
         if not separated.any():
-            return Recession("overlap", infinite, infinite, separated, face.null, infinite, False)
+            return Recession("overlap", infinite, infinite, separated, face.null)
         gauge, face = face.null, _seen(home, face)
         blur = blur_of(home, face)
-        infinite[places] = signs_of(home, face, asked, blur)
-        if every and infinite.size > home.n_coef:
+        infinite[places] = signs_of(home, face, asked, blur) if signs else np.nan
+        if signs and every and infinite.size > home.n_coef:
             group, tied = _collinear(home)
             grows = np.bincount(group, infinite != 0)[group] > 0
             infinite[tied] = np.where(grows, np.nan, 0.0)[tied]
         direction = np.zeros_like(infinite)
         direction[places] = values_of(asked, face.direction / np.abs(face.direction).max(), blur, home.exact)
-        alone, rest = np.zeros_like(infinite), True
-        if every:
-            alone[places], rest = _alone(home, separated)
     kind = "complete" if separated.all() else "quasi-complete"
-    return Recession(kind, infinite, direction, separated, gauge, alone, rest)
+    return Recession(kind, infinite, direction, separated, gauge)
 
 
 def _seen(home: Home, face: Face) -> Face:
@@ -236,42 +235,6 @@ def _coefficients(coordinates: Coordinates) -> tuple[Array, NDArray[np.intp]]:
 
 def _all_of(functionals: Array) -> tuple[Array, NDArray[np.intp]]:
     return functionals, np.arange(len(functionals))
-
-
-def _alone(home: Home, separated: Mask) -> tuple[Array, bool]:
-    """The columns that separate by themselves, with the sign that they do it by, and whether rows are left over.
-
-    Beside an intercept a column does if the values of one class end where those of the other begin. Without one the
-    signed rows are on one side of 0, which stands for the other class.
-    """
-    first = int(home.sides.coordinates.intercept)
-
-    def by_class(rows: Array) -> list[Array]:
-        """The columns of the rows of each class; the entry in the intercept's column is the sign of a row's label."""
-        return [-rows[rows[:, 0] < 0], rows[rows[:, 0] > 0]] if first else [np.zeros((1, rows.shape[1])), rows]
-
-    def ends(rows: Array) -> Sums:
-        return tuple([(x.min(axis=0, initial=np.inf), x.max(axis=0, initial=-np.inf))] for x in by_class(rows))
-
-    (low0, high0), (low1, high1) = (
-        (np.min([low for low, _ in pairs], axis=0), np.max([high for _, high in pairs], axis=0))
-        for pairs in home.over_rows(ends)
-    )
-    up, down = (low1 >= high0) & (high1 > low0), (high1 <= low0) & (low1 < high0)
-    up[:first] = down[:first] = False
-    for row in home.bounds:
-        up &= row >= 0
-        down &= row <= 0
-
-    def left(rows: Array) -> Sums:
-        second = rows[:, 0] > 0 if first else np.ones(len(rows), dtype=bool)
-        values = np.where(second[:, None], rows, -rows)
-        above = np.where(second[:, None], values > high0, values < low1)
-        below = np.where(second[:, None], values < low0, values > high1)
-        return ([~((above & up) | (below & down)).any(axis=1)],)
-
-    (rest,) = home.over_rows(left)
-    return up.astype(float) - down, bool((separated & np.concatenate(rest)).any())
 
 
 def _collinear(home: Home) -> tuple[NDArray[np.intp], Mask]:

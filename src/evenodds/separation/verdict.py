@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Array
+from .cuts import Cut
 
 
 @dataclass(frozen=True)
@@ -13,16 +14,15 @@ class Verdict:
     """Whether the classes are separated by what a fit leaves free.
 
     separating : (F, p) slopes of a direction that separates them, None if there is none: of two classes of the second,
-        else of all but the first, or of all where there are bounds. Of more classes it holds the signs of the
-        coefficients that certainly grow without end, if there are some.
-    alone : (p,) of two classes, the signs of columns that separate by themselves, else 0
-    certain : of two classes, whether rows of each are separated
-    apart : (K, K) of more, which two are told apart on some rows; None if all are
+        and zero where the cuts tell all, else of all but the first, or of all where there are bounds
+    cuts : columns that separate by themselves
+    certain : of two classes, whether rows of each are separated by columns together only
+    apart : (K, K) of more, which two are told apart by columns together on some rows; None if all are
     doubt : why it was not decided; empty if it was
     """
 
     separating: Array | None = None
-    alone: Array | None = None
+    cuts: tuple[Cut, ...] = ()
     certain: tuple[bool, bool] = (True, True)
     apart: NDArray[np.bool_] | None = None
     doubt: str = ""

@@ -7,12 +7,14 @@ import numpy as np
 
 from ..advice import listed, listed_labels, warn
 from ..exceptions import SeparationWarning
+from .cuts import Cut
 from .verdict import Verdict
 
 _END = "The likelihood has no maximum: the coefficients grow without end, those reported are where the fit stopped. "
 _MOST = 10  # columns of a side that are all named
 _FEW = 3  # that are named of more
-_LEAK = "or a ridge (for example C=1), or ask how such a column can know the answer."
+_MOST_CUTS = 4  # that are all told
+_LEAK = "a ridge (for example C=1), or ask how such a column can know the answer."
 
 
 def tell(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -> None:
@@ -27,33 +29,58 @@ def tell(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -
             SeparationWarning,
         )
     elif verdict.separating is not None:
-        words = _of_two if len(classes) == 2 and len(_slopes(verdict)) == 1 else _of_more
-        warn(f"The classes are separated: {words(verdict, classes, name)}", SeparationWarning)
+        two = len(classes) == 2 and len(verdict.separating) == 1
+        parts = _by_cuts(verdict.cuts, classes, name) + (_of_two if two else _of_more)(verdict, classes, name)
+        cure = "Use Firth's fit, LogisticRegression(firth=True), or" if two else "Use"
+        warn(f"The classes are separated: {'; '.join(parts)}. {_END}{cure} {_LEAK}", SeparationWarning)
 
 
-def _of_two(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -> str:
-    (direction,), alone = _slopes(verdict), verdict.alone
+def _by_cuts(cuts: Sequence[Cut], classes: Sequence[Any], name: Callable[[int], Any]) -> list[str]:
+    """What columns tell by themselves."""
+    parts: list[str] = []
+    for cut in cuts[:_MOST_CUTS]:
+        terms = {name(int(k)): float(cut.signs[k]) for k in np.flatnonzero(cut.signs)}
+        some, others = ([classes[int(k)] for k in np.flatnonzero(side)] for side in (cut.classes, ~cut.classes))
+        parts.append(f"{'also ' * bool(parts)}{_sides(terms)} {_belong(some, others)}")
+    return parts + [f"also {len(cuts) - _MOST_CUTS} more of this kind"] * (len(cuts) > _MOST_CUTS)
+
+
+def _of_two(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -> list[str]:
+    """What columns tell together."""
+    (direction,) = _slopes(verdict)
     if verdict.certain == (True, False):  # only of the first class is anything certain
         direction, classes = -direction, classes[::-1]
-    alone = np.zeros(direction.size) if alone is None else alone
-    belong = f"belong to class {classes[1]!r} and never to class {classes[0]!r}"
-    parts: list[str] = []
-    for solo in (True, False):
-        terms = {name(int(k)): float(direction[k]) for k in np.flatnonzero((direction != 0) & ((alone != 0) == solo))}
-        if terms:
-            joint = not solo and len(terms) > 1
-            at_once, way = (", taken together,", f", in the direction {_sum(terms)}") if joint else ("", "")
-            parts.append(f"{'also ' * len(parts)}{_sides(terms)}{at_once} {belong}{way}")
-    found = "; ".join(parts) or f"rows {belong}, by the intercept alone"
-    return f"{found}. {_END}Use Firth's fit, LogisticRegression(firth=True), {_LEAK}"
+    terms = {name(int(k)): float(direction[k]) for k in np.flatnonzero((direction != 0) & ~_alone(verdict))}
+    belong = _belong(classes[1:], classes[:1])
+    if not terms:
+        return [] if verdict.cuts else [f"rows {belong}, by the intercept alone"]
+    at_once, way = (", taken together,", f", in the direction {_sum(terms)}") if len(terms) > 1 else ("", "")
+    these = "of the rows that these leave, " * bool(verdict.cuts)
+    return [f"{these}{_sides(terms)}{at_once} {belong}{way}"]
 
 
-def _of_more(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -> str:
-    slopes = _slopes(verdict)
-    columns = [name(int(k)) for k in np.flatnonzero(slopes.any(axis=0))]
-    what = f"{_counted(columns) if columns else 'the intercepts'} tell{'s' * (len(columns) == 1)}"
+def _of_more(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -> list[str]:
+    """The same of more classes."""
+    if verdict.apart is not None and not verdict.apart.any():
+        return []
+    moved = _slopes(verdict).any(axis=0)
+    others = moved & ~_alone(verdict)
+    columns = [name(int(k)) for k in np.flatnonzero(others if others.any() else moved)]
+    together = ", taken together," * (1 < len(columns) <= _MOST)
+    what = f"{_counted(columns) if columns else 'the intercepts'}{together}"
     told = _apart(verdict.apart, classes)
-    return f"{what} {told} on some rows with certainty. {_END}Use {_LEAK[3:]}"
+    also = "also " * bool(verdict.cuts)
+    return [f"{also}{what} tell{'s' * (len(columns) == 1)} {told} on some rows with certainty"]
+
+
+def _alone(verdict: Verdict) -> Any:
+    """Which columns separate by themselves."""
+    return np.any([cut.signs != 0 for cut in verdict.cuts], axis=0) if verdict.cuts else np.False_
+
+
+def _belong(some: Sequence[Any], others: Sequence[Any]) -> str:
+    sides = [f"class{'es' * (len(side) > 1)} {listed_labels(side)}" for side in (some, others)]
+    return "belong to {} and never to {}".format(*sides)
 
 
 def _apart(apart: Any, classes: Sequence[Any]) -> str:

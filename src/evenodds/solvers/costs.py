@@ -10,6 +10,8 @@ Costs are in multiplications of a Hessian, with n rows, k coefficients and `size
   taken (`sample_rows`).
 - Of dense rows not many more than columns the Hessian costs as much as 20 to 300 reads, in which a penalised fit is
   often done with no metric but the curvature of even odds. It is bought where the fit turns out slow (`starts_even`).
+- Of some thousand rows more, a penalised fit has the Hessian at the start from 16 rows a coefficient: all of them would
+  tell little more, as the curvature changes on the way (`rows_of_metric`).
 """
 
 import numpy as np
@@ -50,7 +52,13 @@ _USUAL_READS = 30  # that L-BFGS hardly ever takes less of, but under a strong p
 _OF_CLASSES = 24  # rows a column of the sample for the metric of several classes
 _EIGENVECTORS = 30.0  # columns^2 / (rows x classes) up to which those of the columns' factor cost few reads
 _SINGLE = 150  # columns from which a metric is computed in single precision
-_SHARE = 3  # times the rows of a sample, beyond which it spares much
+_SHARE = 3  # times the rows of a sample, beyond which its optimum spares more than it costs
+_SHARE_OF_METRIC = 10  # the same where the Hessian at the start can be taken of some rows
+_ROWS_OF_METRIC = 16  # a coefficient, at the least, that tell it
+_PART = 8  # one in so many rows tells it in any case
+_WORTH = 60  # multiplications for each entry, no fewer of which have to be spared
+_FEW_FOR_EVEN = 48  # dense columns up to which a Hessian costs no more than a few reads
+_FEW_ROWS_OF_FULL = 4  # rows a column, up to which the curvature at the start soon says little
 _DEAR = 256  # dense columns from which a Hessian of all rows costs more than the few reads it may spare
 _ELIMINATED = 8.0  # reads that the Hessian takes where a factor is eliminated
 _HELD = 32  # columns for each unit of stretch, beyond which a sample's Hessian costs more than the reads it spares
@@ -104,13 +112,20 @@ def takes_exact_steps(objective: Objective) -> bool:
 def starts_even(objective: Objective, sample: Block) -> bool:
     """Whether a fit starts with the metric of even odds, as a better one costs as much as many reads.
 
-    Without a penalty a column can be next to a combination of others, which takes a Hessian at once.
+    Where the penalty holds nearly every direction, and where columns are so many beside the rows that the curvature
+    soon is another than at the start. Without a penalty a column can be next to a combination of others, which takes a
+    Hessian at once.
     """
-    data = objective.data
-    if data.sparse or not (objective.ridge > 0).all():
+    data, p = objective.data, objective.data.n_columns
+    if data.sparse or not (objective.ridge > 0).all() or p <= _FEW_FOR_EVEN:
         return False
-    dear = data.n_columns > (_DEAR if sample.n_rows == data.n_rows else _MOST_FULL)
-    return dear or (data.n_columns > _DEAR and _stretch(objective, sample) < data.n_columns / _HELD)
+    if p > _MOST_FULL or (sample.n_rows == data.n_rows and p > max(_DEAR, data.n_rows / _FEW_ROWS_OF_FULL)):
+        return True
+    most = p / _HELD
+    usual = _odds(objective) / float(
+        np.median(objective.ridge)
+    )  # of one column, as they have unit size beside the ridge
+    return usual < most and _stretch(objective, sample) < most
 
 
 def _stretch(objective: Objective, sample: Block) -> float:
@@ -125,8 +140,13 @@ def _stretch(objective: Objective, sample: Block) -> float:
     v = np.random.default_rng(0).normal(size=D.shape[1])
     for _ in range(2):
         v = product(product(D, v / np.sqrt(dot(v, v))), D)
+    return _odds(objective) * float(np.sqrt(dot(v, v))) / few.n_rows
+
+
+def _odds(objective: Objective) -> float:
+    """The curvature of a row that has the odds of the classes."""
     negative, positive = objective.data.class_weights / objective.total_weight
-    return float(negative * positive) * float(np.sqrt(dot(v, v))) / few.n_rows
+    return float(negative * positive)
 
 
 def sample_spares(objective: Objective, sample: Block) -> bool:
@@ -134,9 +154,22 @@ def sample_spares(objective: Objective, sample: Block) -> bool:
 
     Without a penalty the sample's Hessian also tells, at little cost, that classes overlap.
     """
-    data = objective.data
-    small = data.n_columns <= _DEAR and not data.sparse and bool((objective.ridge > 0).all())
-    return sample.n_rows * (_SHARE if small else 1) < data.n_rows
+    data, share = objective.data, 1
+    if data.n_columns <= _DEAR and not data.sparse and (objective.ridge > 0).all():
+        share = _SHARE_OF_METRIC if rows_of_metric(objective, sample) else _SHARE
+    return sample.n_rows * share < data.n_rows
+
+
+def rows_of_metric(objective: Objective, sample: Block) -> int:
+    """The rows of the sample of which the Hessian at the start is taken; 0 for all rows there are.
+
+    Each step then divides the gap by about as much as there are rows a coefficient, which is hardly less than with all
+    of them, as the curvature changes on the way.
+    """
+    n, least = objective.data.n_rows, _ROWS_OF_METRIC * objective.n_coef
+    few = min(max(least, n // _PART), sample.n_rows)
+    worth = few >= least and (n - few) * objective.n_coef >= _WORTH * n
+    return few if worth and bool((objective.ridge > 0).all()) else 0
 
 
 def takes_products(objective: Objective) -> bool:

@@ -30,6 +30,7 @@ from .costs import (
     has_few_rows,
     is_held,
     most_full,
+    rows_of_metric,
     sample_rows,
     sample_spares,
     starts_even,
@@ -118,7 +119,7 @@ def quasi_newton(
             theta = theta if warm and _is_near(objective, part, theta) else sample_optimum(part, theta)
         metric = _hessian_metric(part, theta)
     else:
-        metric = _hessian_metric(objective, theta)
+        metric = _hessian_at_start(objective, theta, sample)
         remake = _where_slow(lambda state: _hessian_metric(objective, state.theta), _SHORT_PATIENCE)
     return run("quasi-newton", objective, theta, metric, remake, goal)
 
@@ -207,6 +208,16 @@ def _optimum_inside(by_rows: ByRows, theta: Array, goal: Goal) -> Array:
     rows, start = inside.metrics(), inside.start
     found = run("quasi-newton", inside.objective, start, rows.at(start), where_far(rows), goal)
     return inside.outside(found.theta)
+
+
+def _hessian_at_start(objective: Objective, theta: Array, sample: Block) -> Metric:
+    """The Hessian of as many rows as tell the curvature at the start well enough."""
+    few, data = rows_of_metric(objective, sample), objective.data
+    if not few:
+        return _hessian_metric(objective, theta)
+    every = sample.n_rows == data.n_rows  # as they came: what repeats from row to row is not to be missed
+    some = data.sample(few, 0) if every else sample.take(slice(None, None, sample.n_rows // few))
+    return _hessian_metric(objective.on(some), theta)
 
 
 def _hessian_metric(objective: Objective, theta: Array) -> Metric:
