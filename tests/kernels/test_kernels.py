@@ -458,6 +458,13 @@ def test_units_say_where_squares_tell_nothing(odd):
     assert not units(np.column_stack([odd, [0.0, 1.0, 2.0]]), None, True)[2]
 
 
+def test_no_rows_have_no_units():
+    with pytest.raises(ValueError, match="no rows"):
+        units(np.empty((0, 3)), None, True)
+    with pytest.raises(ValueError, match="no rows"):
+        centres(np.empty((0, 3)), np.zeros(3))
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("m", [1, 2, 14, 15, 29, 30, 44, 45, 1000])
 def test_a_centre_is_the_mean_where_that_is_amid_the_rows(order, m):

@@ -143,6 +143,8 @@ def units(X: Any, weight: Array | None, centred: bool) -> tuple[Array, Array, bo
     """
     by_rows, kind, ld = layout(X)
     m, p = X.shape
+    if not m:
+        raise ValueError("A loop over columns was given no rows.")
     weight = None if weight is None else vector(weight, m)
     room = np.empty((6, p))  # the results, and room for work
     mean, deviation = room[4], room[5]
@@ -158,6 +160,8 @@ def centres(X: Any, mean: Array) -> Array:
     """
     by_rows, kind, ld = layout(X)
     m, p = X.shape
+    if not m:
+        raise ValueError("A loop over columns was given no rows.")
     found = np.array(mean, np.float64)
     near, far = (1, ld) if by_rows else (ld, 1)
     function("centres", kind)(pointer(X), near, far, m, p, pointer(vector(found, p)))
