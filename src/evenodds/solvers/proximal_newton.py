@@ -3,8 +3,10 @@
     theta + d = argmin_x  g'(x - theta) + (x - theta)'H(x - theta)/2 + Omega(x)
 
 (Lee, Sun and Saunders, SIAM J. Optim. 24, 2014), with a line search. H only has to be close to the Hessian: what it
-misses costs rounds, never correctness. A round evaluates F at the trial points of all that have not converged, which
-is one read of the data. Each ends when its duality gap is small enough.
+misses costs rounds, never correctness. Where the search had to shorten a step much, the next is held back by a ridge
+about theta (Levenberg and Marquardt's): where rows are nearly certain H is next to nothing in some directions, in which
+steps go far beyond what it is close for, and are the hardest to find. A round evaluates F at the trial points of all
+that have not converged, which is one read of the data. Each ends when its duality gap is small enough.
 """
 
 import math
@@ -26,6 +28,9 @@ _SLOW = 0.2  # a step that leaves more of the gap asks for a better model
 _FALLS = 0.99  # a step that leaves less of J itself is not slow
 _PATIENCE = 3
 _LEAST_STEP = 1e-8
+_SHORT = 0.25  # of a step: what is less asks for a ridge
+_CALMED = 0.1  # of the ridge is left by a whole step
+_NOTHING = 1e-10  # of the curvature, from which the ridge is left out
 
 Evaluate = Callable[[Array], tuple[Array, Array, Array]]
 """F, its gradient and the odds (see `Penalty.gap`) at each row of an array of points."""
@@ -65,7 +70,9 @@ class Point:
     H : the model's matrix, None if it is to be made at the point
     trial : the point to be evaluated next, theta + t step
     longest : the first t of a step
-    promised : what the step gains of J to first order; slow : steps in a row that gained little
+    promised : what the step gains of J to first order
+    damping : the ridge that holds the step back
+    slow : steps in a row that gained little
     noise : rounding errors of J, beside it
     """
 
@@ -82,6 +89,7 @@ class Point:
     t: float = 1.0
     longest: float = 1.0
     promised: float = 0.0
+    damping: float = 0.0
     slow: int = 0
     rounds: int = 0
     iterations: int = -1
@@ -153,7 +161,7 @@ class Point:
 
     def aim(self, models: Models, accuracy: float) -> None:
         """Set the step, and the next trial point at its end."""
-        H = self.model(models)
+        H = self._damped(self.model(models))
         c = self.gradient - product(H, self.theta)
         x = minimize_quadratic(H, c, self.penalty, self.theta, exact=models.every, accuracy=accuracy)
         self.step = x - self.theta
@@ -164,6 +172,16 @@ class Point:
         self.trial = x if self.t == 1 else self.theta + self.t * self.step
         if not self.step.any():
             self.status = Status.STALLED
+
+    def _damped(self, H: Array) -> Array:
+        """H with the ridge under which the last step would have been as long as it could be."""
+        if self.t < _SHORT:
+            self.damping = max(self.damping, self.promised / (self.t * dot(self.step, self.step)))
+        elif self.t == 1:
+            self.damping *= _CALMED
+        if not self.damping > _NOTHING * H.diagonal().max():
+            self.damping = 0.0
+        return H + self.damping * np.eye(len(H)) if self.damping else H
 
     def backtrack(self) -> None:
         """Halve the step."""

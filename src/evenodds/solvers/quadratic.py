@@ -21,6 +21,7 @@ from .penalty import Penalty
 _MOST_FACTORED = 2000  # coefficients; a factorisation of more costs as much as many sweeps
 _SWEEPS = 200
 _STEPS = 300
+_ROUNDING = 1e-15  # of an entry of the diagonal, for each coefficient
 _IDLE = 5  # steps in a row that neither the value nor the conditions of optimality gain by
 _SWEPT = 60  # coefficients from which coordinate descent comes first
 _SWEPT_EXACT = 500  # where every digit counts, or several have no penalty: they may be nearly collinear
@@ -35,7 +36,8 @@ def minimize_quadratic(
     """The minimiser, from a start within the bounds.
 
     exact : whether digits count more than time: coordinate descent is slow to tell nearly equal columns apart
-    accuracy : of coordinate descent: the square of the last changes over that of the first
+    accuracy : of coordinate descent: the square of the last changes over that of the first; of Newton's steps: how far
+        the conditions of optimality may be from holding, over how far they were
     """
     settled = False
     hard = exact or np.count_nonzero((penalty.l1 == 0) & (penalty.l2 == 0)) > 1
@@ -46,15 +48,24 @@ def minimize_quadratic(
     if settled or x.size > _MOST_FACTORED:
         return x
     with np.errstate(over="ignore", invalid="ignore"):  # where H is next to nothing a step may leave the numbers
-        return _newton(H, c, penalty, x)
+        return _newton(*_convex(H, c, penalty, x), penalty, x, accuracy)
 
 
-def _newton(H: Array, c: Array, penalty: Penalty, x: Array) -> Array:
-    """Projected Newton steps, or along a face, until the conditions of optimality hold to rounding."""
+def _convex(H: Array, c: Array, penalty: Penalty, x: Array) -> tuple[Array, Array]:
+    """H and c; what rounding has left of a singular H may have no least value, and is held at x by as much."""
+    if Cholesky(H + np.diag(penalty.l2)).least() > 0:
+        return H, c
+    held = _ROUNDING * x.size * H.diagonal()
+    return H + np.diag(held), c - held * x
+
+
+def _newton(H: Array, c: Array, penalty: Penalty, x: Array, accuracy: float) -> Array:
+    """Projected Newton steps, or along a face, until the conditions of optimality hold, to rounding at the most."""
     size = np.abs(c) + product(np.abs(H), np.abs(x)) + np.where(np.isinf(penalty.l1), 0.0, penalty.l1)
     least = np.maximum(1e-15 * size, 1e-300)
     q = product(H, x) + c
     violation = penalty.violation(x, q)
+    least = np.maximum(least, accuracy * violation.max())
     best, worst, idle, late = x, float(violation.max()), 0, 0
     for _ in range(_STEPS):
         if not (violation > least).any():

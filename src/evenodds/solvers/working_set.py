@@ -260,7 +260,8 @@ class WorkingSet:
         if not to_the_end and descend(self._H, at.gradient / c, bounds, x, _ACCURACY, _SWEEPS):
             return x
         H = c * self._H[:k, :k].astype(np.float64)
-        return minimize_quadratic(H, at.gradient - product(H, at.near), penalty, penalty.nearest(x), exact=True)
+        slope = at.gradient - product(H, at.near)
+        return minimize_quadratic(H, slope, penalty, penalty.nearest(x), exact=True, accuracy=0.0)
 
     def ahead(self, penalty: Penalty, at: At) -> Callable[[], Array]:
         """The residuals at the optimum on the set for a weaker penalty, about."""
