@@ -33,7 +33,7 @@ def is_as_any(settings: Settings) -> bool:
 def fit(settings: Settings, data: Data, *, last: fitting.Coefs | None, reporter: fitting.Reporter) -> fitting.Fit:
     """What `fitting.fit` finds, of all classes: those that the data have left out among them."""
     present = data.present
-    if present.all():
+    if data.class_weights.size == present.size:
         usable = last is not None and np.isfinite(last[0]).all()
         found = fitting.fit(settings, data, last=last if usable else None, reporter=reporter)
         require_range(*found.coefs)

@@ -26,7 +26,7 @@ from .data.coded import Layout
 from .exceptions import EvenOddsError
 from .kernels.algebra import cholesky, dot, product
 from .kernels.coded import coded_products
-from .kernels.rows import AT_ONCE, second_order_sums
+from .kernels.rows import AT_ONCE, centres, second_order_sums
 from .moments import Moments, exact_moments, moments_of
 
 _DEPENDENT = 1e-7  # a column this close to its span, beside its own size, is a combination of the others
@@ -93,9 +93,12 @@ class Coordinates:
 
     def split(self, theta: Array) -> tuple[float, Array]:
         """The intercept at `center`, and the coefficients (p,)."""
+        slopes, shift = (theta[1:], float(theta[0])) if self.intercept else (theta, 0.0)
+        if self.columns.size == self.scale.size:
+            return shift, slopes / self.scale
         coef = np.zeros(self.center.size)
-        coef[self._solved] = theta[int(self.intercept) :] / self.scale[self._solved]
-        return (float(theta[0]) if self.intercept else 0.0), coef
+        coef[self.columns] = slopes / self.scale[self.columns]
+        return shift, coef
 
     def join(self, intercept: object, coef: Array) -> Array:
         """Theta from the intercept at `center` and numbers a column (p,), multiplied by the scale."""
@@ -182,7 +185,7 @@ def choose_coordinates(
         far = int(np.flatnonzero(~np.isfinite(scale))[0])
         raise EvenOddsError(f"The values of column {far} are further apart than numbers go: divide the column by 10.")
     if intercept and not exact_mean and not data.sparse:
-        center = _amid(sample.X, center)
+        center = centres(sample.X, center)
     constant = scale < _LEAST
     scale = _usable(scale, 0.0 if standardize else strength)
     columns = np.arange(data.n_columns)
@@ -229,20 +232,9 @@ def independent(data: Data, sample: Block, coordinates: Coordinates) -> Coordina
     if columns.size > _MOST_COLUMNS:
         return coordinates
     dependent, reads = _dependent_columns(data, sample, coordinates)
+    if not (dependent.size or reads):
+        return coordinates
     return replace(coordinates, columns=np.delete(columns, dependent), reads=coordinates.reads + reads)
-
-
-def _amid(X: Any, mean: Array) -> Array:
-    """The mean, or, where it is far from the middle half of some rows, their median.
-
-    A column with a few values of 1e12 has a mean among none of its rows: seen from there the others are all alike.
-    """
-    some = X[:: max(1, len(X) // 15)].astype(np.float64)
-    some.sort(axis=0)
-    quarter = len(some) // 4
-    low, high = some[quarter], some[-1 - quarter]
-    spread = 100 * (high - low)
-    return np.where((mean < low - spread) | (mean > high + spread), some[len(some) // 2], mean)
 
 
 def _usable(deviation: Array, strength: float) -> Array:
@@ -342,12 +334,8 @@ def _gram(sample: Block, coordinates: Coordinates) -> Array | None:
 
 def _is_well_conditioned(gram: Array) -> bool:
     """Whether a Cholesky factorisation of D'D shows, cheaply, that no column is near the span of others."""
-    size = np.sqrt(np.diag(gram))
-    if not (size > 0).all():
-        return False
-    gram /= np.outer(size, size)
     factor = cholesky(gram)
-    return factor is not None and bool(factor.diagonal().min(initial=1.0) > 1e-5)
+    return factor is not None and bool((factor.diagonal() > 1e-5 * np.sqrt(gram.diagonal())).all())
 
 
 def _eliminate(R: Array, tolerance: float) -> tuple[NDArray[np.intp], Array]:

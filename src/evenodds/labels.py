@@ -144,11 +144,13 @@ def _two_numbers(y: NDArray[Any]) -> tuple[NDArray[Any], Codes] | None:
     """The answer for whole numbers or booleans of two values, found without sorting; else None."""
     if y.dtype.kind not in "biuf" or y.size == 0:
         return None
-    low, high = y.min(), y.max()
-    if low == high or (y.dtype.kind == "f" and not (low == int(low) and high == int(high))):
+    is_first = y == y[0]
+    other = is_first.argmin()
+    is_other = y == y[other]
+    if is_first[other] or np.count_nonzero(is_first) + np.count_nonzero(is_other) != y.size:
         return None
-    is_high = y == high
-    if np.count_nonzero(is_high) + np.count_nonzero(y == low) != y.size:
+    (low, _), (high, is_high) = sorted(((y[0], is_first), (y[other], is_other)), key=lambda one: one[0])
+    if y.dtype.kind == "f" and not (low == int(low) and high == int(high)):
         return None
     return np.array([low, high], dtype=y.dtype), is_high.view(np.uint8)
 

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from .data import Array, Block, Data, Sums, is_coded
 from .kernels.algebra import product
-from .kernels.rows import moment_sums
+from .kernels.rows import moment_sums, units
 
 _ENOUGH = 4096  # rows for a centre and a scale near those of all
 
@@ -54,21 +54,18 @@ def moments_of(block: Block, intercept: bool) -> tuple[Array, Array]:
 
     Deviations are taken from the first row, so that a constant column gives exactly 0.
     """
-    X = block.X
-    weight = np.full(block.n_rows, 1 / block.n_rows) if block.weight is None else block.weight / block.weight.sum()
+    X, weight = block.X, block.weight
+    sparse = sp.issparse(X)
+    if not sparse:
+        mean, deviation, usual = units(X, weight, intercept)
+        if usual:
+            return mean, deviation
+    weight = np.full(block.n_rows, 1 / block.n_rows) if weight is None else weight / weight.sum()
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        if sp.issparse(X):
+        if sparse:
             return _sparse_moments(X, weight, intercept)
-        first, one = X[0].astype(np.float64) if intercept else np.zeros(X.shape[1]), np.ones(X.shape[1])
-        _, mean, variance = moment_sums(X, weight, first, one)
-        if intercept:  # once more about the mean, as it can be far from the first row
-            first = first + mean
-            _, mean, variance = moment_sums(X, weight, first, one)
-            variance -= np.square(mean)
-        if ((variance > 1e-280) & (variance < 1e280)).all():
-            return first, np.sqrt(variance)
         # Squares overflow or vanish, or a column is constant: once more in units of the largest deviation.
-        first = X[0].astype(np.float64) if intercept else first
+        first = X[0].astype(np.float64) if intercept else np.zeros(X.shape[1])
         deviation = X - first
         unit = _largest(deviation)
         mean, variance = _centred(deviation / unit, weight, intercept)

@@ -10,13 +10,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from .data import Data
+from .data import Data, total_weight
 from .exceptions import EvenOddsError
 from .per_column import LEAST_C, check_l1_ratio
 from .solvers.sgd import SGD
 
 _SOLVERS = ("auto", "newton", "quasi-newton", "sgd")
 _FIRTH = (False, True, "flic", "flac")
+_PLAIN = (
+    ("C", float),
+    ("l1_ratio", float),
+    ("tol", float),
+    ("max_iter", int),
+    ("fit_intercept", bool),
+    ("standardize", bool),
+)
 
 
 PerColumn = ArrayLike | Mapping[Any, float] | None
@@ -44,16 +52,12 @@ class Settings:
     def of(cls, model: object) -> "Settings":
         """Those of an estimator; an error if one is not what it can be, or does not go with another."""
         _check(model)
-        plain = {
-            "C": float,
-            "l1_ratio": float,
-            "tol": float,
-            "max_iter": int,
-            "fit_intercept": bool,
-            "standardize": bool,
-        }
-        given = {name: getattr(model, name) for name in cls.__dataclass_fields__}
-        settings = cls(**given | {name: kind(given[name]) for name, kind in plain.items()})
+        settings = object.__new__(cls)  # a small fit waits for what a frozen class does with each field
+        found = vars(settings)
+        for name in cls.__dataclass_fields__:
+            found[name] = getattr(model, name)
+        for name, kind in _PLAIN:
+            found[name] = kind(found[name])
         settings._check_firth()
         settings._check_composite()
         return settings
@@ -85,7 +89,7 @@ class Settings:
 
     def strength(self, data: Data) -> float:
         """The penalty's lam, 1 / (C S)."""
-        return 1 / (self.C * float(data.class_weights.sum()))
+        return 1 / (self.C * total_weight(data))
 
     def _check_composite(self) -> None:
         """What an L1 part, penalty factors and bounds go with."""

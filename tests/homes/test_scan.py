@@ -335,6 +335,38 @@ def test_what_cannot_be_asked_again():
         LogisticRegression().fit(scan(lambda: tables.pop(0) if len(tables) > 1 else tables[0], "y", NAMES, memory=1))
 
 
+@pytest.mark.parametrize("text", [False, True])
+@pytest.mark.parametrize("kept", [0, 200, 450])
+def test_other_rows_at_any_read(text, kept):
+    table = table_of(300).select([*NAMES, "y"])
+    table = table.append_column("t", pa.array(["a", "b", "b"] * 100)) if text else table
+    twice = pa.concat_tables([table, table])
+    for last in range(1, 9):
+        asked = []
+
+        def rows(asked=asked, last=last):
+            asked.append(0)
+            return table if len(asked) <= last else twice[:kept]
+
+        scanned = scan(rows, "y", memory=1)
+        if last == 1:  # that which looks at the columns
+            first = fit_table("y", scanned) if kept else None
+            assert first is None or first.solution_.n_rows == kept
+        elif last < 6:
+            with pytest.raises(EvenOddsError, match=rf"gave {kept} rows, and 300 when|There are no rows"):
+                infer(fit_table("y", scanned), scanned, cov="HC1")
+
+
+@needs_posix
+def test_links_to_nowhere_are_not_left_out(tmp_path):
+    parquet.write_table(table_of(300), tmp_path / "a.parquet")
+    (tmp_path / "notes.txt").symlink_to(tmp_path / "gone.txt")
+    assert len(scan(tmp_path, "y", NAMES)) == 300
+    (tmp_path / "b.parquet").symlink_to(tmp_path / "gone.parquet")
+    with pytest.raises(EvenOddsError, match=r"b\.parquet is a link to a file that does not exist"):
+        scan(tmp_path, "y", NAMES)
+
+
 # A walk over tables, roles, budgets and fits
 
 

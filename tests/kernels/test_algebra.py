@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logsumexp
 
 from evenodds.kernels import algebra
 from evenodds.kernels.newton import Limits, newton
 from evenodds.kernels.rows import second_order_sums
+from evenodds.kernels.softmax import softmax_second_sums
 
 
 def layouts(rng, m, k):
@@ -193,10 +195,85 @@ def test_newton_ends_where_the_gradient_is_0(seed, order, dtype):
     assert_allclose(found.gradient, gradient / total + pull * theta, atol=1e-16 * total)
     exact = second_order_sums(*args, found.thetas[found.exact], center, inverse)[2]
     assert_allclose(found.hessian, exact / total + np.diag(pull), rtol=1e-12, atol=1e-14)
-    assert np.abs(found.gradient).max() < 1e-10
+    _, slope, _ = second_order_sums(*args, found.end, center, inverse)
+    assert np.abs(slope / total + pull * found.end).max() < 1e-12
     assert (np.diff(found.values) <= 1e-15).all()
     assert len(found.thetas) <= EASY.points
     assert found.reads >= len(found.thetas)
+    assert_allclose(found.end, theta - np.linalg.solve(found.hessian, found.gradient), rtol=1e-9, atol=1e-12)
+    assert np.isnan(found.sure).all()  # each slope has a pull
+
+
+def test_newton_says_what_is_sure_of_its_end():
+    ended = 0
+    for seed in range(40):
+        X, y, weight, offset = table(seed)
+        n, p = X.shape
+        center, inverse = X.mean(axis=0), 1 / X.std(axis=0)
+        total = n if weight is None else weight.sum()
+        found = newton(X, y, weight, offset, np.zeros(p + 1), center, inverse, np.zeros(p + 1), total, EASY)
+        if found.end is None:  # too far for nine steps
+            continue
+        ended += 1
+        D, at = np.column_stack([np.ones(n), (X - center) * inverse]), found.thetas[found.exact]
+        t = np.exp(-np.abs(D @ at + (0 if offset is None else offset)))
+        assert_sure(found, D, t / (1 + t) ** 2 * (1 if weight is None else weight))
+    assert ended > 30
+
+
+def assert_sure(found, D, multipliers):
+    least, multiplier, move = found.sure
+    values, sets = np.linalg.eigvalsh(found.hessian), len(found.end) // D.shape[1]
+    least *= found.hessian.diagonal().max()
+    assert values[0] / len(values) * (1 - 1e-9) <= least <= values[0] * (1 + 1e-9)
+    assert multiplier == pytest.approx(multipliers.min(), rel=1e-9)
+    steps = (found.end - found.thetas[found.exact], found.end - found.thetas[-1])
+    assert move == pytest.approx(max(np.abs(D @ step.reshape(sets, -1).T).max() for step in steps), rel=1e-6)
+
+
+@pytest.mark.parametrize("baseline", [False, True])
+def test_newton_of_several_classes_ends_where_the_gradient_is_0(baseline):
+    ended = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        n, p, K, first = int(rng.integers(100, 300)), int(rng.integers(1, 9)), int(rng.integers(3, 6)), seed % 4 > 0
+        X = np.asarray(rng.normal(size=(n, p)) * 3 + 2, (float, np.float32)[seed % 2], "CF"[seed // 2 % 2])
+        y = np.argmax(X[:, [0]] * rng.normal(size=K) / 3 + rng.gumbel(size=(n, K)), axis=1)
+        weight, offset = rng.random(n) if seed % 3 else None, rng.normal(size=(n, K)) if seed % 5 else None
+        center, inverse = X.mean(axis=0, dtype=float), 1 / X.std(axis=0, dtype=float)
+        k, F, total = p + first, K - baseline, n if weight is None else weight.sum()
+        pull = np.tile(np.where(np.arange(k) < first, 0.0, 0.0 if baseline else 0.01), F)
+        given = (X, y, weight, offset)
+        found = newton(*given, np.zeros((F, k)), center, inverse, pull, total, EASY, baseline)
+        if found.end is None:
+            continue
+        ended += 1
+        _, slope, _ = softmax_second_sums(*given, baseline, center, inverse, found.end.reshape(F, k))
+        assert np.abs(slope.ravel() / total + pull * found.end).max() < 1e-12
+        if not baseline:
+            assert np.isnan(found.sure).all()
+            continue
+        D = ((X - center) * inverse) if not first else np.column_stack([np.ones(n), (X - center) * inverse])
+        Z = np.column_stack([np.zeros(n), D @ found.thetas[found.exact].reshape(F, k).T])
+        Z += 0 if offset is None else offset
+        P = np.exp(Z - logsumexp(Z, axis=1, keepdims=True)) * (1 if weight is None else weight[:, None])
+        assert_sure(found, D, P[np.arange(K) != y[:, None]])
+    assert ended > 40
+
+
+@pytest.mark.parametrize("K", [2, 4])
+def test_what_was_in_the_memory_before_is_of_no_account(K, monkeypatch):
+    rng, n, p, baseline = np.random.default_rng(K), 33, 3, None if K == 2 else False  # less than a tile
+    X, y, weight = rng.normal(size=(n, p)), np.argmax(rng.gumbel(size=(n, K)), axis=1), rng.random(n)
+    theta = np.zeros(p) if K == 2 else np.zeros((K, p))
+    units = (X.mean(axis=0), np.ones(p), np.full(theta.size, 0.01), weight.sum())
+    given = (X, y, weight, None, theta, *units, EASY, baseline)
+    truth = newton(*given)
+    for fill in (np.nan, 1e308, -1.0):
+        with monkeypatch.context() as patch:
+            patch.setattr(np, "empty", lambda shape, *dtype, fill=fill: np.full(shape, fill, *dtype))
+            found = newton(*given)
+        assert found.end.tobytes() == truth.end.tobytes()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

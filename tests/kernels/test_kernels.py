@@ -13,12 +13,14 @@ from scipy.special import logsumexp, softmax
 from evenodds.kernels import descent, library
 from evenodds.kernels.rows import (
     apart_sums,
+    centres,
     dense_sums,
     moment_sums,
     second_order_sums,
     sparse_curvature,
     sparse_curved,
     sparse_sums,
+    units,
 )
 from evenodds.kernels.softmax import softmax_second_sums, softmax_sums
 
@@ -432,6 +434,55 @@ def test_moments_are_those_of_numpy(order, dtype, weighted):
     np.testing.assert_allclose(second, w @ d**2, rtol=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_units_are_the_mean_and_the_deviation(seed):
+    rng = np.random.default_rng(seed)
+    m, p = int(rng.integers(2, 300)), int(rng.integers(1, 12))
+    dtype, order = (np.float32, np.float64)[seed % 2], "CF"[seed // 2 % 2]
+    X = np.asarray(rng.normal(size=(m, p)) * 10 ** rng.uniform(-3, 3, p) + 100 * rng.normal(size=p), dtype, order)
+    weight = rng.uniform(0.1, 3, m) if seed % 3 else None
+    mean, deviation, usual = units(X, weight, True)
+    w = None if weight is None else weight / weight.sum()
+    truth = np.average(X.astype(float), axis=0, weights=w)
+    spread = np.sqrt(np.average((X - truth) ** 2, axis=0, weights=w))
+    np.testing.assert_allclose(mean, truth, rtol=1e-12, atol=1e-12 * np.abs(X).max())
+    np.testing.assert_allclose(deviation, spread, rtol=1e-10)
+    assert usual
+    around, size, _ = units(X, weight, False)
+    assert not around.any()
+    np.testing.assert_allclose(size, np.sqrt(np.average(X.astype(float) ** 2, axis=0, weights=w)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("odd", [[7.0, 7.0, 7.0], [0.0, 1e300, -1e300], [0.0, 1e-300, 0.0], [0.0, np.nan, 1.0]])
+def test_units_say_where_squares_tell_nothing(odd):
+    assert not units(np.column_stack([odd, [0.0, 1.0, 2.0]]), None, True)[2]
+
+
+def test_no_rows_have_no_units():
+    with pytest.raises(ValueError, match="no rows"):
+        units(np.empty((0, 3)), None, True)
+    with pytest.raises(ValueError, match="no rows"):
+        centres(np.empty((0, 3)), np.zeros(3))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("m", [1, 2, 14, 15, 29, 30, 44, 45, 1000])
+def test_a_centre_is_the_mean_where_that_is_amid_the_rows(order, m):
+    rng = np.random.default_rng(m)
+    X = np.asarray(rng.normal(size=(m, 5)), order=order)
+    some = np.sort(X[:: max(1, m // 15)], axis=0)
+    quarter = len(some) // 4
+    low, high = some[quarter], some[-1 - quarter]
+    apart = 100 * (high - low)
+    beyond = high[2] + 1.01 * apart[2] + 1e-9
+    mean = np.array([low[0], high[1] + 0.99 * apart[1], beyond, low[3] - 200 * apart[3] - 1, 0])
+    mean[4] = (low[4] + high[4]) / 2
+    given = mean.copy()
+    truth = np.where([0, 0, 1, 1, 0], some[len(some) // 2], mean)
+    np.testing.assert_array_equal(centres(X, mean), truth)
+    np.testing.assert_array_equal(mean, given)
+
+
 # Several classes
 
 
@@ -633,6 +684,7 @@ def some_sums(m, p):
         yield dense_sums(form, rows[0], None, None, 0.3, coef, center)
         yield second_order_sums(form, *rows, np.r_[0.3, coef], center, np.arange(1.0, p + 1))
         yield moment_sums(form, rows[1], center, 1 + coef**2)
+        yield (*units(form, rows[1], True), *units(form, None, False), centres(form, center))
         yield softmax_sums(form, y, rows[1], None, False, center, *classes)
         yield softmax_sums(form, y, None, None, False, center, *classes, np.float32)
         yield softmax_second_sums(form, y, rows[1], None, False, center, 1 + coef**2, classes[0])

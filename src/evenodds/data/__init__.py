@@ -201,10 +201,19 @@ def as_data(
     return Memory(X, codes, weight, offset, center=center, kept=kept, **own)
 
 
+def total_weight(data: Data) -> float:
+    """S, the weight of all rows."""
+    return float(sum(data.class_weights.tolist()))  # of few classes a sixth of the time of NumPy's
+
+
 def nonzero_weights(data: Data) -> Array:
     """The weights of the classes, from which fits start; one without rows is taken for half a row."""
     weights = data.class_weights
-    return weights if weights.all() else np.asarray(np.where(weights > 0, weights, 0.5 * weights.sum() / data.n_rows))
+    return (
+        weights
+        if all(weights.tolist())
+        else np.asarray(np.where(weights > 0, weights, 0.5 * weights.sum() / data.n_rows))
+    )
 
 
 def whole_rows(data: Data, what: str) -> Block:
@@ -243,4 +252,14 @@ def _not_finite(block: Block) -> Sums:
     return ([(block.first + row, column, float(value))],)
 
 
-__all__ = ["Array", "Block", "Data", "Sums", "as_data", "nonzero_weights", "require_finite", "whole_rows"]
+__all__ = [
+    "Array",
+    "Block",
+    "Data",
+    "Sums",
+    "as_data",
+    "nonzero_weights",
+    "require_finite",
+    "total_weight",
+    "whole_rows",
+]

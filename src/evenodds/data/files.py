@@ -132,6 +132,8 @@ def _of_name(item: object) -> list[_Named]:
     if info.type == fs.FileType.Directory:
         inside = system.get_file_info(fs.FileSelector(path, recursive=True))
         paths = sorted(i.path for i in inside if i.type == fs.FileType.File and not _is_hidden(i.path, path))
+        if isinstance(system, fs.LocalFileSystem):
+            _require_no_dead_links(path)
         paths = [one for one in paths if _kind(one, None)]
         if not paths:
             raise EvenOddsError(f"The folder {name} holds no file whose name ends with {_endings()}.")
@@ -141,6 +143,14 @@ def _of_name(item: object) -> list[_Named]:
         raise EvenOddsError(f"{name}: no such file, and no file matches it as a pattern.")
     top = re.split(r"[*?\[]", path)[0].rpartition("/")[0]
     return [(own, one, top) for match in paths for own, one, _ in _of_name(match)]
+
+
+def _require_no_dead_links(folder: str) -> None:
+    """An error for a link to a file that is not there, which Arrow would leave out."""
+    for top, _, names in os.walk(folder):
+        for path in (os.path.join(top, name) for name in names):
+            if not os.path.exists(path) and _kind(path, None) and not _is_hidden(path, folder):
+                raise EvenOddsError(f"{path} is a link to a file that does not exist.")
 
 
 def _info(system: Any, path: str) -> Any:

@@ -45,7 +45,7 @@ def scan(
         The column of the offset; of more than two classes one for each class, in the order of the sorted labels.
     memory : str or number, default="1GB"
         Bytes that rows may take, such as ``"500MB"``. A table that is smaller as numbers is read once and stays in
-        memory; a thirtysecond of it is for the sample from which a fit starts.
+        memory; a thirtysecond of it, or 17 MB, is for the sample from which a fit starts.
     spill : bool, str or path, default=False
         Where the rows of a larger table stay between reads. False: text, whose parsing takes long, goes as numbers to a
         file among the temporary ones of the system, and all else is read again. True: all goes to such a file. A

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from ..exceptions import EvenOddsError
-from .units import Source, Unit, unreadable
+from .units import Source, Unit, other_rows, unreadable
 
 _TAKES = (
     "scan takes a file, a folder, a pattern, a list of these, a table with __arrow_c_stream__ (such as a frame of "
@@ -36,13 +36,20 @@ def of_reader(what: Any) -> Source:
     if twice:
         raise EvenOddsError(f"{name} has the column {twice[0]!r} more than once: give every column its own name.")
 
+    counts: list[int] = []  # of the rows of the first read, which all others have to have
+
     def read(columns: list[str], rows: int) -> Iterator[Any]:
+        count = 0
         with _told(name), ask() as reader:
             missing = [column for column in columns if column not in reader.schema.names]
             if missing:
                 raise EvenOddsError(f"{name} has no column {missing[0]!r} any more.")
             for batch in reader:
                 yield batch.select(columns)
+                count += batch.num_rows
+        counts.append(count)
+        if count != counts[0]:
+            raise other_rows(name, count, counts[0])
 
     return Source((Unit(name, 0, None, read),), dict(zip(schema.names, schema.types, strict=True)))
 

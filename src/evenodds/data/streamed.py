@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..exceptions import EvenOddsError
 from . import Array, Block, Data, Sums, is_coded
 from .batches import Reading, stopping
 from .coded import Layout
@@ -20,7 +19,7 @@ from .room import take_buffers
 from .sampling import drawn_of
 from .survey import Found, Survey
 from .telling import told
-from .units import Unit
+from .units import Unit, other_rows
 
 _PARSED = 256.0  # what a read of an entry costs, see `Data`: decoded from Parquet
 _MAPPED = 64.0  # mapped from a file of numbers
@@ -221,7 +220,4 @@ def placed(
             yield classes.of(block, row)
             row += block.n_rows
     if row - first != n_rows and not stop.is_set():
-        raise EvenOddsError(
-            f"{name} gave {row - first:,} rows, and {n_rows:,} when it was first read. It has to give "
-            "the same rows, in the same order, each time that it is asked."
-        )
+        raise other_rows(name, row - first, n_rows)

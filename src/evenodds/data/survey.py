@@ -24,7 +24,7 @@ from .units import Source, Unit
 from .views import joined
 
 _OF_SAMPLE = 32  # part of the budget that the sample may take
-_LEAST_SAMPLE = 1 << 20  # entries
+_LEAST_SAMPLE = 1 << 21  # entries
 _LONGEST = 1 << 40  # rows of a unit
 _SEED = 0
 

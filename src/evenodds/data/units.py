@@ -110,6 +110,14 @@ def unreadable(name: str, error: BaseException, row: int | None = None) -> EvenO
     return EvenOddsError(f"{name} cannot be read{after}: {text.rstrip('.')}.")
 
 
+def other_rows(name: str, count: int, before: int) -> EvenOddsError:
+    """The error of a read that gave another number of rows than the first one."""
+    return EvenOddsError(
+        f"{name} gave {count:,} rows, and {before:,} when it was first read. It has to give the same rows, in the same "
+        "order, each time that it is asked."
+    )
+
+
 def no_room(error: BaseException) -> EvenOddsError:
     """The error of a read that has no memory left."""
     return EvenOddsError(

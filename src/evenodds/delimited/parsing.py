@@ -1,7 +1,9 @@
 """The cells of a delimited file as columns of Arrow, by its layout."""
 
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -62,7 +64,8 @@ class Cells:
     def _read(self, places: Sequence[int], text: Sequence[int], decimal: str, markers: Sequence[str]) -> list[Any]:
         escaped = self.dialect.quotes == "escaped" and not self._plain
         size = min(max(_BLOCK, len(self._body) + 1), _MOST) if self._plain else _BLOCK  # of a row that is longer
-        table = pa_csv.read_csv(
+        table = _aside(
+            pa_csv.read_csv,
             pa.BufferReader(self._body),
             pa_csv.ReadOptions(column_names=list(map(str, range(len(self.dialect.names)))), block_size=size),
             pa_csv.ParseOptions(
@@ -80,6 +83,14 @@ class Cells:
             ),
         )
         return list(table.columns)
+
+
+def _aside(function: Callable[..., Any], *given: object) -> Any:
+    """The value of a function in a thread of its own: in the main one Arrow takes Ctrl-C to itself, and can lose it."""
+    if threading.current_thread() is not threading.main_thread():
+        return function(*given)
+    with ThreadPoolExecutor(1) as one:
+        return one.submit(function, *given).result()
 
 
 def _nothing(places: Sequence[int], text: Sequence[int] | None) -> list[Any]:

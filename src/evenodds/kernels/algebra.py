@@ -155,8 +155,7 @@ class LastSteps:
         self._most = most
         self._size = self._oldest = 0
         self._pairs: list[tuple[Array, Array]] = []
-        self._places = np.zeros((2, most), np.uintp)
-        self._curvatures, self._factors = np.empty(most), np.empty(most)
+        self._places: Any = None  # made for the first step, as Newton's method remembers none
 
     def __len__(self) -> int:
         return self._size
@@ -168,6 +167,9 @@ class LastSteps:
 
     def add(self, change: Array, turn: Array, curvature: float) -> None:
         """Remember a step, what it did to the gradient, and their product; the oldest gives way if there is no room."""
+        if self._places is None:
+            self._places = np.zeros((2, self._most), np.uintp)
+            self._curvatures, self._factors = np.empty(self._most), np.empty(self._most)
         pair = vector(change, change.size), vector(turn, change.size)
         at = (self._oldest + self._size) % self._most
         self._places[:, at] = [one.ctypes.data for one in pair]

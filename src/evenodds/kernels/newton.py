@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from .library import function, pointer, vector
 from .rows import layout, padded, rows_as_read
+from .softmax import rows_of_classes
 
 Array = NDArray[np.float64]
 
@@ -38,6 +39,10 @@ class Steps:
     gradient : (k,)
     hessian : (k, k) at the point of number `exact`, which is so near that it serves; None where it is not known
     reads : of the rows
+    end : (k,) one more step on, where nothing is left; None where there is more to do
+    sure : of an end what a proof that classes overlap asks for: the least eigenvalue of the Hessian as a share of its
+        largest entry, from below; what no row's `multipliers` are below at the point of number `exact`; and the most
+        that a score moves from there to the end, or in the last step. NaN where each slope has a pull
     """
 
     thetas: Array
@@ -47,11 +52,13 @@ class Steps:
     hessian: Array | None
     exact: int
     reads: int
+    end: Array | None
+    sure: tuple[float, ...] | None
 
 
 def newton(
     X: Any,
-    y: object,
+    y: Any,
     weight: Array | None,
     offset: Array | None,
     theta: Array,
@@ -60,21 +67,33 @@ def newton(
     pull: Array,
     total: float,
     limits: Limits,
+    baseline: bool | None = None,
 ) -> Steps:
-    """Minimise loss / total + sum_j pull_j theta_j^2 / 2 over dense rows (m, p); see `rows.second_order_sums`."""
+    """Minimise loss / total + sum_j pull_j theta_j^2 / 2 over dense rows (m, p).
+
+    theta : as for `rows.second_order_sums`; of more than two classes for `softmax.softmax_second_sums`, as one vector
+    baseline : of more than two classes, whether class 0 has no coefficients; None of two
+    """
     by_rows, kind, ld = layout(X)
-    (m, p), k, most = X.shape, theta.size, limits.points
-    rows = rows_as_read(m, y, weight, offset)
-    center, inverse, pull, q = vector(center, p), vector(inverse, p), vector(pull, k), padded(k)
-    theta = vector(theta, k)
-    thetas, along = np.empty((most, k)), np.empty((2, most))
-    out = np.empty(1 + k + k * k + (64 + 2 * q + 8) * q + 2 * m + 8)  # the results, and room for work after them
+    (m, p), most, two = X.shape, limits.points, baseline is None
+    F, k = (1, theta.size) if two else theta.shape
+    n, q = F * k, padded(k)
+    rows = rows_as_read(m, y, weight, offset) if two else rows_of_classes(m, F + bool(baseline), y, weight, offset)
+    center, inverse, pull, theta = vector(center, p), vector(inverse, p), vector(pull, n), vector(theta, n)
+    thetas, along = np.empty((most + 1, n)), np.full(2 * most + 3, np.nan)
+    work = (64 + F * (F + 1) // 2 * q + 2 * F) * q + (2 * n + 8) * padded(n) + 2 * m + 64 * (2 * F + 1) + 8
+    out = np.empty(1 + n + n * n + work)
     numbers = np.array([limits.polish, limits.target, limits.nothing, limits.far])
     near, far = (1, ld) if by_rows else (ld, 1)
-    given = map(pointer, (*rows, center, inverse, theta, pull))
-    told = np.zeros(2, np.int64)  # the reads, and the number of the point that the Hessian is of
-    room = map(pointer, (thetas, along[0], along[1], out, told))
-    found = function("newton", kind)(pointer(X), near, far, m, p, k - p, *given, total, pointer(numbers), most, *room)
-    reads, exact = told.tolist()
-    hessian = out[1 + k : 1 + k + k * k].reshape(k, k).copy() if exact >= 0 else None
-    return Steps(thetas[:found], along[0, :found], along[1, :found], out[1 : k + 1].copy(), hessian, exact, reads)
+    told = np.zeros(3, np.int64)  # the reads, the number of the point that the Hessian is of, and whether it is the end
+    values, decrements, sure = along[:most], along[most : 2 * most], along[2 * most :]
+    shape = (near, far, m, p, k - p, 0 if two else F, bool(baseline))
+    given, room = (*rows, center, inverse, theta, pull), (thetas, values, decrements, sure, out, told)
+    loop = function("newton", kind)
+    found = loop(pointer(X), *shape, *map(pointer, given), total, pointer(numbers), most, *map(pointer, room))
+    reads, exact, ended = told.tolist()
+    hessian = out[1 + n : 1 + n + n * n].reshape(n, n).copy() if exact >= 0 else None
+    end, sure_of = (thetas[found], tuple(sure.tolist())) if ended else (None, None)
+    return Steps(
+        thetas[:found], values[:found], decrements[:found], out[1 : n + 1].copy(), hessian, exact, reads, end, sure_of
+    )

@@ -136,6 +136,38 @@ def moment_sums(X: Any, weight: Array | None, center: Array, unit: Array) -> Sum
     return loop(pointer(X), ld, m, p, *numbers), first, second
 
 
+def units(X: Any, weight: Array | None, centred: bool) -> tuple[Array, Array, bool]:
+    """Mean and standard deviation of the columns of dense rows (m, p), m > 0; about 0 if not `centred`.
+
+    And whether squares neither overflowed nor vanished, and no column is constant: else the deviations mean nothing.
+    """
+    by_rows, kind, ld = layout(X)
+    m, p = X.shape
+    if not m:
+        raise ValueError("A loop over columns was given no rows.")
+    weight = None if weight is None else vector(weight, m)
+    room = np.empty((6, p))  # the results, and room for work
+    mean, deviation = room[4], room[5]
+    given = map(pointer, (room, mean, deviation))
+    usual = function("units", kind)(pointer(X), ld, m, p, by_rows, pointer(weight), centred, *given)
+    return mean, deviation, bool(usual)
+
+
+def centres(X: Any, mean: Array) -> Array:
+    """The means of dense rows (m, p), m > 0, or, where one is far from the middle half of some rows, their median.
+
+    A column with a few values of 1e12 has a mean among none of its rows: seen from there the others are all alike.
+    """
+    by_rows, kind, ld = layout(X)
+    m, p = X.shape
+    if not m:
+        raise ValueError("A loop over columns was given no rows.")
+    found = np.array(mean, np.float64)
+    near, far = (1, ld) if by_rows else (ld, 1)
+    function("centres", kind)(pointer(X), near, far, m, p, pointer(vector(found, p)))
+    return found
+
+
 def layout(X: Any) -> tuple[bool, str, int]:
     """Whether a dense matrix is in C order, the kind of its entries, and from one row (or column) to the next."""
     by_rows = X.strides[1] == X.itemsize or (X.shape[1] <= 1 and X.strides[0] != X.itemsize)

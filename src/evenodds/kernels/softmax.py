@@ -33,7 +33,7 @@ def softmax_sums(
     by_rows, kind, ld = layout(X)
     (m, p), F = X.shape, len(intercept)
     K = F + int(baseline)
-    y, weight, offset = _rows_of_classes(m, K, y, weight, offset)
+    y, weight, offset = rows_of_classes(m, K, y, weight, offset)
     center, coef, intercept = vector(center, p), vector(coef, F * p), vector(intercept, F)
     by_intercept, by_coef, out = np.zeros(F), np.zeros((F, p)), np.empty(2)
     q = (p + 15) // 16 * 16
@@ -62,16 +62,16 @@ def softmax_second_sums(
     """
     by_rows, kind, ld = layout(X)
     (m, p), (F, k) = X.shape, theta.shape
-    y, weight, offset = _rows_of_classes(m, F + int(baseline), y, weight, offset)
+    y, weight, offset = rows_of_classes(m, F + int(baseline), y, weight, offset)
     center, inverse, theta, q, n = vector(center, p), vector(inverse, p), vector(theta, F * k), padded(k), F * k
-    room = np.empty(1 + n + n * n + (64 + 2 * F) * q + F * (F + 1) // 2 * q * q + (F + 1) * 128 + 8)
+    room = np.empty(1 + n + n * n + (64 + 2 * F + F * (F + 1) // 2 * q) * q + 64 * (2 * F + 1) + 8)
     near, far = (1, ld) if by_rows else (ld, 1)
     numbers = map(pointer, (y, weight, offset, center, inverse, theta, room))
     function("softmax_second", kind)(pointer(X), near, far, m, p, k - p, F, int(baseline), *numbers)
     return float(room[0]), room[1 : n + 1].reshape(F, k).copy(), room[n + 1 : n + 1 + n * n].reshape(n, n).copy()
 
 
-def _rows_of_classes(
+def rows_of_classes(
     m: int, K: int, y: object, weight: Array | None, offset: Array | None
 ) -> tuple[Any, Array | None, Array | None]:
     """Codes, weights and offsets (m, K) as the loops read them; an error where a code is that of no class."""

@@ -25,7 +25,7 @@ import numpy as np
 from ..arrow import Arrow, anchor
 from ..class_arrow import class_arrow
 from ..coordinates import Coordinates
-from ..data import Array, Block, Data, Sums, nonzero_weights, require_finite
+from ..data import Array, Block, Data, Sums, nonzero_weights, require_finite, total_weight
 from ..kernels.algebra import dot
 from ..kernels.newton import Limits, Steps
 from ..kernels.rows import AT_ONCE
@@ -69,7 +69,7 @@ class Objective:
     _last: _Known | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self.total_weight = float(self.data.class_weights.sum())
+        self.total_weight = total_weight(self.data)
         self.observations = max(self.total_weight, float(self.data.n_rows))
 
     @property
@@ -85,10 +85,9 @@ class Objective:
     @property
     def pull(self) -> Array:
         """The penalty's curvature of each entry of theta."""
-        first = int(self.coordinates.intercept)
-        by_class = np.zeros((self.n_free, first + self.ridge.size))
-        by_class[:, first:] = self.ridge
-        return by_class.ravel()
+        by_class = np.zeros(self.n_coef)
+        self._slopes(by_class)[:] = self.ridge
+        return by_class
 
     def row_loss(self, theta: Array, single: bool = False) -> RowLoss:
         """The loss of rows at theta."""
@@ -96,6 +95,9 @@ class Objective:
 
     def to_coef(self, theta: Array) -> tuple[Array, Array]:
         """The intercept (1,) and the coefficients (1, p) of the raw columns; of more classes (K,) and (K, p)."""
+        if not self.classes.several:
+            intercept, coef = self.coordinates.to_coef(theta)
+            return np.array([intercept]), coef[None]
         pairs = [self.coordinates.to_coef(one) for one in self.classes.table(theta)]
         return self.classes.whole(np.array([b for b, _ in pairs]), np.array([w for _, w in pairs]))
 
@@ -106,20 +108,25 @@ class Objective:
 
     def start(self, sample: Block) -> Array:
         """Theta without slopes: the log odds of the classes, less the offset of the row in the middle."""
-        table = np.zeros((self.n_free, self.n_coef // self.n_free))
-        level, middle = self._log_odds, sample.middle
-        if middle is not None:
-            level = level - (self.classes.free(middle[None])[0] if self.classes.several else middle)
-        table[:, : int(self.coordinates.intercept)] = level[:, None]
-        return table.ravel()
+        theta = np.zeros(self.n_coef)
+        if self.coordinates.intercept:
+            level, middle = self._log_odds, sample.middle
+            if middle is not None:
+                level = level - (self.classes.free(middle[None])[0] if self.classes.several else middle)
+            theta[:: self.n_coef // self.n_free] = level
+        return theta
 
     def reach(self, theta: Array, sample: Block) -> float:
         """How far scores are from 0, beyond the log odds of the classes; 0 without slopes and an offset."""
-        if sample.offset is None and not self.classes.table(theta)[:, int(self.coordinates.intercept) :].any():
+        if sample.offset is None and not self._slopes(theta).any():
             return 0.0
         z = self.row_loss(theta).scores(sample)
         z = z if self.classes.baseline else z - z.mean(axis=1, keepdims=True)
         return float(np.abs(z).max(initial=0.0)) - float(np.abs(self._log_odds).max())
+
+    def _slopes(self, theta: Array) -> Array:
+        """(n_free, k) the part of theta that is no intercept."""
+        return self.classes.table(theta)[:, int(self.coordinates.intercept) :]
 
     @property
     def _log_odds(self) -> Array:
@@ -268,7 +275,8 @@ class Objective:
 
         None where there is more to do than a loop over few dense columns in memory, or theta is no point to begin at.
         """
-        block = None if self.data.sparse or self.coordinates.center.size > AT_ONCE else self.data.whole()
+        more = self.data.sparse or self.coordinates.center.size > AT_ONCE or self.shares
+        block = None if more else self.data.whole()
         found = None if block is None else self.row_loss(theta).newton(block, self.pull, self.total_weight, limits)
         self.passes += 0 if found is None else found.reads
         return None if found is None or not len(found.thetas) else found

@@ -5,7 +5,7 @@ Few dense columns, CSR and codes have loops in C; many columns' products are BLA
 
 import functools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,9 @@ from scipy.special import expit
 
 from ..data import Array, Block, Sums
 from ..kernels.algebra import dot
-from ..kernels.newton import Limits, Steps, newton
+from ..kernels.newton import Limits, Steps
 from ..kernels.rows import AT_ONCE
-from .row_loss import Fitted, RowLoss
+from .row_loss import Fitted, RowLoss, in_one_call
 from .row_sums import coded_second_order, curvature, curvature_sums, first_order, linear_predictor, second_order
 from .signed import SignedRows
 from .tiles import over_tiles
@@ -90,21 +90,9 @@ class Binary(RowLoss):
         W = wrong * expit(v)
         return Fitted(rows.D, np.logaddexp(0.0, -v), wrong[:, None], W[:, None, None])
 
-    def newton(self, block: Block, pull: Array, total_weight: float, limits: Limits) -> Steps | None:
-        """See `RowLoss`; None too where theta is no point to begin at."""
-        coordinates, every = self.coordinates, self.theta
-        size = coordinates.center.size + int(coordinates.intercept)
-        if left_out := every.size < size:
-            at = coordinates.places
-            every, some, pull = np.zeros(size), pull, np.ones(size)
-            every[at], pull[at] = self.theta, some
-        rows = (block.X, block.y, block.weight, block.offset)
-        with np.errstate(over="ignore"):
-            found = newton(*rows, every, coordinates.center, coordinates.inverse, pull, total_weight, limits)
-        if not left_out:
-            return found
-        hessian = None if found.hessian is None else coordinates.square(found.hessian)
-        return replace(found, thetas=found.thetas[:, at], gradient=found.gradient[at], hessian=hessian)
+    def newton(self, block: Block, pull: Array, total_weight: float, limits: Limits) -> Steps:
+        """See `RowLoss`."""
+        return in_one_call(self, block, pull, total_weight, limits)
 
     def best_length(self, block: Block, step: Array, slopes: tuple[float, float], total_weight: float) -> float:
         """See `RowLoss`: from 0.1 to 10, within 5%. Two products with the rows, and Newton's method on the margins."""

@@ -5,14 +5,14 @@ one for each class that has coefficients; all of them have the same design x_i.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
-from ..kernels.newton import Limits, Steps
+from ..kernels.newton import Limits, Steps, newton
 from .row_sums import linear_predictor
 
 
@@ -111,3 +111,26 @@ class RowLoss(ABC):
         slopes : the first and second derivative of the penalty along the step
         """
         return 1.0
+
+
+def in_one_call(loss: RowLoss, block: Block, pull: Array, total_weight: float, limits: Limits) -> Steps:
+    """The points of Newton's method from the theta of a loss of two classes or more.
+
+    The loop takes all columns: those that have no coefficients are held at 0.
+    """
+    coordinates, theta = loss.coordinates, loss.theta
+    size = coordinates.center.size + int(coordinates.intercept)
+    given = (block.X, block.y, block.weight, block.offset)
+    units = (coordinates.center, coordinates.inverse)
+    baseline = None if theta.ndim == 1 else loss.baseline
+    if theta.shape[-1] == size:
+        return newton(*given, theta, *units, pull, total_weight, limits, baseline)
+    every, places = np.zeros((*theta.shape[:-1], size)), coordinates.places
+    every[..., places] = theta
+    at = (size * np.arange(theta.size // theta.shape[-1])[:, None] + places).ravel()
+    held = np.ones(every.size)
+    held[at] = pull
+    found = newton(*given, every, *units, held, total_weight, limits, baseline)
+    hessian = None if found.hessian is None else found.hessian[np.ix_(at, at)]
+    end = None if found.end is None else found.end[at]
+    return replace(found, thetas=found.thetas[:, at], gradient=found.gradient[at], hessian=hessian, end=end)

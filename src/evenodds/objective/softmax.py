@@ -17,10 +17,11 @@ from ..class_arrow import pair_products, pair_weights
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums, is_coded
 from ..kernels.algebra import dot, grams, product
+from ..kernels.newton import Limits, Steps
 from ..kernels.rows import AT_ONCE
 from ..kernels.softmax import softmax_second_sums, softmax_sums
 from ..scores import log_probabilities, other_classes, softmax
-from .row_loss import Fitted, RowLoss
+from .row_loss import Fitted, RowLoss, in_one_call
 from .row_sums import coded_gradient, coded_scores
 from .tiles import class_tiles
 
@@ -167,6 +168,10 @@ class Softmax(RowLoss):
             at = (np.arange(F)[:, None] * size + places).ravel()
             gradient, hessian = gradient[:, places], hessian[np.ix_(at, at)]
         return loss, gradient, hessian
+
+    def newton(self, block: Block, pull: Array, total_weight: float, limits: Limits) -> Steps:
+        """See `RowLoss`."""
+        return in_one_call(self, block, pull, total_weight, limits)
 
     def curvature(self, block: Block) -> Array:
         """(m, F) s p (1 - p) of each row and class that is free."""

@@ -122,12 +122,12 @@ def balanced_by_newton(objective: Any, state: State) -> bool:
     Of a fit without a penalty and bounds. Where the step moves no score much, the numbers are certainly positive. A row
     whose score a step d moves by m adds h m^2 / S to d'H d, twice the decrement: the least curvature h bounds m.
     """
+    certain = _certain(objective.coordinates)
+    if state.sure is not None:
+        least_eigenvalue, least, move = state.sure
+        return least_eigenvalue > certain and least > LEAST and move < _NEAR
     metric, at = state.metric, state.exact_at
-    if (
-        at is None
-        or not isinstance(metric, Cholesky | Eliminated)
-        or not metric.least() > _certain(objective.coordinates)
-    ):
+    if at is None or not isinstance(metric, Cholesky | Eliminated) or not metric.least() > certain:
         return False
     if not objective.classes.several:
         least, move = objective.extremes(at, state.theta - at)

@@ -59,11 +59,11 @@ class Question:
         """
         coordinates, first = objective.coordinates, int(objective.coordinates.intercept)
         if penalty is None:
-            held, lower, upper = objective.ridge > 0, *np.full((2, objective.ridge.size), False)
+            free, signs = objective.ridge == 0, np.zeros(objective.ridge.size)
         else:
             held = (penalty.l1 > 0)[first:] | (penalty.l2 > 0)[first:]
             lower, upper = np.isfinite(penalty.lower)[first:], np.isfinite(penalty.upper)[first:]
-        free, signs = ~held & ~(lower & upper), lower.astype(float) - upper
+            free, signs = ~held & ~(lower & upper), lower.astype(float) - upper
         if not free.any():
             return None
         if penalty is None:

@@ -32,10 +32,10 @@ class Watch:
     verdict: Verdict | None = field(init=False, default=None)
     _state: State | None = field(init=False, default=None)
 
-    def __post_init__(self) -> None:
+    @property
+    def _null_loss(self) -> float:
         objective = self.question.objective
-        weights = objective.data.class_weights / objective.total_weight
-        self._null_loss = float(entr(weights).sum())
+        return float(entr(objective.data.class_weights / objective.total_weight).sum())
 
     def __call__(self, state: State) -> Status | None:
         """Status.SEPARATED if the classes are; looks at some iterations, until it knows."""

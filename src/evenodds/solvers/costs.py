@@ -45,6 +45,8 @@ _LOOSE = 1.0  # curvature of a row, in units of the penalty's, from which the pr
 _TIGHT = 1e-20  # of dense rows; below, nothing is left of them
 _LOOSEST = 1e15  # beyond, the penalty is lost in the rounding of the products
 _SOFT = 100.0  # stiffness of several classes up to which the penalty holds so much that columns are seen one by one
+_DEAR_ROWS = 400  # rows^2 / columns, beyond which a fit of several classes by its rows costs over a hundred reads
+_ALIKE = 64.0  # times the curvature of a column, what that of a direction is below if no few factors are behind all
 _READS_BY_STRETCH = 5.0  # that L-BFGS takes, times its square root
 _ROWS_A_READ = 45  # of few rows, whose products cost a read
 _READS_INSIDE = 4  # beside them
@@ -143,10 +145,15 @@ def _stretch(objective: Objective, sample: Block) -> float:
     return _odds(objective) * float(np.sqrt(dot(v, v))) / few.n_rows
 
 
+def _usual_stretch(objective: Objective) -> float:
+    """The same of a usual column: they have unit size beside the ridge."""
+    return _odds(objective) / float(np.median(objective.ridge))
+
+
 def _odds(objective: Objective) -> float:
-    """The curvature of a row that has the odds of the classes."""
-    negative, positive = objective.data.class_weights / objective.total_weight
-    return float(negative * positive)
+    """The curvature of a row that has the odds of the classes; of several classes that of a mean one."""
+    share = objective.data.class_weights / objective.total_weight
+    return float((share * (1 - share)).mean())
 
 
 def sample_spares(objective: Objective, sample: Block) -> bool:
@@ -206,13 +213,19 @@ def has_few_rows(objective: Objective, sample: Block) -> bool:
 
 
 def is_held(objective: Objective, sample: Block) -> bool:
-    """Whether the penalty of a fit of few rows holds so much that columns are seen one by one first.
+    """Whether the penalty of a fit of few rows may hold so much that columns are seen one by one first.
+
+    Of several classes that is tried too where the factors of the rows, one a class and step, cost many reads, and no
+    direction has far more curvature than others.
 
     Of two classes, whether L-BFGS then takes less than the products of the rows, in reads. Were all directions of the
     rows alike, their curvature at even odds would be that of a mean row.
     """
     if objective.classes.several:
-        return stiffness(objective, sample) < _SOFT
+        if stiffness(objective, sample) < _SOFT:
+            return True
+        dear = sample.n_rows**2 > _DEAR_ROWS * objective.data.n_columns
+        return dear and _stretch(objective, sample) < _ALIKE * _usual_stretch(objective)
     inside = _READS_INSIDE + sample.n_rows / _ROWS_A_READ
     return min(_READS_BY_STRETCH * float(np.sqrt(stiffness(objective, some_of(sample)))), _USUAL_READS) < inside
 

@@ -51,6 +51,7 @@ class State:
     fallen : the last decrements; lowest : the least ever
     surprise : by what factor the decrement has ever risen above its lowest
     slow : iterations since the decrement last fell tenfold, below `milestone`
+    sure : of an end that came in one call, see `Steps`
     """
 
     theta: Array
@@ -70,6 +71,7 @@ class State:
     milestone: float = math.inf
     surprise: float = 1.0
     slow: int = 0
+    sure: tuple[float, ...] | None = None
 
     @property
     def exact(self) -> bool:

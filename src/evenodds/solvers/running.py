@@ -22,7 +22,7 @@ _SINGLE_SIZE = 1e5  # how much larger its rounding errors are
 PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which a better metric may pay
 _PROOF = 1 / 8  # of the reads of a fit is what a look at its end may cost
 _ONE_CALL = 4000  # rows up to which one call saves more than the loops for single evaluations are faster
-_IN_ONE_CALL = 9  # points: a fit that takes more is looked at by whoever watches for separation
+_IN_ONE_CALL = 13  # points: a fit that takes more is looked at by whoever watches for separation
 _LEAST_MEMORY, _MOST_MEMORY = 20, 100  # steps
 _DIAGONAL = 2  # reads that the diagonal of the Hessian takes
 
@@ -67,9 +67,13 @@ def run(
 ) -> Solution:
     """Run the loop and make the record. A metric that does not contract gives way to the exact Hessian."""
     theta = objective.centred(theta)
-    history: list[float] = []
-    single = metric is not None and objective.may_be_single()
+    small = choose(objective) == "newton"  # its rows may be taken as a whole
     exact = metric is None
+    begun = _begun(objective, theta, goal) if exact and small else None
+    if begun is not None and begun.end is not None:
+        return record(name, objective, _ended(begun, begun.end, goal), begun.values.tolist())
+    history: list[float] = []
+    single = not exact and objective.may_be_single()
     patience = np.inf if exact else max(PATIENCE, 0.5 * hessian_reads(objective))
 
     def evaluate(theta: Array, first_order: bool = False) -> Derivatives:
@@ -87,14 +91,13 @@ def run(
         done = exact or state.decrement < _ROUGH * state.value
         return look(state) or (Status.STALLED if done else None)
 
-    small = choose(objective) == "newton" and not objective.classes.several  # its rows may be taken as a whole
     loop = functools.partial(
         minimize,
         evaluate,
         from_hessian=lambda hessian: Cholesky(objective.anchored(hessian)),
         polish=functools.partial(evaluate, first_order=True),
         still_moves=functools.partial(still_moves, objective),
-        best_length=objective.best_length if small else None,
+        best_length=objective.best_length if small and not objective.classes.several else None,
         remake=remake,
         confirm=functools.partial(_confirm, objective),
     )
@@ -105,10 +108,7 @@ def run(
         if state.status not in (Status.STALLED, Status.MAX_ITER):
             return record(name, objective, state, history)
         theta, metric, done = state.theta, state.metric, state.iteration
-    target, begun = goal.gap(objective), None
-    if exact and small and objective.data.n_rows <= _ONE_CALL:
-        limits = Limits(POLISH, target, NOTHING_LEFT, FAR, min(most + 1, _IN_ONE_CALL))
-        begun = _reported(objective, objective.by_newton(theta, limits), goal.report)
+    target = goal.gap(objective)
     if begun is not None:
         history.extend(begun.values[: None if begun.hessian is not None else -1].tolist())  # it is evaluated again
         theta, done = begun.thetas[-1], len(begun.thetas) - 1
@@ -116,14 +116,30 @@ def run(
     return record(name, objective, state, history)
 
 
-def _reported(objective: Objective, steps: Steps | None, report: Report | None) -> Steps | None:
-    """Steps that are reported, but for the last; they end with the one after which the report asks to stop."""
-    if steps is None or report is None:
+def _begun(objective: Objective, theta: Array, goal: Goal) -> Steps | None:
+    """The first steps, in one call, where that is worth it; reported, they end after which the report asks to stop."""
+    if objective.data.n_rows > _ONE_CALL:
+        return None
+    limits = Limits(POLISH, goal.gap(objective), NOTHING_LEFT, FAR, min(goal.max_iter + 1, _IN_ONE_CALL))
+    steps = objective.by_newton(theta, limits)
+    if steps is None or goal.report is None:
         return steps
-    for k in range(len(steps.thetas) - 1):
-        if report(k, steps.values[k], error(objective, steps.decrements[k]), steps.thetas[k]):
-            return replace(steps, thetas=steps.thetas[: k + 1], values=steps.values[: k + 1], hessian=None)
+    last = len(steps.thetas) - (steps.end is None)  # the loop that goes on reports it
+    for k in range(last):
+        if goal.report(k, steps.values[k], error(objective, steps.decrements[k]), steps.thetas[k]):
+            return replace(steps, thetas=steps.thetas[: k + 1], values=steps.values[: k + 1], hessian=None, end=None)
     return steps
+
+
+def _ended(steps: Steps, end: Array, goal: Goal) -> State:
+    """The state where nothing is left after some steps, shown to who looks on."""
+    metric: Any = None  # none is needed any more
+    value, decrement = float(steps.values[-1]), float(steps.decrements[-1])
+    state = State(end, value, steps.gradient, metric, end - steps.thetas[-1], decrement, sure=steps.sure)
+    state.iteration, state.exact_at, state.status = len(steps.thetas) - 1, steps.thetas[steps.exact], Status.CONVERGED
+    if goal.watch is not None:
+        goal.watch(state)
+    return state
 
 
 def _memory(objective: Objective) -> LastSteps:
