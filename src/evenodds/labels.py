@@ -34,9 +34,11 @@ def encode_labels(y: object, n_rows: int, classes: Any = None) -> tuple[NDArray[
     if quick is not None and (classes is None or np.array_equal(quick[0], classes)):
         return quick
     found = np.unique(y)
-    if not (_is_exact(y) or (y.dtype.kind in "iu" and 2 * found.size <= y.size)):  # else it would only take time
+    known_kind = _is_exact(y) or _is_beyond_integers(found) or (y.dtype.kind in "iu" and 2 * found.size <= y.size)
+    if not known_kind:  # else it would only take time, or casts would lose what numbers are
         try:
-            check_classification_targets(y)
+            with np.errstate(invalid="ignore"):
+                check_classification_targets(y)
         except (TypeError, ValueError) as error:
             raise EvenOddsError(f"y does not hold classes. {_not_labels(y) or error}") from None
     known = found if classes is None else plain_labels(classes)
@@ -113,6 +115,11 @@ def kept_labels(y: object) -> NDArray[Any]:
 def _is_exact(y: NDArray[Any]) -> bool:
     """Whether labels are strings or whole numbers that only objects hold as they are."""
     return y.dtype == object and all(isinstance(v, str | int) or v.is_integer() for v in y.tolist())
+
+
+def _is_beyond_integers(found: NDArray[Any]) -> bool:
+    """Whether labels are whole floats of which some are no 64-bit integers."""
+    return found.dtype.kind == "f" and bool((np.abs(found) >= 2.0**63).any() and (found == np.trunc(found)).all())
 
 
 def accuracy(y: object, predicted: NDArray[Any], sample_weight: object) -> float:

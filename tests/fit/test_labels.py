@@ -138,6 +138,8 @@ DISTINCT = {
     "NumPy's signed and unsigned": [np.int64(-1), np.uint64(2**63), np.uint64(2**63 + 1)],
     "integers finer than floats": [2**53, float(2**53 + 2), 2**53 + 1],
     "unsigned": [2**64 - 1, 2**64 - 2],
+    "floats beyond integers": [-1e300, 0.0, 2.0**63, 1e300],
+    "two floats beyond integers": [1e300, 2e300],
     "one a prefix": ["x" * 100, "x" * 101],
     "composed and decomposed": ["\u00e9", "e\u0301"],
     "case and space": ["a", "A", "a "],

@@ -20,15 +20,14 @@ def collections(frame):
     sorted_by_text = dd.from_pandas(frame.set_index(frame.index.map("{:05d}".format)), npartitions=3)
     sorted_by_number = dd.from_pandas(frame, npartitions=4)
     odd = frame.assign(i=pd.cut(frame["x0"], 3), z=frame["x0"] * 1j, long=frame["x0"].astype(np.longdouble))
-    odd["swapped"] = frame["x1"].astype(">f8")
-    odd = parted(odd)
+    odd, swapped = parted(odd), parted(pd.DataFrame({"swapped": frame["x1"].astype(">f8")}))  # pandas 2.2 copies none
     matrix = da.from_array(X, chunks=(900, 5))
     unknown = lazy[NAMES].to_dask_array()
     tables = {
         "frame": lazy[NAMES], "by text": sorted_by_text[NAMES], "by number": sorted_by_number[NAMES],
         "series": lazy["x0"], "index": lazy.index, "scalar": lazy["x0"].sum(), "no column": lazy[[]],
         "interval": odd[["x0", "i"]], "complex": odd[["x0", "z"]], "long": odd[["x0", "long"]],
-        "swapped": odd[["x0", "swapped"]], "array": matrix, "cut": matrix.rechunk((700, 2)), "unknown": unknown,
+        "swapped": swapped, "array": matrix, "cut": matrix.rechunk((700, 2)), "unknown": unknown,
         "column": matrix[:, 0], "cube": matrix[:, :, None], "complex array": matrix * 1j,
         "long array": matrix.astype(np.longdouble), "swapped array": matrix.astype(">f8"),
         "unknown width": unknown[:, da.from_array(np.ones(5, dtype=bool))], "empty array": matrix[:, :0],
