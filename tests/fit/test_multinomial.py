@@ -702,7 +702,7 @@ def test_one_column_that_knows_one_class_is_named(solver):
     names = ["a", "b", "c", "d", "leak"]
     words, model = warned(pd.DataFrame(X, columns=names), Y0, solver=solver)
     assert len(words) == 1
-    assert "column 'leak' tells class 2 from 0, 1" in words[0]
+    assert "high values of column 'leak' belong to class 2 and never to classes 0, 1" in words[0]
     assert model.solution_.status is Status.SEPARATED
 
 
@@ -711,7 +711,7 @@ def test_the_baseline_standing_apart_moves_all_others(solver):
     X = np.column_stack([X0, np.where(Y0 == 0, 1.0, 0.0)])
     words, _ = warned(X, Y0, solver=solver)
     assert len(words) == 1
-    assert "column 4 tells class 0 from 1, 2" in words[0]
+    assert "high values of column 4 belong to class 0 and never to classes 1, 2" in words[0]
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -743,7 +743,7 @@ def test_one_column_that_knows_one_class_of_many_rows(solver):
     X[:, 7] = (y == 3) * np.random.default_rng(0).random(60_000)
     words, model = warned(X, y, solver=solver)
     assert len(words) == 1
-    assert "column 7 tells class 3 from 0, 1, 2" in words[0]
+    assert "high values of column 7 belong to class 3 and never to classes 0, 1, 2" in words[0]
     assert model.solution_.status is Status.SEPARATED
 
 
