@@ -127,6 +127,16 @@ def test_every_kind_of_model_of_two_classes(kind, tmp_path):
     assert ("The most influential rows" in grids(page)) == told
 
 
+def test_the_words_of_an_effect_are_of_the_class_that_changes(tmp_path, undrawn):
+    """The probability of a class that a column tells by itself is 0 along all others: nothing to tell of."""
+    frame = table(1, labels=("early", "late", "on time"))
+    frame["known"] = (frame["late"] == "on time").astype(float)
+    page = written(tmp_path, fitted("late ~ age + known", frame), frame)
+    said = re.findall(r"The probability of (.*?) is lowest, (\S+), at \S+ and highest, (\S+),", words(page))
+    assert said
+    assert all(label != "on time" and float(low) < float(high) for label, low, high in said)
+
+
 @pytest.mark.parametrize("parameters", [{}, {"C": 1.0}, {"C": 0.1, "l1_ratio": 1.0}])
 def test_several_classes(parameters, tmp_path):
     frame = table(1, labels=("early", "late", "on time"))

@@ -102,10 +102,10 @@ def effects_of(result: Inference, rows: Rows) -> Iterator[Picture]:
             if len(result.classes) == 2
             else [f"P({shortened(printable(c), 20)})" for c in result.classes]
         )
-        told = _in_words(curve, result)
         headings = (shortened(printable(name), 40), *labels)
         of = 1 if len(result.classes) == 2 else min(len(result.classes), _MOST_CLASSES)
         label = None if of == len(result.classes) or of == 1 else result.classes[-1]
+        told = _in_words(curve, result, every=label is None)
         high = 3.5 if curve.is_number else min(1.5 + 0.26 * len(curve.values) * max(of / 2, 1), 11.0)
 
         def draw(ax: Axes, name: str = name, label: object = label) -> Axes:
@@ -121,15 +121,19 @@ def effects_of(result: Inference, rows: Rows) -> Iterator[Picture]:
         )
 
 
-def _in_words(curve: Curve, result: Inference) -> str:
-    """Where the curve begins and ends, of the last class."""
-    p = curve.probability[:, -1]
-    low, high = int(np.nanargmin(p)) if np.isfinite(p).any() else 0, int(np.nanargmax(p)) if np.isfinite(p).any() else 0
-    of = shortened(printable(result.classes[-1]), 40)
-    return (
-        f"The probability of {of} is lowest, {p[low]:.3g}, at {_value(curve.values[low])} and highest, {p[high]:.3g}, "
-        f"at {_value(curve.values[high])}."
-    )
+def _in_words(curve: Curve, result: Inference, *, every: bool) -> str:
+    """Where a probability is lowest and highest: of every class that which changes most, else the last's."""
+    p, known = curve.probability, np.isfinite(curve.probability)
+    least, most = np.where(known, p, np.inf), np.where(known, p, -np.inf)
+    k = int(np.argmax(most.max(axis=0) - least.min(axis=0))) if every and len(result.classes) > 2 else -1
+    low, high = int(least[:, k].argmin()), int(most[:, k].argmax())
+    of, (lowest, highest) = f"The probability of {shortened(printable(result.classes[k]), 40)}", p[[low, high], k]
+    if not known[:, k].any():
+        return f"{of} is not determined."
+    if f"{lowest:.3g}" == f"{highest:.3g}":
+        return f"{of} is {lowest:.3g} all along."
+    at, until = _value(curve.values[low]), _value(curve.values[high])
+    return f"{of} is lowest, {lowest:.3g}, at {at} and highest, {highest:.3g}, at {until}."
 
 
 def _cells(curve: Curve) -> Iterator[tuple[str, ...]]:
