@@ -156,13 +156,13 @@ def test_fit_finds_what_the_estimator_finds(run, options, parameters):
     assert found["classes_"] == ["no", "yes"]
     assert found["feature_names_in_"] == FEATURES
     assert found["n_features_in_"] == 3
-    assert found["n_iter_"] == expected.n_iter_.tolist()
+    assert_allclose(found["n_iter_"], expected.n_iter_, atol=1)  # a table's rows may lie otherwise, and round otherwise
     assert found["aliased_"] == []
     assert found["names"] == ["(intercept)", *NAMES]
     assert_allclose(found["odds_ratio"], np.exp([*expected.intercept_, *expected.coef_[0]]), rtol=1e-10)
     assert found["solution_"]["status"] == str(expected.solution_.status)
     assert found["solution_"]["solver"] == expected.solution_.solver
-    assert found["solution_"]["passes"] == expected.solution_.passes
+    assert_allclose(found["solution_"]["passes"], expected.solution_.passes, atol=1)
     assert_allclose(found["solution_"]["loss"], expected.solution_.loss, rtol=1e-12)
     training = found["training"]
     assert training["rows"] == N

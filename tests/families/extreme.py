@@ -80,4 +80,4 @@ def asked(function: Any, *args: Any, **kwargs: Any) -> Any:
         return None
 
 
-FAMILIES = [Family("extreme: an answer or one error", draw, check, 12)]
+FAMILIES = [Family("extreme: an answer or one error", draw, check, 8)]

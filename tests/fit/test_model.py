@@ -71,7 +71,10 @@ def numbers(model):
 @pytest.mark.filterwarnings("ignore::evenodds.SeparationWarning", "ignore::evenodds.CollinearWarning")
 @parametrize_with_checks(
     [LogisticRegression(C=C, solver=solver) for solver in ("auto", "newton", "quasi-newton") for C in (np.inf, 1.0)]
-    + [LogisticRegression(C=1.0, solver="sgd"), *(LogisticRegression(firth=how) for how in (True, "flic", "flac"))]
+    + [
+        LogisticRegression(C=1.0, solver=SGD(epochs=20)),
+        *(LogisticRegression(firth=how) for how in (True, "flic", "flac")),
+    ]
     + [LogisticRegression(C=1.0, lower=-5, upper=5), LogisticRegression(C=1.0, standardize=True)]
     + [LogisticRegression(fit_intercept=False), LogisticRegression(lower=0), LogisticRegression(C=1.0, lower=0)]
 )
