@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 
 from evenodds import LogisticRegression, SeparationWarning
 
@@ -71,3 +72,22 @@ def test_columns_that_tell_by_themselves_are_named_and_no_others(first):
         assert named == expected or (named < expected and "more of this kind" in words), (seed, expected, words)
         seen[bool(expected)] += 1
     assert min(seen.values()) > 10
+
+
+def test_the_words_do_not_hang_on_how_rows_are_held():
+    """Sparse, in any order of columns in memory, and beside rows without weight: the same sentence."""
+    for seed in range(40):
+        X, y, intercept = draw(seed)
+        told = []
+        more, weight = np.vstack([X, 9 * np.ones_like(X)]), np.repeat([1.0, 0.0], len(X))
+        for rows, labels, weights in (
+            (np.ascontiguousarray(X), y, None),
+            (np.asfortranarray(X), y, None),
+            (sp.csr_array(X), y, None),
+            (more, np.concatenate([y, y]), weight),
+        ):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                LogisticRegression(fit_intercept=intercept).fit(rows, labels, weights)
+            told.append({re.sub(r", in the direction [^.;]*", "", str(one.message)) for one in caught})
+        assert all(words == told[0] for words in told), (seed, told)

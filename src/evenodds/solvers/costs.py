@@ -124,10 +124,8 @@ def starts_even(objective: Objective, sample: Block) -> bool:
     if p > _MOST_FULL or (sample.n_rows == data.n_rows and p > max(_DEAR, data.n_rows / _FEW_ROWS_OF_FULL)):
         return True
     most = p / _HELD
-    usual = _odds(objective) / float(
-        np.median(objective.ridge)
-    )  # of one column, as they have unit size beside the ridge
-    return usual < most and _stretch(objective, sample) < most
+    of_one_column = _odds(objective) / float(np.median(objective.ridge))  # they have unit size beside the ridge
+    return of_one_column < most and _stretch(objective, sample) < most
 
 
 def _stretch(objective: Objective, sample: Block) -> float:
