@@ -184,7 +184,7 @@ def test_entries_of_one_place_add_up():
     for C in (0.5, 5.0):
         one, other = (LogisticRegression(C, 1.0).fit(rows, y) for rows in (X, twice))
         np.testing.assert_allclose(other.coef_, one.coef_, atol=1e-9)
-        assert one.solution_.passes == one.solution_.iterations + 1  # curvature and gradient from the same read
+        assert one.solution_.passes < one.solution_.iterations  # steps read the columns of the set alone
     assert twice.nnz == 2 * X.nnz
     np.testing.assert_allclose(path(twice, y, n_C=5).coefs, path(X, y, n_C=5).coefs, atol=1e-9)
 
