@@ -1,11 +1,11 @@
 """Newton's method on few dense rows in one call, as far as it goes without trouble."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Codes, Floats
 from .library import function, pointer, vector
 from .rows import layout, padded, rows_as_read
 from .softmax import rows_of_classes
@@ -57,8 +57,8 @@ class Steps:
 
 
 def newton(
-    X: Any,
-    y: Any,
+    X: Floats,
+    y: Codes,
     weight: Array | None,
     offset: Array | None,
     theta: Array,
