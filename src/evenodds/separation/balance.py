@@ -31,7 +31,7 @@ ROUGH = 1e-4  # an eigenvalue well above what products in single precision round
 
 _MOST_WORK = 1e11  # multiplications for the proof on all rows
 _NEAR = 0.2  # the move of a score from which derivatives are what they were, but for a factor below 1.5
-_SINGLE = 300  # columns from which products are taken in single precision
+SINGLE = 300  # columns from which products are taken in single precision
 
 
 Multipliers = Callable[[Block], Array]
@@ -61,7 +61,7 @@ def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: Red
         return add_up(lambda block: sides.over_tiles(block, function))
 
     given = sides, bounds, multipliers, over_rows
-    many = sides.coordinates.columns.size >= _SINGLE
+    many = sides.coordinates.columns.size >= SINGLE
     found = _balanced_in(np.float32, ROUGH, *given) if many else None
     return bool(_balanced_in(np.float64, _certain(sides.coordinates), *given) if found is None else found)
 
