@@ -19,7 +19,7 @@ from ..solvers.eliminated import Eliminated
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
 from .coded_balance import CodedSides, correction
-from .sides import Reduce, Sides, SignedHome, exactness
+from .sides import Reduce, Sides, SignedHome, away, exactness, rounding
 
 if TYPE_CHECKING:
     from ..objective import Objective
@@ -131,10 +131,9 @@ def balanced_by_newton(objective: "Objective", state: State) -> bool:
     Of a fit without a penalty and bounds. Where the step moves no score much, the numbers are certainly positive. A row
     whose score a step d moves by m adds h m^2 / S to d'H d, twice the decrement: the least curvature h bounds m.
     """
-    certain = _certain(objective.coordinates)
     if state.sure is not None:
-        least_eigenvalue, least, move = state.sure
-        return least_eigenvalue > certain and least > LEAST and move < _NEAR
+        return is_sure(state.sure, away(objective.coordinates))
+    certain = _certain(objective.coordinates)
     metric, at = state.metric, state.exact_at
     if at is None or not isinstance(metric, Cholesky | Eliminated) or not metric.least() > certain:
         return False
@@ -144,6 +143,15 @@ def balanced_by_newton(objective: "Objective", state: State) -> bool:
             return True
     moves = (objective.largest_move(step) for step in (state.step, state.theta - at))
     return all(move < _NEAR for move in moves) and objective.least_multiplier(state.theta) > LEAST
+
+
+def is_sure(sure: tuple[float, ...], away: float) -> bool:
+    """Whether the end of Newton's method in one call proves it: see `kernels.newton.Steps`.
+
+    away : of the centres of the columns, see `sides.away`
+    """
+    least_eigenvalue, least, move = sure
+    return least_eigenvalue > 100 * rounding(away) and least > LEAST and move < _NEAR
 
 
 def _certain(coordinates: Coordinates) -> float:

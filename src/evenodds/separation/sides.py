@@ -6,6 +6,7 @@ makes such rows only where they are asked for. The judge (`recession`) and the p
 either as the signed rows of one home.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -323,6 +324,15 @@ def sides_of(objective: "Objective", coordinates: Coordinates, *, bounded: bool)
 
 def exactness(coordinates: Coordinates) -> float:
     """What is rounding in rows of size 1: numbers far from 0, beside their differences, have few digits in these."""
+    return rounding(away(coordinates))
+
+
+def away(coordinates: Coordinates) -> float:
+    """How far the centres of the columns are from 0, at the most, in units of the scale."""
     columns = coordinates.columns
-    far = np.abs(coordinates.center[columns]) / coordinates.scale[columns]
-    return float(np.clip(4 * np.finfo(float).eps * far.max(initial=0.0), EXACT, 1e-7))
+    return float((np.abs(coordinates.center[columns]) / coordinates.scale[columns]).max(initial=0.0))
+
+
+def rounding(away: float) -> float:
+    """What is rounding in rows of size 1 whose columns are so far from 0."""
+    return min(max(4 * sys.float_info.epsilon * away, EXACT), 1e-7)
