@@ -230,7 +230,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         sample_weight: object,
         offset: object,
         design: Design | None = None,
-        classes: object = None,
+        classes: ArrayLike | None = None,
     ) -> Self:
         """Fit, by a design that is given and with classes in the order that is given, if they are."""
         settings = Settings.of(self)
@@ -327,7 +327,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         sample_weight: object,
         offset: object,
         *,
-        classes: object = None,
+        classes: ArrayLike | None = None,
         reset: bool = True,
         every: bool = True,
     ) -> Data:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -269,7 +269,7 @@ def _question(formula: str | None, target: str | None) -> tuple[str | None, str]
     return f"`{target}` ~ {formula.strip().removeprefix('~')}", str(target)
 
 
-def _check_apart(**given: Any) -> None:
+def _check_apart(**given: Sequence[str | None]) -> None:
     """No column is named by two options."""
     named = [name for names in given.values() for name in names if name is not None]
     if len(set(named)) < len(named):

@@ -3,20 +3,18 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import scipy.sparse as sp
 
+from ..arrays import Array, Numbers
 from .descent import Bounds
 from .library import function, in_place, pointer, vector
 from .rows import KINDS
-
-Array = NDArray[np.float64]
-Numbers = NDArray[np.intp]
 
 
 class Csc:
     """A CSC matrix, whose row numbers are in range, as the loops read it."""
 
-    def __init__(self, X: Any) -> None:
+    def __init__(self, X: sp.csc_array) -> None:
         self.shape, size = X.shape, int(X.indptr[-1])
         self._data, self._indices = (
             vector(X.data[:size], size, X.dtype),

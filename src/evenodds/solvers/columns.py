@@ -1,13 +1,13 @@
 """Data in memory as their columns are taken one by one, and a bound on what most of them can be worth."""
 
 from collections.abc import Callable
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..arrays import CSR
 from ..coordinates import Coordinates, about_mean
 from ..data import Array, Data, require_finite, whole_rows
 from ..data.memory import Memory, count_threads, mapped
@@ -198,7 +198,7 @@ class Columns:
         return np.concatenate([[np.sqrt(total)], lengths]) if self._first else lengths
 
 
-def _by_columns(X: Any) -> Any:
+def _by_columns(X: CSR) -> sp.csc_array:
     """A CSR array as CSC, with one entry in each place, as sums of squares are taken entry by entry."""
     found = sp.csc_array(X)
     if not found.has_canonical_format:
