@@ -24,12 +24,15 @@ from .by_rows import ByRows, where_far
 from .class_products import ClassProducts
 from .conjugate import ByProducts, ConjugateGradients, newton_by_products
 from .costs import (
+    LONG_PATIENCE,
     START_ROWS,
     choose,
     factor_is_dear,
     has_few_rows,
     is_held,
     most_full,
+    patience_with_begun,
+    patience_with_columns,
     rows_of_metric,
     sample_rows,
     sample_spares,
@@ -51,7 +54,6 @@ _SINGLE = 150  # columns from which a metric is computed in single precision
 _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
 _MOVED = 0.7  # of the loss at the start
 _SHORT_PATIENCE = 4  # in the place of PATIENCE where the Hessian costs little beside the fit
-_LONG_PATIENCE = 16  # where the metric of even odds may yet do
 
 
 def newton(
@@ -154,20 +156,14 @@ def _of_classes(objective: Objective, theta: Array, sample: Block) -> tuple[Metr
     together = not data.sparse and data.n_columns <= most_full(data)
     dear = factor_is_dear(objective)
     P = sample_probabilities(objective, theta, sample)
-    level = _OTHER_ROWS * curvature(P, sample)
     cheap = data.sparse and sample.n_rows == data.n_rows  # an exact diagonal, for one read
-
-    def anew(state: State) -> Metric | None:
-        """The metric again, if it is cheap or has become one of other rows."""
-        P = sample_probabilities(objective, state.theta, sample)
-        other = cheap or curvature(P, sample) < level
-        return kronecker(objective, P, sample, together and not dear) if other else None
+    anew = _of_other_rows(objective, P, sample, together and not dear, cheap=cheap)
 
     def bought(state: State) -> Metric:
         return kronecker(objective, sample_probabilities(objective, state.theta, sample), sample, True)
 
     again = _once(anew, _where_slow(anew) if cheap else None)
-    slow = _where_slow(bought, _LONG_PATIENCE)
+    slow = _where_slow(bought, patience_with_columns(objective))
 
     def remake(state: State) -> Metric | None:
         """Anew, or that of all columns together where the decrement falls slowly."""
@@ -176,11 +172,22 @@ def _of_classes(objective: Objective, theta: Array, sample: Block) -> tuple[Metr
     return kronecker(objective, P, sample, together and not dear), remake
 
 
+def _of_other_rows(objective: Objective, P: Array, sample: Block, together: bool, *, cheap: bool = False) -> Remake:
+    """The metric of classes again, if it is cheap or other rows have curvature than those of probabilities P."""
+    level = _OTHER_ROWS * curvature(P, sample)
+
+    def anew(state: State) -> Metric | None:
+        P = sample_probabilities(objective, state.theta, sample)
+        return kronecker(objective, P, sample, together) if cheap or curvature(P, sample) < level else None
+
+    return anew
+
+
 def _better(objective: Objective, sample: Block) -> Remake:
     """What the metric of even odds gives way to where it is slow: see `starts_even`."""
     if objective.data.n_columns <= most_full(objective.data):
-        return _where_slow(lambda state: _hessian_metric(objective, state.theta), _LONG_PATIENCE)
-    return _where_slow(lambda state: head_and_diagonal(objective, state.theta, sample), _LONG_PATIENCE)
+        return _where_slow(lambda state: _hessian_metric(objective, state.theta), LONG_PATIENCE)
+    return _where_slow(lambda state: head_and_diagonal(objective, state.theta, sample), LONG_PATIENCE)
 
 
 def _begun(
@@ -190,16 +197,21 @@ def _begun(
     goal: Goal,
 ) -> Solution:
     """The fit with columns seen one by one, until it is slow."""
+    remake = None
     if objective.classes.several:
-        metric = kronecker(objective, sample_probabilities(objective, theta, sample), sample, together=False)
+        P = sample_probabilities(objective, theta, sample)
+        metric = kronecker(objective, P, sample, together=False)
+        remake = _once(_of_other_rows(objective, P, sample, together=False))
     else:
         metric = even_odds(objective)
 
+    patience = patience_with_begun(objective, sample)
+
     def until_slow(state: State) -> Status | None:
         found = goal.watch(state) if goal.watch is not None else None
-        return found or (Status.STALLED if state.slow == _LONG_PATIENCE - 1 else None)
+        return found or (Status.STALLED if state.slow == patience - 1 else None)
 
-    return run("quasi-newton", objective, theta, metric, None, replace(goal, watch=until_slow))
+    return run("quasi-newton", objective, theta, metric, remake, replace(goal, watch=until_slow))
 
 
 def _optimum_inside(by_rows: ByRows, theta: Array, goal: Goal) -> Array:
