@@ -61,6 +61,7 @@ _PART = 8  # one in so many rows tells it in any case
 _WORTH = 60  # multiplications for each entry, no fewer of which have to be spared
 _FEW_FOR_EVEN = 48  # dense columns up to which a Hessian costs no more than a few reads
 _FEW_ROWS_OF_FULL = 4  # rows a column, up to which the curvature at the start soon says little
+_DEAR_SAMPLE = 200.0  # columns^2 / rows, from which the Hessian of a sample takes as long as the reads that it spares
 _DEAR = 256  # dense columns from which a Hessian of all rows costs more than the few reads it may spare
 _ELIMINATED = 8.0  # reads that the Hessian takes where a factor is eliminated
 _HELD = 32  # columns for each unit of stretch, beyond which a sample's Hessian costs more than the reads it spares
@@ -124,7 +125,10 @@ def starts_even(objective: Objective, sample: Block) -> bool:
     data, p = objective.data, objective.data.n_columns
     if data.sparse or not (objective.ridge > 0).all() or p <= _FEW_FOR_EVEN:
         return False
-    if p > _MOST_FULL or (sample.n_rows == data.n_rows and p > max(_DEAR, data.n_rows / _FEW_ROWS_OF_FULL)):
+    few_rows = sample.n_rows == data.n_rows and data.n_rows < _FEW_ROWS_OF_FULL * p
+    if p > _MOST_FULL or (few_rows and p > _DEAR):
+        return True
+    if _DEAR_SAMPLE * data.n_rows < p * p and _are_alike(objective, sample):
         return True
     most = p / _HELD
     of_one_column = _odds(objective) / float(np.median(objective.ridge))  # they have unit size beside the ridge
@@ -144,6 +148,12 @@ def _stretch(objective: Objective, sample: Block) -> float:
     for _ in range(2):
         v = product(product(D, v / np.sqrt(dot(v, v))), D)
     return _odds(objective) * float(np.sqrt(dot(v, v))) / few.n_rows
+
+
+def _are_alike(objective: Objective, sample: Block) -> bool:
+    """Whether no few columns, nor few factors behind all, have most of the curvature."""
+    alike = objective.ridge.max() < _ALIKE * objective.ridge.min()
+    return bool(alike) and _stretch(objective, sample) < _ALIKE * _usual_stretch(objective)
 
 
 def _usual_stretch(objective: Objective) -> float:

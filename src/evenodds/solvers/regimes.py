@@ -42,6 +42,7 @@ from .costs import (
 )
 from .eliminated import eliminates, exact_metric
 from .kronecker import curvature, kronecker, sample_probabilities
+from .low_rank import low_rank
 from .metrics import Cholesky, even_odds, head_and_diagonal
 from .quasi_newton import Remake, State
 from .row_space import solved_inside
@@ -53,6 +54,7 @@ _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good sta
 _SINGLE = 150  # columns from which a metric is computed in single precision
 _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
 _MOVED = 0.7  # of the loss at the start
+_FAR_OFF = 1e-5  # the decrement, in units of the loss, above which few directions are looked for
 _SHORT_PATIENCE = 4  # in the place of PATIENCE where the Hessian costs little beside the fit
 
 
@@ -107,7 +109,7 @@ def quasi_newton(
     elif objective.classes.several:
         metric, remake = _of_classes(objective, theta, sample)
     elif starts_even(objective, sample):
-        metric, remake = even_odds(objective), _better(objective, sample)
+        metric, remake = even_odds(objective), _better(objective)
     elif objective.data.n_columns > most_full(objective.data) and takes_products(objective):
         at = functools.partial(ConjugateGradients, objective)
         return newton_by_products(objective, theta, at, goal)
@@ -183,11 +185,24 @@ def _of_other_rows(objective: Objective, P: Array, sample: Block, together: bool
     return anew
 
 
-def _better(objective: Objective, sample: Block) -> Remake:
-    """What the metric of even odds gives way to where it is slow: see `starts_even`."""
+def _better(objective: Objective) -> Remake:
+    """What the metric of even odds gives way to where it is slow: see `starts_even`.
+
+    Of too many columns for a Hessian that of the few directions behind them all, looked for far from the optimum.
+    """
     if objective.data.n_columns <= most_full(objective.data):
         return _where_slow(lambda state: _hessian_metric(objective, state.theta), LONG_PATIENCE)
-    return _where_slow(lambda state: head_and_diagonal(objective, state.theta, sample), LONG_PATIENCE)
+    none = False
+
+    def few(state: State) -> Metric | None:
+        nonlocal none
+        if none or not state.decrement > _FAR_OFF * state.value:
+            return None
+        metric = low_rank(objective, state.theta)
+        none = metric is None
+        return metric
+
+    return _where_slow(few)
 
 
 def _begun(
