@@ -25,11 +25,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
+from ..arrays import Matrix
 from ..data import Array
 from ..exceptions import EvenOddsError
 from ..solvers.metrics import Cholesky
+from .balance import ROUGH, SINGLE
 from .sides import EXACT
-from .units import decomposed, evenly, in_units_of, noise_of, normalised, rounding, whitening
+from .units import ROOMY, decomposed, evenly, in_units_of, noise_of, normalised, rounding, spectrum, whitening
 
 Mask = NDArray[np.bool_]
 
@@ -39,7 +41,6 @@ _NEAREST = 1e-9  # what rounding leaves of an angle, times weights
 _ROOM = 1e-3  # beside a length of 1, what rounding may add up to in a proof
 _BOX = 1e4  # the largest entry of a direction in the programme
 _SMALL = (1e-3, 1e-3, 1.0, 1.0, 30.0, 1e-1)  # up to which a margin is small, one attempt after another
-_ROOMY = 1e-8  # the least eigenvalue, beside the largest product, of products that are exact enough
 _QUICK = 30  # steps of a fit that most rows that balance need less of
 _PATIENT = 60  # classes that overlap by 1e-14 only have a fit with margins of 35, about a step each
 _MOVED = 0.1  # the move from which a row is certainly on its way out: some that others draw along are slow
@@ -66,23 +67,33 @@ class Face:
     basis: Array
 
 
-def support(rows: Array, exact: float = EXACT) -> Face:
+def support(rows: Array, exact: float = EXACT, guess: Array | None = None) -> Face:
     """The face of the rows, each of which may be repeated.
 
     exact : the share of a row's size below which its entries are rounding
+    guess : a direction that may be that of the face
 
     Raises
     ------
     Undecided
     """
     strict = np.asarray(rows.any(axis=1))
-    unique, inverse = np.unique(normalised(rows[strict]), axis=0, return_inverse=True)
+    unique, inverse = _unique(normalised(rows[strict]))
     if len(unique) == 0:
         free = np.eye(rows.shape[1])
         return Face(np.zeros(rows.shape[1]), strict, free, free)
-    face = _support(unique, exact)
-    strict[strict] = face.strict[inverse.ravel()]
+    face = None if guess is None else _proved(unique, unique @ guess <= _CLEAR, guess, exact, programme=False)
+    face = face or _support(unique, exact)
+    strict[strict] = face.strict[inverse]
     return Face(face.direction, strict, face.null, face.basis)
+
+
+def _unique(rows: Array) -> tuple[Array, NDArray[np.intp]]:
+    """The different rows, as they come, and the place of each row among them."""
+    rows = rows + 0.0  # a zero has one sign
+    places: dict[bytes, int] = {}
+    inverse = np.array([places.setdefault(row.tobytes(), len(places)) for row in rows], dtype=np.intp)
+    return rows[np.unique(inverse, return_index=True)[1]], inverse
 
 
 def span_of(rows: Array, exact: float = EXACT) -> Array:
@@ -190,7 +201,7 @@ def _fitted_face(
 
 def _none(rows: Array, exact: float) -> Face:
     """The face of rows that balance."""
-    null = decomposed(rows, exact)[3]
+    null = spectrum(rows, exact)[2]
     return Face(np.zeros(rows.shape[1]), np.zeros(len(rows), dtype=bool), null, null)
 
 
@@ -206,8 +217,10 @@ def _balances(rows: Array, exact: float, programme: bool) -> bool:
 
 def _proved(rows: Array, near: Mask, guess: Array, exact: float, programme: bool = True) -> Face | None:
     """The face with the rows `near` on the boundary and the others off it, if it is one."""
+    if near.all():
+        return None
     left, size, _, null = decomposed(rows[near], exact)
-    if null.shape[1] == 0 or near.all() or (near.any() and not _balances(left, noise_of(size, exact), programme)):
+    if null.shape[1] == 0 or (near.any() and not _balances(left, noise_of(size, exact), programme)):
         return None
     whole = null @ (null.T @ guess)
     for least in (1e-9, 1e-12, 0.0):  # zeros that rounding hides are made zeros, if that is right
@@ -277,7 +290,7 @@ def _most_inward(rows: Array, near: Mask) -> Array:
     return d[:k]
 
 
-def _solved(cost: Array, matrix: Any, bounds: Array) -> tuple[Array, Array]:
+def _solved(cost: Array, matrix: Matrix, bounds: Array) -> tuple[Array, Array]:
     """The x of least cost with matrix @ x <= 0, and the multipliers of that; zeros if the programme fails.
 
     It has a solution, but may not find it where its numbers differ by many powers of ten. All is proved afterwards.
@@ -316,12 +329,15 @@ def fitted(
     careful : find steps from the rows themselves, which keeps the digits that their products lose
     """
     d = np.zeros(rows.shape[1])
+    single = rows.astype(np.float32) if d.size >= SINGLE and not careful else None
     for _ in range(steps):
         margins = rows @ d
         if margins.min(initial=np.inf) > _CLEAR:
             return Fit(d, guess=d)
         wrong, right = expit(-margins), expit(margins)
-        step = (_careful_step if careful else _newton_step)(rows, wrong, right)
+        step = None if single is None else _rough_step(rows, single, wrong, right)
+        if step is None:
+            single, step = None, (_careful_step if careful else _newton_step)(rows, wrong, right)
         moves = rows @ step
         if moves.max(initial=0.0) < _SHORT and _proves_balance(rows, wrong, exact):
             return Fit(d, balanced=True)
@@ -346,7 +362,7 @@ def _proves_balance(rows: Array, weight: Array, exact: float) -> bool:
         return False
     products = _products(rows, weight)
     factor, largest = Cholesky(products), float(products.diagonal().max(initial=0.0))
-    if factor.least() * largest > max(_ROOMY * largest, 100 * exact * float(weight.sum())):
+    if factor.least() * largest > max(ROOMY * largest, 100 * exact * float(weight.sum())):
         return bool((rows @ factor.solve(weight @ rows) < 0.9).all())
     root = np.sqrt(weight)
     Q, R = scipy.linalg.qr(rows * root[:, None], mode="economic", check_finite=False)
@@ -363,7 +379,13 @@ def _newton_step(rows: Array, wrong: Array, right: Array) -> Array:
     return Cholesky(hessian).solve(rows.T @ wrong)
 
 
-def _products(rows: Array, weight: Array) -> Array:
+def _rough_step(rows: Array, single: NDArray[np.float32], wrong: Array, right: Array) -> Array | None:
+    """The same with a Hessian of rows in single precision, in half the time; None where that loses too much."""
+    factor = Cholesky(_products(single, (wrong * right).astype(np.float32)))
+    return factor.solve(rows.T @ wrong) if factor.least() > ROUGH else None
+
+
+def _products(rows: NDArray[Any], weight: NDArray[Any]) -> Array:
     """The sum of the weighted products of the rows: with the same matrix on both sides, half the work."""
     weighted = rows * np.sqrt(weight)[:, None]
     return np.asarray(weighted.T @ weighted)

@@ -66,15 +66,18 @@ class Home:
         terms = (np.abs(rows[off]) @ np.abs(basis)).max(axis=1, initial=0.0)
         return seen, off, self.exact * float((terms / np.abs(seen[off]).max(axis=1)).max(initial=1.0))
 
-    def face_within(self, span: Array) -> Face:
-        """The face of the rows known, whose cone lies in the span."""
+    def face_within(self, span: Array, guess: Array | None = None) -> Face:
+        """The face of the rows known, whose cone lies in the span.
+
+        guess : a direction in the span that may be the face's
+        """
         if span.shape[1] < self.n_coef:
             seen, off, exact = self.seen_from(span, self.known)
             with contextlib.suppress(EvenOddsError):  # rounding may hide in few coefficients what it does not in all
-                face = support(seen[off], min(exact, self.on))
+                face = support(seen[off], min(exact, self.on), guess)
                 off[off] = face.strict
                 return Face(span @ face.direction, off, span @ face.null, span @ face.basis)
-        return support(self.known, self.exact)
+        return support(self.known, self.exact, guess)
 
     def strict_of_known(self, face: Face) -> Array:
         """Those of the rows known on which it is positive."""

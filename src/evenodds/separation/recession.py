@@ -17,17 +17,19 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
+from ..arrays import dense
 from ..arrow import is_wide
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
+from ..solvers.metrics import Cholesky
 from .cone import Face, Mask, Undecided, fitted
 from .home import Home, doubtful_rows
 from .pairs import span_of_pairs
 from .sides import EXACT, Dense, ManySides, Signed, SignedHome, TwoSides
 from .signs import blur_of, signs_of, values_of
-from .units import normalised
+from .units import ROOMY, normalised
 
 _MOST_COEF = 1000
 _MOST_WIDE = 3000  # up to which a proof that the classes overlap is tried
@@ -115,11 +117,20 @@ def _seen(home: Home, face: Face) -> Face:
     """The face without directions that no row sees but by rounding, as nearly collinear columns leave them."""
     null, on = face.null, home.on
 
-    def triangle(rows: Array) -> Sums:
+    def seen_of(rows: Array) -> Array:
         seen = normalised(rows) @ null
-        seen = seen[np.linalg.norm(seen, axis=1) > on]
+        return np.asarray(seen[np.linalg.norm(seen, axis=1) > on])
+
+    def products(rows: Array) -> Sums:
+        seen = seen_of(rows)
+        return (seen.T @ seen,)
+
+    def triangle(rows: Array) -> Sums:
+        seen = seen_of(rows)
         return ([scipy.linalg.qr(seen, mode="r", check_finite=False)[0][: seen.shape[1]]],)
 
+    if Cholesky(home.over_rows(products)[0]).least() > ROOMY:  # at a part of the cost
+        return face
     R = np.concatenate([*home.over_rows(triangle)[0], *triangle(home.bounds)[0]])
     _, size, right = scipy.linalg.svd(R, full_matrices=False, check_finite=False)
     moved = null @ right[size > home.exact * size[0]].T
@@ -169,8 +180,8 @@ def _face(home: Home, guess: Array | None) -> Face:
     most = max(200, 10 * span.shape[1])
     nearest = rows[np.argsort(seen @ fit.direction)[:most]] if guess is None else _nearest(home, guess, most)
     home.known = np.vstack([nearest, home.bounds])
-    for _ in range(_ROUNDS):
-        face = home.face_within(span)
+    for turn in range(_ROUNDS):
+        face = home.face_within(span, None if turn else fit.guess)
         if face.null.shape[1] == 0:
             return face
         if not home.learn(_all_cuts(home, face)):
@@ -249,7 +260,7 @@ def _collinear(home: Home) -> tuple[NDArray[np.intp], Mask]:
 
     def triangle(block: Block) -> Sums:
         others = replace(coordinates, columns=aliased).design(block)
-        others = others.toarray() if sp.issparse(others) else others
+        others = dense(others)
         sign = np.where(block.y > 0, 1.0, -1.0)[:, None]
         X = np.hstack([sides.signed(block).rows(slice(None)), sign * others])
         return ([scipy.linalg.qr(X, mode="r", check_finite=False)[0][: X.shape[1]]],)

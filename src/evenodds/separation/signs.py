@@ -16,7 +16,7 @@ from ..data import Array, Sums
 from .cone import Face, Mask, reach
 from .home import Home, on_boundary, unknown
 from .sides import Dense, Signed
-from .units import decomposed, normalised, rounding
+from .units import normalised, rounding, spectrum
 
 _MOST_WORK = 3e8  # dimensions of the cone, cubed, times coefficients, up to which signs are looked for: 2 s
 _ROUNDS = 100
@@ -34,11 +34,8 @@ def signs_of(home: Home, face: Face, functionals: Array, blur: Array) -> Array:
     """
     functionals = normalised(functionals)
 
-    def sign(direction: Array) -> Array:
-        return np.sign(values_of(functionals, direction, blur, home.exact))
-
-    moves = np.array([sign(column) for column in face.null.T]).any(axis=0)
-    inside = sign(face.direction)
+    moves = values_of(functionals, face.null, blur, home.exact).any(axis=1)
+    inside = np.sign(values_of(functionals, face.direction, blur, home.exact))
     both = inside == 0
     dimensions, open_ = face.null.shape[1], np.flatnonzero(moves & ~both)
     if dimensions**3 * open_.size > _MOST_WORK:
@@ -56,14 +53,16 @@ def blur_of(home: Home, face: Face) -> Array:
     nearly the same, a trace of rounding in them leaves much of it open.
     """
     rows = normalised(home.on_boundary_of_known(face))
-    _, size, right, _ = decomposed(rows, home.exact)
+    size, right, _ = spectrum(rows, home.exact)
     open_ = np.sqrt(len(rows)) * np.abs(right / size[:, None]).max(axis=0, initial=0.0)
     return np.asarray(_BLUR * home.exact * np.maximum(open_, 1.0))
 
 
 def values_of(functionals: Array, direction: Array, blur: Array, exact: float) -> Array:
-    """Functions of a direction, exactly zero where they are so but for rounding."""
-    direction = np.where(np.abs(direction) > blur * np.abs(direction).max(), direction, 0.0)
+    """Functions of a direction, or of each column, exactly zero where they are so but for rounding."""
+    size = np.abs(direction)
+    least = blur * size.max(axis=0, keepdims=True).T
+    direction = np.where(least < size.T, direction.T, 0.0).T
     with np.errstate(over="ignore", under="ignore"):
         values, size = functionals @ direction, np.abs(functionals) @ np.abs(direction)
     return np.where(np.abs(values) <= max(_CANCELLED, _BLUR * exact) * size, 0.0, values)

@@ -13,6 +13,9 @@ from ..data import Array
 
 _EVEN = 0.5  # the least singular value beside the largest, from which rows are even enough
 _ROUNDS = 60  # towards that
+_MANY = 100  # columns from which products of rows are tried before a singular value decomposition
+_TINY = 1e-200  # a square whose parts may be less than numbers go
+ROOMY = 1e-8  # beside the largest, the least eigenvalue of products that are exact enough
 
 
 def in_units_of(rows: Array, near: NDArray[np.bool_], exact: float) -> tuple[Array, Array, float]:
@@ -58,9 +61,40 @@ def decomposed(rows: Array, exact: float) -> tuple[Array, Array, Array, Array]:
     m, k = rows.shape
     if m == 0:
         return np.empty((0, 0)), np.empty(0), np.empty((0, k)), np.eye(k)
+    if (found := _by_products(rows, exact)) is not None:
+        size, right, null = found
+        return rows @ (right.T / size), size, right, null
     left, size, right = scipy.linalg.svd(rows, full_matrices=m < k)
     rank = int(np.count_nonzero(size > exact * size[0]))
     return left[:, :rank], size[:rank], right[:rank], right[rank:].T
+
+
+def spectrum(rows: Array, exact: float) -> tuple[Array, Array, Array]:
+    """The same without what the rows are in it."""
+    found = _by_products(rows, exact) if len(rows) else None
+    return decomposed(rows, exact)[1:] if found is None else found
+
+
+def _by_products(rows: Array, exact: float) -> tuple[Array, Array, Array] | None:
+    """The same of many columns by the products of the rows, at a fifth of the cost; None where these lose digits.
+
+    They lose none of the singular values that are large. The null space is only near, and is set right by the rows.
+    """
+    m, k = rows.shape
+    if k < _MANY or m < k:
+        return None
+    square, vectors = np.linalg.eigh(rows.T @ rows)
+    square, vectors = square[::-1], vectors[:, ::-1]
+    if not square[0] > _TINY:
+        return None
+    rank = int(np.count_nonzero(square > ROOMY * square[0]))
+    size, right, null = np.sqrt(square[:rank]), vectors[:, :rank].T, vectors[:, rank:]
+    if rank < k:
+        scaled = right.T / size
+        null = scipy.linalg.qr(null - scaled @ (scaled.T @ (rows.T @ (rows @ null))), mode="economic")[0]
+        if not np.linalg.norm(rows @ null, 2) <= exact * size[0]:
+            return None
+    return size, right, null
 
 
 def whitening(rows: Array, exact: float) -> tuple[Array, NDArray[np.bool_]]:
@@ -68,11 +102,8 @@ def whitening(rows: Array, exact: float) -> tuple[Array, NDArray[np.bool_]]:
     m, k = rows.shape
     if m == 0 or k == 0:
         return np.eye(k), np.zeros(k, dtype=bool)
-    _, size, right = scipy.linalg.svd(rows, full_matrices=m < k)
-    scale = np.zeros(k)
-    scale[: size.size] = size
-    seen = scale > exact * size[0]
-    return right.T / np.where(seen, scale, 1.0), seen
+    size, right, null = spectrum(rows, exact)
+    return np.hstack([right.T / size, null]), np.arange(k) < size.size
 
 
 def normalised(rows: Array) -> Array:
