@@ -47,9 +47,9 @@ def fit(settings: Settings, data: Data, *, last: fitting.Coefs | None, reporter:
 
     def report(solver: str, most: int, to_coefs: fitting.ToCoefs | None) -> Any:
         every = None if to_coefs is None else lambda theta: completed(present, *to_coefs(theta), low, high)
-        return reporter(solver, most, every)
+        return reporter and reporter(solver, most, every)
 
-    found = fitting.fit(settings, data, last=last, reporter=report)
+    found = fitting.fit(settings, data, last=last, reporter=reporter and report)
     require_range(*found.coefs)
     return replace(found, coefs=completed(present, *found.coefs, low, high))
 

@@ -23,13 +23,16 @@ from .settings import Settings
 from .solvers import Report, Solution, Status, costs, regimes
 from .solvers.running import Goal
 from .solvers.sgd import sgd
+from .solvers.small_fit import fit_at_once
 
 if TYPE_CHECKING:
+    from .firth import FirthObjective
     from .separation.watch import Watch
 
 Coefs = tuple[Array, Array]  # intercepts and slopes: (1,) and (1, p), or by class (K,) and (K, p)
 ToCoefs = Callable[[Array], Coefs]  # from theta
-Reporter = Callable[[str, int, ToCoefs | None], Report | None]  # from the solver's name and the most iterations
+# From the solver's name and the most iterations; None where nobody looks on
+Reporter = Callable[[str, int, ToCoefs | None], Report | None] | None
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,13 @@ def fit(settings: Settings, data: Data, *, last: Coefs | None, reporter: Reporte
     if settings.composite:
         from . import penalised
 
-        report = reporter("proximal newton", settings.max_iter + 1, None)
+        report = reporter and reporter("proximal newton", settings.max_iter + 1, None)
         coefs, solution, verdict = penalised.fit(settings, data, last=last, report=report)
         return Fit(coefs, solution).judged(verdict)
-    sample = data.sample(_sample_rows(settings, data), settings.seed)
     strength = settings.strength(data)
+    if last is None and reporter is None and (found := _at_once(settings, data, strength)) is not None:
+        return found
+    sample = data.sample(_sample_rows(settings, data), settings.seed)
     coordinates = choose_coordinates(
         data,
         sample,
@@ -86,6 +91,28 @@ def fit(settings: Settings, data: Data, *, last: Coefs | None, reporter: Reporte
     return way(settings, objective, sample, last, reporter)
 
 
+def _at_once(settings: Settings, data: Data, strength: float) -> Fit | None:
+    """A smooth fit of few rows, if it comes to its end in one call and proves that it has an optimum."""
+    if settings.firth or settings.solver not in ("auto", "newton"):
+        return None
+    found = fit_at_once(
+        data,
+        intercept=settings.fit_intercept,
+        standardize=settings.standardize,
+        strength=strength,
+        tol=settings.tol,
+        max_iter=settings.max_iter,
+    )
+    if found is None:
+        return None
+    if strength == 0:
+        from .separation.balance import is_sure
+
+        if not is_sure(found.sure, found.away):
+            return None
+    return Fit((found.intercepts, found.slopes), found.solution)
+
+
 def _sample_rows(settings: Settings, data: Data) -> int:
     if not settings.firth:
         return costs.sample_rows(data)
@@ -94,7 +121,7 @@ def _sample_rows(settings: Settings, data: Data) -> int:
     return firth.sample_rows(data)
 
 
-def _watch_of(objective: Any, sample: Block) -> Watch | None:
+def _watch_of(objective: Objective, sample: Block) -> Watch | None:
     """Who looks on for separation; None where a penalty holds every column."""
     if (objective.ridge > 0).all():
         return None
@@ -116,17 +143,17 @@ def objective_of(settings: Settings, data: Data, coordinates: Coordinates, stren
     return Objective(data, coordinates, ridge, Classes.of(data, baseline=not ridge.any()))
 
 
-def _fit_smooth(settings: Settings, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
+def _fit_smooth(settings: Settings, objective: Objective, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
     """By the solver that was asked for; without a penalty a `Watch` looks for separation."""
     config = settings.sgd
     watch = _watch_of(objective, sample)
     if config is not None:
-        report = reporter("sgd", config.epochs + 1, objective.to_coef)
+        report = reporter and reporter("sgd", config.epochs + 1, objective.to_coef)
         start, _ = _better(objective, np.zeros(objective.n_coef), last)  # the textbook's
         solution = sgd(objective, start, config, np.random.default_rng(settings.seed), report=report)
     else:
         solver = costs.choose(objective) if settings.solver == "auto" else str(settings.solver)
-        report = reporter(solver, settings.max_iter + 1, objective.to_coef)
+        report = reporter and reporter(solver, settings.max_iter + 1, objective.to_coef)
         start, warm = _better(objective, regimes.cooled(objective, objective.start(sample), sample), last)
         solve = regimes.newton if solver == "newton" else regimes.quasi_newton
         goal = Goal(settings.tol, settings.max_iter, watch, report)
@@ -137,11 +164,13 @@ def _fit_smooth(settings: Settings, objective: Any, sample: Block, last: Coefs |
     return Fit(objective.to_coef(solution.theta), solution, objective.coordinates.aliased()).judged(verdict)
 
 
-def _fit_firth(settings: Settings, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
+def _fit_firth(
+    settings: Settings, objective: FirthObjective, sample: Block, last: Coefs | None, reporter: Reporter
+) -> Fit:
     """Firth's fit, with the correction that was asked for."""
     from . import firth
 
-    report = reporter("firth", settings.max_iter + 1, objective.to_coef)
+    report = reporter and reporter("firth", settings.max_iter + 1, objective.to_coef)
     start, warm = _better(objective, firth.cooled(objective, objective.start(sample), sample), last)
     tol, most = settings.tol, settings.max_iter
     solution = firth.solve(objective, start, sample, warm=warm, report=report, tol=tol, max_iter=most)
@@ -149,7 +178,7 @@ def _fit_firth(settings: Settings, objective: Any, sample: Block, last: Coefs | 
     return Fit(objective.to_coef(theta), solution, objective.coordinates.aliased())
 
 
-def _better(objective: Any, cold: Array, last: Coefs | None) -> tuple[Array, bool]:
+def _better(objective: Objective, cold: Array, last: Coefs | None) -> tuple[Array, bool]:
     """Where a fit starts: the last coefficients, if they are better than a cold start; and whether it is they."""
     if last is None:
         return cold, False

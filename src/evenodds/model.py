@@ -230,7 +230,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         sample_weight: object,
         offset: object,
         design: Design | None = None,
-        classes: object = None,
+        classes: ArrayLike | None = None,
     ) -> Self:
         """Fit, by a design that is given and with classes in the order that is given, if they are."""
         settings = Settings.of(self)
@@ -257,7 +257,8 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         shape = (1 if new._binary else new.classes_.size, data.n_columns)
         warm = self.warm_start and hasattr(self, "coef_") and self.coef_.shape == shape
         last = (self.intercept_, self._coef) if warm else None
-        found = absent.fit(settings, data, last=last, reporter=reporter)
+        watched = self.verbose or callbacks.any
+        found = absent.fit(settings, data, last=last, reporter=reporter if watched else None)
         new._keep(found, new.classes_[data.present].tolist())
         callbacks.end()
         self._become(new)
@@ -326,7 +327,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         sample_weight: object,
         offset: object,
         *,
-        classes: object = None,
+        classes: ArrayLike | None = None,
         reset: bool = True,
         every: bool = True,
     ) -> Data:

@@ -182,7 +182,7 @@ class Callbacks:
     another iteration is known when the fit has ended: the last task is empty.
     """
 
-    def __init__(self, estimator: Any, new: Any, X: Any, y: Any) -> None:
+    def __init__(self, estimator: Any, new: Any, X: object, y: object) -> None:
         """
         new : the model in the making, which tasks are told of
         """
@@ -190,16 +190,20 @@ class Callbacks:
         self._task: Any = None
         self._iteration, self._stopped = 0, False
 
+    @property
+    def any(self) -> bool:
+        """Whether there are some to run."""
+        return hasattr(self._estimator, "_skl_callbacks") or hasattr(self._estimator, "_parent_callback_ctx")
+
     def report(self, most: int, to_coefs: Callable[[Array], tuple[Array, Array]] | None) -> Report | None:
         """A report that runs the callbacks; None if there are none to run.
 
         most : iterations at the most
         to_coefs : theta -> intercepts and coefficients as if the fit ended there, where that can be said
         """
-        estimator = self._estimator
-        if not (hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")):
+        if not self.any:
             return None
-        root = estimator._init_callback_context(max_subtasks=most)
+        root = self._estimator._init_callback_context(max_subtasks=most)
         root.call_on_fit_task_begin(**self._told)
 
         def report(iteration: int, loss: float, error: float, theta: Array) -> bool:

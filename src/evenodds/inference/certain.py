@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..advice import warn
+from ..arrays import Matrix, Numbers
 from ..data import Array, Block
 from ..data.coded import Coded
 from ..exceptions import SeparationWarning
@@ -108,7 +109,7 @@ def _row_signs(result: "Inference", X: Any) -> Array:
     return np.concatenate([_pair_signs(result, tile) for tile in tiles])
 
 
-def class_signs(result: "Inference", columns: Any) -> Array:
+def class_signs(result: "Inference", columns: Numbers) -> Array:
     """Where the slopes of a class go, beside those of another, for each of some columns (K, K, p)."""
     K = len(result.classes)
     if result.limit is None:
@@ -135,7 +136,7 @@ def _pair_signs(result: "Inference", functionals: Array) -> Array:
     return signs
 
 
-def _block(X: Any) -> Block:
+def _block(X: Matrix | Coded) -> Block:
     return Block(X, np.zeros(X.shape[0], dtype=np.uint8))
 
 

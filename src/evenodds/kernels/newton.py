@@ -1,11 +1,12 @@
 """Newton's method on few dense rows in one call, as far as it goes without trouble."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Codes, Floats
 from .library import function, pointer, vector
 from .rows import layout, padded, rows_as_read
 from .softmax import rows_of_classes
@@ -56,9 +57,29 @@ class Steps:
     sure: tuple[float, ...] | None
 
 
+class SmallFit(NamedTuple):
+    """A fit that has come to its end in one call.
+
+    intercepts, slopes : (sets,), (sets, p) of the columns as they are
+    theta : (sets k,) where nothing is left; values : (m,) J at the points on the way; decrement : the last
+    reads : of the rows
+    away : how far the centres of the columns are from 0, at the most, in units of the scale
+    sure : see `Steps`
+    """
+
+    intercepts: Array
+    slopes: Array
+    theta: Array
+    values: Array
+    decrement: float
+    reads: int
+    away: float
+    sure: tuple[float, ...]
+
+
 def newton(
-    X: Any,
-    y: Any,
+    X: Floats,
+    y: Codes,
     weight: Array | None,
     offset: Array | None,
     theta: Array,
@@ -77,12 +98,11 @@ def newton(
     by_rows, kind, ld = layout(X)
     (m, p), most, two = X.shape, limits.points, baseline is None
     F, k = (1, theta.size) if two else theta.shape
-    n, q = F * k, padded(k)
+    n = F * k
     rows = rows_as_read(m, y, weight, offset) if two else rows_of_classes(m, F + bool(baseline), y, weight, offset)
     center, inverse, pull, theta = vector(center, p), vector(inverse, p), vector(pull, n), vector(theta, n)
     thetas, along = np.empty((most + 1, n)), np.full(2 * most + 3, np.nan)
-    work = (64 + F * (F + 1) // 2 * q + 2 * F) * q + (2 * n + 8) * padded(n) + 2 * m + 64 * (2 * F + 1) + 8
-    out = np.empty(1 + n + n * n + work)
+    out = np.empty(_room(m, F, k, n))
     numbers = np.array([limits.polish, limits.target, limits.nothing, limits.far])
     near, far = (1, ld) if by_rows else (ld, 1)
     told = np.zeros(3, np.int64)  # the reads, the number of the point that the Hessian is of, and whether it is the end
@@ -90,10 +110,72 @@ def newton(
     shape = (near, far, m, p, k - p, 0 if two else F, bool(baseline))
     given, room = (*rows, center, inverse, theta, pull), (thetas, values, decrements, sure, out, told)
     loop = function("newton", kind)
-    found = loop(pointer(X), *shape, *map(pointer, given), total, pointer(numbers), most, *map(pointer, room))
+    found = loop(pointer(X), *shape, *map(pointer, given), total, pointer(numbers), most, 0.0, *map(pointer, room))
     reads, exact, ended = told.tolist()
     hessian = out[1 + n : 1 + n + n * n].reshape(n, n).copy() if exact >= 0 else None
     end, sure_of = (thetas[found], tuple(sure.tolist())) if ended else (None, None)
     return Steps(
         thetas[:found], values[:found], decrements[:found], out[1 : n + 1].copy(), hessian, exact, reads, end, sure_of
     )
+
+
+def small_fit(
+    X: Floats,
+    y: Codes,
+    weight: Array | None,
+    total: float,
+    level: Array,
+    limits: Limits,
+    *,
+    intercept: bool,
+    strength: float,
+    standardize: bool,
+    least: float,
+    baseline: bool | None,
+) -> SmallFit | None:
+    """The fit of a ridge, or without a penalty, to dense rows (m, p) with an end in sight; None where it is not.
+
+    level : (sets,) the intercepts to start from
+    strength : of the penalty, on the slopes in units of the columns where it is to `standardize`
+    least : what its pull on a slope has to be above
+    baseline : as for `newton`
+    """
+    by_rows, kind, ld = layout(X)
+    (m, p), most, sets, two = X.shape, limits.points, level.size, baseline is None
+    k, n = p + intercept, sets * (p + intercept)
+    y, weight, _ = (
+        rows_as_read(m, y, weight, None) if two else rows_of_classes(m, sets + bool(baseline), y, weight, None)
+    )
+    out = np.empty(sets * (p + 1) + 5 + 2 * most + 7 * p + (most + 3) * n + _room(m, sets, k, n))
+    out[:sets] = level
+    near, far = (1, ld) if by_rows else (ld, 1)
+    shape = (near, far, m, p, intercept, 0 if two else sets, bool(baseline))
+    numbers = (total, strength, standardize, least, limits.polish, limits.target, limits.nothing, limits.far, most)
+    found = function("small_fit", kind)(pointer(X), *shape, pointer(y), pointer(weight), *numbers, pointer(out))
+    if not found:
+        return None
+    slopes, known, values = sets, sets + sets * p, sets + sets * p + 5 + n
+    away, *sure, reads = out[known : known + 5].tolist()
+    return SmallFit(
+        out[:slopes].copy(),
+        out[slopes:known].reshape(sets, p).copy(),
+        out[known + 5 : values].copy(),
+        out[values : values + found].copy(),
+        float(out[values + most + found - 1]),
+        int(reads),
+        away,
+        tuple(sure),
+    )
+
+
+def _room(m: int, sets: int, k: int, n: int) -> int:
+    """The doubles that the loop of Newton's method asks for; see newton_call.inc."""
+    q = padded(k)
+    work = (
+        (padded(m) + sets * (sets + 1) // 2 * q + 2 * sets) * q
+        + (2 * n + 8) * padded(n)
+        + 2 * m
+        + 64 * (2 * sets + 1)
+        + 8
+    )
+    return 1 + n + n * n + work

@@ -22,20 +22,21 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from ..arrays import Real, Which
 from ..arrow import Arrow, anchor
 from ..class_arrow import class_arrow
 from ..coordinates import Coordinates
-from ..data import Array, Block, Data, Sums, nonzero_weights, require_finite, total_weight
+from ..data import Array, Block, Data, Sums, require_finite, total_weight
 from ..kernels.algebra import dot
 from ..kernels.newton import Limits, Steps
 from ..kernels.rows import AT_ONCE
 from .classes import TWO, Classes
 from .row_loss import RowLoss
 
-__all__ = ["TWO", "Classes", "Objective", "RowLoss"]
+__all__ = ["SLIGHT", "TWO", "Classes", "Objective", "RowLoss"]
 
 _SINGLE_FROM = 1 << 20  # entries of X from which single precision pays
-_SLIGHT = 1e-6  # a penalty's curvature, beside that of columns of unit size, from which it has its digits
+SLIGHT = 1e-6  # a penalty's curvature, beside that of columns of unit size, from which it has its digits
 _MOST_SHARED = 1e5  # of the intercepts' curvature, that along what they share
 
 
@@ -131,12 +132,12 @@ class Objective:
     @property
     def _log_odds(self) -> Array:
         """(n_free,) of the classes, from their weights."""
-        return np.asarray(self.classes.free(np.log(nonzero_weights(self.data))[None])[0])
+        return self.classes.log_odds(self.data)
 
     def parts(self) -> Iterator[tuple[int, Callable[[Any, Array], Array]]]:
         """Each block's number of rows, and a function: the gradient of the summed loss of some of its rows at theta."""
 
-        def gradient(block: Block, k: object, theta: Array) -> Array:
+        def gradient(block: Block, k: Which, theta: Array) -> Array:
             loss = self.row_loss(theta)
             return loss.gradient(*loss.first(block.take(k))[2:])
 
@@ -211,7 +212,7 @@ class Objective:
         value, gradient, _ = self.value_grad(theta)
         return value, gradient, hessian
 
-    def hessian(self, theta: Array, dtype: object = np.float64) -> Array:
+    def hessian(self, theta: Array, dtype: Real = np.float64) -> Array:
         """The Hessian alone; of two classes products of many columns in `dtype`.
 
         If it comes with J and its gradient, these are kept for `value_grad`.
@@ -259,7 +260,7 @@ class Objective:
     @property
     def shares(self) -> bool:
         """Whether along what the slopes of all classes share J has a curvature that is less than rounding."""
-        return not self.classes.baseline and not self.ridge.min(initial=1.0) > _SLIGHT
+        return not self.classes.baseline and not self.ridge.min(initial=1.0) > SLIGHT
 
     def arrow(self, theta: Array) -> Arrow:
         """The Hessian over a home of coded rows. It comes with J and its gradient, which are kept for `value_grad`."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..coordinates import Coordinates
-from ..data import Array, Block, Data, Sums
+from ..data import Array, Block, Data, Sums, nonzero_weights
 from .binary import Binary
 from .row_loss import RowLoss
 from .softmax import Softmax
@@ -48,6 +48,10 @@ class Classes:
     def table(self, theta: Array) -> Array:
         """Theta with a row for each set (n_sets, k)."""
         return theta.reshape(self.n_sets, -1)
+
+    def log_odds(self, data: Data) -> Array:
+        """(n_sets,) of the classes, from their weights."""
+        return np.asarray(self.free(np.log(nonzero_weights(data))[None])[0])
 
     def free(self, scores: Array) -> Array:
         """Scores (m, K) of all classes as those of the sets (m, n_sets)."""

@@ -8,17 +8,21 @@ balance. Balanced sums of some rows prove it for all.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arrays import Real
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..solvers.eliminated import Eliminated
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
 from .coded_balance import CodedSides, correction
-from .sides import Reduce, Sides, SignedHome, exactness
+from .sides import Reduce, Sides, SignedHome, away, exactness, rounding
+
+if TYPE_CHECKING:
+    from ..objective import Objective
 
 _ROWS = 40  # a coefficient, of the sample on which the proof is tried first
 LEAST = 1e-290  # a multiplier that is certainly not 0
@@ -63,7 +67,12 @@ def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: Red
 
 
 def _balanced_in(
-    dtype: Any, certain: float, sides: Sides, bounds: Array, multipliers: Multipliers, over_rows: Reduce
+    dtype: Real,
+    certain: float,
+    sides: Sides,
+    bounds: Array,
+    multipliers: Multipliers,
+    over_rows: Reduce,
 ) -> bool | None:
     """The same with products in `dtype`; None if their rounding, or bounds, may hide it.
 
@@ -116,16 +125,15 @@ def _correction(gradient: Array, products: Array, bounds: Array, certain: float)
     return None if (bounds[pressed] * left > 0).any() else step
 
 
-def balanced_by_newton(objective: Any, state: State) -> bool:
+def balanced_by_newton(objective: "Objective", state: State) -> bool:
     """Whether Newton's last step proves it: what it takes of the derivatives leaves numbers that balance all rows.
 
     Of a fit without a penalty and bounds. Where the step moves no score much, the numbers are certainly positive. A row
     whose score a step d moves by m adds h m^2 / S to d'H d, twice the decrement: the least curvature h bounds m.
     """
-    certain = _certain(objective.coordinates)
     if state.sure is not None:
-        least_eigenvalue, least, move = state.sure
-        return least_eigenvalue > certain and least > LEAST and move < _NEAR
+        return is_sure(state.sure, away(objective.coordinates))
+    certain = _certain(objective.coordinates)
     metric, at = state.metric, state.exact_at
     if at is None or not isinstance(metric, Cholesky | Eliminated) or not metric.least() > certain:
         return False
@@ -135,6 +143,15 @@ def balanced_by_newton(objective: Any, state: State) -> bool:
             return True
     moves = (objective.largest_move(step) for step in (state.step, state.theta - at))
     return all(move < _NEAR for move in moves) and objective.least_multiplier(state.theta) > LEAST
+
+
+def is_sure(sure: tuple[float, ...], away: float) -> bool:
+    """Whether the end of Newton's method in one call proves it: see `kernels.newton.Steps`.
+
+    away : of the centres of the columns, see `sides.away`
+    """
+    least_eigenvalue, least, move = sure
+    return least_eigenvalue > 100 * rounding(away) and least > LEAST and move < _NEAR
 
 
 def _certain(coordinates: Coordinates) -> float:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
-from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
+from ..arrays import Mask, Matrix, Numbers
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..data.memory import Memory
@@ -26,8 +25,6 @@ from .sides import SignedHome, two_sided
 
 ROUNDING = 1e-10  # of what a direction moves a row by
 _MOST = 100  # rays of a group, of which the judge is asked
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -39,12 +36,12 @@ class Rays:
     separated : (n,) the rows that are certain
     """
 
-    rows: Any
-    group: NDArray[np.intp]
+    rows: Matrix
+    group: Numbers
     separated: Mask
 
     @classmethod
-    def of(cls, signed: SignedHome, null: Any, separated: Mask) -> Rays:
+    def of(cls, signed: SignedHome, null: Matrix, separated: Mask) -> Rays:
         """Of the rows of two classes."""
         (parts,) = signed.reduce(functools.partial(_seen, coordinates=signed.sides.coordinates, null=null))
         rows = sp.csr_array(sp.diags_array(separated.astype(float)) @ sp.vstack(parts))
@@ -63,7 +60,7 @@ class Rays:
         left[some] = ~certain
         return None if certain.all() else left
 
-    def signs(self, moves: Any) -> Array:
+    def signs(self, moves: Matrix) -> Array:
         """inf, -inf or NaN for functions that the rays move by (m, d), 0 where they do not."""
         moves = sp.csr_array(moves)
         moves.data[np.abs(moves.data) < ROUNDING] = 0.0
@@ -82,7 +79,7 @@ class Rays:
                 down[at] |= ~(found >= 0)
         return np.where(up & down, np.nan, np.where(up, np.inf, np.where(down, -np.inf, 0.0)))
 
-    def _rows_of(self, among: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array]:
+    def _rows_of(self, among: Numbers) -> tuple[Numbers, Array]:
         """The rows that see some of the rays: their numbers, and what they see."""
         seen = sp.csr_array(self.rows[:, among])
         some = np.flatnonzero(np.diff(seen.indptr))
@@ -106,6 +103,6 @@ def _judged(rows: Array, functionals: Array | None) -> Recession:
     return separation_of(two_sided(home, plain), functionals)
 
 
-def _seen(block: Block, coordinates: Coordinates, null: Any) -> Sums:
+def _seen(block: Block, coordinates: Coordinates, null: Matrix) -> Sums:
     sign = sp.diags_array(np.where(block.y > 0, 1.0, -1.0))
     return ([sign @ sparse_design(coordinates, block) @ null],)

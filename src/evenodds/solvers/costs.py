@@ -90,10 +90,14 @@ def sample_rows(data: Data) -> int:
 
 def choose(objective: Objective) -> str:
     """`newton` where exact Hessians are cheap, else `quasi-newton`."""
-    data = objective.data
-    at_once = objective.classes.several and not data.sparse and data.n_columns <= AT_ONCE
+    return "newton" if has_cheap_hessians(objective.data, objective.n_coef) else "quasi-newton"
+
+
+def has_cheap_hessians(data: Data, n_coef: int) -> bool:
+    """Whether exact Hessians of so many coefficients are."""
+    at_once = data.present.size > 2 and not data.sparse and data.n_columns <= AT_ONCE
     most = max(_CHEAP_OF_CLASSES, _CHEAP_ROW * data.n_rows) if at_once else _cheap(data)
-    return "newton" if _all_work(objective) <= most and objective.n_coef <= _CHEAP_COEF else "quasi-newton"
+    return n_coef <= _CHEAP_COEF and _all_work(data, n_coef) <= most
 
 
 def starts_from_some(objective: Objective, sample: Block) -> bool:
@@ -108,7 +112,7 @@ def starts_from_some(objective: Objective, sample: Block) -> bool:
 
 def takes_exact_steps(objective: Objective) -> bool:
     """Whether the fits of a path are best with exact Hessians: each starts near its end, and takes few."""
-    return _all_work(objective) <= _CHEAP_IN_PATH and objective.n_coef <= _CHEAP_COEF
+    return _all_work(objective.data, objective.n_coef) <= _CHEAP_IN_PATH and objective.n_coef <= _CHEAP_COEF
 
 
 def starts_even(objective: Objective, sample: Block) -> bool:
@@ -228,9 +232,9 @@ def is_held(objective: Objective, sample: Block) -> bool:
     return min(_READS_BY_STRETCH * float(np.sqrt(stiffness(objective, some_of(sample)))), _USUAL_READS) < inside
 
 
-def _all_work(objective: Objective) -> float:
+def _all_work(data: Data, n_coef: int) -> float:
     """The multiplications of a Hessian, of all classes."""
-    return _work(objective.data) * max(1.0, objective.n_coef / (objective.data.n_columns + 1)) ** 2
+    return _work(data) * max(1.0, n_coef / (data.n_columns + 1)) ** 2
 
 
 def _work(data: Data) -> float:

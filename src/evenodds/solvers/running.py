@@ -21,8 +21,8 @@ _ROUGH = 1e-8  # the decrement, in units of the loss, from which single precisio
 _SINGLE_SIZE = 1e5  # how much larger its rounding errors are
 PATIENCE = 8  # iterations without a tenfold fall of the decrement, after which a better metric may pay
 _PROOF = 1 / 8  # of the reads of a fit is what a look at its end may cost
-_ONE_CALL = 4000  # rows up to which one call saves more than the loops for single evaluations are faster
-_IN_ONE_CALL = 13  # points: a fit that takes more is looked at by whoever watches for separation
+ONE_CALL = 4000  # rows up to which one call saves more than the loops for single evaluations are faster
+IN_ONE_CALL = 13  # points: a fit that takes more is looked at by whoever watches for separation
 _LEAST_MEMORY, _MOST_MEMORY = 20, 100  # steps
 _DIAGONAL = 2  # reads that the diagonal of the Hessian takes
 
@@ -118,9 +118,9 @@ def run(
 
 def _begun(objective: Objective, theta: Array, goal: Goal) -> Steps | None:
     """The first steps, in one call, where that is worth it; reported, they end after which the report asks to stop."""
-    if objective.data.n_rows > _ONE_CALL:
+    if objective.data.n_rows > ONE_CALL:
         return None
-    limits = Limits(POLISH, goal.gap(objective), NOTHING_LEFT, FAR, min(goal.max_iter + 1, _IN_ONE_CALL))
+    limits = Limits(POLISH, goal.gap(objective), NOTHING_LEFT, FAR, min(goal.max_iter + 1, IN_ONE_CALL))
     steps = objective.by_newton(theta, limits)
     if steps is None or goal.report is None:
         return steps
@@ -162,7 +162,7 @@ def _confirm(objective: Objective, state: State) -> None:
         state.surprise *= max(1.0, 0.5 * dot(state.gradient, state.gradient / curvature) / state.gap)
 
 
-def record(name: str, objective: Any, state: State, history: list[float]) -> Solution:
+def record(name: str, objective: Objective, state: State, history: list[float]) -> Solution:
     """The solution that a loop has come to, without what rounding has put where classes share their coefficients."""
     return Solution(
         theta=objective.centred(state.theta),
@@ -179,7 +179,7 @@ def record(name: str, objective: Any, state: State, history: list[float]) -> Sol
     )
 
 
-def still_moves(objective: Any, state: State) -> bool:
+def still_moves(objective: Objective, state: State) -> bool:
     """Whether the next step would change a score by 0.1 or more, however small the decrement.
 
     A decrement says how far the minimum is only where the curvature stays what it is, and the curvature of a row
@@ -190,6 +190,6 @@ def still_moves(objective: Any, state: State) -> bool:
     return flat and objective.largest_move(state.step) >= 0.1
 
 
-def error(objective: Any, gap: float) -> float:
+def error(objective: Objective, gap: float) -> float:
     """A gap in standard errors."""
     return math.sqrt(2 * objective.observations * max(gap, 0.0))
