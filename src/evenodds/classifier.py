@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar, cast
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_expit
+from scipy.special import log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -20,7 +20,7 @@ from .data.scan import Scan
 from .exceptions import EvenOddsError
 from .labels import accuracy
 from .reading import numbers_of, require_alone, require_finite_array, unpacked
-from .scores import bounded_scores, linear_scores, log_probabilities
+from .scores import bounded_scores, linear_scores, log_probabilities, two_probabilities
 from .table import (
     is_all_numeric,
     is_frame,
@@ -156,7 +156,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         scores = self.decision_function(X)
         if not self._binary:
             return np.asarray(np.exp(log_probabilities(scores)))
-        return np.stack([expit(-scores), expit(scores)], axis=1)
+        return two_probabilities(scores)
 
     @by_partition
     def predict_log_proba(self, X: object) -> Array:
