@@ -14,6 +14,7 @@ from scipy.special import log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .arrays import dense
 from .data import FLOATS, Array
 from .data.elsewhere import gathered, is_dask, is_spark
 from .data.scan import Scan
@@ -42,7 +43,7 @@ def by_partition(method: Method) -> Method:
     """Have a method that predicts give a collection of Dask for one, and of a frame of Spark a column."""
 
     @functools.wraps(method)
-    def either(self: Any, X: object) -> Any:
+    def either(self: Classifier, X: object) -> Any:
         if not (is_dask(X) or is_spark(X)):
             return method(self, X)
         check_is_fitted(self)
@@ -235,7 +236,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     @property
     def _coef(self) -> Array:
         """The coefficients as an array, also of a model that is sparsified."""
-        return np.asarray(self.coef_.toarray() if sp.issparse(self.coef_) else self.coef_)
+        return dense(self.coef_)
 
     @property
     def _by_class(self) -> tuple[Array, Any]:

@@ -20,6 +20,7 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from .arrays import Matrix, dense
 from .arrow import is_wide, null_space, products
 from .data import Array, Block, Data, Sums, require_finite
 from .data.coded import Layout
@@ -317,8 +318,8 @@ def _dependent_beside_wide(data: Data, layout: Layout, coordinates: Coordinates)
     return np.array(dependent, dtype=np.intp), 2
 
 
-def _with_intercept(D: Any, intercept: bool) -> Array:
-    D = D.toarray() if sp.issparse(D) else D
+def _with_intercept(D: Matrix, intercept: bool) -> Array:
+    D = dense(D)
     return np.column_stack([np.ones(D.shape[0]), D]) if intercept else D
 
 

@@ -21,6 +21,7 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 
+from .arrays import Which
 from .classifier import Classifier
 from .data import Array
 from .data.memory import count_threads, one_blas_thread
@@ -38,6 +39,8 @@ from .table import require_same_order
 _TOL, _PATH_TOL, _LEAST_TOL = 1e-4, 1e-7, 1e-13  # of a fit and of a path, by default, and what rounding leaves
 _SMALL = 1 << 20  # entries of which each thread may have a copy
 _QUICK = ("neg_log_loss", "accuracy", "roc_auc")
+
+_OF_PATHS = ["penalty_factor", "lower", "upper", "class_weight", "min_ratio", "fit_intercept", "standardize", "n_jobs"]
 
 
 class LogisticRegressionCV(Classifier):
@@ -127,7 +130,7 @@ class LogisticRegressionCV(Classifier):
         tol: float = 1e-4,
         max_iter: int = 1000,
         n_jobs: int | None = None,
-        random_state: Any = None,
+        random_state: object = None,
         verbose: int = 0,
     ) -> None:
         self.Cs = Cs
@@ -150,12 +153,12 @@ class LogisticRegressionCV(Classifier):
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
+        X: object,
+        y: object = None,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
         groups: ArrayLike | None = None,
-        **metadata: Any,
+        **metadata: object,
     ) -> Self:
         """Choose the penalty, and fit all rows with it.
 
@@ -217,7 +220,7 @@ class LogisticRegressionCV(Classifier):
         self._become(final, **found, coefs_paths_=coefs, n_iter_=reads, estimator_=final)
         return self
 
-    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, **metadata: Any) -> float:
+    def score(self, X: object, y: object = None, sample_weight: ArrayLike | None = None, **metadata: object) -> float:
         """The score by `scoring`; accuracy if that is None.
 
         Parameters
@@ -260,7 +263,7 @@ class LogisticRegressionCV(Classifier):
             raise EvenOddsError("l1_ratios is empty: give at least one number from 0 to 1.")
         return [check_l1_ratio(ratio) for ratio in ratios]
 
-    def _rows(self, final: LogisticRegression, X: Any, y: Any, weight: Any, offset: Any) -> Rows:
+    def _rows(self, final: LogisticRegression, X: object, y: object, weight: object, offset: object) -> Rows:
         """All that is given, checked and as arrays, which folds take rows of."""
         final._read(X, y, weight, offset)
         if final.classes_.size > 2 and self.scoring == "roc_auc":
@@ -299,19 +302,18 @@ class LogisticRegressionCV(Classifier):
         entries = rows.X.nnz if sp.issparse(rows.X) else rows.X.size
         return count_threads(self.n_jobs) if entries < _SMALL else self.n_jobs
 
-    def _path(self, X: Any, y: Any, ratio: float, Cs: Any, weight: Any, offset: Any, **other: Any) -> Path:
+    def _path(
+        self,
+        X: object,
+        y: object,
+        ratio: float,
+        Cs: Any,
+        weight: ArrayLike | None,
+        offset: ArrayLike | None,
+        **other: object,
+    ) -> Path:
         is_count = isinstance(Cs, int | np.integer) and not isinstance(Cs, bool)
-        own = (
-            "penalty_factor",
-            "lower",
-            "upper",
-            "class_weight",
-            "min_ratio",
-            "fit_intercept",
-            "standardize",
-            "n_jobs",
-        )
-        settings: dict[str, Any] = {name: getattr(self, name) for name in own}
+        settings: dict[str, Any] = {name: getattr(self, name) for name in _OF_PATHS}
         settings["tol"] = max(_PATH_TOL * min(1.0, float(self.tol) / _TOL) ** 2, _LEAST_TOL)  # a gap, as a square is
         settings |= {"n_C": int(Cs)} if is_count else {"Cs": Cs}
         return path(X, y, ratio, sample_weight=weight, offset=offset, **(settings | other))
@@ -358,7 +360,7 @@ class LogisticRegressionCV(Classifier):
                 "enable_metadata_routing=True: call sklearn.set_config(enable_metadata_routing=True)."
             )
 
-    def _routed(self, weight: Any, groups: Any, more: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _routed(self, weight: object, groups: object, more: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """What is for the splitter and what for the scorer."""
         given = {"sample_weight": weight, "groups": groups, **more}
         given = {name: value for name, value in given.items() if value is not None}
@@ -369,7 +371,7 @@ class LogisticRegressionCV(Classifier):
         return {"groups": groups}, {} if weight is None else {"sample_weight": weight}
 
 
-def _of_rows(value: Any, k: Any, n_rows: int) -> Any:
+def _of_rows(value: Any, k: Which, n_rows: int) -> Any:
     """Some rows of what has one value a row, and anything else as it is."""
     return np.asarray(value)[k] if np.ndim(value) and len(value) == n_rows else value
 

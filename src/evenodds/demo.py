@@ -235,13 +235,13 @@ def _fit(X: Array, y: Array) -> tuple[Any, bool]:
     return model, any(issubclass(warning.category, SeparationWarning) for warning in caught)
 
 
-def _estimator_row(model: Any, X: Array, y: Array, separated: bool) -> Row:
+def _estimator_row(model: LogisticRegression, X: Array, y: Array, separated: bool) -> Row:
     says = "SeparationWarning: a line separates the classes, so no finite weights are best"
     loss = scratch.loss(y, model.predict_proba(X)[:, 1])
     return Row("LogisticRegression", model.score(X, y), loss, says if separated else _ending(model))
 
 
-def _ending(model: Any) -> str:
+def _ending(model: LogisticRegression) -> str:
     solution = model.solution_
     gap = max(solution.gap, np.finfo(float).eps)  # the loss itself is not known better than this
     return f"{solution.status} in {solution.passes} passes, within {gap:.0e} of the minimum"
@@ -272,7 +272,7 @@ def _figure(panels: dict[str, Panel], mosaic: Mosaic, size: tuple[float, float])
     return figure
 
 
-def _both_boundaries(model: object, X: Array, y: Array, w: Array, b: float, ax: Axes) -> None:
+def _both_boundaries(model: LogisticRegression, X: Array, y: Array, w: Array, b: float, ax: Axes) -> None:
     """Draw what the estimator learned, with the line of the textbook on top."""
     plots.decision_boundary(model, X, y, ax)
     x1, x2 = np.meshgrid(ax.get_xlim(), ax.get_ylim())
@@ -282,7 +282,7 @@ def _both_boundaries(model: object, X: Array, y: Array, w: Array, b: float, ax: 
     _standardised(ax)
 
 
-def _splines(model: object, X: Array, y: Array, ax: Axes) -> None:
+def _splines(model: LogisticRegression, X: Array, y: Array, ax: Axes) -> None:
     """Draw the boundary without a legend: the picture is beside one that has it."""
     plots.decision_boundary(model, X, y, ax)
     _standardised(ax)
@@ -294,7 +294,7 @@ def _standardised(ax: Axes) -> None:
     ax.set(xlabel="feature 1 (standard deviations)", ylabel="feature 2 (standard deviations)")
 
 
-def _curves(curves: dict[str, Array], model: Any, ax: Axes) -> None:
+def _curves(curves: dict[str, Array], model: LogisticRegression, ax: Axes) -> None:
     """Draw the losses on a logarithmic axis, for the first passes matter as much as the last."""
     plots.loss_curve(curves, ax)
     ax.axhline(model.solution_.loss, color="black", linewidth=0.8, label="minimum (LogisticRegression)")

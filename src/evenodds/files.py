@@ -13,13 +13,16 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 from .advice import listed, nearest
 from .delimited import NO_HEADER, Delimited, Habit, NotRead, Spelling, is_number
 from .design import Table, is_index
 from .exceptions import EvenOddsError
 from .export import replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
 _ARROW = (".feather", ".arrow")
@@ -170,7 +173,7 @@ def require_columns(names: Sequence[str], columns: Sequence[str], path: Path | s
         raise EvenOddsError(f"{path} has no {listed(missing)}. {hint}")
 
 
-def require_named(table: Any, path: Path | str) -> None:
+def require_named(table: "pa.Table", path: Path | str) -> None:
     """An error for a column that nobody gave a name, unless it is the index of a data frame, which no fit takes."""
     if "" in table.column_names and not is_index(Table(table), ""):
         place = table.column_names.index("")
@@ -180,7 +183,7 @@ def require_named(table: Any, path: Path | str) -> None:
         )
 
 
-def numbers(table: Any, path: Path | str, remedy: str) -> Any:
+def numbers(table: "pa.Table", path: Path | str, remedy: str) -> Any:
     """The table, if its columns are numbers or booleans."""
     import pyarrow as pa
 
@@ -193,7 +196,7 @@ def numbers(table: Any, path: Path | str, remedy: str) -> Any:
     return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
 
 
-def with_labels(table: Any, path: Path | str, target: str) -> Any:
+def with_labels(table: "pa.Table", path: Path | str, target: str) -> Any:
     """The table with its target as numbers, booleans or strings."""
     import pyarrow as pa
 
@@ -240,7 +243,7 @@ def write_tables(tables: Iterable[Any], path: Path) -> None:
         raise EvenOddsError(f"{path} cannot be written: {error}") from error
 
 
-def _write_binary(tables: Iterable[Any], file: object, suffix: str) -> None:
+def _write_binary(tables: Iterable["pa.Table"], file: IO[bytes] | gzip.GzipFile, suffix: str) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -256,13 +259,13 @@ def _write_binary(tables: Iterable[Any], file: object, suffix: str) -> None:
             writer.close()
 
 
-def write_csvs(tables: Iterable[Any], file: object, separator: str = ",") -> None:
+def write_csvs(tables: Iterable["pa.Table"], file: IO[bytes] | gzip.GzipFile, separator: str = ",") -> None:
     """Write tables of the same columns as one CSV."""
     for k, table in enumerate(tables):
         write_csv(table, file, separator, header=k == 0)
 
 
-def write_csv(table: Any, file: Any, separator: str = ",", header: bool = True) -> None:
+def write_csv(table: "pa.Table", file: IO[bytes] | gzip.GzipFile, separator: str = ",", header: bool = True) -> None:
     """Write CSV, with quotes only around the cells that need them."""
     import pyarrow as pa
     from pyarrow import csv as pa_csv

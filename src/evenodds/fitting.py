@@ -27,6 +27,7 @@ from .solvers.sgd import sgd
 from .solvers.small_fit import fit_at_once
 
 if TYPE_CHECKING:
+    from .firth import FirthObjective
     from .separation.watch import Watch
 
 Coefs = tuple[Array, Array]  # intercepts and slopes: (1,) and (1, p), or by class (K,) and (K, p)
@@ -130,7 +131,7 @@ def _sample_rows(settings: Settings, data: Data) -> int:
     return firth.sample_rows(data)
 
 
-def _watch_of(objective: Any, sample: Block) -> Watch | None:
+def _watch_of(objective: Objective, sample: Block) -> Watch | None:
     """Who looks on for separation; None where a penalty holds every column."""
     if (objective.ridge > 0).all():
         return None
@@ -152,7 +153,7 @@ def objective_of(settings: Settings, data: Data, coordinates: Coordinates, stren
     return Objective(data, coordinates, ridge, Classes.of(data, baseline=not ridge.any()))
 
 
-def _fit_smooth(settings: Settings, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
+def _fit_smooth(settings: Settings, objective: Objective, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
     """By the solver that was asked for; without a penalty a `Watch` looks for separation."""
     config = settings.sgd
     watch = _watch_of(objective, sample)
@@ -173,7 +174,9 @@ def _fit_smooth(settings: Settings, objective: Any, sample: Block, last: Coefs |
     return Fit(objective.to_coef(solution.theta), solution, objective.coordinates.aliased()).judged(verdict)
 
 
-def _fit_firth(settings: Settings, objective: Any, sample: Block, last: Coefs | None, reporter: Reporter) -> Fit:
+def _fit_firth(
+    settings: Settings, objective: FirthObjective, sample: Block, last: Coefs | None, reporter: Reporter
+) -> Fit:
     """Firth's fit, with the correction that was asked for."""
     from . import firth
 
@@ -185,7 +188,7 @@ def _fit_firth(settings: Settings, objective: Any, sample: Block, last: Coefs | 
     return Fit(objective.to_coef(theta), solution, objective.coordinates.aliased())
 
 
-def _better(objective: Any, cold: Array, last: Coefs | None) -> tuple[Array, bool]:
+def _better(objective: Objective, cold: Array, last: Coefs | None) -> tuple[Array, bool]:
     """Where a fit starts: the last coefficients, if they are better than a cold start; and whether it is they."""
     if last is None:
         return cold, False

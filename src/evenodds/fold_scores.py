@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from scipy.special import log_expit
 from sklearn.metrics import get_scorer, roc_auc_score
 
+from .arrays import Values, Which
 from .data import Array
+from .data.elsewhere import Predictor
 from .exceptions import EvenOddsError
 from .model import LogisticRegression
 from .paths import Path
@@ -36,7 +38,7 @@ class Rows:
     lower: Array | None
     upper: Array | None
 
-    def training(self, k: Any) -> Rows:
+    def training(self, k: Which) -> Rows:
         """Rows to learn from: if they lack a class, it is kept in rows of weight 0, and is fitted as one of them."""
         if np.unique(self.codes[k]).size == self.classes.size:
             return self.take(k)
@@ -44,7 +46,7 @@ class Rows:
         weight[k] = 1.0 if self.weight is None else self.weight[k]
         return replace(self, weight=weight)
 
-    def take(self, k: Any) -> Rows:
+    def take(self, k: Which) -> Rows:
         """Some of the rows."""
         weight, offset = (None if values is None else values[k] for values in (self.weight, self.offset))
         return replace(self, X=self.X[k], codes=self.codes[k], weight=weight, offset=offset)
@@ -121,7 +123,7 @@ def _by_scorer(scoring: object, fits: Path, test: Rows, more: Mapping[str, Any])
     return np.array(scores)
 
 
-def score_of(model: Any, scoring: Any, X: object, labels: Any, metadata: Mapping[str, Any]) -> float:
+def score_of(model: Predictor, scoring: object, X: object, labels: Values, metadata: Mapping[str, Any]) -> float:
     """What a scorer says of a fitted model and some rows."""
     scorer = _told(get_scorer(scoring) if isinstance(scoring, str) else scoring, model.classes_)
     try:

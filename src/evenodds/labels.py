@@ -5,7 +5,7 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
@@ -20,7 +20,7 @@ _KINDS = "numbers, strings or booleans"
 Codes = NDArray[np.integer[Any]]
 
 
-def encode_labels(y: object, n_rows: int, classes: Any = None) -> tuple[NDArray[Any], Codes]:
+def encode_labels(y: object, n_rows: int, classes: ArrayLike | None = None) -> tuple[NDArray[Any], Codes]:
     """The classes, sorted, and each row's code, 0 for the first.
 
     classes : the classes to expect, in the order that they shall have; `y` need not hold them all
@@ -72,7 +72,7 @@ def _not_labels(y: NDArray[Any]) -> str:
 
 
 def encode_kept(
-    y: object, kept: NDArray[np.bool_], classes: object = None
+    y: object, kept: NDArray[np.bool_], classes: ArrayLike | None = None
 ) -> tuple[NDArray[Any], Codes, NDArray[np.bool_] | None]:
     """`encode_labels` of the rows that are kept and have a label, with code 0 for the others; and which they are.
 

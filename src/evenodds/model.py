@@ -229,7 +229,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         sample_weight: object,
         offset: object,
         design: Design | None = None,
-        classes: object = None,
+        classes: ArrayLike | None = None,
     ) -> Self:
         """Fit, by a design that is given and with classes in the order that is given, if they are."""
         settings = Settings.of(self)
@@ -325,7 +325,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         sample_weight: object,
         offset: object,
         *,
-        classes: object = None,
+        classes: ArrayLike | None = None,
         reset: bool = True,
         every: bool = True,
     ) -> Data:

@@ -1,11 +1,11 @@
 """Mean and deviation of the columns: of a block, exact where a column is constant, and of all rows in one read."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from .arrays import CSR
 from .data import Array, Block, Data, Sums, is_coded
 from .kernels.algebra import product
 from .kernels.rows import moment_sums, units
@@ -72,7 +72,7 @@ def moments_of(block: Block, intercept: bool) -> tuple[Array, Array]:
         return first + mean * unit, unit * np.sqrt(variance)
 
 
-def _sparse_moments(X: Any, weight: Array, intercept: bool) -> tuple[Array, Array]:
+def _sparse_moments(X: CSR, weight: Array, intercept: bool) -> tuple[Array, Array]:
     """The same of the columns of a CSR array, which is left as it is, with the zeros that are not stored."""
     if not X.has_canonical_format:
         X = X.copy()

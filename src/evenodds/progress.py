@@ -182,7 +182,7 @@ class Callbacks:
     another iteration is known when the fit has ended: the last task is empty.
     """
 
-    def __init__(self, estimator: Any, new: Any, X: Any, y: Any) -> None:
+    def __init__(self, estimator: Any, new: Any, X: object, y: object) -> None:
         """
         new : the model in the making, which tasks are told of
         """

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array
 
+from .arrays import Matrix
 from .data import Data, as_data, require_finite
 from .data.elsewhere import gathered
 from .data.scan import Scan
@@ -30,7 +31,7 @@ def read(
     *,
     caller: str,
     numbers: Callable[[Any], Numbers] | None = None,
-    classes: object = None,
+    classes: ArrayLike | None = None,
     class_weight: object = None,
     two: str | None = None,
     intercept: bool = True,
@@ -71,7 +72,7 @@ def read(
 
 
 def _read_surveyed(
-    rows: Scan, classes: object, class_weight: object, two: str | None, every: bool, n_jobs: int | None
+    rows: Scan, classes: ArrayLike | None, class_weight: object, two: str | None, every: bool, n_jobs: int | None
 ) -> tuple[Data, NDArray[Any]]:
     """The home of rows that are elsewhere, and the classes, from one read of them; see `read`."""
     labels = np.empty(len(rows.labels(n_jobs)), dtype=object)
@@ -161,6 +162,6 @@ def _numbered(scan: Scan, intercept: bool, n_jobs: int | None) -> Scan:
     return encoded(scan, learn_all(scan, n_jobs, intercept), True)
 
 
-def require_finite_array(array: Any, names: list[str] | None) -> None:
+def require_finite_array(array: Matrix, names: list[str] | None) -> None:
     """An error where an X that is otherwise checked is not finite."""
     require_finite(as_data(array, np.zeros(array.shape[0], np.uint8), names=names))

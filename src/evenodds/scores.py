@@ -1,11 +1,10 @@
 """Scores of rows from intercepts and coefficients of the raw columns, and of several classes their probabilities."""
 
-from typing import Any
-
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from .arrays import Matrix
 from .data import Array
 from .kernels.algebra import product
 from .kernels.library import function, pointer, vector
@@ -13,7 +12,7 @@ from .kernels.library import function, pointer, vector
 _TILE_ENTRIES = 1 << 18
 
 
-def linear_scores(X: Any, intercept: Any, coef: Array) -> Array:
+def linear_scores(X: Matrix, intercept: float | Array, coef: Array) -> Array:
     """b + x w of each row of an array or a CSR matrix, w (p,) or (p, K).
 
     They are not finite where they overflow, and where a row has NaN or infinity: also where the coefficient is 0, so
@@ -30,7 +29,7 @@ def linear_scores(X: Any, intercept: Any, coef: Array) -> Array:
     return np.asarray(scores)
 
 
-def bounded_scores(X: Any, intercept: Any, coef: Array, scores: Array) -> Array:
+def bounded_scores(X: Matrix, intercept: float | Array, coef: Array, scores: Array) -> Array:
     """Scores of finite rows, with those that are infinite replaced by the largest number of the right sign."""
     finite = np.isfinite(scores)
     bad = np.flatnonzero(~(finite if finite.ndim == 1 else finite.all(axis=1)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -197,7 +196,7 @@ class Strengths:
         penalties: Sequence[Penalty],
         start: Array,
         target: float,
-        stop: Any,
+        stop: Stop | None,
         lines: PathLines | None,
     ) -> Sequence[Optimum]:
         """The optima in one go, each near the one before it."""

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .advice import listed
+from .arrays import CSR
 from .exceptions import EvenOddsError, KindError
 
 _NUMBERS = (numbers.Real, decimal.Decimal, np.bool_)
@@ -120,7 +121,7 @@ def _number(value: Any, row: int, column: object) -> float:
         raise EvenOddsError(f"X holds a value in column {column!r}, row {row} (counted from 0): {error}.") from None
 
 
-def _sound(X: Any) -> Any:
+def _sound(X: CSR) -> Any:
     """A sparse X whose indices are within it, which SciPy does not look at, and of a kind that SciPy computes with."""
     X = X.tocsr() if X.ndim == 2 and X.format not in ("csr", "csc") else X
     if X.ndim != 2:
@@ -211,7 +212,7 @@ def _has_nan(array: NDArray[Any]) -> bool:
         return bool(np.isnan(array.sum()))
 
 
-def _by_column(table: Any, names: list[Any]) -> NDArray[Any]:
+def _by_column(table: nw.DataFrame[Any], names: list[Any]) -> NDArray[Any]:
     """The columns of a frame as one array; an error names the one that is not numeric, or has missing values."""
     columns = list(zip(names, table.iter_columns(), strict=True))
     other = [name for name, column in columns if not _is_numeric(column)]
@@ -255,7 +256,7 @@ def values_of(column: Any) -> NDArray[Any]:
             raise EvenOddsError(f"A {type(column).__name__} cannot be read: {error}") from error
 
 
-def _is_numeric(column: Any) -> bool:
+def _is_numeric(column: nw.Series[Any]) -> bool:
     dtype = column.dtype
     if dtype.is_numeric() or dtype == nw.Boolean:
         return True

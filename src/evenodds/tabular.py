@@ -22,7 +22,7 @@ def fit_table(
     *,
     missing: str = "error",
     unseen: str = "error",
-    positive: Any = None,
+    positive: object = None,
     reference: Mapping[str, Any] | None = None,
     weight: str | None = None,
     offset: str | None = None,

@@ -549,3 +549,16 @@ def test_a_kept_table_of_a_parquet_file_keeps_its_types(run):
     assert run("predict", "m.json", "t.parquet", "--out", "s.parquet")[0] == 0
     kept = parquet.read_table("s.parquet")
     assert kept.schema.types[:3] == table.schema.types
+
+
+@pytest.mark.parametrize("n_labels", [2, 5, 20, 21, 40])
+def test_counts_as_labels_are_said_to_be_classes(run, n_labels):
+    """Each number is a class of its own, which is seldom meant, and takes long."""
+    rng = np.random.default_rng(n_labels)
+    counts = np.concatenate([np.arange(n_labels), rng.integers(0, n_labels, 200)])
+    pd.DataFrame({"x": rng.normal(size=counts.size).round(2), "visits": counts}).to_csv("visits.csv", index=False)
+    said = f"'visits' has {n_labels} different numbers, 0 to {n_labels - 1}, and each is a class. If it counts"
+    for positive in ((), ("--positive", ">0")):
+        status, _, err = run("fit", "visits.csv", "--target", "visits", "--C", "1", *positive)
+        assert status == 0
+        assert (said in " ".join(err.split())) == (n_labels > 20 and not positive)

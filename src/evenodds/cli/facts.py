@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from scipy.special import log_expit
 
 from .. import EvenOddsError, Inference, LogisticRegression, infer
 from ..advice import listed_labels
+from ..arrays import Array, Codes
 from ..data import Block, Sums, is_coded
 from ..data.scan import Scan
 from ..design import Design
@@ -21,6 +22,9 @@ from ..labels import labels_of, missing_labels, row_numbers
 from ..objective.row_sums import coded_scores
 from ..scores import linear_scores, log_probabilities
 from .terminal import progress, say
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _MOST_INFERRED = 1000  # slopes, of which a covariance still fits onto any machine
 
@@ -196,7 +200,7 @@ def _inferred(model: LogisticRegression) -> dict[str, Any]:
     return {**{name: getattr(kept, name) for name in names}, "conf_int": ends}
 
 
-def scores_of(model: LogisticRegression, table: Any, place: Place = counted) -> NDArray[np.float64]:
+def scores_of(model: LogisticRegression, table: "pa.Table", place: Place = counted) -> NDArray[np.float64]:
     """The scores of rows, as `decision_function` has them, with the offset that the model takes from a column.
 
     place : what the user calls a row
@@ -249,7 +253,7 @@ def _training_of_scan(model: LogisticRegression, scan: Scan) -> dict[str, Any]:
     return _quality(np.concatenate(codes), logs, z, weight) | left_out
 
 
-def _quality(codes: Any, logs: Any, scores: Any, weight: Any) -> dict[str, Any]:
+def _quality(codes: Codes, logs: Array, scores: Array, weight: Array | None) -> dict[str, Any]:
     """How well rows are told apart, from their classes, log probabilities and scores."""
     from sklearn.metrics import accuracy_score, roc_auc_score
 

@@ -2,14 +2,15 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from .. import EvenOddsError, LogisticRegression, diagnosis, fit_table, write_report
+from ..data.scan import Scan
 from ..delimited import Habit, Spelling
 from ..design import MISSING, UNSEEN, left_side
 from ..export import plain, save
@@ -21,6 +22,10 @@ from .scans import is_large, scanned
 from .tables import read
 from .terminal import as_options, progress, say
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MANY = 20  # classes that nobody means
 _ROBUST = ("model", "HC0", "HC1", "HC2", "HC3")
 
 
@@ -191,6 +196,8 @@ def fit(
     beside = {"weight": weight, "offset": offset}
     table, habit, groups = _read(data, spelling, memory, target, cluster, drop=drop, formula=formula, **beside)
     asked = Asked(baseline, "cluster" if cluster is not None else cov, level, groups)
+    if given["positive"] is None and not isinstance(table, Scan):
+        _say_counts(table, target)
     model, result = fit_aloud(lambda: _fitted(formula or target, table, habit, given | beside), table, asked)
     with progress("Scoring the training data"):
         facts = all_facts(model, result, table)
@@ -224,6 +231,17 @@ def _read(
     if cluster is None:
         return table, habit, None
     return table if own["formula"] is not None else table.drop_columns(more), habit, table[cluster]
+
+
+def _say_counts(table: "pa.Table", target: str) -> None:
+    """Say that numbers, of which there are many, are taken for classes, which takes long and is seldom meant."""
+    import pyarrow as pa
+
+    if target in table.column_names and pa.types.is_integer(table[target].type):
+        found = sorted(label for label in table[target].unique().to_pylist() if label is not None)
+        if len(found) > _MANY:
+            text = f"{target!r} has {len(found)} different numbers, {found[0]} to {found[-1]}, and each is a class."
+            say("Note", f'{text} If it counts something, --positive ">0" makes two classes of it.', "cyan")
 
 
 def _fitted(question: str, table: object, habit: Habit | None, given: dict[str, Any]) -> LogisticRegression:
@@ -269,7 +287,7 @@ def _question(formula: str | None, target: str | None) -> tuple[str | None, str]
     return f"`{target}` ~ {formula.strip().removeprefix('~')}", str(target)
 
 
-def _check_apart(**given: Any) -> None:
+def _check_apart(**given: Sequence[str | None]) -> None:
     """No column is named by two options."""
     named = [name for names in given.values() for name in names if name is not None]
     if len(set(named)) < len(named):

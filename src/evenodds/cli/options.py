@@ -72,7 +72,7 @@ def spelling_options(command: Command) -> Command:
     names = [field.name for field in fields(Spelling) if field.name not in ("levels", "habit")]
 
     @wraps(command)
-    def given(*args: Any, **options: Any) -> Any:
+    def given(*args: object, **options: Any) -> Any:
         said = {name: options.pop(name) for name in names}
         try:
             spelling = Spelling(**said)

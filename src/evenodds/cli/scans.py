@@ -90,7 +90,7 @@ def scanned_all(data: Path, spelling: Spelling, memory: int, needed: Sequence[st
     return found
 
 
-def plain(table: Any) -> Any:
+def plain(table: pa.Table) -> Any:
     """A table whose text is no codes, of which each batch has its own."""
     columns = [column.cast(column.type.value_type) if _is_coded(column.type) else column for column in table.columns]
     return pa.table(columns, names=table.column_names)

@@ -86,7 +86,7 @@ def predict(model: Path, data: Path, out: Path | None, replace: bool, memory: in
         say("Table", f"of {table.num_rows:,} rows saved to {out}", "green")
 
 
-def _scored(model: LogisticRegression, table: Any, X: Any, place: Place = counted) -> tuple[Any, int]:
+def _scored(model: LogisticRegression, table: pa.Table, X: pa.Table, place: Place = counted) -> tuple[Any, int]:
     """A table with its probabilities and labels, and how many rows have none. place : what the user calls a row."""
     scores = scores_of(model, X, place)
     probabilities = [expit(scores)] if scores.ndim == 1 else np.exp(log_probabilities(scores)).T
@@ -176,7 +176,7 @@ def _tables(source: Source, model: LogisticRegression, names: list[str], to_text
     return table, X if design is not None else numbers(X, source.path, "The model was fitted to numbers.")
 
 
-def _without_added(table: Any, path: Path | str, added: list[str], replace: bool) -> Any:
+def _without_added(table: pa.Table, path: Path | str, added: list[str], replace: bool) -> Any:
     """The table without the columns that are to be added, if its user lets them go."""
     _require_free(table.column_names, path, added, replace)
     return table.drop_columns([name for name in added if name in table.column_names])

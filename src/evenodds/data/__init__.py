@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..arrays import CSR, Which
 from ..exceptions import EvenOddsError, NonFiniteError
 from .apart import Apart
 
@@ -70,7 +71,7 @@ class Block:
         """The median of the offset, if there is one: (), or of more than two classes (K,)."""
         return None if self.offset is None else np.asarray(np.median(self.offset, axis=0))
 
-    def take(self, k: Any) -> "Block":
+    def take(self, k: Which) -> "Block":
         """Some of the rows, by number."""
         weight = None if self.weight is None else self.weight[k]
         first = self.first + (k.start or 0) if type(k) is slice else 0
@@ -83,7 +84,7 @@ class Block:
         return self if self.offset is None else replace(self, offset=self.offset / temperature)
 
 
-def csr_rows(X: Any, which: slice) -> Any:
+def csr_rows(X: CSR, which: slice) -> Any:
     """Rows of a CSR array, without a copy of their entries where they follow one another."""
     start, stop, step = which.indices(X.shape[0])
     if step != 1:

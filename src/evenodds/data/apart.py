@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Which
+
 Array = NDArray[np.float64]
 
 
@@ -29,5 +31,5 @@ class Apart:
             self._array = room.T
         return self._array
 
-    def __getitem__(self, k: Any) -> "Apart":
+    def __getitem__(self, k: Which) -> "Apart":
         return Apart([column[k] for column in self.columns])

@@ -133,7 +133,7 @@ class Labels:
             return self.numbers.setdefault(value, len(self.numbers))
 
 
-def _distinct(column: Any) -> tuple[list[Any], NDArray[Any]]:
+def _distinct(column: pa.Array) -> tuple[list[Any], NDArray[Any]]:
     """The values of a column, each once, and the place of each row's among them."""
     kind = column.type
     if len(column) and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
@@ -206,7 +206,7 @@ class Reading:
                 yield self._block(batch, unit.fixed, Where(unit.name, row))
             row += batch.num_rows
 
-    def _block(self, batch: Any, fixed: Mapping[str, Any], where: Where) -> tuple[Block, Mask | None]:
+    def _block(self, batch: pa.RecordBatch, fixed: Mapping[str, Any], where: Where) -> tuple[Block, Mask | None]:
         m, roles = batch.num_rows, self.roles
         kept = np.ones(m, dtype=np.bool_)
         if self.encoding is None:
@@ -229,7 +229,7 @@ class Reading:
             kept &= weight > 0
         return (block, None) if kept.all() else (block.take(kept), kept)
 
-    def _columns(self, batch: Any, fixed: Mapping[str, Any], where: Where) -> Apart:
+    def _columns(self, batch: pa.RecordBatch, fixed: Mapping[str, Any], where: Where) -> Apart:
         """The columns where they are, or if they are of several types, those that are not float64 in a buffer."""
         m = batch.num_rows
         given = [fixed[name] if name in fixed else _numbers(batch.column(name), name, where)
@@ -266,7 +266,7 @@ class Reading:
         return np.asarray(flat[: p * m].reshape(p, m))
 
 
-def column_of(batch: Any, fixed: Mapping[str, Any], name: str) -> Any:
+def column_of(batch: pa.RecordBatch, fixed: Mapping[str, Any], name: str) -> Any:
     """A column of a batch, or one that is the same in all rows."""
     return pa.array([fixed[name]] * batch.num_rows) if name in fixed else batch.column(name)
 
@@ -298,7 +298,7 @@ def require_numbers(source: Source, roles: Roles, encoded: bool = False) -> None
         )
 
 
-def decoded(column: Any) -> Any:
+def decoded(column: pa.Array) -> Any:
     """The values of a column that is held as a dictionary, or as views of text, of which Arrow knows few functions."""
     if pa.types.is_dictionary(column.type):
         values = decoded(column.dictionary)
@@ -306,7 +306,7 @@ def decoded(column: Any) -> Any:
     return column.cast(pa.large_string()) if str(column.type) == "string_view" else column
 
 
-def _numbers(column: Any, name: str, where: Where) -> NDArray[Any]:
+def _numbers(column: pa.Array, name: str, where: Where) -> NDArray[Any]:
     if column.null_count == 0 and column.type == _DOUBLE:  # most columns, and there can be many in a batch
         values: Array = column.to_numpy()
         return values if values.flags.aligned else values.copy()
@@ -319,7 +319,7 @@ def _numbers(column: Any, name: str, where: Where) -> NDArray[Any]:
     return np.require(column.to_numpy(zero_copy_only=False), requirements=["C", "A"])
 
 
-def require_values(column: Any, name: str, where: Where, *, nan: bool = False) -> None:
+def require_values(column: pa.Array, name: str, where: Where, *, nan: bool = False) -> None:
     """An error that names the first row without a value in a column.
 
     nan : whether NaN is none

@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..arrays import Which
 from . import Array
 
 _ROWS = 1000  # that tell where the midst of a column is
@@ -97,7 +98,7 @@ class Coded:
         """See `Layout`."""
         return self.layout.starts
 
-    def __getitem__(self, rows: Any) -> "Coded":
+    def __getitem__(self, rows: Which) -> "Coded":
         """Some of the rows: a slice, their numbers, or a mask."""
         if type(rows) is slice and rows.step in (None, 1):
             numbers, codes, values = self.numbers[rows], self.codes[:, rows], self.values[:, rows]

@@ -9,20 +9,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import Values
 from ..exceptions import EvenOddsError
 from .batches import Roles
 from .budget import bytes_of
-from .elsewhere import is_dask
+from .elsewhere import Predictor, is_dask
 from .folding import FAN
 from .partitions import name_of
 from .scan import MEMORY, Scan
 from .units import Source, Unit
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from dask.array import Array as DaskArray
+    from dask.dataframe import DataFrame, Series
+    from dask.delayed import Delayed
+    from distributed import Client
 
 T = TypeVar("T")
 Parts = tuple[list[list[str]], list[tuple[Any, ...]]]  # names of columns, and for each partition what has these
@@ -32,7 +40,7 @@ _LOOK = 5.0  # seconds between two looks whether there are workers
 _BESIDE = ("y", "sample_weight", "offset", "groups")
 
 
-def compute(what: Any) -> Any:
+def compute(what: "Delayed") -> Any:
     """The value of a delayed object, by whatever scheduler is set; a worker that dies costs a retry."""
     from dask import base
 
@@ -56,7 +64,7 @@ def compute(what: Any) -> Any:
         done.set()
 
 
-def _watch(client: Any, key: Any, done: threading.Event, gone: list[str]) -> None:
+def _watch(client: "Client", key: str, done: threading.Event, gone: list[str]) -> None:
     """Cancel what is computed where there are no workers for long, and say so: Dask would wait for ever."""
     from distributed import Future
 
@@ -145,14 +153,14 @@ def _arrow(given: Any, j: int) -> Any:
 # What is given as what is scanned
 
 
-def source_of_frame(frame: Any) -> Source:
+def source_of_frame(frame: "DataFrame") -> Source:
     """The columns of a frame, which have names."""
     if not _is_frame(frame) or frame.ndim != 2:
         raise EvenOddsError("scan takes a Dask frame: columns are told by their names. Arrays are for fit(X, y).")
     return _source(frame, [str(name) for name in frame.columns], None)
 
 
-def _source(frame: Any, names: list[str], nameless: Any) -> Source:
+def _source(frame: "DataFrame", names: list[str], nameless: object) -> Source:
     from dask.dataframe.dispatch import meta_nonempty
 
     twice = [name for name in names if names.count(name) > 1]
@@ -168,7 +176,7 @@ def _source(frame: Any, names: list[str], nameless: Any) -> Source:
     return _of_workers(Workers(lowered), types, nameless)
 
 
-def _type_of(some: Any, j: int) -> Any:
+def _type_of(some: "pd.DataFrame", j: int) -> Any:
     """The type of column j in Arrow."""
     kind = some.dtypes.iloc[j]
     if isinstance(kind, np.dtype) and kind.kind == "O":  # text, as far as is known
@@ -184,7 +192,7 @@ def _of_workers(workers: Workers, types: dict[str, Any], nameless: object) -> So
     return Source((unit,), types, cluster=workers, nameless=nameless)
 
 
-def scan_of(X: object, y: object, sample_weight: object, offset: object, groups: object) -> Scan:
+def scan_of(X: Any, y: object, sample_weight: object, offset: object, groups: object) -> Scan:
     """X and what is given beside it, of which any may be None, as what is scanned."""
     if not (_is_array(X) or _is_frame(X)):
         raise EvenOddsError(f"X is a {type(X).__name__} of Dask: give an array or a frame.")
@@ -203,7 +211,7 @@ def _is_frame(what: object) -> bool:
     return type(what).__module__.startswith("dask.dataframe.")
 
 
-def _of_frame(X: Any, beside: tuple[Any, ...]) -> tuple[Source, Roles]:
+def _of_frame(X: "DataFrame", beside: tuple[Any, ...]) -> tuple[Source, Roles]:
     if X.ndim != 2:
         raise EvenOddsError("X is a Dask series: give a frame, such as ddf[['x']].")
     names = [str(name) for name in X.columns]
@@ -229,7 +237,7 @@ def _unused(name: str, names: Sequence[str]) -> str:
     return name
 
 
-def _series(X: Any, value: Any, role: str) -> list[Any]:
+def _series(X: "DataFrame", value: "Series | DataFrame | None", role: str) -> list[Any]:
     """The columns that are given beside a frame, each sure to have its rows: Dask would match others by their index."""
     from dask.dataframe import Index
     from dask.dataframe.dask_expr import _expr
@@ -252,7 +260,7 @@ def _series(X: Any, value: Any, role: str) -> list[Any]:
     return [value] if value.ndim == 1 else [value[name] for name in value.columns]
 
 
-def _require_one_order(X: Any, value: Any, role: str) -> None:
+def _require_one_order(X: "DataFrame", value: "Series | DataFrame", role: str) -> None:
     """An error where Dask, which sorts the divisions of both, could not compare them."""
     try:
         sorted([*X.divisions, *value.divisions])
@@ -263,7 +271,7 @@ def _require_one_order(X: Any, value: Any, role: str) -> None:
         ) from error
 
 
-def _of_arrays(X: Any, beside: tuple[Any, ...]) -> tuple[Source, Roles]:
+def _of_arrays(X: "DaskArray", beside: tuple[Any, ...]) -> tuple[Source, Roles]:
     """Blocks of arrays, side by side."""
     if X.ndim != 2:
         raise EvenOddsError(f"X has {X.ndim} dimensions: a Dask array of two is needed.")
@@ -293,14 +301,14 @@ def _is_number(kind: np.dtype[Any]) -> bool:
     return kind.kind in "biuf" and kind.itemsize <= 8
 
 
-def _whole_rows(array: Any, role: str) -> Any:
+def _whole_rows(array: "DaskArray", role: str) -> Any:
     """An array of two dimensions in chunks of whole rows."""
     if np.isnan(array.shape[1]):
         raise EvenOddsError(f"The number of columns of {role} is unknown: call its compute_chunk_sizes().")
     return array.rechunk({1: -1}) if array.numblocks[1] > 1 else array
 
 
-def _beside(X: Any, value: Any, role: str) -> Any:
+def _beside(X: "DaskArray", value: Any, role: str) -> Any:
     """What is given beside an array, in its chunks of rows."""
     import dask.array
 
@@ -325,7 +333,7 @@ def _beside(X: Any, value: Any, role: str) -> Any:
     return value
 
 
-def _array(value: Any, role: str) -> NDArray[Any]:
+def _array(value: ArrayLike, role: str) -> NDArray[Any]:
     try:
         return np.asarray(value)
     except ValueError as error:
@@ -335,7 +343,7 @@ def _array(value: Any, role: str) -> NDArray[Any]:
 # What predicts
 
 
-def lazily(model: Any, name: str, X: Any) -> Any:
+def lazily(model: Predictor, name: str, X: Any) -> Any:
     """What a method that predicts says of each partition, as a collection of Dask: of a frame one with its index."""
     K, one = model.classes_.size, name == "predict" or (name == "decision_function" and model.classes_.size == 2)
     dtype = model.classes_.dtype if name == "predict" else np.dtype(np.float64)
@@ -350,17 +358,19 @@ def lazily(model: Any, name: str, X: Any) -> Any:
     return X.map_partitions(_predicted_in_frame, model, name, dtype, one, meta=meta)
 
 
-def _predicted(block: Any, model: Any, method: str, dtype: Any, one: bool) -> Any:
+def _predicted(
+    block: "pd.DataFrame | NDArray[Any]", model: Predictor, method: str, dtype: np.dtype[Any], one: bool
+) -> Any:
     if len(block) == 0:
         return np.empty((0,) if one else (0, model.classes_.size), dtype=dtype)
     return getattr(model, method)(block)
 
 
-def _predicted_in_frame(frame: object, model: object, method: str, dtype: object, one: bool) -> Any:
+def _predicted_in_frame(frame: "pd.DataFrame", model: Predictor, method: str, dtype: np.dtype[Any], one: bool) -> Any:
     return _in_frame(frame, _predicted(frame, model, method, dtype, one), model)
 
 
-def _in_frame(frame: Any, values: Any, model: Any) -> Any:
+def _in_frame(frame: "pd.DataFrame", values: Values, model: Predictor) -> Any:
     """Values with the index of a frame: a series, or a frame of the same package with a column for each class."""
     if values.ndim == 1:
         return type(frame)({"value": values}, index=frame.index)["value"].rename(None)

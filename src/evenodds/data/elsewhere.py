@@ -1,10 +1,24 @@
 """Collections of Dask and frames of Spark: how they are known, without importing either."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..arrays import Array, Values
 
 if TYPE_CHECKING:
     from .scan import Scan
+
+
+class Predictor(Protocol):
+    """A fitted classifier, as far as what predicts somewhere else has to know it."""
+
+    classes_: Values
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probabilities of the classes (m, K)."""
+
+    def decision_function(self, X: Any) -> Array:
+        """The scores, which not every classifier has."""
 
 
 def is_dask(X: object) -> bool:
@@ -24,7 +38,7 @@ def brought(what: Any) -> Any:
 
 
 def gathered(
-    X: object, y: object, sample_weight: object, offset: object, groups: object = None
+    X: Any, y: object, sample_weight: object, offset: object, groups: object = None
 ) -> "tuple[Any | Scan, Any, Any, Any]":
     """Rows of Dask or Spark, with what is given beside them, as what is scanned; all else as it is.
 

@@ -25,6 +25,7 @@ _FORMATS = {
 _NEAR = 1 << 16  # bytes of a column of Parquet that are read ahead: they stay in the cache
 _FAR = 1 << 20  # of files elsewhere: worth a request
 
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 _Named = tuple[Any, str, str | None]  # the file system, the path, and the folder or the start of the pattern
 
 
@@ -52,7 +53,7 @@ class File:
         return pa.memory_map(self.path) if self.is_local else self.open()
 
 
-def of_files(what: object, columns: Sequence[str] | None, spelling: Spelling | None) -> Source:
+def of_files(what: Paths, columns: Sequence[str] | None, spelling: Spelling | None) -> Source:
     """See `source_of`."""
     files = [replace(file, spelling=spelling) for file in _with_fixed(_found(what))]
     system = files[0].system
@@ -103,7 +104,7 @@ def _require_same(
         )
 
 
-def _found(what: Any) -> list[_Named]:
+def _found(what: Paths) -> list[_Named]:
     """The files."""
     items = [what] if isinstance(what, str | os.PathLike) else list(what)
     found = [file for item in items for file in _of_name(item)]
@@ -153,7 +154,7 @@ def _require_no_dead_links(folder: str) -> None:
                 raise EvenOddsError(f"{path} is a link to a file that does not exist.")
 
 
-def _info(system: Any, path: str) -> Any:
+def _info(system: fs.FileSystem, path: str) -> Any:
     try:
         return system.get_file_info(path)
     except (pa.ArrowException, OSError, ValueError) as error:

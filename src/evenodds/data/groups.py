@@ -11,6 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..arrays import Which
+
 _SPARE = 2  # times as many sums as there were groups are kept apart, so that adding costs no more than the sums
 
 
@@ -39,7 +41,7 @@ class Groups:
         at = np.concatenate([part.codes + end for part, end in zip(parts, ends, strict=False)])
         return cls.numbered([value for part in parts for value in part.values], at)
 
-    def __getitem__(self, k: Any) -> "Groups":
+    def __getitem__(self, k: Which) -> "Groups":
         return Groups(self.values, self.codes[k])
 
 

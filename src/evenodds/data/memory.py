@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
+from ..arrays import CSR
 from ..exceptions import EvenOddsError
 from . import FLOATS, Array, Block, Data, Sums, csr_rows, is_coded
 from .groups import Groups
@@ -140,7 +141,7 @@ def part_of(data: Data, block: Block) -> Memory:
     return Memory(block.rows, block.y, block.weight, block.offset, n_classes=data.class_weights.size, **own)
 
 
-def _require_sparse(X: Any) -> None:
+def _require_sparse(X: CSR) -> None:
     """An error if an entry of a CSR array lies outside it: the loops go where the indices say."""
     try:
         X.check_format(full_check=True)
@@ -180,7 +181,7 @@ def _dense_bounds(n_rows: int, n_columns: int) -> list[int]:
     return [*range(0, n_rows, rows), n_rows]
 
 
-def _sparse_bounds(X: Any) -> list[int]:
+def _sparse_bounds(X: CSR) -> list[int]:
     """Rows split by non-zeros, in blocks that are long beside the dense vectors each one fills."""
     count = int(X.nnz) // max(_SPARSE_ENTRIES, 32 * X.shape[1])
     count = max(1, count - count % 8 if count > 8 else count)

@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +16,14 @@ import pyarrow as pa
 from ..exceptions import EvenOddsError
 from .batches import Roles
 from .budget import bytes_of, require_column
+from .elsewhere import Predictor
 from .folding import in_a_tree
 from .partitions import name_of
 from .scan import MEMORY, Scan
 from .units import Source, Unit
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 T = TypeVar("T")
 _LONGEST = 300  # letters of what Spark says of an error
@@ -31,7 +35,7 @@ _WIDE = {"i": np.int64, "u": np.int64, "f": np.float64}  # as Spark has them
 class Executors:
     """The partitions of a frame; see `units.Cluster`."""
 
-    def __init__(self, frame: Any) -> None:
+    def __init__(self, frame: "DataFrame") -> None:
         self._frame = frame
 
     def run(
@@ -84,7 +88,7 @@ class Executors:
         return self._frame.select(*(_quoted(name) for name in columns))
 
 
-def _packed(k: int, outcome: Any) -> Any:
+def _packed(k: int, outcome: object) -> Any:
     arrays = [pa.array([k], pa.int32()), pa.array([pickle.dumps(outcome)], pa.binary())]
     return pa.RecordBatch.from_arrays(arrays, names=["number", "outcome"])
 
@@ -115,7 +119,7 @@ def _unit(k: int, batches: Iterator[Any]) -> Unit:
     return Unit(name_of(k), 0, None, opened)
 
 
-def _one_batch(table: Any) -> Any:
+def _one_batch(table: pa.Table) -> Any:
     return table.combine_chunks().to_batches()[0]
 
 
@@ -141,7 +145,7 @@ def _told() -> Iterator[None]:
 # What is given as what is scanned
 
 
-def source_of_frame(frame: Any) -> Source:
+def source_of_frame(frame: "DataFrame") -> Source:
     """The columns of a frame."""
     from pyspark.errors import PySparkException
     from pyspark.sql.pandas.types import to_arrow_schema
@@ -160,7 +164,7 @@ def source_of_frame(frame: Any) -> Source:
     return Source((Unit("the Spark frame", 0, None, executors.batches),), types, cluster=executors)
 
 
-def scan_of(X: Any, y: Any, sample_weight: Any, offset: Any) -> Scan:
+def scan_of(X: "DataFrame", y: object, sample_weight: object, offset: object) -> Scan:
     """A frame, of which y, weights and offsets are columns, given by their names or as columns of Spark."""
     shifts = [] if offset is None else list(offset) if isinstance(offset, list | tuple) else [offset]
     frame, names = X, []
@@ -174,7 +178,7 @@ def scan_of(X: Any, y: Any, sample_weight: Any, offset: Any) -> Scan:
     return Scan(source, Roles(features, names[0], names[1], tuple(map(str, names[2:]))), bytes_of(MEMORY), False)
 
 
-def _beside(frame: Any, value: Any, role: str) -> tuple[Any, str]:
+def _beside(frame: "DataFrame", value: object, role: str) -> tuple[Any, str]:
     """The frame with a column that is given beside it, and its name."""
     from pyspark.sql import Column
 
@@ -197,7 +201,7 @@ def _beside(frame: Any, value: Any, role: str) -> tuple[Any, str]:
 # What predicts
 
 
-def column_of(model: Any, method: str, names: Sequence[str]) -> Any:
+def column_of(model: Predictor, method: str, names: Sequence[str]) -> Any:
     """What a method that predicts says of each row, as a column of Spark, of any frame with these columns."""
     import pyspark.sql.functions
 

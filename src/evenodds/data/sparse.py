@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ..arrays import CSR
 from . import Array
 
 _FAR = 30.0  # times the mean deviation of a column: nearer to zero, a sum of squares loses three digits at the most
@@ -18,7 +19,7 @@ _ROWS = 15  # that tell where the midst of a column is
 _TILE_COLUMNS = 16
 
 
-def held(X: Any, intercept: bool) -> tuple[Any, Array | None]:
+def held(X: CSR, intercept: bool) -> tuple[Any, Array | None]:
     """The rows, dense or CSR, and what has been taken off the columns, which is nothing without an intercept."""
     X = sp.csr_array(X)
     if X.data.nbytes + X.indices.nbytes >= X.shape[0] * X.shape[1] * X.data.itemsize:
@@ -33,7 +34,7 @@ def held(X: Any, intercept: bool) -> tuple[Any, Array | None]:
     return X - off, center
 
 
-def _far_columns(X: Any) -> tuple[Any, Array]:
+def _far_columns(X: CSR) -> tuple[Any, Array]:
     """The columns most of whose values are close together and far from zero, by number, and a value amid these."""
     rows = X[:: max(1, X.shape[0] // _ROWS)]
     filled = np.flatnonzero(np.bincount(rows.indices, minlength=X.shape[1]) * 2 > rows.shape[0])

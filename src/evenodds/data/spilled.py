@@ -86,7 +86,7 @@ class Spill:
         """A block as it was written, as a view of the file."""
         whole, (at, m, width) = self._file.mapped(), place
 
-        def take(count: int, dtype: Any = np.float64) -> Any:
+        def take(count: int, dtype: type[np.generic] = np.float64) -> Any:
             nonlocal at
             values = np.frombuffer(whole, dtype, count, at)
             at += values.nbytes

@@ -28,7 +28,7 @@ class Stash:
         if None not in known and 4 * len(self._columns) * sum(n or 0 for n in known) > memory:
             self._let_go()
 
-    def keep(self, k: int, batch: Any) -> None:
+    def keep(self, k: int, batch: pa.RecordBatch) -> None:
         """Keep a batch of a unit, if it is to stay. Those of a unit come in their order."""
         with self._lock:  # another thread may be about to make the file
             if not self._fits and self._file is None:
@@ -71,7 +71,7 @@ class Stash:
         return read
 
 
-def _in_codes(batch: Any, fixed: Mapping[str, Any]) -> Any:
+def _in_codes(batch: pa.RecordBatch, fixed: Mapping[str, Any]) -> Any:
     """A batch by itself, its text as codes."""
     columns = {name: batch.column(name) for name in batch.schema.names if name not in fixed}
     for name, column in columns.items():
@@ -80,7 +80,7 @@ def _in_codes(batch: Any, fixed: Mapping[str, Any]) -> Any:
     return pa.RecordBatch.from_pydict(columns)
 
 
-def _written(file: HiddenFile, batch: Any) -> tuple[int, int]:
+def _written(file: HiddenFile, batch: pa.RecordBatch) -> tuple[int, int]:
     """Where a batch is in a file, as an Arrow stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as stream:

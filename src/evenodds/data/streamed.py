@@ -3,6 +3,7 @@
 import bisect
 import functools
 import itertools
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Numbers
 from . import Array, Block, Data, Sums, is_coded
 from .batches import Reading, stopping
 from .coded import Layout
@@ -40,7 +42,7 @@ class Classes:
 
     @classmethod
     def of_labels(
-        cls, codes: NDArray[np.intp], counts: Any, n_classes: int, factors: Array | None, every: bool
+        cls, codes: NDArray[np.intp], counts: Numbers, n_classes: int, factors: Array | None, every: bool
     ) -> "Classes":
         """The classes of labels with so many rows.
 
@@ -58,11 +60,11 @@ class Classes:
         """How many there are here."""
         return int(self.present.sum())
 
-    def by_class(self, values: Any) -> Any:
+    def by_class(self, values: Array | Numbers) -> Any:
         """Sums over the classes of what each label has."""
         return np.bincount(self.codes, values, self.n)
 
-    def weights(self, totals: object) -> Array:
+    def weights(self, totals: Array) -> Array:
         """The weight of each class from that of each label."""
         found = np.asarray(self.by_class(totals), dtype=np.float64)
         return found if self.factors is None else found * self.factors
@@ -164,7 +166,7 @@ class Streamed:
         self._source.require_unchanged()
         return total
 
-    def _blocks(self, unit: Unit, found: Found, first: int, stop: Any) -> Iterator[Block]:
+    def _blocks(self, unit: Unit, found: Found, first: int, stop: threading.Event) -> Iterator[Block]:
         """The blocks of a unit, each until the next."""
         spill = self._survey.spill
         if spill is not None:
@@ -207,7 +209,13 @@ class Streamed:
 
 
 def placed(
-    blocks: Iterable[Block], classes: Classes, middle: Array | None, name: str, n_rows: int, first: int, stop: Any
+    blocks: Iterable[Block],
+    classes: Classes,
+    middle: Array | None,
+    name: str,
+    n_rows: int,
+    first: int,
+    stop: threading.Event,
 ) -> Iterator[Block]:
     """The blocks of a unit, as a survey has left them: with their classes, and after so many rows."""
     row = first

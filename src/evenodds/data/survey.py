@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Values
 from ..exceptions import EvenOddsError
 from . import Array, Block, is_coded
 from .batches import Mask, Reading, Where, stopping
@@ -260,7 +261,7 @@ def _joined(found: list[Found]) -> Block:
     return Block(X, y, weight, offset)
 
 
-def added(total: Any, more: Any) -> Any:
+def added(total: Values, more: Values) -> Any:
     """The sum of two arrays, the shorter one filled up."""
     size = max(total.size, more.size)
     if total.size == more.size:  # nearly always, and a pad takes long beside a block

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
+from pyarrow import fs
 
 from ..delimited import Habit, Spelling
 from ..exceptions import EvenOddsError
@@ -126,7 +127,7 @@ def no_room(error: BaseException) -> EvenOddsError:
     )
 
 
-def source_of(what: object, columns: Sequence[str] | None, spelling: Spelling | None = None) -> Source:
+def source_of(what: Any, columns: Sequence[str] | None, spelling: Spelling | None = None) -> Source:
     """The units of a file, a folder, a pattern, a list of these, or of a function that gives Arrow batches.
 
     columns : those that are read; all if None
@@ -149,12 +150,12 @@ def source_of(what: object, columns: Sequence[str] | None, spelling: Spelling | 
     return of_reader(what)
 
 
-def is_integer(kind: Any) -> bool:
+def is_integer(kind: pa.DataType) -> bool:
     """Whether an Arrow type is of whole numbers."""
     return bool(pa.types.is_integer(kind.value_type if pa.types.is_dictionary(kind) else kind))
 
 
-def kind_of(kind: Any) -> str:
+def kind_of(kind: pa.DataType) -> str:
     """What values of an Arrow type are: "number", "boolean", "text" or the name of the type."""
     types = pa.types
     kind = kind.value_type if types.is_dictionary(kind) else kind
@@ -173,7 +174,7 @@ def is_read(kind: object) -> bool:
     )
 
 
-def stamp_of(system: Any, path: str) -> Stamp:
+def stamp_of(system: fs.FileSystem, path: str) -> Stamp:
     """What tells whether a file is still what it was."""
     info = system.get_file_info(path)
     return path, info.size or 0, info.mtime_ns or 0

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from .columns import TextColumn, as_numbers, as_text, text_column
 from .dialect import Dialect, NotRead, dialect_of, is_number
-from .encoding import UndecidedEncoding, to_utf8
+from .encoding import Bytes, UndecidedEncoding, to_utf8
 from .numerals import Written
 from .parsing import Cells
 from .rows import NotReadAt, located_rows, place
@@ -45,7 +45,7 @@ class Delimited:
         The message lacks the name of the file: "has in row 3 ...".
     """
 
-    def __init__(self, raw: object, spelling: Spelling | None = None) -> None:
+    def __init__(self, raw: Bytes, spelling: Spelling | None = None) -> None:
         self._spelling = Spelling() if spelling is None else spelling
         self.notes: list[str] = []
         try:
@@ -230,14 +230,14 @@ class Delimited:
         return text.of(numerals.plain(",")).fill_null("")
 
 
-def _is_empty(column: Any) -> bool:
+def _is_empty(column: pa.ChunkedArray) -> bool:
     """Whether a column has no value, but for spaces."""
     if pa.types.is_string(column.type):
         return bool(pc.all(pc.equal(pc.utf8_trim_whitespace(column), "")).as_py())
     return bool(pa.types.is_null(column.type))
 
 
-def _undecided(raw: Any, error: UndecidedEncoding, spelling: Spelling) -> NotRead:
+def _undecided(raw: Bytes, error: UndecidedEncoding, spelling: Spelling) -> NotRead:
     """Where the byte is, by the layout of the file in an encoding that has a character for each byte."""
     text = bytes(raw).decode("latin-1")
     data, before = text.encode(), len(text[: error.place + 1].encode())

@@ -66,7 +66,7 @@ class TextColumn:
             every += np.bincount(codes, minlength=every.size)
         return every[~self.missing]
 
-    def of(self, values: Any) -> Any:
+    def of(self, values: pa.Array) -> Any:
         """The rows with other values in the place of those that are there."""
         places = np.full(len(self.values), -1)
         places[~self.missing] = np.arange(np.count_nonzero(~self.missing))
@@ -74,7 +74,7 @@ class TextColumn:
         return pa.chunked_array([values.take(rows) for rows in taken], values.type)
 
 
-def text_column(name: str, column: Any, spelling: Spelling) -> TextColumn:
+def text_column(name: str, column: pa.ChunkedArray, spelling: Spelling) -> TextColumn:
     """A column of text: its cells without spaces around them, and those that stand for missing values."""
     encoded = column.dictionary_encode()
     raw = encoded.chunk(0).dictionary if encoded.num_chunks else pa.array([], pa.string())

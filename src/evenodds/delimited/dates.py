@@ -22,7 +22,7 @@ _NAMED = rf"^(\d{{1,4}}[.]?[ -])?{_MONTH}[ -]\d{{1,4}}(,? \d{{4}})?" + _TIME
 _SHORT = r"^\d{1,2}([./-])(\d{1,2}|" + _MONTH + r")[./-]\d{2}" + _TIME
 
 
-def dates_of(texts: Any, order: str | None) -> tuple[Any, list[str]]:
+def dates_of(texts: pa.Array, order: str | None) -> tuple[Any, list[str]]:
     """Distinct texts as dates, or None where they are none; and the orders in which all of them are dates.
 
     order : the one that they have, if somebody has said it
@@ -42,7 +42,7 @@ def dates_of(texts: Any, order: str | None) -> tuple[Any, list[str]]:
     return (first if all(first.equals(other) for other in others) else None), list(found)
 
 
-def have_short_years(texts: Any) -> bool:
+def have_short_years(texts: pa.Array) -> bool:
     """Whether all texts look like dates with years of two digits, of which nobody knows the century."""
     return bool(len(texts) and pc.all(pc.match_substring_regex(texts, _SHORT)).as_py())
 

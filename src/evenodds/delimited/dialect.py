@@ -6,11 +6,12 @@ The separator is the one by which all rows have as many cells as the header. Whe
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..exceptions import EvenOddsError
+from .encoding import Bytes
 from .spelling import MISSING_TEXTS, Habit, Spelling, shown
 
 _SAMPLE = 1 << 18  # bytes that are looked at
@@ -47,12 +48,12 @@ class Dialect:
         """Whether a row is a line that begins with #, and is no row of the table."""
         return is_comment(row, len(self.names))
 
-    def reader(self, lines: object, strict: bool = False) -> Any:
+    def reader(self, lines: Iterable[str], strict: bool = False) -> Any:
         """A reader of Python for it."""
         return reader(lines, self.separator, self.quotes, strict)
 
 
-def reader(lines: Any, separator: str, quotes: str, strict: bool = False) -> Any:
+def reader(lines: Iterable[str], separator: str, quotes: str, strict: bool = False) -> Any:
     """A reader of Python, which reads what the parser of Arrow does not."""
     escaped = quotes == "escaped"
     return csv.reader(
@@ -78,7 +79,7 @@ class _Lines:
             yield line
 
 
-def dialect_of(data: Any, spelling: Spelling) -> Dialect:
+def dialect_of(data: Bytes, spelling: Spelling) -> Dialect:
     """The layout of a file.
 
     data : its text in UTF-8

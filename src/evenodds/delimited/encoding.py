@@ -6,10 +6,13 @@ letters with accents stand alone among others, and signs are not within words.
 """
 
 import codecs
+import mmap
 import re
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..exceptions import EvenOddsError
+
+Bytes: TypeAlias = bytes | bytearray | memoryview | mmap.mmap
 
 BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -44,7 +47,7 @@ class UndecidedEncoding(Exception):
         self.place, self.why = place, why
 
 
-def to_utf8(raw: Any, encoding: str | None = None, habit: str | None = None) -> tuple[Any, str]:
+def to_utf8(raw: Bytes, encoding: str | None = None, habit: str | None = None) -> tuple[Any, str]:
     """The text of `raw` in UTF-8, without a byte-order mark, and the encoding that it was in.
 
     raw : bytes, or a memory map
@@ -57,7 +60,7 @@ def to_utf8(raw: Any, encoding: str | None = None, habit: str | None = None) -> 
         Where a byte cannot be read, or can be read in two ways.
     """
     mark, found = next(((bom, name) for bom, name in BOMS if raw[: len(bom)] == bom), (b"", None))
-    name = _known(encoding) if encoding is not None else found or _by_zeros(raw[:_SAMPLE])
+    name = _known(encoding) if encoding is not None else found or _by_zeros(bytes(raw[:_SAMPLE]))
     if name.startswith(("utf-16", "utf-32")) and found is not None and found.startswith(name):
         name = found  # of which "utf-16" does not say the order of its bytes
     first = len(mark) if found == name else 0
@@ -106,7 +109,7 @@ def _by_zeros(sample: bytes) -> str:
     return "utf-16-be" if even > 0.7 * half and odd < 0.1 * half else "utf-8"
 
 
-def _first_not_utf8(raw: Any, first: int) -> int | None:
+def _first_not_utf8(raw: Bytes, first: int) -> int | None:
     """The place of the first byte that is not UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     for start in range(first, len(raw), _CHUNK):

@@ -76,7 +76,7 @@ class Written:
             return pc.cast(texts, pa.float64())
 
 
-def written(texts: Any) -> Written:
+def written(texts: pa.Array) -> Written:
     """How distinct texts, without spaces around them, can be read."""
     texts = pc.replace_substring(texts, "−", "-")
     below = False
@@ -95,7 +95,7 @@ def written(texts: Any) -> Written:
     return Written(texts, unit, below, readable)
 
 
-def _mask(array: Any) -> Mask:
+def _mask(array: pa.Array) -> Mask:
     return np.asarray(array.to_numpy(zero_copy_only=False), dtype=bool)
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import csv as pa_csv
 
 from .dialect import Dialect, NotRead
+from .encoding import Bytes
 from .rows import mended
 
 _BLOCK = 8 << 20  # bytes that are parsed at a time
@@ -22,7 +23,7 @@ class Cells:
     data : its text in UTF-8
     """
 
-    def __init__(self, data: Any, dialect: Dialect) -> None:
+    def __init__(self, data: Bytes, dialect: Dialect) -> None:
         self._body, self.dialect, self._plain = memoryview(data)[dialect.start :], dialect, False
         self._data, self._quotes = data, _quotes(self._body)
         self.left_out = False  # whether there may be comments between the rows
@@ -98,7 +99,7 @@ def _nothing(places: Sequence[int], text: Sequence[int] | None) -> list[Any]:
     return [pa.chunked_array([], pa.string() if text is None or k in text else pa.null()) for k in places]
 
 
-def _quotes(body: Any) -> int:
+def _quotes(body: memoryview) -> int:
     """How many quotes there are, within which lines may break."""
     step = 1 << 20
     return sum(body[start : start + step].tobytes().count(b'"') for start in range(0, len(body), step))

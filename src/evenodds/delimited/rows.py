@@ -3,15 +3,15 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from .dialect import Dialect, NotRead, is_blank
+from .encoding import Bytes
 from .spelling import shown
 
 _END = "\x00end\x00"
 
 
-def mended(data: object, dialect: Dialect) -> bytes:
+def mended(data: Bytes, dialect: Dialect) -> bytes:
     """The rows in the plainest layout: commas between cells, quotes doubled, each with as many cells as the header.
 
     Lines of spaces, comments, and empty cells beyond those of the header, are left out.
@@ -33,7 +33,7 @@ def mended(data: object, dialect: Dialect) -> bytes:
     return plain.getvalue().encode()
 
 
-def located_rows(data: Any, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+def located_rows(data: Bytes, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     """The rows, each with the number of the line at which it begins.
 
     Raises

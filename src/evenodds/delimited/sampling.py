@@ -4,12 +4,12 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 
 from .columns import text_column
 from .dialect import Dialect, is_blank
+from .encoding import Bytes
 from .spelling import Spelling
 
 _SAMPLE = 1 << 16
@@ -17,7 +17,7 @@ _ROWS = 200
 _PACKED = r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
 
 
-def sampled(data: Any, dialect: Dialect) -> list[list[str]]:
+def sampled(data: Bytes, dialect: Dialect) -> list[list[str]]:
     """The cells of the first rows by column."""
     text = bytes(data[dialect.start : dialect.start + _SAMPLE]).decode("utf-8", "ignore")
     rows: list[list[str]] = []

@@ -44,7 +44,7 @@ class Stream:
         if self.dialect.quotes == "spaced":
             raise NotRead("has spaces before quotes, which only a small file may have. Take them out.")
 
-    def batches(self, stream: Any, columns: Sequence[str], block: int, threads: bool) -> Iterator[Any]:
+    def batches(self, stream: pa.NativeFile, columns: Sequence[str], block: int, threads: bool) -> Iterator[Any]:
         """The batches of some columns.
 
         stream : of the bytes of the file, unpacked
@@ -89,7 +89,7 @@ class Stream:
             return pa.float64()
         return plain if plain == kind else pa.string()
 
-    def _column(self, name: str, column: Any, row: int) -> Any:
+    def _column(self, name: str, column: pa.Array, row: int) -> Any:
         """A column of a batch as what it is: parsed text may be numbers or dates, and some of it missing."""
         kind = self.schema.field(name).type
         if not pa.types.is_string(column.type):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, SupportsFloat
 
 import narwhals as nw
 import numpy as np
@@ -118,7 +118,7 @@ def coded(codes: Codes, values: Sequence[Level], levels: Sequence[Level]) -> Cod
     return np.array([*places, -1], dtype=np.int32)[codes]
 
 
-def level_of(value: Any) -> Level:
+def level_of(value: SupportsFloat | None) -> Level:
     """A value as a level: None if it is missing; a number without a fraction is a whole number."""
     if value is None or isinstance(value, str | bool):
         return value
@@ -178,7 +178,7 @@ def as_table(frame: object) -> Table:
     return frame if isinstance(frame, Table) else Table(frame)
 
 
-def _column(name: str, series: Any) -> Column:
+def _column(name: str, series: nw.Series[Any]) -> Column:
     try:
         array = series.alias("").to_arrow()  # polars panics at a NUL in a name
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
@@ -198,7 +198,7 @@ def _column(name: str, series: Any) -> Column:
     return Column(name, kind, array, _order(series, array) if categorical else None, categorical)
 
 
-def kind_of(of: Any) -> tuple[bool, Any, str | None]:
+def kind_of(of: pa.DataType) -> tuple[bool, Any, str | None]:
     """Of an Arrow type whether it is a categorical, the type of its values, and their kind; None if it is no kind."""
     categorical = pa.types.is_dictionary(of)
     inner = of.value_type if categorical else of
@@ -217,14 +217,14 @@ def no_kind(name: str, of: object) -> EvenOddsError:
     )
 
 
-def _order(series: Any, array: Any) -> tuple[Level, ...] | None:
+def _order(series: nw.Series[Any], array: pa.DictionaryArray) -> tuple[Level, ...] | None:
     """The order of a categorical's levels, if somebody chose it: pandas keeps one, polars only in enums."""
     if series.implementation.is_pandas_like() or series.dtype == nw.Enum or array.type.ordered:
         return tuple(level_of(value) for value in array.dictionary.to_pylist())
     return None
 
 
-def _objects(name: str, series: Any) -> Column:
+def _objects(name: str, series: nw.Series[Any]) -> Column:
     """A column of Python's objects that Arrow cannot hold as one type."""
     values = values_of(series.to_native()).tolist()
     first: dict[str, tuple[int, Any]] = {}
@@ -256,7 +256,7 @@ def _kind_of(value: Any) -> str:
     return "number"
 
 
-def _missing(values: Any) -> NDArray[np.bool_]:
+def _missing(values: pa.Array) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = values.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
     return found
 

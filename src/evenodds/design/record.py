@@ -1,7 +1,7 @@
 """A design as JSON can hold it, and back; every value is checked when it is read."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -185,7 +185,7 @@ def _of(record: Mapping[str, Any], key: str, *kinds: type) -> Any:
     return record[key]
 
 
-def _names(record: Mapping[str, Any], key: str, is_right: Any) -> dict[str, Any]:
+def _names(record: Mapping[str, Any], key: str, is_right: Callable[[object], bool]) -> dict[str, Any]:
     """Values by the names of columns."""
     found = _object(record.get(key), f'"{key}"')
     wrong = [name for name, value in found.items() if not is_right(value)]

@@ -93,10 +93,10 @@ class DesignRows:
         ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
         return sp.csr_array((entries[there], columns[there], ends), shape=(self.n_rows, self.n_columns))
 
-    def scores(self, intercept: Any, coef: Array) -> Array:
+    def scores(self, intercept: float | Array, coef: Array) -> Array:
         """b + x w of each row, w (k,) or (k, K); NaN for rows that are gone. They can overflow."""
         if coef.ndim == 2:
-            return np.column_stack([self.scores(b, w) for b, w in zip(intercept, coef.T, strict=True)])
+            return np.column_stack([self.scores(b, w) for b, w in zip(np.atleast_1d(intercept), coef.T, strict=True)])
         scores = np.full(self.n_rows, float(intercept))
         with np.errstate(over="ignore", invalid="ignore"):
             for piece in self.pieces:

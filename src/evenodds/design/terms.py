@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..advice import nearest
+from ..arrays import Which
 from ..exceptions import EvenOddsError
 from .columns import Codes, Level
 from .expressions import PARTS, Expression
@@ -133,7 +134,7 @@ class Piece:
     codes: Codes | None
     values: Array | None
 
-    def taken(self, rows: Any) -> "Piece":
+    def taken(self, rows: Which) -> "Piece":
         """Those of some rows."""
         codes = None if self.codes is None else self.codes[rows]
         return Piece(self.first, self.count, codes, None if self.values is None else self.values[rows])

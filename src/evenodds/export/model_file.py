@@ -164,7 +164,7 @@ def plain(value: object) -> Any:
     return value
 
 
-def _record(model: LogisticRegression, result: object) -> dict[str, Any]:
+def _record(model: LogisticRegression, result: "Inference | None") -> dict[str, Any]:
     from .. import __version__  # not at the top: the package itself may import this module
 
     names, design = model._names, getattr(model, "design_", None)
@@ -187,7 +187,7 @@ def _record(model: LogisticRegression, result: object) -> dict[str, Any]:
     }
 
 
-def _inference(model: LogisticRegression, result: Any) -> dict[str, Any] | None:
+def _inference(model: LogisticRegression, result: "Inference | None") -> dict[str, Any] | None:
     """What is kept of the result of `infer`, or was kept by the file that the model is from."""
     if result is None and not hasattr(model, "inference_"):
         return None

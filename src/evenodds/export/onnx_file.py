@@ -4,7 +4,7 @@ import importlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from .model_file import replacing
 from .onnx_language import Graph, missing_text, onnx_module
 from .scorer import Scorer, by_level, offset_of, scorer_of, values_of
 from .self_test import expected_of, require_same, sample_of
+
+if TYPE_CHECKING:
+    import onnx
 
 _OPSET, _ML_OPSET, _IR = 17, 3, 8  # of onnxruntime 1.13 and later
 _MOST_TRIED = 2000  # inputs of a file that is tried
@@ -188,7 +191,7 @@ def _add_outputs(graph: Graph, scores: str, labels: NDArray[Any], binary: bool) 
     graph.node("Gather", graph.constant(labels), place, axis=0, output="label")
 
 
-def _require_same(scorer: Scorer, made: Any) -> None:
+def _require_same(scorer: Scorer, made: "onnx.ModelProto") -> None:
     """An error where the graph gives other numbers than the model, if onnxruntime is there to tell."""
     if len(scorer.inputs) > _MOST_TRIED:
         return

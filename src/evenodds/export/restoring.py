@@ -204,7 +204,7 @@ def _solution(found: dict[str, Any]) -> Solution:
     )
 
 
-def _measure(value: Any) -> float:
+def _measure(value: float | None) -> float:
     """A number that may be unknown (null, for NaN) or infinite."""
     return math.nan if value is None else float(value)
 

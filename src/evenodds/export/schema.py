@@ -7,12 +7,13 @@ they should be are seen as a whole, and only others go to it.
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from ..exceptions import EvenOddsError
@@ -57,7 +58,7 @@ Keyword = Callable[[Any, Any, Any, Any], Iterable[ValidationError] | None]
 def _quick(slow: Keyword) -> Keyword:
     """A keyword about the values of a list or object, which does not look at each where all are plain numbers."""
 
-    def check(validator: Any, schema: Any, instance: object, parent: object) -> Iterator[ValidationError]:
+    def check(validator: Validator, schema: object, instance: object, parent: object) -> Iterator[ValidationError]:
         where = schema.get("$ref") if isinstance(schema, dict) else None
         if where not in _PLAIN or not isinstance(instance, list | dict):
             yield from slow(validator, schema, instance, parent) or ()
@@ -69,7 +70,9 @@ def _quick(slow: Keyword) -> Keyword:
     return check
 
 
-def _any_of(validator: Any, ways: Any, instance: Any, parent: Any) -> Iterator[ValidationError]:
+def _any_of(
+    validator: Validator, ways: Sequence[object], instance: object, parent: object
+) -> Iterator[ValidationError]:
     """As jsonschema's, but that each way ends with its first error: of a long list there would be a million."""
     errors = []
     for k, way in enumerate(ways):

@@ -5,6 +5,7 @@ a query within; how these stay out of the answer is the dialect's (`Dialect.nest
 """
 
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -261,28 +262,28 @@ def _several(sql: Sql, scores: "Sequence[E]", outputs: Sequence[str], hidden: _H
 # Queries in queries.
 
 
-def _selected(exp: Any, layer: "Layer", at: "Reference") -> "list[E]":
+def _selected(exp: ModuleType, layer: "Layer", at: "Reference") -> "list[E]":
     return [exp.alias_(made(at), exp.to_identifier(name, quoted=True), copy=False) for name, made in layer]
 
 
-def _rows(exp: Any, alias: str, leave_out: Sequence[str] = ()) -> Any:
+def _rows(exp: ModuleType, alias: str, leave_out: Sequence[str] = ()) -> Any:
     """All columns of a query, but some."""
     if not leave_out:
         return exp.Column(this=exp.Star(), table=exp.to_identifier(alias, quoted=True))
     return exp.Star(except_=[exp.to_identifier(name, quoted=True) for name in leave_out])
 
 
-def _aliased(exp: Any, tree: Any, alias: str) -> Any:
+def _aliased(exp: ModuleType, tree: "E", alias: str) -> Any:
     return exp.Subquery(this=tree, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
 
 
-def _place(exp: Any, alias: str) -> "Reference":
+def _place(exp: ModuleType, alias: str) -> "Reference":
     """References to columns of a query."""
     table = exp.to_identifier(alias, quoted=True)
     return lambda name: exp.Column(this=exp.to_identifier(name, quoted=True), table=table.copy())
 
 
-def _by_star(exp: Any, source: object, layers: "list[Layer]") -> Any:
+def _by_star(exp: ModuleType, source: object, layers: "list[Layer]") -> Any:
     """A query around another, the last of which leaves out what was in between."""
     tree = None
     for k, layer in enumerate(layers):
@@ -295,7 +296,7 @@ def _by_star(exp: Any, source: object, layers: "list[Layer]") -> Any:
     return tree
 
 
-def _by_lateral(exp: Any, source: Any, layers: "list[Layer]") -> Any:
+def _by_lateral(exp: ModuleType, source: "E", layers: "list[Layer]") -> Any:
     """Each layer a query of the row, joined to it."""
     homes: dict[str, str] = {}
 
@@ -316,7 +317,7 @@ def _by_lateral(exp: Any, source: Any, layers: "list[Layer]") -> Any:
     return tree
 
 
-def _by_subquery(exp: Any, source: Any, layers: "list[Layer]") -> Any:
+def _by_subquery(exp: ModuleType, source: "E", layers: "list[Layer]") -> Any:
     """Each probability a query of its own, of queries without a table."""
     tree: Any = None
     for k, layer in enumerate(layers[:-1]):

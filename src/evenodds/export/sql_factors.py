@@ -1,6 +1,7 @@
 """The factors of a model in SQL: a number by the level of each row."""
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..data import Array
@@ -100,6 +101,6 @@ def _level(sql: Sql, factor: Factor, level: Level) -> "E":
     return found
 
 
-def _int(exp: Any, value: int) -> Any:
+def _int(exp: ModuleType, value: int) -> Any:
     literal = exp.Literal.number(abs(value))
     return exp.Neg(this=literal) if value < 0 else literal

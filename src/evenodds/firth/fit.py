@@ -8,8 +8,7 @@ climbing steps.
 import math
 from dataclasses import replace
 
-import scipy.sparse as sp
-
+from ..arrays import dense
 from ..data import Array, Block, Data
 from ..objective import Objective
 from ..objective.signed import SignedRows
@@ -67,7 +66,7 @@ def _level(objective: FirthObjective, block: Block) -> Array:
     """Theta whose scores are next to 0 in the sense of least squares: I is not singular where k rows have some."""
     rows = SignedRows.of(block, objective.coordinates)
     gram = rows.D.T @ rows.D
-    return -Cholesky(gram.toarray() if sp.issparse(gram) else gram).solve(rows.D.T @ rows.offset)
+    return -Cholesky(dense(gram)).solve(rows.D.T @ rows.offset)
 
 
 def _start(objective: FirthObjective, theta: Array, sample: Block) -> Array:

@@ -17,9 +17,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import scipy.linalg
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..arrays import dense
 from ..data import Array
 from ..kernels.algebra import eigen, gram, inverses, product, solutions
 from ..objective.signed import SignedRows
@@ -80,7 +80,7 @@ class Together:
     def __init__(self, objective: FirthObjective, tops: Sequence[Array], fixed: Array | None) -> None:
         block = objective.data.sample(objective.data.n_rows, 0)  # all of them: they are few
         rows = SignedRows.of(block, objective.coordinates)
-        D = np.asarray(rows.D.toarray() if sp.issparse(rows.D) else rows.D)
+        D = dense(rows.D)
         white = _even(D)
         self._inside = np.eye(len(white)) if fixed is None else scipy.linalg.qr((fixed @ white).T)[0][:, len(fixed) :]
         self._U = product(D, white, own=True)

@@ -221,7 +221,14 @@ def _label(model: LogisticRegression, baseline: object) -> Any:
     return found[0]
 
 
-def _split(model: LogisticRegression, X: Any, y: Any, sample_weight: Any, offset: Any, **asked: Any) -> Inference:
+def _split(
+    model: LogisticRegression,
+    X: object,
+    y: object,
+    sample_weight: ArrayLike | None,
+    offset: ArrayLike | None,
+    **asked: Any,
+) -> Inference:
     """Maximum likelihood of the columns that an L1 penalty has chosen, on rows that it has not seen."""
     X, y, sample_weight, offset = unpacked(X, y, sample_weight, offset, "post_selection")
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)

@@ -4,6 +4,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit, ndtri
 
 from ..data import Array
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from .record import Inference
 
 
-def _scored(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any) -> tuple[Array, Array, Array]:
+def _scored(
+    result: "Inference", X: Any, y: object, sample_weight: object, offset: ArrayLike | None
+) -> tuple[Array, Array, Array]:
     """Log odds, class codes and weights of rows: of all that have a value in each column, and a label."""
     require_two(result.model.classes_, "Calibration of log odds, and the test of Hosmer and Lemeshow,")
     X, y, sample_weight, offset = unpacked(X, y, sample_weight, offset, "Calibration")
@@ -44,7 +47,7 @@ def _scored(result: "Inference", X: Any, y: Any, sample_weight: Any, offset: Any
 
 
 def hosmer_lemeshow(
-    result: "Inference", X: object, y: object, n_groups: int, sample_weight: object, offset: object
+    result: "Inference", X: object, y: object, n_groups: int, sample_weight: object, offset: ArrayLike | None
 ) -> TestResult:
     """Observed and expected counts by group (Hosmer and Lemeshow, Communications in Statistics 9, 1980)."""
     if not isinstance(n_groups, Integral) or isinstance(n_groups, bool) or n_groups < 3:
@@ -95,7 +98,9 @@ def _are_those_of_the_fit(result: "Inference", z: Array, y01: Array, weight: Arr
     return bool(same and abs(weight.sum() - result.whole.objective.total_weight) <= 1e-9 * weight.sum())
 
 
-def recalibrate(result: "Inference", X: object, y: object, sample_weight: object, offset: object) -> dict[str, Any]:
+def recalibrate(
+    result: "Inference", X: object, y: object, sample_weight: object, offset: ArrayLike | None
+) -> dict[str, Any]:
     """The table term, estimate, se, lower, upper."""
     from .analysis import infer  # which makes the records that call this
 

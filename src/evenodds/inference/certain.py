@@ -17,6 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..advice import warn
+from ..arrays import Matrix, Numbers
 from ..data import Array, Block
 from ..data.coded import Coded
 from ..exceptions import SeparationWarning
@@ -92,7 +93,7 @@ def functionals_of(whole: Problem, X: Array) -> Array:
     return np.asarray((units[None, :, :, None] * D[:, None, None, :]).reshape(len(D), K, m * D.shape[1]))
 
 
-def _signs_along(moves: Any) -> Array:
+def _signs_along(moves: Matrix) -> Array:
     """inf, -inf or NaN for functions that directions move by (m, d), each direction by an amount of its own."""
     moves = sp.csr_array(moves)
     moves.data[np.abs(moves.data) < _EXACT] = 0.0  # of directions that are 1 or -1 where they are not 0
@@ -117,7 +118,7 @@ def _row_signs(result: "Inference", X: Any) -> Array:
     return np.concatenate([_pair_signs(result, tile) for tile in tiles])
 
 
-def class_signs(result: "Inference", columns: Any) -> Array:
+def class_signs(result: "Inference", columns: Numbers) -> Array:
     """Where the slopes of a class go, beside those of another, for each of some columns (K, K, p)."""
     K = len(result.classes)
     if result.limit is None:
@@ -143,7 +144,7 @@ def _pair_signs(result: "Inference", functionals: Array) -> Array:
     return signs
 
 
-def _block(X: Any) -> Block:
+def _block(X: Matrix | Coded) -> Block:
     return Block(X, np.zeros(X.shape[0], dtype=np.uint8))
 
 

@@ -23,6 +23,7 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..arrays import Matrix, dense
 from ..arrow import Arrow
 from ..class_arrow import pairs
 from ..data import Array, Block, Sums
@@ -72,12 +73,12 @@ class Inverse:
         self.half = np.tril(half) * size  # L^-1, so that A^-1 = half' half
         self.full = self.half.T @ self.half
 
-    def of(self, scores: Any) -> Array:
+    def of(self, scores: Matrix) -> Array:
         """Scores (n, q), dense or CSR, times the inverse."""
         return np.asarray((scores @ self.half.T) @ self.half)
 
 
-def inverse_of(A: Any) -> Inverse | WideInverse:
+def inverse_of(A: Array | Arrow) -> Inverse | WideInverse:
     """The inverse of a curvature, in whichever form it is."""
     if not isinstance(A, Arrow):
         return Inverse(A)
@@ -91,7 +92,7 @@ def covariance(
     inverse: Inverse | WideInverse,
     kind: str,
     by: Weighting,
-    scores: Any = None,
+    scores: Matrix = None,
 ) -> Array | LowRank:
     """The covariance of theta (q, q).
 
@@ -140,7 +141,7 @@ def _wide_covariance(
     return V.times(by.n / (by.n - lost) if by.n > lost else np.nan)
 
 
-def _wide_clusters(inverse: WideInverse, scores: Any) -> LowRank:
+def _wide_clusters(inverse: WideInverse, scores: Matrix) -> LowRank:
     count, q = scores.shape
     if count * q > _MOST_ENTRIES:
         raise EvenOddsError(
@@ -168,8 +169,8 @@ def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Ar
     return np.asarray(sum_rows(problem, sums)[0])
 
 
-def _of_clusters(inverse: Inverse, scores: Any) -> Array:
-    moves = inverse.of(scores.toarray() if sp.issparse(scores) else scores)
+def _of_clusters(inverse: Inverse, scores: Matrix) -> Array:
+    moves = inverse.of(dense(scores))
     return np.asarray(moves.T @ moves * _growth(len(moves)))
 
 

@@ -76,7 +76,14 @@ class Ground:
         pairs = [(other, value) for value in known.few(other)]
         return [self._curve(pair, name, values, is_number, {**held, other: pair[1]}) for pair in pairs]
 
-    def _curve(self, by: Any, name: str, values: Sequence[Value], is_number: bool, held: Mapping[str, Value]) -> Curve:
+    def _curve(
+        self,
+        by: tuple[str, Value] | None,
+        name: str,
+        values: Sequence[Value],
+        is_number: bool,
+        held: Mapping[str, Value],
+    ) -> Curve:
         rows = self.columns.rows(self.result, name, values, held)
         if rows is None:
             raise EvenOddsError(f"The model has no finite numbers for {name!r} along its range with {dict(held)!r}.")

@@ -9,13 +9,14 @@ that is not certain, there is no effect (NaN).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
+from ..arrays import Matrix
 from ..data import Array
 from .certain import class_signs, limit_scores
 
@@ -113,7 +114,7 @@ def outcome(result: "Inference", X: object, shift: Array, weight: Array, logs: b
     return weight @ values, summed(turn * weight[:, None, None], D)
 
 
-def summed(values: Array, D: Any) -> Array:
+def summed(values: Array, D: Matrix) -> Array:
     """The sum over rows of each of some values (n, ...) times the row of D (n, k), dense or CSR."""
     if not sp.issparse(D):
         return np.tensordot(values, D, axes=(0, 0))

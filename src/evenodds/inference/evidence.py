@@ -1,11 +1,10 @@
 """What one read of the rows tells at the fitted coefficients: likelihood, score, information, the reach of rows."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from ..arrays import Matrix
 from ..arrow import Arrow
 from ..data import Array, Block, Sums
 from ..objective import Objective
@@ -81,7 +80,7 @@ def _fractions(block: Block) -> int:
     return 0 if block.weight is None else int(np.count_nonzero(block.weight % 1))
 
 
-def _longest(D: Any) -> float:
+def _longest(D: Matrix) -> float:
     """The largest norm of a row."""
-    squares = D.power(2).sum(axis=1) if sp.issparse(D) else np.einsum("ij,ij->i", D, D)
+    squares = np.einsum("ij,ij->i", D, D) if isinstance(D, np.ndarray) else D.power(2).sum(axis=1)
     return float(np.sqrt(np.max(squares, initial=0.0)))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..data import Array, require_finite
 from ..data.elsewhere import gathered
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from .record import Inference
 
 
-def influence(result: "Inference", X: Any, y: object, sample_weight: object, offset: object) -> dict[str, Array]:
+def influence(
+    result: "Inference", X: Any, y: object, sample_weight: object, offset: ArrayLike | None
+) -> dict[str, Array]:
     """The columns of the table, NaN in rows of weight zero."""
     model, problem = result.model, result.problem
     X, y, sample_weight, offset = gathered(X, y, sample_weight, offset)
@@ -70,7 +73,7 @@ def _of_certain(keys: Sequence[str], n_rows: int) -> dict[str, Array]:
     return none | dict.fromkeys(("cooks_distance", *(f"dfbeta_{key}" for key in keys)), np.full(n_rows, np.nan))
 
 
-def _with_certainty(result: "Inference", X: Any, offset: Any) -> Array:
+def _with_certainty(result: "Inference", X: object, offset: ArrayLike | None) -> Array:
     """The offsets that make rows as certain as they are in the limit of separated classes; others as they are."""
     array, kept = complete(result, X)
     shift, start, parts = shifts(result, offset, X), 0, []

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from ..arrays import CSR, Matrix
 from ..data import Array
 from ..data.coded import Coded
 from ..design import Design, Factor
@@ -101,7 +102,7 @@ class LevelEffects:
         for k in range(0, self._moves.shape[1], count):
             self._add_levels(D, Z, weight, slice(k, k + count))
 
-    def _add_levels(self, D: Any, Z: Array, weight: Array, some: slice) -> None:
+    def _add_levels(self, D: CSR, Z: Array, weight: Array, some: slice) -> None:
         m, K = len(self._moves), Z.shape[1]
         moved = _Moved(Z, np.pad(self._moves[:, some], ((K - m, 0), (0, 0))))
         for c in range(K):
@@ -195,7 +196,7 @@ class _Moved:
             self._inverse = [1 / self._sum]
             self._inverse.append(np.square(self._inverse[0]))
 
-    def sums(self, values: Any, *classes: int) -> Array:
+    def sums(self, values: Matrix, *classes: int) -> Array:
         """The sum over rows of some values (n, ...) times the probabilities of one class, or of two, by level."""
         c = list(classes)
         if self._far:

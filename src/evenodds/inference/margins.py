@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from ..advice import listed
+from ..arrays import Matrix, dense
 from ..data import Array, Block, Sums, is_coded
 from ..data.coded import Coded
 from ..data.elsewhere import gathered
@@ -147,11 +148,11 @@ def _levels(result: "Inference", X: object, groups: object) -> dict[int, Columns
     return found
 
 
-def _require_levels(result: "Inference", X: Any, factor: Any, columns: Columns) -> None:
+def _require_levels(result: "Inference", X: Matrix, factor: object, columns: Columns) -> None:
     """Columns are 0 or 1, one of them at the most 1 in a row, and no other column is made from them."""
     names = columns_of(result)
     D = X[:, columns]
-    D = D.toarray() if sp.issparse(D) else np.asarray(D)
+    D = dense(D)
     wrong = (D != 0) & (D != 1)
     if wrong.any():
         name = names[columns[int(wrong.any(axis=0).argmax())]]
@@ -178,10 +179,10 @@ def _require_levels(result: "Inference", X: Any, factor: Any, columns: Columns) 
             )
 
 
-def _product(on: Any, off: Any, others: Columns) -> tuple[int, int] | None:
+def _product(on: Matrix, off: Matrix, others: Columns) -> tuple[int, int] | None:
     """A column that is 0 where a level is off, and where it is on equal to another one, which is not so; and that."""
     on, off = (part[:, others] for part in (on, off))
-    on, off = (part.toarray() if sp.issparse(part) else np.asarray(part) for part in (on, off))
+    on, off = (dense(part) for part in (on, off))
     only = ~off.any(axis=0) & on.any(axis=0)
     for j in np.flatnonzero(only):
         same = np.flatnonzero((on == on[:, [j]]).all(axis=0) & ~only)
@@ -208,11 +209,10 @@ def _rows(
     return X, weight, shift, {}
 
 
-def _columns(X: Any) -> Iterator[Array]:
-    X = X.tocsc() if sp.issparse(X) else X
+def _columns(X: Matrix) -> Iterator[Array]:
+    X = X if isinstance(X, np.ndarray) else X.tocsc()
     for j in range(X.shape[1]):
-        column = X[:, [j]].toarray() if sp.issparse(X) else np.asarray(X[:, j])
-        yield column.ravel().astype(np.float64)
+        yield dense(X[:, [j]]).ravel().astype(np.float64)
 
 
 def _binary_columns(result: "Inference") -> Any:

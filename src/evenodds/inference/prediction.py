@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, ndtri
 
 from ..advice import listed
+from ..arrays import Matrix, dense
 from ..data import Array
 from ..data.coded import Coded
 from ..data.memory import one_blas_thread
@@ -215,21 +215,21 @@ def shifts(result: "Inference", offset: ArrayLike | None, X: object) -> Array:
     return values if values.ndim == 2 else np.column_stack([np.zeros(n), values])
 
 
-def tiles(X: Any) -> Iterator[Any]:
+def tiles(X: Matrix | Coded) -> Iterator[Any]:
     """Some rows after others, dense or coded."""
     coded = isinstance(X, Coded)
     rows = TILE_ROWS if coded else max(1, TILE_ENTRIES // X.shape[1])
     for k in range(0, max(X.shape[0], 1), rows):
         tile = X[k : k + rows]
-        yield tile if coded else tile.toarray() if sp.issparse(tile) else np.asarray(tile)
+        yield tile if coded else dense(tile)
 
 
-def variances(result: "Inference", D: Any) -> Array:
+def variances(result: "Inference", D: Matrix) -> Array:
     """The covariance of the scores of the classes that theta is of (n, m, m)."""
     m, k = result.problem.n_free, D.shape[1]
     if isinstance(result.theta_covariance, LowRank):
         return result.theta_covariance.spread(D, m)
-    D = D.toarray() if sp.issparse(D) else D  # of what separated classes leave few columns
+    D = dense(D)  # of what separated classes leave few columns
     if m == 1:
         return np.asarray(np.einsum("ij,ij->i", D @ result.theta_covariance, D)[:, None, None])
     V = result.theta_covariance.reshape(m, k, m, k)

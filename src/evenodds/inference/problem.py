@@ -16,6 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..arrays import dense
 from ..arrow import Arrow, is_wide
 from ..coordinates import Coordinates, choose_coordinates
 from ..data import Array, Block, Data, Sums
@@ -75,7 +76,7 @@ class Problem:
         """The same with whole matrices."""
         if not self.wide:
             return self
-        gauge = self.gauge.toarray() if sp.issparse(self.gauge) else self.gauge
+        gauge = dense(self.gauge)
         return replace(self, to_raw=np.asarray(self.to_raw), gauge=gauge, full=True)
 
     @functools.cached_property

@@ -153,7 +153,7 @@ def restored(found: dict[str, Any]) -> SavedInference:
     )
 
 
-def _double(value: Any) -> float:
+def _double(value: float | None) -> float:
     return np.nan if value is None else float(value)
 
 

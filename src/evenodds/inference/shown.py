@@ -10,6 +10,8 @@ from .estimates import Estimates
 from .publication import Style, published
 
 if TYPE_CHECKING:
+    from rich.console import ConsoleOptions
+
     from .record import Inference
 
 
@@ -91,7 +93,7 @@ class Shown(Estimates):
     def __repr__(self) -> str:
         return display.text(self._record)
 
-    def __rich_console__(self, console: object, options: Any) -> Any:
+    def __rich_console__(self, console: object, options: ConsoleOptions) -> Any:
         return display.rich(self._record, options.max_width)
 
     def _repr_html_(self) -> str:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
+from ..arrays import Matrix, dense
 from ..data import Array
 from ..data.folding import Tables, listed
 from ..data.memory import one_blas_thread
@@ -64,7 +65,12 @@ class Subject:
 
 
 def table_margins(
-    result: "Inference", frame: object, asked: Asked, sample_weight: object, offset: object, binary: NDArray[np.bool_]
+    result: "Inference",
+    frame: object,
+    asked: Asked,
+    sample_weight: object,
+    offset: ArrayLike | None,
+    binary: NDArray[np.bool_],
 ) -> dict[str, Any]:
     """The columns of the table. binary : which of the design's columns held zeros and ones in the fit."""
     design: Design = result.model.design_
@@ -241,11 +247,11 @@ class _Sums:
         def matrix(more: Values) -> Any:
             """Dense, or coded beside a wide factor."""
             found = rows_of(more)
-            return centred(self._result.problem, found.coded()) if wide else _dense(found.matrix())
+            return centred(self._result.problem, found.coded()) if wide else dense(found.matrix())
 
         def slopes_of(k: int, one: Array) -> Any:
             found = rows_of({k: one}, k).matrix()
-            return sp.csr_array(found) if wide else _dense(found)
+            return sp.csr_array(found) if wide else dense(found)
 
         def outcome_of(more: Values, key: object) -> tuple[Any, tuple[Array, Array]]:
             if key not in outcomes:
@@ -272,7 +278,7 @@ class _Sums:
                 self.moved[j] |= _any(before.csr() != after.csr() if wide else before != after)
                 del outcomes[-1 - j]
 
-    def _add_slope(self, j: int, D: object, Z: Array, weight: Array, slope: Any) -> None:
+    def _add_slope(self, j: int, D: object, Z: Array, weight: Array, slope: Matrix) -> None:
         """The slopes of a number, slope (n, columns) those of the design."""
         problem = self._result.problem
         coordinates, K, m = problem.objective.coordinates, Z.shape[1], problem.n_free
@@ -296,11 +302,7 @@ class _Sums:
         self.effect[:, j] += np.where(endless.any(axis=1), np.nan, 0.0)
 
 
-def _dense(X: Any) -> Array:
-    return np.asarray(X if isinstance(X, np.ndarray) else X.toarray())
-
-
-def _any(X: Any) -> NDArray[np.bool_]:
+def _any(X: Matrix) -> NDArray[np.bool_]:
     """Which columns have an entry other than 0."""
     if not sp.issparse(X):
         return np.asarray(X.any(axis=0))

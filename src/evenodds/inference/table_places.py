@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..advice import nearest
 from ..data import Array
@@ -29,7 +30,13 @@ class TablePlaces:
     """
 
     def __init__(
-        self, design: Design, frame: Any, at: object, sample_weight: object, result: "Inference", offset: Any
+        self,
+        design: Design,
+        frame: object,
+        at: object,
+        sample_weight: object,
+        result: "Inference",
+        offset: ArrayLike | None,
     ) -> None:
         self.held: dict[str, float] = {}
         self._design, self._frame = design, frame
@@ -60,7 +67,7 @@ class TablePlaces:
         self.codes = codes
         self.values = self.moved({})
 
-    def _hold(self, name: Any, value: Any, codes: dict[int, int]) -> None:
+    def _hold(self, name: str, value: object, codes: dict[int, int]) -> None:
         design = self._design
         factors = [k for k, atom in enumerate(design.atoms) if isinstance(atom, Factor) and name in called(atom)]
         is_number = name in number_sources(design)

@@ -7,7 +7,7 @@ of all columns with all. Whoever needs one, such as `Inference.covariance`, take
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg
@@ -15,6 +15,7 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
+from ..arrays import CSR, Matrix
 from ..arrow import Arrow, by_level, has_most, inverse_levels
 from ..class_arrow import class_arrow, pair_products, pairs
 from ..coordinates import Coordinates
@@ -25,6 +26,10 @@ from ..exceptions import EvenOddsError
 from ..kernels.coded import coded_products
 from ..objective import Objective
 from ..objective.row_sums import coded_gradient, linear_predictor
+
+if TYPE_CHECKING:
+    from ..model import LogisticRegression
+    from .problem import Problem
 
 MANY = 1000  # restrictions that share coefficients, beyond which no matrix is made of them
 TILE_ROWS = 8192  # of which a wide design has products with all that are few
@@ -56,13 +61,13 @@ class LowRank:
         """Of the matrix."""
         return (len(self.U), len(self.U))
 
-    def __matmul__(self, x: Any) -> Array:
+    def __matmul__(self, x: Matrix) -> Array:
         return np.asarray(self.blocks @ x + self.U @ (self.C @ (self.U.T @ x)))
 
-    def __rmatmul__(self, x: Any) -> Array:
+    def __rmatmul__(self, x: Matrix) -> Array:
         return np.asarray((self @ x.T).T)
 
-    def __array__(self, dtype: Any = None, copy: object = None) -> Array:
+    def __array__(self, dtype: np.dtype[Any] | None = None, copy: object = None) -> Array:
         found: Array = self.blocks.toarray() + (self.U @ self.C) @ self.U.T
         return found if dtype is None else found.astype(dtype)
 
@@ -78,17 +83,17 @@ class LowRank:
         """A multiple."""
         return LowRank(self.blocks * number, self.U, self.C * number)
 
-    def seen(self, rows: Any) -> "LowRank":
+    def seen(self, rows: CSR) -> "LowRank":
         """R V R' of some rows R (r, q), CSR."""
         return LowRank(sp.csr_array(rows @ self.blocks @ rows.T), np.asarray(rows @ self.U), self.C)
 
-    def variances(self, rows: Any) -> Array:
+    def variances(self, rows: CSR) -> Array:
         """The diagonal of the same."""
         low = np.asarray(rows @ self.U)
         own = np.asarray((rows @ self.blocks).multiply(rows).sum(axis=1)).ravel()
         return np.asarray(np.maximum(own + np.einsum("ij,ij->i", low @ self.C, low), 0.0))
 
-    def spread(self, D: Any, n_free: int) -> Array:
+    def spread(self, D: CSR, n_free: int) -> Array:
         """(I (x) x') V (I (x) x) of each row x of D (n, k), CSR, with one level each: (n, F, F)."""
         F = n_free
         parts = [slice(a * D.shape[1], (a + 1) * D.shape[1]) for a in range(F)]
@@ -149,7 +154,7 @@ class RawMap:
     def __matmul__(self, x: object) -> Array:
         return np.asarray(self.entries @ x)
 
-    def __rmatmul__(self, x: Any) -> Array:
+    def __rmatmul__(self, x: Matrix) -> Array:
         return np.asarray((self.entries.T @ x.T).T)
 
     def __getitem__(self, k: object) -> Array:
@@ -157,7 +162,7 @@ class RawMap:
             return np.asarray(self.entries[[int(k)]].toarray()[0])
         return np.asarray(self.entries[k].toarray())
 
-    def __array__(self, dtype: Any = None, copy: object = None) -> Array:
+    def __array__(self, dtype: np.dtype[Any] | None = None, copy: object = None) -> Array:
         found: Array = self.entries.toarray()
         return found if dtype is None else found.astype(dtype)
 
@@ -171,7 +176,7 @@ class RawMap:
         return found
 
 
-def in_matrices(model: Any) -> int:
+def in_matrices(model: "LogisticRegression") -> int:
     """How many coefficients of a model `infer` makes matrices of: without those of a factor that is eliminated."""
     slopes, K = int(model.coef_.shape[1]), int(model.classes_.size)
     design, most = getattr(model, "design_", None), 0
@@ -197,13 +202,14 @@ def raw_map_of(coordinates: Coordinates, of_classes: Array) -> RawMap:
     return RawMap(sp.csr_array(sp.kron(sp.csr_array(of_classes), one)))
 
 
-def wide_term(problem: Any, V: LowRank, columns: NDArray[np.intp]) -> tuple[float, int]:
+def wide_term(problem: "Problem", V: LowRank, columns: NDArray[np.intp]) -> tuple[float, int]:
     """Wald's statistic of the hypothesis that all coefficients of a term are 0, and how many are estimated.
 
     It is NaN where their covariance is singular.
     """
     k, m = len(problem.names), len(problem.listed)
     columns = columns[problem.estimated[columns]]
+    assert isinstance(problem.to_raw, RawMap)
     rows = problem.to_raw.entries[(k * np.arange(m)[:, None] + columns).ravel()]
     if m == problem.data.class_weights.size:  # without a baseline all classes together say nothing
         rows = rows[columns.size :] - sp.vstack([rows[: columns.size]] * (m - 1), format="csr")
@@ -229,7 +235,7 @@ class WideInverse:
         U[many] = -W
         self.full = LowRank(level_blocks(A.many, of_levels, len(A)), U, half.T @ half)
 
-    def of(self, scores: Any) -> Array:
+    def of(self, scores: Matrix) -> Array:
         """Scores (n, q), dense or CSR, times the inverse."""
         return np.asarray(np.asarray(scores @ self.full) if not sp.issparse(scores) else (self.full @ scores.T).T)
 
@@ -243,7 +249,7 @@ class WideInverse:
         return LowRank(sp.csr_array(own), np.hstack([V.U, V.blocks @ P]), middle)
 
 
-def centred(problem: Any, rows: Coded) -> Coded:
+def centred(problem: "Problem", rows: Coded) -> Coded:
     """Coded rows as a design gives them, less the centre of the rows of the fit, in the same memory."""
     return rows.less(problem.objective.coordinates.center[rows.layout.columns])
 
@@ -280,7 +286,7 @@ def wide_class_sums(objective: Objective, theta: Array) -> tuple[float, Array, A
     return loss, -row_loss.gradient(total, by_coef), information, np.full(2, np.nan), max(reach), fractions
 
 
-def weighted_products(objective: Any, n_free: int, weights: Callable[[Block], Array]) -> Arrow:
+def weighted_products(objective: Objective, n_free: int, weights: Callable[[Block], Array]) -> Arrow:
     """The products of the columns of each two classes, weighted by a function of a block: (n, pairs) numbers."""
 
     def sums(block: Block) -> Sums:

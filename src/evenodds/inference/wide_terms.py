@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from ..arrays import CSR, Numbers
 from ..data import Array
 from ..exceptions import EvenOddsError
 from ..solvers import Status, costs, regimes
@@ -60,7 +61,7 @@ class WideFalls:
         L = sp.csr_array(sp.diags_array(1 / size[size > 0]) @ L[np.flatnonzero(size)])
         return self._independent(L)
 
-    def _independent(self, L: Any) -> Any:
+    def _independent(self, L: CSR) -> Any:
         """As many of the combinations as are independent: those that share no entry are."""
         used = np.bincount(L.indices, L.data != 0, L.shape[1])
         if used.max(initial=0) <= 1 or L.shape[0] == 0:
@@ -75,7 +76,7 @@ class WideFalls:
 
         return L[independent_rows(L[:, columns].toarray())]
 
-    def _wald(self, L: Any) -> float:
+    def _wald(self, L: CSR) -> float:
         V = self._result.theta_covariance
         if not isinstance(V, LowRank):
             raise AssertionError("a wide factor goes with a covariance by its parts")
@@ -83,7 +84,7 @@ class WideFalls:
             return 0.0
         return V.seen(L).distance(L @ self._problem.theta)
 
-    def _fall(self, L: Any) -> float:
+    def _fall(self, L: CSR) -> float:
         result, problem = self._result, self._problem
         if not result.has_likelihood:
             return np.nan
@@ -96,7 +97,7 @@ class WideFalls:
             return 2 * (best.value - constrained_maximum(problem, fixed, np.zeros(len(fixed)), best).value)
         return 2 * (result.log_likelihood + self._loss_without(columns))
 
-    def _loss_without(self, places: Any) -> float:
+    def _loss_without(self, places: Numbers) -> float:
         """The least loss without the columns at some places of theta's entries of a class."""
         problem, objective = self._problem, self._problem.objective
         coordinates, first = objective.coordinates, int(objective.coordinates.intercept)

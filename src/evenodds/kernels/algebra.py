@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
+from ..arrays import Floats
 from .library import function, pointer, vector
 from .rows import padded
 
@@ -49,7 +50,7 @@ def product(a: Any, b: Any, out: Array | None = None, *, own: bool = False) -> A
     return _times(a, b) if b.ndim == 1 else _matrices(a, b, out, own)
 
 
-def gram(D: Any, weight: Array | None = None) -> Array:
+def gram(D: Floats, weight: Array | None = None) -> Array:
     """D' diag(weight) D, (k, k), of a matrix (m, k)."""
     k = D.shape[1]
     if k > _OWN or D.dtype.char == "f":
@@ -58,7 +59,7 @@ def gram(D: Any, weight: Array | None = None) -> Array:
     return found
 
 
-def grams(D: Any, weights: Array) -> Array:
+def grams(D: Floats, weights: Array) -> Array:
     """D' diag(weight) D of a matrix (m, k) for each row of `weights`, (count, m): (count, k, k)."""
     most = max(_TOGETHER // max(D.shape[1], 1) ** 2, 1)
     if D.shape[1] > _OWN or D.dtype.char == "f":
@@ -67,7 +68,7 @@ def grams(D: Any, weights: Array) -> Array:
     return np.concatenate([_grams(D, part, len(part)) for part in parts])
 
 
-def _grams(D: object, weights: Array | None, count: int) -> Array:
+def _grams(D: Floats, weights: Array | None, count: int) -> Array:
     D, (m, k) = _real(D), D.shape
     q = padded(k)
     weights = None if weights is None else vector(weights, count * m)

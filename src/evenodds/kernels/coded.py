@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Codes, Values
 from .library import function, pointer, vector
 from .rows import padded, rows_as_read
 
@@ -46,7 +47,7 @@ class CodedRows(Protocol):
 
 
 def coded_sums(
-    rows: CodedRows, y: object, weight: Array | None, offset: Array | None, numbers: Array, table: Array, *, bend: bool
+    rows: CodedRows, y: Codes, weight: Array | None, offset: Array | None, numbers: Array, table: Array, *, bend: bool
 ) -> tuple[float, Array | None]:
     """The loss, and if asked h = s p (1 - p) of each row; the rest is added to what is given.
 
@@ -97,6 +98,6 @@ def _read(rows: CodedRows) -> tuple[Any, ...]:
     )
 
 
-def _start(array: Any) -> int:
+def _start(array: Values) -> int:
     """Where a part of an array begins, which need not be in one piece."""
     return int(array.__array_interface__["data"][0])

@@ -1,10 +1,9 @@
 """Loops of the elastic net: coordinate descent, products with columns, and rows at many points at once."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import CSR, Codes, Floats
 from .library import function, pointer, vector
 from .rows import KINDS, layout
 
@@ -13,7 +12,7 @@ Numbers = NDArray[np.intp]
 Bounds = tuple[Array, Array, Array, Array]
 
 
-def descend(H: Any, q: Array, bounds: Bounds, x: Array, accuracy: float, sweeps: int) -> bool:
+def descend(H: Floats, q: Array, bounds: Bounds, x: Array, accuracy: float, sweeps: int) -> bool:
     """Coordinate descent on x, in place: whether it came to rest.
 
     H : (k, k) or larger, float32 or float64; q : (k,) the slope of the quadratic at x, which is kept
@@ -31,7 +30,7 @@ def descend(H: Any, q: Array, bounds: Bounds, x: Array, accuracy: float, sweeps:
 
 
 def descend_sparse(
-    X: Any,
+    X: CSR,
     unit: Array,
     columns: Numbers,
     rows: Array,
@@ -67,7 +66,7 @@ def descend_sparse(
     return float(loop(*start, *numbers))
 
 
-def some_products(X: Any, columns: Numbers, r: Array) -> Array:
+def some_products(X: Floats, columns: Numbers, r: Array) -> Array:
     """The products of some columns of a dense matrix with r."""
     by_rows, kind, ld = layout(X)
     columns, out = vector(columns, columns.size, np.int64), np.empty(columns.size)
@@ -79,7 +78,7 @@ def some_products(X: Any, columns: Numbers, r: Array) -> Array:
     return out
 
 
-def all_products(X: Any, R: Array) -> Array:
+def all_products(X: Floats, R: Array) -> Array:
     """The products of all columns of a dense matrix with the rows of R, (m, n): one read of X; (m, k)."""
     by_rows, kind, ld = layout(X)
     n, k = X.shape
@@ -108,7 +107,7 @@ def row_sums(v: Array, sign: Array, weight: Array) -> tuple[float, float, Array,
     return float(out[0]), float(out[1]), residual, curvature
 
 
-def many_rows(Z: Array, y: Any, weight: Array | None, offset: Array | None, losses: Array, odds: Array) -> None:
+def many_rows(Z: Array, y: Codes, weight: Array | None, offset: Array | None, losses: Array, odds: Array) -> None:
     """Turn scores Z (rows, points) into weighted residuals, in place; add up each point's loss and odds."""
     m, points = Z.shape
     y = vector(y if y.dtype == np.uint8 else y > 0, m, np.uint8)

@@ -104,7 +104,7 @@ def pointer(array: Any) -> Any:
         return int(array.__array_interface__["data"][0])
 
 
-def vector(a: Any, size: int, dtype: Any = _DOUBLE) -> NDArray[Any]:
+def vector(a: Any, size: int, dtype: type[np.generic] | np.dtype[Any] = _DOUBLE) -> NDArray[Any]:
     """An array as the loops read it: in one piece, aligned and of this type. An error if it has not `size` numbers."""
     ready = a.__class__ is np.ndarray and a.dtype == dtype and (flags := a.flags).c_contiguous and flags.aligned
     found: NDArray[Any] = a if ready else np.require(a, dtype, ["C", "A"])

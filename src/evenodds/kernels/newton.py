@@ -1,11 +1,12 @@
 """Newton's method on few dense rows in one call, as far as it goes without trouble."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Codes, Floats
 from .library import function, pointer, vector
 from .rows import layout, padded, rows_as_read
 from .softmax import rows_of_classes
@@ -77,8 +78,8 @@ class SmallFit(NamedTuple):
 
 
 def newton(
-    X: Any,
-    y: Any,
+    X: Floats,
+    y: Codes,
     weight: Array | None,
     offset: Array | None,
     theta: Array,
@@ -119,8 +120,8 @@ def newton(
 
 
 def small_fit(
-    X: Any,
-    y: Any,
+    X: Floats,
+    y: Codes,
     weight: Array | None,
     total: float,
     level: Array,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import CSR, Codes, Floats, Values
 from .library import function, pointer, vector
 
 Array = NDArray[np.float64]
@@ -25,7 +26,7 @@ KINDS = {np.dtype(np.float64): "d", np.dtype(np.float32): "s"}
 
 
 def dense_sums(
-    X: Any, y: Any, weight: Array | None, offset: Array | None, intercept: float, coef: Array, center: Array
+    X: Floats, y: Codes, weight: Array | None, offset: Array | None, intercept: float, coef: Array, center: Array
 ) -> Sums:
     """Loss, residual sum and gradient (p,) by the centred coefficients, summed over dense rows (m, p)."""
     by_rows, kind, ld = layout(X)
@@ -43,7 +44,7 @@ def dense_sums(
 
 def apart_sums(
     columns: Sequence[Any],
-    y: object,
+    y: Codes,
     weight: Array | None,
     offset: Array | None,
     intercept: float,
@@ -59,7 +60,13 @@ def apart_sums(
 
 
 def _by_columns(
-    places: NDArray[np.int64], kind: str, m: int, rows: Any, intercept: float, coef: Array, center: Array
+    places: NDArray[np.int64],
+    kind: str,
+    m: int,
+    rows: Sequence[Values | None],
+    intercept: float,
+    coef: Array,
+    center: Array,
 ) -> Sums:
     """What `dense_sums` gives, of m entries from each of these places on."""
     p = places.size
@@ -70,7 +77,7 @@ def _by_columns(
 
 
 def second_order_sums(
-    X: Any, y: object, weight: Array | None, offset: Array | None, theta: Array, center: Array, inverse: Array
+    X: Floats, y: Codes, weight: Array | None, offset: Array | None, theta: Array, center: Array, inverse: Array
 ) -> Sums:
     """Loss, gradient and Hessian by theta, summed over dense rows (m, p).
 
@@ -87,7 +94,7 @@ def second_order_sums(
     return float(room[0]), room[1 : k + 1].copy(), room[k + 1 : k + 1 + k * k].reshape(k, k).copy()
 
 
-def sparse_sums(X: Any, y: Any, weight: Array | None, offset: Array | None, intercept: float, coef: Array) -> Sums:
+def sparse_sums(X: CSR, y: Codes, weight: Array | None, offset: Array | None, intercept: float, coef: Array) -> Sums:
     """The same of CSR rows."""
     table = np.stack([coef, np.zeros_like(coef)], axis=1)
     out, numbers = np.empty(3), rows_as_read(X.shape[0], y, weight, offset)
@@ -96,8 +103,8 @@ def sparse_sums(X: Any, y: Any, weight: Array | None, offset: Array | None, inte
 
 
 def sparse_curvature(
-    X: Any,
-    y: Any,
+    X: CSR,
+    y: Codes,
     weight: Array | None,
     offset: Array | None,
     intercept: float,
@@ -116,7 +123,7 @@ def sparse_curvature(
     return float(out[0]), float(out[1]), table[:, 1].copy(), out[2], table[:, 2].copy(), table[:, 3].copy()
 
 
-def sparse_curved(X: Any, h: Array, shift: float, direction: Array) -> Sums:
+def sparse_curved(X: CSR, h: Array, shift: float, direction: Array) -> Sums:
     """sum(h u) and sum(h u x) of CSR rows (m, p), u = shift + x direction of each."""
     table = np.zeros((direction.size, 2))
     table[:, 0] = direction
@@ -124,7 +131,7 @@ def sparse_curved(X: Any, h: Array, shift: float, direction: Array) -> Sums:
     return _csr("curved_csr", X, *map(pointer, (h, table)), shift), table[:, 1].copy()
 
 
-def moment_sums(X: Any, weight: Array | None, center: Array, unit: Array) -> Sums:
+def moment_sums(X: Floats, weight: Array | None, center: Array, unit: Array) -> Sums:
     """The weight of dense rows, and the weighted sums of d and d^2, d = (x - center) / unit: one read of them."""
     by_rows, kind, ld = layout(X)
     m, p = X.shape
@@ -136,7 +143,7 @@ def moment_sums(X: Any, weight: Array | None, center: Array, unit: Array) -> Sum
     return loop(pointer(X), ld, m, p, *numbers), first, second
 
 
-def units(X: Any, weight: Array | None, centred: bool) -> tuple[Array, Array, bool]:
+def units(X: Floats, weight: Array | None, centred: bool) -> tuple[Array, Array, bool]:
     """Mean and standard deviation of the columns of dense rows (m, p), m > 0; about 0 if not `centred`.
 
     And whether squares neither overflowed nor vanished, and no column is constant: else the deviations mean nothing.
@@ -153,7 +160,7 @@ def units(X: Any, weight: Array | None, centred: bool) -> tuple[Array, Array, bo
     return mean, deviation, bool(usual)
 
 
-def centres(X: Any, mean: Array) -> Array:
+def centres(X: Floats, mean: Array) -> Array:
     """The means of dense rows (m, p), m > 0, or, where one is far from the middle half of some rows, their median.
 
     A column with a few values of 1e12 has a mean among none of its rows: seen from there the others are all alike.
@@ -168,7 +175,7 @@ def centres(X: Any, mean: Array) -> Array:
     return found
 
 
-def layout(X: Any) -> tuple[bool, str, int]:
+def layout(X: Floats) -> tuple[bool, str, int]:
     """Whether a dense matrix is in C order, the kind of its entries, and from one row (or column) to the next."""
     by_rows = X.strides[1] == X.itemsize or (X.shape[1] <= 1 and X.strides[0] != X.itemsize)
     step = X.strides[0] if by_rows else X.strides[1]
@@ -191,17 +198,17 @@ def tile_rows(p: int) -> int:
     return _LONG_ROWS if 8 * p > _NEAR else min(max(_TILE // padded(p) // 8 * 8, 8), 64)
 
 
-def rows_as_read(m: int, y: Any, weight: Array | None, offset: Array | None) -> tuple[Any, ...]:
+def rows_as_read(m: int, y: Codes, weight: Array | None, offset: Array | None) -> tuple[Any, ...]:
     """Labels, weights and offsets of m rows as the loops read them."""
-    y = y if y.dtype == np.uint8 else y > 0
+    second = y if y.dtype == np.uint8 else y > 0
     return (
-        vector(y, m, np.uint8),
+        vector(second, m, np.uint8),
         None if weight is None else vector(weight, m),
         None if offset is None else vector(offset, m),
     )
 
 
-def _csr(name: str, X: Any, *given: Any) -> Any:
+def _csr(name: str, X: CSR, *given: Any) -> Any:
     """What a loop over CSR rows gives back; it is given where they are and how many, and then the rest."""
     m = X.shape[0]
     indptr = vector(X.indptr, m + 1, np.int64)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Matrix
 from .library import function, pointer, vector
 from .rows import layout, padded
 
@@ -13,7 +14,7 @@ _ROWS = 32  # of a tile
 
 
 def softmax_sums(
-    X: Any,
+    X: Matrix,
     y: object,
     weight: Array | None,
     offset: Array | None,
@@ -21,7 +22,7 @@ def softmax_sums(
     center: Array,
     coef: Array,
     intercept: Array,
-    dtype: Any = np.float64,
+    dtype: type[np.generic] = np.float64,
 ) -> tuple[float, float, Array, Array]:
     """The summed loss and odds of dense rows, and the gradients by the intercepts (F,) and the coefficients (F, p).
 
@@ -46,7 +47,7 @@ def softmax_sums(
 
 
 def softmax_second_sums(
-    X: Any,
+    X: Matrix,
     y: object,
     weight: Array | None,
     offset: Array | None,

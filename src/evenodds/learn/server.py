@@ -95,7 +95,7 @@ class Server(http.server.ThreadingHTTPServer):
                 self.sessions.popitem(last=False)
             return METHODS[method](session, **arguments)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
         """Say nothing of a browser that went away."""
         if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)

@@ -179,7 +179,7 @@ def _name(name: str) -> ast.Name:
     return ast.Name(name, ast.Load())
 
 
-def _probe(value: Any, at: Any) -> ast.Call:
+def _probe(value: ast.expr, at: ast.expr | ast.stmt) -> ast.Call:
     numbers = (at.lineno, at.col_offset, at.end_lineno, at.end_col_offset)
     place = ast.Tuple([ast.Constant(number) for number in numbers], ast.Load())
     return ast.copy_location(ast.Call(_name("__probe"), [value, place], []), at)

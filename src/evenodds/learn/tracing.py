@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from . import source
 
@@ -89,7 +89,7 @@ def xray(text: str, batch: int | None = None, start: dict[str, Any] | None = Non
         if batch is not None and now > batch:
             raise _Found
 
-    def probe(value: object, place: source.Place) -> Any:
+    def probe(value: ArrayLike, place: source.Place) -> Any:
         if batch is None or now == batch or (now < 0 and batch == 0):
             events.append((*place, short(value), value.copy() if isinstance(value, np.ndarray) else value))
         return value
@@ -112,7 +112,7 @@ def look(session: "Session", epoch: int) -> dict[str, Any] | None:
         nonlocal now
         now += 1
 
-    def probe(value: Any, place: source.Place) -> Any:
+    def probe(value: ArrayLike, place: source.Place) -> Any:
         if not _finite(value):
             bad = np.asarray(value)[~np.isfinite(value)]
             hit.update(line=place[0], expression=source.expression(session.text, place), place=list(place))

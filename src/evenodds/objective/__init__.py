@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from ..arrays import Real, Which
 from ..arrow import Arrow, anchor
 from ..class_arrow import class_arrow
 from ..coordinates import Coordinates
@@ -136,7 +137,7 @@ class Objective:
     def parts(self) -> Iterator[tuple[int, Callable[[Any, Array], Array]]]:
         """Each block's number of rows, and a function: the gradient of the summed loss of some of its rows at theta."""
 
-        def gradient(block: Block, k: object, theta: Array) -> Array:
+        def gradient(block: Block, k: Which, theta: Array) -> Array:
             loss = self.row_loss(theta)
             return loss.gradient(*loss.first(block.take(k))[2:])
 
@@ -211,7 +212,7 @@ class Objective:
         value, gradient, _ = self.value_grad(theta)
         return value, gradient, hessian
 
-    def hessian(self, theta: Array, dtype: object = np.float64) -> Array:
+    def hessian(self, theta: Array, dtype: Real = np.float64) -> Array:
         """The Hessian alone; of two classes products of many columns in `dtype`.
 
         If it comes with J and its gradient, these are kept for `value_grad`.

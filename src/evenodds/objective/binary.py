@@ -6,12 +6,12 @@ Few dense columns, CSR and codes have loops in C; many columns' products are BLA
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
 
+from ..arrays import Real
 from ..data import Array, Block, Sums
 from ..kernels.algebra import dot
 from ..kernels.newton import Limits, Steps
@@ -33,14 +33,14 @@ class Binary(RowLoss):
         loss, *by = first_order(block, self.coordinates, self.theta)
         return loss, math.nan, *by
 
-    def second(self, block: Block, dtype: object = np.float64) -> Sums:
+    def second(self, block: Block, dtype: Real = np.float64) -> Sums:
         """See `RowLoss`. Loss and gradient come with it where columns are few and dense."""
         if self.coordinates.center.size > AT_ONCE or block.sparse:
             return over_tiles(block, functools.partial(self._products, dtype=dtype))
         loss, gradient, hessian = second_order(block, self.coordinates, self.theta)
         return hessian, loss, gradient
 
-    def _products(self, block: Block, dtype: Any) -> Sums:
+    def _products(self, block: Block, dtype: Real) -> Sums:
         """sum(h x x') of the columns of theta: those of the slopes and, if there is an intercept, a column of ones."""
         first, D = int(self.coordinates.intercept), self.coordinates.design(block)
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):

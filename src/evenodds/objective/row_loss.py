@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from ..arrays import Real
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..kernels.newton import Limits, Steps, newton
@@ -54,12 +55,12 @@ class RowLoss(ABC):
         room : for what else the read makes of each row, of sparse rows in memory: see the loss
         """
 
-    def gradient(self, by_intercept: object, by_coef: Array) -> Array:
+    def gradient(self, by_intercept: float | Array, by_coef: Array) -> Array:
         """The gradient by theta from the ones by the intercepts and by the centred columns that `first` has summed."""
         return self.coordinates.gradient(by_intercept, by_coef)
 
     @abstractmethod
-    def second(self, block: Block, dtype: object = np.float64) -> Sums:
+    def second(self, block: Block, dtype: Real = np.float64) -> Sums:
         """Sums: the Hessian by theta; and the loss and its gradient by theta, where the same read gives them.
 
         dtype : of products of many columns

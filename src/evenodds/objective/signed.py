@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ..arrays import Real, Which
 from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..kernels.algebra import dot, product
@@ -27,7 +28,7 @@ class SignedRows:
     offset: Array | None
     work: Array | None
 
-    def take(self, k: Any) -> "SignedRows":
+    def take(self, k: Which) -> "SignedRows":
         """Some of the rows, by number."""
         weight = None if self.weight is None else self.weight[k]
         return SignedRows(self.D[k], weight, None if self.offset is None else self.offset[k], None)
@@ -66,7 +67,7 @@ class SignedRows:
         loss = float(losses.sum() if self.weight is None else dot(self.weight, losses))
         return loss, np.where(v < 0, larger, smaller), np.where(v < 0, smaller, larger)
 
-    def weighted_product(self, h: Array, dtype: Any = np.float64) -> Array:
+    def weighted_product(self, h: Array, dtype: Real = np.float64) -> Array:
         """D' diag(h) D, (k, k)."""
         D = self.D
         if sp.issparse(D):

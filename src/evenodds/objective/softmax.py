@@ -6,12 +6,14 @@ which costs as much as to multiply by a handful of classes.
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 
+from ..arrays import Matrix, Real, dense
 from ..arrow import is_wide
 from ..class_arrow import pair_products, pair_weights
 from ..coordinates import Coordinates
@@ -42,7 +44,7 @@ class Softmax(RowLoss):
         """(F, p) of the centred columns."""
         return np.array([self.coordinates.split(one)[1] for one in self.theta])
 
-    def _over_tiles(self, block: Block, function: Any) -> Sums:
+    def _over_tiles(self, block: Block, function: Callable[[Block], Sums]) -> Sums:
         return class_tiles(block, len(self.theta), function)
 
     @functools.cached_property
@@ -50,7 +52,7 @@ class Softmax(RowLoss):
         """The coefficients (p, F) in one piece, as SciPy would copy them for each product."""
         return np.ascontiguousarray(self._coef.T)
 
-    def _as_it_is(self, X: Any) -> bool:
+    def _as_it_is(self, X: Matrix) -> bool:
         """Whether X is multiplied as it is, and centred after the fact."""
         return bool(sp.issparse(X) or (self.coordinates.near and X.dtype == np.float64))
 
@@ -127,11 +129,11 @@ class Softmax(RowLoss):
         weights = pair_weights(P, other_classes(P), block.weight, len(self.theta))
         return *_loss_and_odds(block, losses), total, by_coef.T, *pair_products(block.rows, weights)
 
-    def gradient(self, by_intercept: Any, by_coef: Array) -> Array:
+    def gradient(self, by_intercept: float | Array, by_coef: Array) -> Array:
         """See `RowLoss`."""
         return self.coordinates.gradient(by_intercept, np.asarray(by_coef)).ravel()
 
-    def second(self, block: Block, dtype: object = np.float64) -> Sums:
+    def second(self, block: Block, dtype: Real = np.float64) -> Sums:
         """See `RowLoss`."""
         if self.coordinates.center.size > AT_ONCE or block.sparse:
             loss, gradient, hessian = self._over_tiles(block, self.second_order)
@@ -215,5 +217,5 @@ def sparse_design(coordinates: Coordinates, block: Block) -> Any:
 def dense_design(coordinates: Coordinates, block: Block) -> Array:
     """The columns of theta of one class, the intercept's first, dense."""
     D = coordinates.design(block)
-    D = D.toarray() if sp.issparse(D) else D
+    D = dense(D)
     return np.column_stack([np.ones(block.n_rows), D]) if coordinates.intercept else np.asarray(D)

@@ -15,6 +15,7 @@ from sklearn.calibration import CalibrationDisplay
 from sklearn.inspection import DecisionBoundaryDisplay
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
+from ..data.elsewhere import Predictor
 from ..exceptions import EvenOddsError
 from ..labels import plain_labels, require_two
 from ..table import require_same_order
@@ -82,7 +83,7 @@ def scatter(X: object, y: ArrayLike, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def decision_boundary(model: Any, X: object, y: ArrayLike, ax: Axes | None = None) -> Axes:
+def decision_boundary(model: Predictor, X: object, y: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw the probability that a classifier gives to each place, the line of even odds, and the rows.
 
     The shade changes with each tenth of probability. The line is where the two most probable classes are
@@ -161,7 +162,7 @@ def loss_curve(losses: object, ax: Axes | None = None, label: str | None = None)
     return ax
 
 
-def roc(model: Any, X: object, y: ArrayLike, ax: Axes | None = None) -> Axes:
+def roc(model: Predictor, X: object, y: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw the ROC curve: the share of each class that is called positive, at every threshold.
 
     Parameters
@@ -199,7 +200,7 @@ def roc(model: Any, X: object, y: ArrayLike, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def precision_recall(model: Any, X: object, y: ArrayLike, ax: Axes | None = None) -> Axes:
+def precision_recall(model: Predictor, X: object, y: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw precision against recall: of the rows called positive, the share that is, at every threshold.
 
     Where one class is rare this says more than `roc`: a few wrong calls among many rows are many of all calls.
@@ -240,7 +241,7 @@ def precision_recall(model: Any, X: object, y: ArrayLike, ax: Axes | None = None
     return ax
 
 
-def calibration(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None, n_bins: int = 10) -> Axes:
+def calibration(model: Predictor, X: object, y: ArrayLike, ax: Axes | None = None, n_bins: int = 10) -> Axes:
     """Draw whether what was given a probability of 30% happens in 30% of the cases.
 
     The rows are sorted by their probability and cut into bins of equal number, a dot each: on the diagonal,
@@ -279,7 +280,7 @@ def calibration(model: Any, X: Any, y: ArrayLike, ax: Axes | None = None, n_bins
     return ax
 
 
-def _is_second(model: Any, y: Any) -> NDArray[np.intp]:
+def _is_second(model: Predictor, y: object) -> NDArray[np.intp]:
     """Whether each row is of the second of two classes, as 0 or 1: labels may be what scikit-learn does not know."""
     require_two(model.classes_, "This picture")
     labels = plain_labels(y)
@@ -289,7 +290,7 @@ def _is_second(model: Any, y: Any) -> NDArray[np.intp]:
     return np.asarray(labels == model.classes_[1:], dtype=np.intp)
 
 
-def _scores(model: Any, X: Any) -> NDArray[np.float64]:
+def _scores(model: Predictor, X: object) -> NDArray[np.float64]:
     """What rows are sorted by: log odds, which tell rows apart where probabilities are 0 or 1."""
     has_scores = hasattr(model, "decision_function")
     return np.asarray(model.decision_function(X) if has_scores else model.predict_proba(X)[:, 1])

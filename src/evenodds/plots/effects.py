@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from ..advice import nearest
+from ..arrays import Numbers, dense
 from ..exceptions import EvenOddsError
 from ..inference import Inference
 from .style import BLUE, VERMILION, columns, new_axes, shown, shown_all, shown_pairs
+
+if TYPE_CHECKING:
+    from ..model import LogisticRegression
 
 _FURTHEST, _LARGEST = 300.0, 1e150  # log odds on an axis of ratios, and on one of log odds
 
@@ -56,7 +59,7 @@ class Forest:
             [names[j] for j in chosen], result.coef.ravel()[chosen], result.conf_int.reshape(-1, 2)[chosen], notes
         )
 
-    def take(self, order: Any) -> Forest:
+    def take(self, order: Numbers) -> Forest:
         """The lines in another order."""
         names, notes = ([column[j] for j in order] for column in (self.names, self.notes))
         return Forest(names, self.values[order], self.ends[order], notes)
@@ -67,7 +70,7 @@ class Forest:
         return np.array([note is None for note in self.notes], dtype=bool)
 
 
-def coefficients(model: Any, ax: Axes | None = None, names: Sequence[str] | None = None) -> Axes:
+def coefficients(model: LogisticRegression, ax: Axes | None = None, names: Sequence[str] | None = None) -> Axes:
     """Draw the coefficients of a fitted linear model with two classes, the largest on top.
 
     To the right of zero (vermilion) a feature speaks for the second class, to the left (blue) for the first.
@@ -248,7 +251,7 @@ def _estimates(model: object) -> Forest:
         raise EvenOddsError(
             f"{type(model).__name__} has no coef_: pass a fitted linear model (of a pipeline, its last step)."
         )
-    table = np.atleast_2d(model.coef_.toarray() if sp.issparse(model.coef_) else model.coef_)
+    table = np.atleast_2d(dense(model.coef_))
     if len(table) != 1:
         raise EvenOddsError(f"coefficients draws a model with two classes; this coef_ has shape {table.shape}.")
     coef = table[0]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..arrays import Numbers
 from ..cross_validation import LogisticRegressionCV
 from ..data import Array
 from ..exceptions import EvenOddsError
@@ -89,7 +90,7 @@ def _label_ends(ax: Axes, ends: list[float], names: list[str]) -> None:
         )
 
 
-def _count_columns(ax: Axes, Cs: Array, counts: Any) -> None:
+def _count_columns(ax: Axes, Cs: Array, counts: Numbers) -> None:
     """How many columns are in, along the top."""
     at = np.unique(np.linspace(0, Cs.size - 1, 6).round().astype(int))
     for k in at:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
@@ -11,6 +9,8 @@ from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, ndtri
 
+from ..arrays import Numbers
+from ..data.elsewhere import Predictor
 from ..inference import Inference
 from ..labels import encode_labels, require_two, row_numbers
 from ..table import require_same_order
@@ -85,7 +85,7 @@ def influence(
     return ax
 
 
-def _label_rows(ax: Axes, rows: Any, x: Floats, y: Floats, radius: Floats) -> None:
+def _label_rows(ax: Axes, rows: Numbers, x: Floats, y: Floats, radius: Floats) -> None:
     """Numbers beside bubbles, each at the first place where it is inside and covers no other number or its bubble."""
     figure = ax.figure.canvas.figure
     figure.draw_without_rendering()  # lays the axes out, so that places are known
@@ -117,9 +117,9 @@ def _beside(ax: Axes, words: str, at: tuple[float, float], distance: float, righ
 
 
 def residuals(
-    result: Any,
-    X: Any,
-    y: Any,
+    result: Inference | Predictor,
+    X: object,
+    y: object,
     ax: Axes | None = None,
     *,
     sample_weight: ArrayLike | None = None,
@@ -150,7 +150,7 @@ def residuals(
     matplotlib Axes
     """
     require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
-    model = getattr(result, "model", result)
+    model = result.model if isinstance(result, Inference) else result
     require_two(model.classes_, "This picture")
     p = model.predict_proba(X)[:, 1] if offset is None else _shifted(model, X, offset)
     _, codes = encode_labels(y, p.size, model.classes_)
@@ -181,7 +181,7 @@ def residuals(
     return ax
 
 
-def _shifted(model: Any, X: Any, offset: ArrayLike) -> Floats:
+def _shifted(model: Predictor, X: object, offset: ArrayLike) -> Floats:
     z = model.decision_function(X)
     shifted: Floats = expit(z + row_numbers(offset, "offset", z.size))
     return shifted

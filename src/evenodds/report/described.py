@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
+from ..arrays import Array, dense
 from ..design import Column, Table
 from ..exceptions import EvenOddsError
 from ..inference.display import printable, shortened
@@ -147,11 +148,11 @@ def _of_array(X: object, names: list[str] | None) -> Iterator[Described]:
     array: Any = X if sp.issparse(X) else np.asarray(X)
     for j in range(min(array.shape[1], MOST_COLUMNS)):
         column = array[:, [j]]
-        values = np.asarray(column.toarray() if sp.issparse(column) else column, dtype=np.float64).ravel()
+        values = dense(column).astype(np.float64).ravel()
         yield Described(f"x{j}" if names is None else printable(names[j]), "number", "", _numbers(values))
 
 
-def _numbers(values: Any) -> str:
+def _numbers(values: Array) -> str:
     if not values.size:
         return ""
     return f"{values.min():.4g} to {values.max():.4g}, mean {values.mean():.4g}"

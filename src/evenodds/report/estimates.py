@@ -8,6 +8,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from ..arrays import Array
 from ..cross_validation import LogisticRegressionCV
 from ..design import Factor
 from ..exceptions import EvenOddsError
@@ -104,7 +105,7 @@ def table_of(result: Inference) -> Table:
     return Table(page.title, headings, rows, page.facts, page.lines, remarks, left_out)
 
 
-def _furthest(size: Any, most: int) -> set[int]:
+def _furthest(size: Array, most: int) -> set[int]:
     order = np.argsort(-np.nan_to_num(size, nan=np.inf), kind="stable")[:most]
     return set(order.tolist())
 

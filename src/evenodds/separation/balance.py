@@ -8,10 +8,11 @@ balance. Balanced sums of some rows prove it for all.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arrays import Real
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
 from ..solvers.eliminated import Eliminated
@@ -19,6 +20,9 @@ from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
 from .coded_balance import CodedSides, correction
 from .sides import Reduce, Sides, SignedHome, away, exactness, rounding
+
+if TYPE_CHECKING:
+    from ..objective import Objective
 
 _ROWS = 40  # a coefficient, of the sample on which the proof is tried first
 LEAST = 1e-290  # a multiplier that is certainly not 0
@@ -63,7 +67,12 @@ def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: Red
 
 
 def _balanced_in(
-    dtype: Any, certain: float, sides: Sides, bounds: Array, multipliers: Multipliers, over_rows: Reduce
+    dtype: Real,
+    certain: float,
+    sides: Sides,
+    bounds: Array,
+    multipliers: Multipliers,
+    over_rows: Reduce,
 ) -> bool | None:
     """The same with products in `dtype`; None if their rounding, or bounds, may hide it.
 
@@ -116,7 +125,7 @@ def _correction(gradient: Array, products: Array, bounds: Array, certain: float)
     return None if (bounds[pressed] * left > 0).any() else step
 
 
-def balanced_by_newton(objective: Any, state: State) -> bool:
+def balanced_by_newton(objective: "Objective", state: State) -> bool:
     """Whether Newton's last step proves it: what it takes of the derivatives leaves numbers that balance all rows.
 
     Of a fit without a penalty and bounds. Where the step moves no score much, the numbers are certainly positive. A row

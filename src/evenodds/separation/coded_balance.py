@@ -7,14 +7,13 @@ where both are another, and -lambda_a where only b is its own. Of classes the la
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..arrow import is_wide
 from ..class_arrow import class_arrow, pair_products, pairs
 from ..coordinates import Coordinates
-from ..data import Array, Block, Sums
+from ..data import Array, Block, Data, Sums
 from ..objective.row_sums import coded_gradient, coded_scores
 from ..solvers.eliminated import Eliminated
 from .sides import ManySides, SignedHome
@@ -69,7 +68,7 @@ class CodedSides:
         return np.asarray(scores[own][:, None] - scores[~own].reshape(block.n_rows, -1))
 
 
-def correction(data: Any, sides: CodedSides, sums: Any, certain: float) -> Array | None:
+def correction(data: Data, sides: CodedSides, sums: Sums, certain: float) -> Array | None:
     """What to regress 1 on the rows by; None if rounding may hide that it is not unique.
 
     sums : those of `CodedSides.sums`, without the least weights

@@ -25,6 +25,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
+from ..arrays import Matrix
 from ..data import Array
 from ..exceptions import EvenOddsError
 from ..solvers.metrics import Cholesky
@@ -289,7 +290,7 @@ def _most_inward(rows: Array, near: Mask) -> Array:
     return d[:k]
 
 
-def _solved(cost: Array, matrix: Any, bounds: Array) -> tuple[Array, Array]:
+def _solved(cost: Array, matrix: Matrix, bounds: Array) -> tuple[Array, Array]:
     """The x of least cost with matrix @ x <= 0, and the multipliers of that; zeros if the programme fails.
 
     It has a solution, but may not find it where its numbers differ by many powers of ten. All is proved afterwards.

@@ -27,6 +27,7 @@ from .sides import SignedHome, sides_of
 from .verdict import OVERLAP, Verdict
 
 if TYPE_CHECKING:
+    from ..objective import Objective
     from ..solvers.penalty import Penalty
     from .recession import Recession
 
@@ -52,7 +53,7 @@ class Question:
     bounds: Array
 
     @classmethod
-    def of(cls, objective: Any, sample: Block, penalty: Penalty | None = None) -> Question | None:
+    def of(cls, objective: Objective, sample: Block, penalty: Penalty | None = None) -> Question | None:
         """None if every column is held, by a penalty or by two bounds.
 
         penalty : of one class, if it is not the objective's ridge

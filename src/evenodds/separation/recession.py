@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
+from ..arrays import dense
 from ..arrow import is_wide
 from ..coordinates import Coordinates
 from ..data import Array, Block, Sums
@@ -259,7 +260,7 @@ def _collinear(home: Home) -> tuple[NDArray[np.intp], Mask]:
 
     def triangle(block: Block) -> Sums:
         others = replace(coordinates, columns=aliased).design(block)
-        others = others.toarray() if sp.issparse(others) else others
+        others = dense(others)
         sign = np.where(block.y > 0, 1.0, -1.0)[:, None]
         X = np.hstack([sides.signed(block).rows(slice(None)), sign * others])
         return ([scipy.linalg.qr(X, mode="r", check_finite=False)[0][: X.shape[1]]],)

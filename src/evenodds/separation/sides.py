@@ -9,18 +9,21 @@ either as the signed rows of one home.
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..arrays import Real, Which, dense
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums
 from ..exceptions import EvenOddsError
 from ..objective.signed import SignedRows
 from ..objective.softmax import dense_design
 from ..objective.tiles import over_tiles
+
+if TYPE_CHECKING:
+    from ..objective import Objective
 
 EXACT = 1e-14  # what is smaller, beside rows of size 1, is rounding: about 50 units in the last place
 _TILE_ENTRIES = 1 << 18
@@ -33,19 +36,19 @@ Reduce = Callable[[Callable[[Block], Sums]], Sums]
 class Signed(Protocol):
     """Some signed rows."""
 
-    def dot(self, direction: Array, k: Any = _EVERY) -> Array:
+    def dot(self, direction: Array, k: Which = _EVERY) -> Array:
         """How far each row of k is on its side (m,); of several directions (n_coef, q) it is (m, q)."""
 
     def terms(self, direction: Array) -> Array:
         """The sum of the sizes of what `dot` adds up."""
 
-    def norms(self, view: Any, k: Any) -> Array:
+    def norms(self, view: Any, k: Which) -> Array:
         """Of each row of k its products with orthonormal directions, as `Sides.view_of` prepares them: their norm."""
 
     def size(self) -> Array:
         """The largest entry of each row."""
 
-    def rows(self, k: Any) -> Array:
+    def rows(self, k: Which) -> Array:
         """Some of the rows themselves, dense."""
 
 
@@ -55,7 +58,7 @@ class Dense:
 
     D: Array
 
-    def dot(self, direction: Array, k: Any = _EVERY) -> Array:
+    def dot(self, direction: Array, k: Which = _EVERY) -> Array:
         """See `Signed`."""
         return np.asarray(self.D[k] @ direction)
 
@@ -63,7 +66,7 @@ class Dense:
         """See `Signed`."""
         return np.asarray(np.abs(self.D) @ np.abs(direction))
 
-    def norms(self, view: Array, k: Any) -> Array:
+    def norms(self, view: Array, k: Which) -> Array:
         """See `Signed`."""
         return np.asarray(np.linalg.norm(self.D[k] @ view, axis=1))
 
@@ -71,7 +74,7 @@ class Dense:
         """See `Signed`."""
         return np.asarray(np.abs(self.D).max(axis=1, initial=0.0))
 
-    def rows(self, k: Any) -> Array:
+    def rows(self, k: Which) -> Array:
         """See `Signed`."""
         return np.asarray(self.D[k])
 
@@ -88,9 +91,9 @@ class Pairs:
     n_classes: int
     baseline: int
 
-    def dot(self, direction: Array, k: Any = _EVERY) -> Array:
+    def dot(self, direction: Array, k: Which = _EVERY) -> Array:
         """See `Signed`."""
-        if k is not _EVERY and np.count_nonzero(k) * self.n_classes < len(self.D):
+        if not isinstance(k, slice) and np.count_nonzero(k) * self.n_classes < len(self.D):
             return np.asarray(self.rows(k) @ direction)
         own, others = self._scores(self.D, direction)
         return np.asarray((own - others).reshape(-1, *direction.shape[1:])[k])
@@ -100,7 +103,7 @@ class Pairs:
         own, others = self._scores(np.abs(self.D), np.abs(direction))
         return np.asarray((own + others).reshape(-1, *direction.shape[1:]))
 
-    def norms(self, view: list[list[Array]], k: Any) -> Array:
+    def norms(self, view: list[list[Array]], k: Which) -> Array:
         """See `Signed`."""
         i, other = self._classes(k)
         norms, pair = np.empty(i.size), self.own[i] * self.n_classes + other
@@ -114,7 +117,7 @@ class Pairs:
         """See `Signed`."""
         return np.repeat(np.abs(self.D).max(axis=1, initial=0.0), self.n_classes - 1)
 
-    def rows(self, k: Any) -> Array:
+    def rows(self, k: Which) -> Array:
         """See `Signed`."""
         i, other = self._classes(k)
         pairs = np.zeros((i.size, self.n_classes, self.D.shape[1]))
@@ -123,7 +126,7 @@ class Pairs:
         pairs[each, other] = -self.D[i]
         return pairs[:, self.baseline :].reshape(i.size, (self.n_classes - self.baseline) * self.D.shape[1])
 
-    def _classes(self, k: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def _classes(self, k: Which) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """The row of D and the class, other than its own, that each row of k is made from."""
         i, other = np.divmod(np.arange(len(self.D) * (self.n_classes - 1))[k], self.n_classes - 1)
         return i, other + (other >= self.own[i])
@@ -165,7 +168,7 @@ class Sides(Protocol):
     def view_of(self, null: Array) -> Any:
         """Orthonormal directions (n_coef, q) as rows take the norm of their products with all of them."""
 
-    def balance(self, block: Block, weight: Array, dtype: Any) -> Sums:
+    def balance(self, block: Block, weight: Array, dtype: Real) -> Sums:
         """The sum (n_coef,) of the weighted rows of a block, that of their products, and the least weight in a list."""
 
     def over_tiles(self, block: Block, function: Callable[[Block], Sums]) -> Sums:
@@ -191,13 +194,13 @@ class TwoSides:
     def signed(self, block: Block) -> Dense:
         """See `Sides`."""
         D = SignedRows.of(block, self.coordinates).D
-        return Dense(np.asarray(D.toarray() if sp.issparse(D) else D))
+        return Dense(dense(D))
 
     def view_of(self, null: Array) -> Array:
         """See `Sides`."""
         return null
 
-    def balance(self, block: Block, weight: Array, dtype: Any) -> Sums:
+    def balance(self, block: Block, weight: Array, dtype: Real) -> Sums:
         """See `Sides`."""
         rows = SignedRows.of(block, self.coordinates)
         return weight @ rows.D, rows.weighted_product(weight, dtype), [float(weight.min(initial=np.inf))]
@@ -244,7 +247,7 @@ class ManySides:
         parts = np.pad(parts, ((self.baseline, 0), (0, 0), (0, 0)))
         return [[_squeezed(one - other) for other in parts] for one in parts]
 
-    def balance(self, block: Block, weight: Array, dtype: Any) -> Sums:
+    def balance(self, block: Block, weight: Array, dtype: Real) -> Sums:
         """See `Sides`. The product of a row goes, with its sign, to the four places of both its classes."""
         D, K = dense_design(self.coordinates, block), self.n_classes
         gradient, products = np.zeros((K, D.shape[1])), np.zeros((K, D.shape[1], K, D.shape[1]))
@@ -311,7 +314,7 @@ def two_sided(data: Data, coordinates: Coordinates) -> SignedHome:
     return SignedHome(data, data.reduce, TwoSides(coordinates))
 
 
-def sides_of(objective: Any, coordinates: Coordinates, *, bounded: bool) -> SignedHome:
+def sides_of(objective: "Objective", coordinates: Coordinates, *, bounded: bool) -> SignedHome:
     """The rows of an objective, seen from some of its columns; bounds hold all classes, none is the baseline."""
     data = objective.data
     if not objective.classes.several:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from ..arrays import Real
 from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..data.memory import count_threads, mapped
@@ -83,7 +84,7 @@ class ByRows:
                 return found
         return self._made(np.float64)
 
-    def _made(self, dtype: Any) -> Array:
+    def _made(self, dtype: Real) -> Array:
         objective, sample, root = self._objective, self._sample, np.sqrt(self._inverse).astype(dtype)
         if sample.sparse:
             scaled = self._D.astype(dtype).multiply(root).tocsr()
@@ -94,12 +95,13 @@ class ByRows:
             scaled *= root[columns]
             return gram(scaled.T) if dtype == np.float64 else np.asarray(product(scaled, scaled.T))
 
-        total, every = np.zeros((sample.n_rows, sample.n_rows), dtype), parts(sample, root.size)
+        total: Any = np.zeros((sample.n_rows, sample.n_rows), dtype)
+        every = parts(sample, root.size)
         threads = min(count_threads(objective.data.n_jobs), _TOGETHER)
         for first in range(0, len(every), _TOGETHER):
             for one in mapped(part, every[first : first + _TOGETHER], threads):
                 total += one
-        return total
+        return np.asarray(total)
 
     @property
     def patience(self) -> int:

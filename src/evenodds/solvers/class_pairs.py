@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..arrays import Matrix, dense
 from ..data import Array, require_finite, whole_rows
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
@@ -181,11 +182,11 @@ class PairSet:
             A = D[:, self.at[left]]
             B = A if left is right else D[:, self.at[right]]
             first = _times(A, root, own)
-            part = -_dense(product(first.T, first if left is right else _times(B, root, other)))
+            part = -dense(product(first.T, first if left is right else _times(B, root, other)))
             h = s[:, None] * p * other_classes(p)
             for a, (i, j) in enumerate(same):
                 if i.size and j.size:
-                    part[np.ix_(i, j)] = _dense(product(A[:, i].T, _times(B[:, j], h, np.full(j.size, a))))
+                    part[np.ix_(i, j)] = dense(product(A[:, i].T, _times(B[:, j], h, np.full(j.size, a))))
             H += part
         return H
 
@@ -263,16 +264,12 @@ class PairSet:
         return gradient
 
 
-def _times(D: Any, factors: Array, classes: Numbers) -> Any:
+def _times(D: Matrix, factors: Array, classes: Numbers) -> Any:
     """Each column of a dense matrix or CSC times the factors (n, K) of its class."""
-    if not sp.issparse(D):
+    if isinstance(D, np.ndarray):
         return D * factors[:, classes]
     entries = D.data * factors[D.indices, np.repeat(classes, np.diff(D.indptr))]
     return sp.csc_array((entries, D.indices, D.indptr), shape=D.shape)
-
-
-def _dense(product: Any) -> Array:
-    return np.asarray(product.toarray() if sp.issparse(product) else product)
 
 
 def pairs_path(

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..arrays import Matrix
 from ..coordinates import Coordinates, about_mean
 from ..data import Array, Data, require_finite, whole_rows
 from ..data.memory import Memory
@@ -144,7 +145,7 @@ class Columns:
         found[slopes] = (sums - self._center[which] * r.sum()) / self._scale[which]
         return found
 
-    def _times(self, X: Any, R: Array) -> Array:
+    def _times(self, X: Matrix, R: Array) -> Array:
         """The products of columns, here the rows of X, with the rows of R: (m, k)."""
         if sp.issparse(X):
             return np.asarray(product(X, R.T)).T

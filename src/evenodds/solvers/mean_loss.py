@@ -5,12 +5,12 @@ Many points turn two products with a vector into two with a matrix, which are bo
 
 import functools
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..arrays import Real
 from ..coordinates import Coordinates
 from ..data import Array, Block, Data, Sums, require_finite
 from ..kernels.algebra import dot, product
@@ -80,7 +80,7 @@ class MeanLoss:
             return one if len(by_class) == 1 else 2 * one
         return float(np.ptp(np.append(by_class, 0.0)))
 
-    def at(self, thetas: Array, dtype: object = np.float64, *, exact: bool = False) -> tuple[Array, Array, Array]:
+    def at(self, thetas: Array, dtype: Real = np.float64, *, exact: bool = False) -> tuple[Array, Array, Array]:
         """F, its gradient, and the mean odds against the labels, at each row of `thetas`: (m,), (m, k), (m,).
 
         Of a few points the odds are those of the sample, unless they are to be exact; see `odds`.
@@ -147,7 +147,7 @@ def _odds(block: Block, coordinates: Coordinates, theta: Array) -> float:
     return float(odds.sum() if block.weight is None else dot(block.weight, odds))
 
 
-def _tiles(block: Block, coordinates: Coordinates, thetas: Array, dtype: Any) -> Sums:
+def _tiles(block: Block, coordinates: Coordinates, thetas: Array, dtype: Real) -> Sums:
     """The sums over a block at many points: matrix products and our own loop, a tile of rows at a time."""
     first = int(coordinates.intercept)
     sparse = sp.issparse(block.X)

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import blas, lapack
 
+from ..arrays import CSR, Numbers
 from ..data import Array, Block
 from ..kernels.algebra import cholesky, dot, solve
 from ..objective import Objective
@@ -123,7 +124,7 @@ class Centred:
 class HeadAndDiagonal:
     """A matrix that is full on the columns `head` and diagonal on the others."""
 
-    def __init__(self, head: Any, H: Array, diagonal: Array) -> None:
+    def __init__(self, head: Numbers, H: Array, diagonal: Array) -> None:
         self._head, self._block, self._inverse = head, Cholesky(H), 1 / diagonal
 
     def solve(self, g: Array) -> Array:
@@ -166,7 +167,9 @@ def least_total(objective: Objective) -> float:
     return 1e-9 * objective.total_weight * float(negative * positive)
 
 
-def _head_hessian(objective: Objective, theta: Array, sample: Block, head: Any, means: Array, diagonal: Array) -> Array:
+def _head_hessian(
+    objective: Objective, theta: Array, sample: Block, head: Numbers, means: Array, diagonal: Array
+) -> Array:
     """The sampled Hessian of the columns `head` less `means`, scaled to the exact `diagonal`."""
     coordinates = objective.coordinates
     intercept, coef = coordinates.split(theta)
@@ -189,7 +192,7 @@ def _head_hessian(objective: Objective, theta: Array, sample: Block, head: Any, 
     return H
 
 
-def _dense_columns(X: Any, columns: Any) -> Array:
+def _dense_columns(X: CSR, columns: Numbers) -> Array:
     """Some columns of a CSR array as a dense one; faster than fancy indexing when X is wide."""
     position = np.full(X.shape[1], -1)
     position[columns] = np.arange(len(columns))

@@ -162,7 +162,7 @@ def _confirm(objective: Objective, state: State) -> None:
         state.surprise *= max(1.0, 0.5 * dot(state.gradient, state.gradient / curvature) / state.gap)
 
 
-def record(name: str, objective: Any, state: State, history: list[float]) -> Solution:
+def record(name: str, objective: Objective, state: State, history: list[float]) -> Solution:
     """The solution that a loop has come to, without what rounding has put where classes share their coefficients."""
     return Solution(
         theta=objective.centred(state.theta),
@@ -179,7 +179,7 @@ def record(name: str, objective: Any, state: State, history: list[float]) -> Sol
     )
 
 
-def still_moves(objective: Any, state: State) -> bool:
+def still_moves(objective: Objective, state: State) -> bool:
     """Whether the next step would change a score by 0.1 or more, however small the decrement.
 
     A decrement says how far the minimum is only where the curvature stays what it is, and the curvature of a row
@@ -190,6 +190,6 @@ def still_moves(objective: Any, state: State) -> bool:
     return flat and objective.largest_move(state.step) >= 0.1
 
 
-def error(objective: Any, gap: float) -> float:
+def error(objective: Objective, gap: float) -> float:
     """A gap in standard errors."""
     return math.sqrt(2 * objective.observations * max(gap, 0.0))

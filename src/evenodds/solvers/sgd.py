@@ -9,7 +9,7 @@ It sees rows, not sums over them: it iterates blocks.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from ..exceptions import EvenOddsError
 from ..kernels.algebra import dot
 from . import Report, Solution, Status
 from .metrics import Cholesky
+
+if TYPE_CHECKING:
+    from ..objective import Objective
 
 _MOST_CERTIFIED = 3000  # coefficients up to which the gap at the end is measured with the exact Hessian
 
@@ -50,7 +53,7 @@ class SGD:
 
 
 def sgd(
-    objective: Any, theta: Array, config: SGD, rng: np.random.Generator, *, report: Report | None = None
+    objective: "Objective", theta: Array, config: SGD, rng: np.random.Generator, *, report: Report | None = None
 ) -> Solution:
     """Run the epochs of `config`. `history` has the loss after each epoch."""
     history: list[float] = []
@@ -84,7 +87,7 @@ def sgd(
     )
 
 
-def one_epoch(objective: Any, theta: Array, config: SGD, rng: np.random.Generator) -> Array:
+def one_epoch(objective: "Objective", theta: Array, config: SGD, rng: np.random.Generator) -> Array:
     """Theta after one pass over all rows, shuffled within each block."""
     shrink = 1 / (1 + config.learning_rate * objective.pull)
     mean_weight = objective.total_weight / objective.data.n_rows

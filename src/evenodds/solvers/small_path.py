@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
+from ..arrays import dense
 from ..data import Array
 from ..kernels.small_path import SmallPath
 from ..objective.signed import SignedRows
@@ -80,7 +80,7 @@ def small_path(
 def _prepared(loss: MeanLoss, penalties: Sequence[Penalty], theta: Array) -> SmallPath:
     """The rows and the penalties as the loop takes them."""
     rows = SignedRows.of(loss.data.sample(loss.data.n_rows, 0), loss.coordinates)
-    D = rows.D.toarray() if sp.issparse(rows.D) else rows.D
+    D = dense(rows.D)
     weight = np.full(len(D), 1 / loss.total_weight) if rows.weight is None else rows.weight / loss.total_weight
     l1, l2 = (np.array([getattr(penalty, name) for penalty in penalties]) for name in ("l1", "l2"))
     one = penalties[0]

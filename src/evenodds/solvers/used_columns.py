@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Numbers
 from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..objective import Objective
@@ -74,7 +75,7 @@ class UsedColumns:
         return lambda iteration, loss, error, theta: report(iteration, loss, error, self.outside(theta))
 
 
-def _renumbered(block: Block, number: Any, size: int) -> Block:
+def _renumbered(block: Block, number: Numbers, size: int) -> Block:
     X = block.X
     fewer = type(X)((X.data, number[X.indices], X.indptr), shape=(X.shape[0], size))
     return replace(block, rows=fewer)
