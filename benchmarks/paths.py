@@ -45,8 +45,9 @@ def adelie(n_threads: int) -> Solver:
     def fit(X: Any, y: Array, problem: Problem, tol: float) -> Fitted:
         import adelie
 
+        matrix = adelie.matrix.dense if isinstance(X, np.ndarray) else adelie.matrix.sparse
         state = adelie.grpnet(
-            adelie.matrix.dense(X, method="naive", n_threads=n_threads),
+            matrix(X, method="naive", n_threads=n_threads),
             adelie.glm.binomial(y),
             alpha=problem.l1_ratio,
             lmda_path=np.array(problem.strengths),
@@ -65,14 +66,17 @@ def adelie(n_threads: int) -> Solver:
 
 def skglm(X: Any, y: Array, problem: Problem, tol: float) -> Fitted:
     from skglm.datafits import Logistic
-    from skglm.penalties import L1
+    from skglm.penalties import L1, L1_plus_L2
     from skglm.solvers import ProxNewton
+
+    def penalty(strength: float) -> Any:
+        return L1(strength) if problem.l1_ratio == 1 else L1_plus_L2(strength, problem.l1_ratio)
 
     solver = ProxNewton(tol=tol, max_iter=1000, fit_intercept=True, warm_start=True)
     coef, scores, signs = np.zeros(X.shape[1] + 1), np.zeros(X.shape[0]), 2 * y - 1
     found = []
     for strength in problem.strengths:
-        coef, _, _ = solver.solve(X, signs, Logistic(), L1(strength), coef, scores, run_checks=False)  # in place
+        coef, _, _ = solver.solve(X, signs, Logistic(), penalty(strength), coef, scores, run_checks=False)  # in place
         found.append(np.roll(coef, 1))
     return np.array(found), None
 
@@ -131,7 +135,12 @@ def glmnet(name: str) -> Solver:
 
 
 def by_columns(X: Any) -> Any:
-    return np.asfortranarray(X) if isinstance(X, np.ndarray) else X.tocsc()
+    """Of a sparse X the older class, with numbers of 32 bits, which all know."""
+    if isinstance(X, np.ndarray):
+        return np.asfortranarray(X)
+    X = sparse.csc_matrix(X)
+    X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
+    return X
 
 
 def as_we_like(X: Any) -> Any:
@@ -143,7 +152,7 @@ def with_constant(X: Any) -> Any:
     constant = np.full((X.shape[0], 1), CONSTANT)
     if isinstance(X, np.ndarray):
         return np.asfortranarray(np.hstack([X, constant]))
-    return sparse.hstack([X, sparse.csc_matrix(constant)], format="csc")
+    return sparse.hstack([by_columns(X), sparse.csc_matrix(constant)], format="csc")
 
 
 # In the order in which they usually finish.

@@ -31,6 +31,8 @@ import numpy as np
 from benchmarks.cast import CAST
 from benchmarks.problems import Array, Problem, load
 
+# On a machine that others use, the seconds of a process on its cores say more than those on the wall.
+clock = time.process_time if os.environ.get("EVENODDS_CLOCK") == "cpu" else time.perf_counter
 ROOT = Path(__file__).resolve().parents[1]
 PEERS_PYTHON = Path(os.environ.get("EVENODDS_PEERS", ROOT / ".venv-peers")) / "bin" / "python"
 SPAWN = multiprocessing.get_context("spawn")
@@ -219,9 +221,9 @@ def _fits(X: Any, y: Array, layouts: dict[str, Any], name: str, problem: Problem
         layouts[name] = solver.prepare(X)
     seconds: list[float] = []
     while not seconds or sum(seconds) < at_least:
-        begin = time.perf_counter()
+        begin = clock()
         beta, passes = solver.fit(layouts[name], y, problem, tol)
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(clock() - begin)
     numbers = np.ascontiguousarray(beta() if callable(beta) else beta, dtype=np.float64)
     return tuple(seconds), numbers.tobytes(), numbers.shape, passes
 

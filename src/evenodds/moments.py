@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from .arrays import CSR
 from .data import Array, Block, Data, Sums, is_coded
 from .kernels.algebra import product
-from .kernels.rows import moment_sums, units
+from .kernels.rows import moment_sums, sparse_moments, units
 
 _ENOUGH = 4096  # rows for a centre and a scale near those of all
 
@@ -77,20 +77,15 @@ def _sparse_moments(X: CSR, weight: Array, intercept: bool) -> tuple[Array, Arra
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
-    unit = np.zeros(X.shape[1])
-    np.maximum.at(unit, X.indices, np.abs(X.data))
-    unit[unit == 0] = 1.0
-    values = X.data / unit[X.indices]
-    weights = np.repeat(weight, np.diff(X.indptr))
+    unit, mean, square = sparse_moments(X, weight)
     size = X.shape[1]
-    weighted = weights * values
-    mean = np.bincount(X.indices, weighted, minlength=size) if intercept else np.zeros(size)
-    square = np.bincount(X.indices, weighted * values, minlength=size)
+    mean = mean if intercept else np.zeros(size)
     variance = square - mean**2
     far = variance < 1e-3 * square  # of which a difference keeps too few digits: few columns, with hardly a zero
     if far.any():
         of = far[X.indices]
-        j, v, w = X.indices[of], values[of], weights[of]
+        j, w = X.indices[of], np.repeat(weight, np.diff(X.indptr))[of]
+        v = X.data[of] / unit[j]
         full = np.bincount(j, minlength=size) == X.shape[0]
         zeros = np.where(full, 0.0, np.maximum(1 - np.bincount(j, w, minlength=size), 0.0))
         exact = np.bincount(j, w * (v - mean[j]) ** 2, minlength=size) + zeros * mean**2

@@ -23,14 +23,13 @@ from .solvers.class_path import class_path
 from .solvers.class_penalty import for_classes, to_coefs
 from .solvers.columns import column_coordinates
 from .solvers.cooling import is_far
-from .solvers.elastic_net import elastic_net, is_large_sparse, is_wide, optimum, takes_sets
+from .solvers.elastic_net import elastic_net, optimum, takes_sets
 from .solvers.mean_loss import MeanLoss
 from .solvers.penalty import Penalty
 from .solvers.proximal_newton import Optimum
 from .solvers.ridge_path import ridge_path, takes_ridges
-from .solvers.sparse_wide import sparse_path
 from .solvers.tall_path import tall_path
-from .solvers.working_set import wide_path
+from .solvers.wide import wide_path
 
 _SAMPLE = 8192
 _STEPS = 100
@@ -205,8 +204,7 @@ class Strengths:
         elif takes_ridges(loss, penalties[0]):
             return ridge_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
         elif self._takes_sets:
-            wide = sparse_path if is_wide(self.data) and is_large_sparse(self.data) else wide_path
-            return wide(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
+            return wide_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop)
         look = None if lines is None else lines.after_round
         return tall_path(loss, penalties, start, target=target, max_iter=_STEPS, stop=stop, look=look)
 

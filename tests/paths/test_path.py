@@ -13,7 +13,7 @@ from test_penalty import plain, problem, violation
 from evenodds import LogisticRegression, LogisticRegressionCV
 from evenodds.exceptions import EvenOddsError
 from evenodds.paths import path
-from evenodds.solvers import elastic_net
+from evenodds.solvers import wide
 
 
 def conditions(p, X, y, **kwargs):
@@ -162,7 +162,7 @@ def test_wide_data_with_weights_offsets_factors_and_bounds(intercept):
 
 @pytest.mark.parametrize(("intercept", "factor"), [(True, 1.0), (False, 1.0), (True, 0.0)])
 def test_sparse_columns_are_read_one_by_one(intercept, factor, monkeypatch):
-    monkeypatch.setattr(elastic_net, "_MOST_DENSE", 0)
+    monkeypatch.setattr(wide, "_MOST_DENSE", 0)
     X, y = rows_of(150, 310)
     X[np.abs(X) < 1.5] = 0
     factors = np.where(np.arange(310) < 2, factor, 1.0)
@@ -184,7 +184,7 @@ def test_entries_of_one_place_add_up():
     for C in (0.5, 5.0):
         one, other = (LogisticRegression(C, 1.0).fit(rows, y) for rows in (X, twice))
         np.testing.assert_allclose(other.coef_, one.coef_, atol=1e-9)
-        assert one.solution_.passes == one.solution_.iterations + 1  # curvature and gradient from the same read
+        assert one.solution_.passes < one.solution_.iterations  # steps read the columns of the set alone
     assert twice.nnz == 2 * X.nnz
     np.testing.assert_allclose(path(twice, y, n_C=5).coefs, path(X, y, n_C=5).coefs, atol=1e-9)
 

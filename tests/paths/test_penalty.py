@@ -13,7 +13,7 @@ from evenodds.coordinates import choose_coordinates
 from evenodds.data.memory import Memory
 from evenodds.exceptions import EvenOddsError
 from evenodds.per_column import bounds, check_l1_ratio, penalty_factors
-from evenodds.solvers import Status, elastic_net, working_set
+from evenodds.solvers import Status, elastic_net, wide, working_set
 from evenodds.solvers.mean_loss import MeanLoss
 from evenodds.solvers.penalty import Penalty
 from evenodds.solvers.quadratic import minimize_quadratic
@@ -179,7 +179,7 @@ def test_the_oracle_agrees(setting, a, home):
 @pytest.mark.parametrize("form", ["dense", "csr", "large csr"])
 def test_more_columns_than_rows(a, form, monkeypatch):
     if form == "large csr":
-        monkeypatch.setattr(elastic_net, "_MOST_DENSE", 0)
+        monkeypatch.setattr(wide, "_MOST_DENSE", 0)
     X, y = problem(80, 400, seed=4)
     lam = 0.05
     kwargs = {"factor": np.where(np.arange(400) == 3, 0.0, 1.0), "lower": np.where(np.arange(400) % 2, -0.02, -np.inf)}

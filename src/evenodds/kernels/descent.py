@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import CSR, Codes, Floats
-from .library import function, pointer, vector
-from .rows import KINDS, layout
+from ..arrays import Codes, Floats
+from .library import function, in_place, pointer, vector
+from .rows import layout
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.intp]
@@ -25,45 +25,8 @@ def descend(H: Floats, q: Array, bounds: Bounds, x: Array, accuracy: float, swee
         raise ValueError(f"Coordinate descent on {k} numbers was given a matrix of shape {H.shape}.")
     parts = [vector(part, k) for part in bounds]
     active = np.empty(k, np.int64)
-    numbers = map(pointer, (vector(q, k), *parts, _in_place(x, k)))
+    numbers = map(pointer, (vector(q, k), *parts, in_place(x, k)))
     return bool(function("descend", kind)(pointer(H), ld, k, *numbers, accuracy, sweeps, pointer(active)))
-
-
-def descend_sparse(
-    X: CSR,
-    unit: Array,
-    columns: Numbers,
-    rows: Array,
-    means: Array,
-    shift: float,
-    slopes: Array,
-    curvature: Array,
-    bounds: Bounds,
-    x: Array,
-    accuracy: float,
-    sweeps: int,
-) -> float:
-    """Coordinate descent on the quadratic model of F, in the columns of a CSC matrix, x in place.
-
-    rows : (n, 2), the curvature of each row beside the change of its score, which is kept
-    means : of the columns, weighted by the rows' curvature; zeros without an intercept
-    shift : the change of the intercept so far; it follows every other coefficient, for which `curvature` and `slopes`
-        allow
-    unit : (p,) factors on the columns
-
-    Returns the change of the intercept.
-    """
-    n, p = X.shape
-    columns, active = vector(columns, columns.size, np.int64), np.empty(columns.size, np.int64)
-    data, indices = vector(X.data, X.data.size, X.dtype), vector(X.indices, X.data.size, X.indices.dtype)
-    indptr = vector(X.indptr, p + 1, np.int64)
-    parts = [vector(part, p) for part in (means, slopes, curvature, *bounds)]
-    unit = vector(unit, p)
-    start = map(pointer, (data, indices, indptr, unit, columns, active))
-    loop = function("descend_sparse", f"{KINDS[X.dtype]}{8 * indices.itemsize}")
-    rest = map(pointer, (*parts[1:], _in_place(x, p)))
-    numbers = (columns.size, pointer(_in_place(rows, 2 * n)), pointer(parts[0]), shift, *rest, accuracy, sweeps)
-    return float(loop(*start, *numbers))
 
 
 def some_products(X: Floats, columns: Numbers, r: Array) -> Array:
@@ -113,12 +76,5 @@ def many_rows(Z: Array, y: Codes, weight: Array | None, offset: Array | None, lo
     y = vector(y if y.dtype == np.uint8 else y > 0, m, np.uint8)
     weight = None if weight is None else vector(weight, m)
     offset = None if offset is None else vector(offset, m)
-    totals = (_in_place(losses, points), _in_place(odds, points))
-    function("many_rows")(pointer(_in_place(Z, m * points)), m, points, *map(pointer, (y, weight, offset, *totals)))
-
-
-def _in_place(a: Array, size: int) -> Array:
-    """An array that a loop writes to: it has to be as the loop reads it."""
-    if a.dtype != np.float64 or a.size != size or not a.flags.carray:
-        raise ValueError(f"A loop cannot write {size:,} numbers to {a.dtype}, shape {a.shape} and strides {a.strides}.")
-    return a
+    totals = (in_place(losses, points), in_place(odds, points))
+    function("many_rows")(pointer(in_place(Z, m * points)), m, points, *map(pointer, (y, weight, offset, *totals)))

@@ -31,6 +31,7 @@ _SIGNATURES = {
     "rows_csr": (None, "pppnppppdp"),
     "curvature_csr": (None, "pppnppppdpp"),
     "curved_csr": ("d", "pppnppd"),
+    "moments_csr": (None, "pppnpnppp"),
     "coded_rows": ("d", "pnnipnippppppppipp"),
     "coded_products": (None, "pnnipnippppinppppp"),
     "moments_c": ("d", "pnnipppppp"),
@@ -40,7 +41,10 @@ _SIGNATURES = {
     "softmax_rows": (None, "pnnniiipppppppppp"),
     "softmax_second": (None, "pnnniiiippppppp"),
     "descend": ("i", "pnippppppdip"),
-    "descend_sparse": ("d", "ppppppnppdpppppppdi"),
+    "csc_products": (None, "ppppnpp"),
+    "csc_moments": (None, "ppppnppp"),
+    "csc_scores": (None, "ppppnpp"),
+    "descend_sparse": ("d", "pppppppnpppppppppdi"),
     "some_products": (None, "pninpnpp"),
     "all_products": (None, "pninnpnp"),
     "beyond_bounds": ("n", "ppnnndpppp"),
@@ -111,3 +115,10 @@ def vector(a: Any, size: int, dtype: type[np.generic] | np.dtype[Any] = _DOUBLE)
     if found.size != size:
         raise ValueError(f"A loop over {size:,} numbers was given {found.size:,}.")
     return found
+
+
+def in_place(a: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """An array that a loop writes to: it has to be as the loop reads it."""
+    if a.dtype != np.float64 or a.size != size or not a.flags.carray:
+        raise ValueError(f"A loop cannot write {size:,} numbers to {a.dtype}, shape {a.shape} and strides {a.strides}.")
+    return a

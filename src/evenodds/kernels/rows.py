@@ -131,6 +131,14 @@ def sparse_curved(X: CSR, h: Array, shift: float, direction: Array) -> Sums:
     return _csr("curved_csr", X, *map(pointer, (h, table)), shift), table[:, 1].copy()
 
 
+def sparse_moments(X: CSR, weight: Array) -> tuple[Array, Array, Array]:
+    """Of the columns of CSR rows: the largest size of an entry, or 1; sum(w v) and sum(w v^2) in this unit."""
+    p, weight = X.shape[1], vector(weight, X.shape[0])
+    unit, first, second = np.empty((3, p))
+    _csr("moments_csr", X, pointer(weight), p, *map(pointer, (unit, first, second)))
+    return unit, first, second
+
+
 def moment_sums(X: Floats, weight: Array | None, center: Array, unit: Array) -> Sums:
     """The weight of dense rows, and the weighted sums of d and d^2, d = (x - center) / unit: one read of them."""
     by_rows, kind, ld = layout(X)

@@ -1,18 +1,18 @@
 """Data in memory as their columns are taken one by one, and a bound on what most of them can be worth."""
 
 from collections.abc import Callable
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..arrays import Matrix
+from ..arrays import CSR
 from ..coordinates import Coordinates, about_mean
 from ..data import Array, Data, require_finite, whole_rows
-from ..data.memory import Memory
+from ..data.memory import Memory, count_threads, mapped
 from ..kernels.algebra import gram, product
+from ..kernels.csc import Csc
 from ..kernels.descent import all_products, beyond_bounds, some_products
 from ..kernels.rows import moment_sums
 from .mean_loss import MeanLoss
@@ -22,6 +22,7 @@ Bools = NDArray[np.bool_]
 
 _REFERENCES = 8  # vectors whose products with all columns are kept
 _MANY = 0.15  # of the columns, from which products with all of them are cheaper
+_ALIKE = 1e-12  # of the largest eigenvalue: what is less tells kept vectors apart by rounding alone
 _PIECE = 1 << 18  # entries that keep a thread busy
 _MANY_BY_ROWS = 0.03  # the same where the entries of a column lie far apart
 
@@ -30,6 +31,8 @@ class Columns:
     """The columns of theta over all rows: centred and scaled, the intercept's first.
 
     weight : (n,) of the rows, 1 where there are none
+    csc : the loops over the columns of a sparse X, as they are
+    unit : (p,) factors on these
     full : how often all columns have been read
     """
 
@@ -38,9 +41,14 @@ class Columns:
         coordinates = loss.coordinates
         every = coordinates.columns.size == coordinates.scale.size
         X = block.X if every else block.X[:, coordinates.columns]
-        self._X = sp.csc_array(X) if sp.issparse(X) else X
-        # A home whose rows are the columns, so that its threads share them out.
-        self._home = Memory(self._X.T, np.zeros(X.shape[1], np.uint8), n_jobs=loss.data.n_jobs)
+        self.csc = Csc(_by_columns(X)) if sp.issparse(X) else None
+        self._X, n_jobs = X, loss.data.n_jobs
+        # A home whose rows are the dense columns, so that its threads share them out.
+        of_columns = np.empty((0, block.n_rows)) if self.csc is not None else X.T
+        self._home = Memory(of_columns, np.zeros(len(of_columns), np.uint8), n_jobs=n_jobs)
+        pieces = 1 if self.csc is None else 1 + int(self.csc.indptr[-1]) // _PIECE
+        self._threads = count_threads(n_jobs) if pieces > 1 else 1
+        self._pieces = pieces
         self._columns = coordinates.columns
         self._scale = coordinates.scale[self._columns]
         self._center = np.zeros_like(self._scale) if sp.issparse(X) else coordinates.center[self._columns]
@@ -50,7 +58,7 @@ class Columns:
         self.n_rows, self.n_coef = block.n_rows, loss.n_coef
         self.full = 0
         self._kept = 0
-        self._combine: Array = np.empty((0, self.n_rows))
+        self._combine: Array = np.empty((0, 0))
         self._many = _MANY_BY_ROWS if not sp.issparse(X) and X.strides[1] == X.itemsize else _MANY
         self._lengths = self._measure(loss.data)
         if not np.isfinite(self._lengths).all():
@@ -59,21 +67,27 @@ class Columns:
         self._kept_rows = np.empty((_REFERENCES, self.n_rows))
         self._kept_products = np.empty((_REFERENCES, self.n_coef))
 
+    @property
+    def unit(self) -> Array:
+        """Factors on the columns as they are: (p,)."""
+        return np.asarray(1 / self._scale)
+
     def take(self, numbers: Numbers) -> Array:
         """Some columns as a dense matrix, in F order."""
         out = np.ones((self.n_rows, numbers.size), order="F")
         slopes = np.flatnonzero(numbers >= self._first)
-        which = numbers[slopes] - self._first
-        X = self._X[:, which]
-        X = X.toarray() if sp.issparse(X) else X
-        out[:, slopes] = (X - self._center[which]) / self._scale[which]
+        if slopes.size:
+            which = numbers[slopes] - self._first
+            X = self._X[:, which]
+            X = X.toarray() if sp.issparse(X) else X
+            out[:, slopes] = (X - self._center[which]) / self._scale[which]
         return out
 
     def products(self, *vectors: Array) -> Array:
         """The products of every column with each of the vectors, in one read: (m, k). They are kept for bounds."""
         R = np.array(vectors)
         sums = R.sum(axis=1)[:, None]
-        slopes = (self._reduce(lambda X: self._times(X, R).T).T - self._center * sums) / self._scale
+        slopes = (self._times(R) - self._center * sums) / self._scale
         found = np.concatenate([sums, slopes], axis=1) if self._first else slopes
         self.full += 1
         self.keep(R[::-1], found[::-1])
@@ -86,12 +100,16 @@ class Columns:
             self._kept_rows[at], self._kept_products[at] = r, known
             self._kept += 1
         known = self._kept_rows[: self._kept]
-        self._combine = np.asarray(np.linalg.pinv(known.T, rcond=1e-12), np.float64)
+        size = np.sqrt(np.maximum(np.square(known).sum(axis=1), 1e-300))
+        values, vectors = np.linalg.eigh(product(known, known.T) / np.outer(size, size))
+        values, vectors = values[values > _ALIKE * values[-1]], vectors[:, values > _ALIKE * values[-1]] / size[:, None]
+        self._combine = product(vectors / values, vectors.T)
 
     def estimate(self, r: Array) -> tuple[Array, float]:
         """Factors on what is known that come nearest to r, and how far from it they stay."""
         r = r / np.sqrt(self.weight)
-        a = product(self._combine, r)
+        known = self._kept_rows[: self._combine.shape[0]]
+        a = product(self._combine, product(known, r))
         return a, float(np.linalg.norm(r - product(a, self._kept_rows[: a.size])))
 
     def likely(self, r: Array, limit: Array, skip: Bools) -> Numbers:
@@ -134,41 +152,58 @@ class Columns:
 
     def _some(self, numbers: Numbers, r: Array) -> Array:
         """The products of some columns with r."""
-        X = self._X
-        if sp.issparse(X) or numbers.size < 2:
-            return np.asarray(product(self.take(numbers).T, r))
         slopes = numbers >= self._first
         which = numbers[slopes] - self._first
-        pieces = np.array_split(which, 1 + which.size * X.shape[0] // _PIECE)
-        sums = np.concatenate(list(self._home.map(lambda some: some_products(X, some, r), pieces)))
+        if self.csc is not None:
+            sums = self.products_of(self.csc, which, r)
+        elif numbers.size < 2:
+            return np.asarray(product(self.take(numbers).T, r))
+        else:
+            X = self._X
+            pieces = np.array_split(which, 1 + which.size * X.shape[0] // _PIECE)
+            sums = np.concatenate(list(self._home.map(lambda some: some_products(X, some, r), pieces)))
         found = np.full(numbers.size, r.sum())
         found[slopes] = (sums - self._center[which] * r.sum()) / self._scale[which]
         return found
 
-    def _times(self, X: Matrix, R: Array) -> Array:
-        """The products of columns, here the rows of X, with the rows of R: (m, k)."""
-        if sp.issparse(X):
-            return np.asarray(product(X, R.T)).T
-        return all_products(X.T, R)
+    def products_of(self, csc: Csc, which: Numbers, r: Array) -> Array:
+        """The products of some sparse columns, as they are, with r, by several threads where they are long."""
+        if self._pieces == 1 or which.size < self._pieces:
+            return csc.products(which, r)
+        ends = csc.indptr[which + 1] - csc.indptr[which]
+        cuts = np.searchsorted(np.cumsum(ends), np.linspace(0, ends.sum(), self._pieces + 1)[1:-1])
+        parts = mapped(lambda some: csc.products(some, r), np.split(which, cuts), self._threads)
+        return np.concatenate(list(parts))
+
+    def _times(self, R: Array) -> Array:
+        """The products of all columns, as they are, with the rows of R: (m, k)."""
+        if self.csc is not None:
+            every = np.arange(self._scale.size)
+            return np.array([self.products_of(self.csc, every, r) for r in R])
+        if self._home.n_rows == 0:  # the intercept alone
+            return np.empty((len(R), 0))
+        parts = self._home.reduce(lambda block: ([all_products(block.X.T, R).T],))[0]
+        return np.asarray(np.concatenate(parts).T)
 
     def _measure(self, data: Data) -> Array:
         """The lengths of the columns, in the geometry of the weights, rounded up: (k,)."""
         weight, total = self.weight, float(self.weight.sum())
         with np.errstate(over="ignore", invalid="ignore"):
-            if sp.issparse(self._X):
-                squares = self._X.multiply(self._X)
-                about = second = product(squares.T, weight)
+            if self.csc is not None:
+                about = second = self.csc.moments(np.arange(self._scale.size), weight)[1]
             else:
                 mean, square = (part[self._columns] for part in column_moments(data))
                 about = second = total * (square + (mean - self._center) ** 2)
             lengths = np.sqrt(np.maximum(about, 0.0) + 1e-13 * second) / self._scale * (1 + 1e-8)
         return np.concatenate([[np.sqrt(total)], lengths]) if self._first else lengths
 
-    def _reduce(self, function: Callable[[Any], Array]) -> Array:
-        """A function of some columns, as rows of a matrix, for all columns as they are: (p,)."""
-        if self._home.n_rows == 0:  # the intercept alone
-            return np.empty((0, 1))
-        return np.asarray(np.concatenate(self._home.reduce(lambda block: ([function(block.X)],))[0]))
+
+def _by_columns(X: CSR) -> sp.csc_array:
+    """A CSR array as CSC, with one entry in each place, as sums of squares are taken entry by entry."""
+    found = sp.csc_array(X)
+    if not found.has_canonical_format:
+        found.sum_duplicates()
+    return found
 
 
 _moments: WeakKeyDictionary[Data, tuple[Array, Array]] = WeakKeyDictionary()

@@ -22,14 +22,12 @@ from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import Look, Model, Models, Point, minimize_all
 from .small_path import is_small, small_fit
-from .sparse_wide import sparse_fit
-from .working_set import wide_fit
+from .wide import wide_fit
 
 _MOST_FULL = 1000  # columns up to which a Hessian of all of them is the model
 _MOST_FULL_SPARSE = 300
 _SOME_COLUMNS = 250  # dense columns from which working sets are tried; measured: at 2,000 x 500 as fast or twice
 _FEW_ROWS = 10.0  # each, of a single fit: at 10,000 x 500 a model of all columns takes two thirds of the time
-_MOST_DENSE = 1 << 18  # entries of a working set of sparse columns that is held as a dense matrix
 _POLISHED = 1e-20  # a gap that is one in name only
 _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
 
@@ -136,8 +134,6 @@ def _fit(
     """The optimum, by what suits the data. A start gives way to the optimum on the sample if it is not `warm`."""
     if loss.several:
         return _of_classes(loss, penalty, theta, warm, target, max_iter, look)
-    if is_wide(loss.data) and is_large_sparse(loss.data):
-        return sparse_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter, look=look)
     if takes_sets(loss.data, _FEW_ROWS if penalty.l1.any() else 0.0):
         return wide_fit(loss, penalty, theta, warm=warm, target=target, max_iter=max_iter)
     if is_small(loss, 1) and loss.data.whole() is not None and not penalty.bare[1:].any():
@@ -163,11 +159,6 @@ def takes_sets(data: Data, most_rows: float) -> bool:
     """
     some = data.n_columns > _SOME_COLUMNS and data.n_rows <= most_rows * data.n_columns
     return is_wide(data) or (some and not data.sparse and data.whole() is not None)
-
-
-def is_large_sparse(data: Data) -> bool:
-    """Whether a sparse X has too many rows for a dense matrix of the columns in play."""
-    return data.sparse and data.n_rows * min(data.n_rows, data.n_columns) > _MOST_DENSE
 
 
 def _of_classes(

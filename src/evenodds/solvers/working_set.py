@@ -1,8 +1,7 @@
 """Lasso and elastic net where columns are many: nearly all coefficients stay at 0, and their columns are seldom read.
 
-A working set of columns is held as a dense matrix of its own; proximal Newton on it keeps one Hessian while the weights
-of the rows, but for a common factor, stay close to those it was made with. The set grows by the strong rule (Tibshirani
-et al., J. R. Stat. Soc. B 74, 2012, section 5) and by what the check of all columns finds.
+Proximal Newton goes on in a working set of columns (`dense_set`, `sparse_set`), which grows by the strong rule
+(Tibshirani et al., J. R. Stat. Soc. B 74, 2012, section 5) and by what the check of all columns finds.
 
 The check seldom multiplies all columns with the residuals r. On the span of a few earlier ones, whose products are
 known, r is a combination sum_k a_k r_k and a remainder e, so that |x_j'r| <= |sum_k a_k x_j'r_k| + ||x_j|| ||e||: exact
@@ -13,6 +12,7 @@ columns it also takes their products with the residuals of the set at a weaker p
 Columns are needed one by one, so the data are in memory.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,28 +21,23 @@ from numpy.typing import NDArray
 
 from ..data import Array
 from ..kernels.algebra import dot, product
-from ..kernels.descent import descend, row_sums
+from ..kernels.descent import row_sums
 from . import Status
 from .columns import Columns
-from .costs import choose
 from .mean_loss import MeanLoss
 from .penalty import Penalty, freed_gap
 from .proximal_newton import ROUNDING, Point, credible
-from .quadratic import minimize_quadratic
 from .quasi_newton import ARMIJO
 
 Numbers = NDArray[np.intp]
 
 _DRIFT = 0.03  # of the weights of the rows, beside their sum, from which the Hessian is made again
-_ACCURACY = 1e-4  # of a step: the square of the last changes over that of the largest
-_SWEEPS = 200
 _SLOW = 0.2  # steps that leave more of the gap, two in a row, ask for a better Hessian
 _LEAST_STEP = 1e-8
 _INNER = 0.8  # of the gap is left to the working set
 _CHECKS = 200
 _NEW = 100  # columns that the set takes in at once, at the least; the others wait for the next check
 ROUGHLY = 0.1  # of the gap over all columns is left to the set while it still grows
-_AHEAD = 0.7  # of the strength: how far a path looks ahead when all columns are read
 _AHEAD_STEPS = 3
 _ROUGH = 1e-4  # the gap to which it does
 LEAST = 0.9  # of the penalty: what the strong rule is not to go below, as after a long step it would take in all
@@ -80,46 +75,55 @@ class At:
     gap: float
 
 
-class WorkingSet:
-    """Some columns of theta, held as a dense matrix, and a Hessian on them."""
+class WorkingSet(ABC):
+    """Some columns of theta, and a model of F on them. How they are held, what derives from it says."""
 
-    def __init__(self, loss: MeanLoss) -> None:
-        self.columns = Columns(loss)
+    def __init__(self, loss: MeanLoss, columns: Columns) -> None:
+        self.columns = columns
         self.numbers = np.empty(0, np.intp)
         self.inside = np.zeros(loss.n_coef, bool)
-        self.D = self._room = np.empty((self.columns.n_rows, 0), order="F")
-        self._H = np.empty((0, 0), np.float64 if choose(loss.objective) == "newton" else np.float32)
-        self._root = np.empty((self.columns.n_rows, 0), self._H.dtype, order="F")
-        self._base: Array | None = None
-        self._factor = 1.0
         self._last: Penalty | None = None
         self._share = self.columns.weight / loss.total_weight
         self._sign = np.where(self.columns.y > 0, 1.0, -1.0)
 
-    def add(self, numbers: Numbers) -> None:
-        """Take columns into the set, and into the Hessian."""
-        new = numbers[~self.inside[numbers]]
-        if new.size == 0:
-            return
-        have, need = self.numbers.size, self.numbers.size + new.size
-        if need > self._room.shape[1]:
-            self._enlarge(have, 2 * need)
-        self._room[:, have:need] = self.columns.take(new)
-        self.D = self._room[:, :need]
-        self.numbers = np.concatenate([self.numbers, new])
-        self.inside[new] = True
-        if self._base is not None:
-            self._root[:, have:need] = np.sqrt(self._base)[:, None] * self.D[:, have:]
-            cross = product(self._root[:, :need].T, self._root[:, have:need])
-            self._H[:need, have:need], self._H[have:need, :need] = cross, cross.T
+    @abstractmethod
+    def hold(self, new: Numbers) -> None:
+        """Take columns in, after those of `numbers`."""
 
-    def _enlarge(self, have: int, room: int) -> None:
-        """Make room for more columns."""
-        n, kept = self.columns.n_rows, (self._room, self._root, self._H)
-        self._room, self._root = np.empty((n, room), order="F"), np.empty((n, room), self._H.dtype, order="F")
-        self._H = np.empty((room, room), self._H.dtype)
-        for new, old in zip((self._room, self._root, self._H[:have]), kept, strict=True):
-            new[:, :have] = old[: len(new), :have]
+    @abstractmethod
+    def scores(self, theta: Array) -> Array:
+        """What the columns of the set make of the score of each row."""
+
+    @abstractmethod
+    def slopes(self, r: Array) -> Array:
+        """The products of the columns of the set with r."""
+
+    @abstractmethod
+    def some(self, places: Numbers) -> Array:
+        """Some columns of the set, by their place in it, as a dense matrix."""
+
+    @abstractmethod
+    def model(self, h: Array, drift: float) -> bool:
+        """See that there is a model: of this point, or that of rows whose weights were within `drift` of these.
+
+        Returns whether it is that of this point.
+        """
+
+    @abstractmethod
+    def least(self, penalty: Penalty, at: At, to_the_end: bool) -> Array:
+        """Where the model with the penalty is least: about, or to rounding."""
+
+    def room(self, theta: Array) -> int:
+        """How many columns the set takes in at once."""
+        return room_for(theta)
+
+    def add(self, numbers: Numbers) -> None:
+        """Take columns into the set."""
+        new = numbers[~self.inside[numbers]]
+        if new.size:
+            self.hold(new)
+            self.numbers = np.concatenate([self.numbers, new])
+            self.inside[new] = True
 
     def whole(self, theta: Array) -> Array:
         """Coefficients of all columns from those of the set."""
@@ -129,7 +133,7 @@ class WorkingSet:
 
     def rows(self, theta: Array) -> Rows:
         """What the rows say at coefficients of the set."""
-        v = product(self.D, theta)
+        v = self.scores(theta)
         if self.columns.offset is not None:
             v += self.columns.offset
         loss, odds, r, h = row_sums(v, self._sign, self._share)
@@ -140,9 +144,9 @@ class WorkingSet:
         bare = np.flatnonzero(penalty.bare)
         dual, near, base, v = rows.r, theta, 0.0, np.zeros(0)
         if bare.size:
-            A = self.D[:, bare]
+            A = self.some(bare)
             W = rows.h[:, None] * A
-            slope, H = product(rows.r, A), product(A.T, W)
+            slope, H = product(rows.r, A), _crossed(A, W)
             v, free, step, left = penalty.on(bare).freed(theta[bare], slope, lambda some: H[:, some])
             reach = float(np.abs(product(A[:, free], step)).max(initial=0.0))
             dual, near, base = (
@@ -151,7 +155,7 @@ class WorkingSet:
                 left + freed_gap(step, slope[free], reach),
             )
             near[bare[free]] -= step
-        gradient = product(dual, self.D)
+        gradient = self.slopes(dual)
         gradient[bare] = -v
         gap = penalty.gap_at(-gradient, theta, rows.loss, rows.odds, base)
         return At(theta, rows.loss + penalty.value(theta), rows, dual, near, gradient, base, gap)
@@ -162,44 +166,58 @@ class WorkingSet:
         after : a weaker penalty that is asked for later
         """
         self.add(np.flatnonzero(theta))
-        rows = self.rows(theta[self.numbers])
-        before = penalty.l1 if self._last is None else self._last.l1
+        rows, rough = self.rows(theta[self.numbers]), 0.0 if self._last else ROUGHLY
+        before = self._last.l1 if self._last else penalty.l1
         with np.errstate(invalid="ignore"):  # what is held has an infinite l1
             limit = np.maximum(2 * penalty.l1 - before, LEAST * penalty.l1)
-            self.add(self.columns.likely(rows.r, limit, self.inside)[: room_for(theta)])
+            self.add(self.columns.likely(rows.r, limit, self.inside)[: self.room(theta)])
         self._last = penalty
-        return self.solve(penalty, theta, rows, target, max_iter, after)
+        return self.solve(penalty, theta, rows, target, max_iter, after, rough)
 
     def solve(
-        self, penalty: Penalty, theta: Array, rows: Rows, target: float, max_iter: int, after: Penalty | None
+        self,
+        penalty: Penalty,
+        theta: Array,
+        rows: Rows,
+        target: float,
+        max_iter: int,
+        after: Penalty | None,
+        rough: float = 0.0,
     ) -> Point:
         """The optimum for one penalty, over all columns: theta, J, F and the gap.
 
         The set grows by what the check finds furthest from its condition, until it finds none. As long as it does, an
         optimum of the set that is more than roughly right is thrown away.
+
+        rough : of the first gap, what is left to the first set, where there is no reason to think it complete
         """
         point = Point(penalty, theta)
         point.iterations = 0
         end = aim = _INNER * target
         for _ in range(_CHECKS):
-            at = self.descend(point, rows, aim, max_iter)
+            at = self.descend(point, rows, aim, max_iter, rough=rough)
             point.theta = self.whole(at.theta)
             point.value, point.loss, point.gap = at.value, at.rows.loss, at.gap
             found = self.check(point, at, after)
-            ended = point.status is Status.MAX_ITER or not (found.size or aim > end)
+            ended = point.status is Status.MAX_ITER or not (found.size or aim > end or rough)
             if point.gap <= target or ended:
                 break
-            self.add(found[: room_for(point.theta)])
-            rows, aim = at.rows, max(end, ROUGHLY * point.gap) if found.size else end
+            self.add(found[: self.room(point.theta)])
+            rows, aim, rough = at.rows, max(end, ROUGHLY * point.gap) if found.size else end, 0.0
         if point.gap <= target:
             point.status = Status.CONVERGED
         return point
 
-    def descend(self, point: Point, rows: Rows, target: float, max_iter: int, drift: float = _DRIFT) -> At:
-        """Proximal Newton on the set, to a gap of `target` over it or as near as rounding lets it."""
+    def descend(
+        self, point: Point, rows: Rows, target: float, max_iter: int, drift: float = _DRIFT, rough: float = 0.0
+    ) -> At:
+        """Proximal Newton on the set, to a gap of `target` over it or as near as rounding lets it.
+
+        rough : of the first gap, what may be left
+        """
         penalty = point.penalty.on(self.numbers)
         at = self.at(penalty, point.theta[self.numbers], rows)
-        slow, exact = 0, False
+        slow, exact, target = 0, False, max(target, rough * at.gap)
         for _ in range(max_iter):
             if at.gap <= target:
                 break
@@ -215,22 +233,6 @@ class WorkingSet:
             exact, at = new is None, new or at
         point.status = Status.CONVERGED if at.gap <= target else Status.MAX_ITER
         return at
-
-    def model(self, h: Array, drift: float) -> bool:
-        """See that there is a Hessian: of this point, or that of rows whose weights were within `drift` of these.
-
-        Returns whether it is that of this point.
-        """
-        base, k = self._base, self.numbers.size
-        if base is not None and h.any() and base.any():
-            self._factor = float(h.sum() / base.sum())
-            off = float(np.abs(h - self._factor * base).sum())
-            if off <= drift * float(h.sum()):
-                return off == 0
-        self._base, self._factor = h, 1.0
-        root = np.multiply(self.D, np.sqrt(h)[:, None], out=self._root[:, :k], casting="same_kind")
-        self._H[:k, :k] = self.columns.gram(root)
-        return True
 
     def advance(self, penalty: Penalty, at: At, to_the_end: bool = False) -> At | None:
         """A step to the least value of the model with the penalty, shortened until J falls; None if it does not."""
@@ -252,16 +254,6 @@ class WorkingSet:
             rows = self.rows(theta)
         new = self.at(penalty, theta, rows)
         return None if promised <= rounding and not new.gap < at.gap else new
-
-    def least(self, penalty: Penalty, at: At, to_the_end: bool) -> Array:
-        """Where the model with the penalty is least: about, or to rounding."""
-        x, c, k = at.near.copy(), self._factor, self.numbers.size
-        bounds = (penalty.l1 / c, penalty.l2 / c, penalty.lower, penalty.upper)
-        if not to_the_end and descend(self._H, at.gradient / c, bounds, x, _ACCURACY, _SWEEPS):
-            return x
-        H = c * self._H[:k, :k].astype(np.float64)
-        slope = at.gradient - product(H, at.near)
-        return minimize_quadratic(H, slope, penalty, penalty.nearest(x), exact=True, accuracy=0.0)
 
     def ahead(self, penalty: Penalty, at: At) -> Callable[[], Array]:
         """The residuals at the optimum on the set for a weaker penalty, about."""
@@ -288,47 +280,14 @@ class WorkingSet:
         return outside[order[: np.count_nonzero(violation > 0)]]
 
 
+def _crossed(A: Array, W: Array) -> Array:
+    """A'W; of one column, which is the intercept's as a rule, without what a product of matrices takes to begin."""
+    return product(A.T, W) if A.shape[1] > 1 else np.array([[dot(A[:, 0], W[:, 0])]])
+
+
 def room_for(theta: Array) -> int:
     """How many columns the set takes in at once: as many as have a coefficient, or a few."""
     return max(_NEW, int(np.count_nonzero(theta)))
-
-
-def wide_path(
-    loss: MeanLoss,
-    penalties: Sequence[Penalty],
-    theta: Array,
-    *,
-    target: float,
-    max_iter: int,
-    stop: Stop | None = None,
-) -> list[Point]:
-    """The optimum for each penalty, from the strongest to the weakest."""
-    state = WorkingSet(loss)
-    first = penalties[0]
-    start = first.nearest(theta)
-    state.add(np.flatnonzero((start != 0) | first.bare))
-    state.columns.keep(state.rows(start[state.numbers]).r[None, :], loss.at(start[None, :])[1])
-    points: list[Point] = []
-    for k, penalty in enumerate(penalties):
-        start = extrapolated(points, penalty) if points else start
-        weaker = penalties[k + 1 :]
-        later = next((p for p in weaker if p.strength <= _AHEAD * penalty.strength), weaker[-1] if weaker else None)
-        points.append(state.step(penalty, start, target, max_iter, later))
-        if stop is not None and stop(points):
-            break
-    loss.objective.passes += state.columns.full
-    return points
-
-
-def wide_fit(loss: MeanLoss, penalty: Penalty, theta: Array, *, warm: bool, target: float, max_iter: int) -> Point:
-    """The optimum for one penalty."""
-    state = WorkingSet(loss)
-    start = penalty.nearest(theta if warm else np.where(penalty.bare, theta, 0.0))
-    state.add(np.flatnonzero((start != 0) | penalty.bare))
-    state.columns.products(state.rows(start[state.numbers]).r)
-    point = state.step(penalty, start, target, max_iter)
-    loss.objective.passes += state.columns.full
-    return point
 
 
 def extrapolated(points: Sequence[Point], penalty: Penalty) -> Array:

@@ -1,0 +1,104 @@
+"""Lassos and elastic nets on large sparse data: single fits and paths keep the conditions of optimality.
+
+The oracle is NumPy on the dense X: no single coefficient can win more than the gap that is certified. Members differ
+in shape, density, alikeness of columns, weights, offsets, factors and bounds.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.special import expit
+
+from evenodds import LogisticRegression, path
+from evenodds.kernels.csc import Csc
+
+MEMBERS = 24
+
+
+def member(seed):
+    """X, y and what else a fit is given."""
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.integers(520, 900)), int(rng.integers(520, 1500))
+    often = rng.uniform(0.3, 1.7) * 6 / (1 + np.arange(p)) ** rng.uniform(0.0, 1.0)
+    X = sp.csr_array((rng.random((n, p)) < np.clip(often * 5 / often.sum(), 0, 0.6)) * rng.exponential(1.0, (n, p)))
+    if seed % 3 == 0:  # each level of a factor, once a row
+        X = sp.csr_array((np.ones(n), rng.integers(0, p, n), np.arange(n + 1)), shape=(n, p))
+    if seed % 4 == 1:
+        X = X.astype(np.float32)
+    z = X @ (rng.standard_normal(p) * (rng.random(p) < 0.2))
+    y = (rng.random(n) < expit(2 * (z - z.mean()) / max(z.std(), 1e-9))).astype(int)
+    weight = rng.uniform(0.2, 3.0, n) if seed % 5 == 0 else np.ones(n)
+    offset = rng.standard_normal(n) if seed % 7 == 0 else np.zeros(n)
+    return X, y, weight, offset, rng
+
+
+def known_gap(X, y, weight, offset, b, w, l1, l2, low):
+    """What J is above its minimum at the least: what one coefficient alone can win; X dense.
+
+    The curvature by a coefficient is nowhere above L, so that a slope v wins v^2 / (2 L) where no bound is in the way.
+    """
+    share = weight / weight.sum()
+    r = share * (expit(X @ w + b + offset) - y)
+    g = X.T @ r + l2 * w
+    up, down = np.where(w >= 0, g + l1, g - l1), np.where(w > 0, g + l1, g - l1)
+    slope = np.maximum(np.maximum(-up, 0), np.where(w > low, np.maximum(down, 0), 0))
+    L = 0.25 * share @ X**2 + l2
+    slope, L = np.append(slope, abs(r.sum())), np.append(L, 0.25)
+    length = np.minimum(slope / np.maximum(L, 1e-300), np.append(np.where(w == 0, np.inf, np.abs(w)), np.inf))
+    length[:-1] = np.minimum(length[:-1], np.where(down > 0, w - low, np.inf))
+    return float((slope * length - 0.5 * L * length**2).max())
+
+
+@pytest.mark.parametrize("seed", range(MEMBERS))
+def test_single_fits_keep_the_conditions(seed):
+    X, y, weight, offset, rng = member(seed)
+    ratio, low = (1.0, 0.5, 0.1)[seed % 3], np.where(seed % 6 == 5, -0.1, -np.inf)
+    factor = np.where(np.arange(X.shape[1]) == int((X != 0).sum(axis=0).argmax()), 0.0, 1.0) if seed % 8 == 2 else None
+    share, D = weight / weight.sum(), X.toarray().astype(float)
+    largest = np.abs(D.T @ (share * (y - share @ y))).max() / ratio
+    lam = largest * 10 ** rng.uniform(-2.5, -0.1)
+    model = LogisticRegression(
+        C=1 / (lam * weight.sum()), l1_ratio=ratio, tol=1e-5, lower=float(low), penalty_factor=factor
+    ).fit(X, y, sample_weight=weight, offset=offset)
+    pull = lam * (np.ones(X.shape[1]) if factor is None else factor)
+    w, b = model.coef_[0], float(model.intercept_[0])
+    gap = model.solution_.gap
+    assert gap <= 1e-10
+    assert known_gap(D, y, weight, offset, b, w, ratio * pull, (1 - ratio) * pull, low) <= gap + 1e-15
+    if factor is None:
+        assert (w == 0).any()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_paths_keep_the_conditions(seed):
+    X, y, weight, _, _ = member(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fits = path(X, y, (1.0, 0.5)[seed % 2], n_C=12, min_ratio=0.02, sample_weight=weight, tol=1e-9)
+    D = X.toarray().astype(float)
+    for C, b, w, gap in zip(fits.Cs, fits.intercepts, fits.coefs, fits.gaps, strict=True):
+        assert gap <= 1e-9
+        lam = 1 / (C * weight.sum())
+        l1, l2 = lam * fits.l1_ratio, lam * (1 - fits.l1_ratio)
+        assert known_gap(D, y, weight, 0.0, b, w, l1, l2, -np.inf) <= gap + 1e-15
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_sums_over_some_columns(dtype, index):
+    rng = np.random.default_rng(3)
+    X = sp.csc_array(sp.random_array((90, 40), density=0.2, rng=rng, dtype=dtype))
+    X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
+    D, columns, h = X.toarray().astype(float), np.array([3, 0, 39, 3]), rng.random(90)
+    csc = Csc(X)
+    np.testing.assert_allclose(csc.products(columns, h), D[:, columns].T @ h, rtol=1e-12)
+    first, second = csc.moments(columns, h)
+    np.testing.assert_allclose(first, D[:, columns].T @ h, rtol=1e-12)
+    np.testing.assert_allclose(second, (D[:, columns] ** 2).T @ h, rtol=1e-12)
+    z = np.ones(90)
+    csc.scores(columns, np.arange(4.0), z)
+    np.testing.assert_allclose(z, 1 + D[:, columns] @ np.arange(4.0), rtol=1e-12)
+    with pytest.raises(ValueError, match="of 40"):
+        csc.products(np.array([40]), h)
