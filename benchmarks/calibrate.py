@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.contest import spell_time
 from benchmarks.score import value
-from benchmarks.shapes import Shape, some, usual
+from benchmarks.shapes import Shape, between, some, usual
 from benchmarks.table import machine
 from evenodds import LogisticRegression, fitting
 from evenodds.solvers import costs, regimes
@@ -198,7 +198,7 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGPROF, stop)
     records = []
-    shapes = usual() + some(options.count, options.seed)
+    shapes = usual() + between() + some(options.count, options.seed)
     with warnings.catch_warnings(), threadpool_limits(1, "blas"):
         warnings.simplefilter("ignore")
         for shape in shapes:

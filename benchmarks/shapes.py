@@ -1,4 +1,4 @@
-"""Shapes that people fit: the usual ones (`usual`), and random ones from a seed (`some`).
+"""Shapes that people fit: the usual ones (`usual`), and random ones from a seed (`some`), and some `between`.
 
 A shape says how the columns are alike, how many rows, columns and classes there are, and how strong the penalty is;
 `made` draws X and y. Scores have a standard deviation of `spread`, and labels are drawn from them.
@@ -177,6 +177,16 @@ def _of_classes(inf: float) -> list[Shape]:
     text = [(5_000, 30_000, 20, 1.0), (5_000, 30_000, 20, 100.0), (20_000, 50_000, 3, 10.0)]
     found += [Shape("text", n, p, K, C=C, per_row=60, spread=5.0) for n, p, K, C in text]
     return [*found, Shape("levels", 50_000, 1_000, 3, levels=(200,) * 5, spread=1.5)]
+
+
+def between() -> list[Shape]:
+    """Shapes between the usual ones at which some method was once chosen badly."""
+    dense = [(8_500, 1_400), (5_100, 7_000), (1_200, 750), (1_200, 5_000), (6_000, 1_200)]
+    found = [Shape("neighbours", n, p) for n, p in dense]
+    found += [Shape("factors", n, p) for n, p in ((6_000, 1_200), (4_000, 4_000))]
+    of_classes = [(1_200, 3_000, 5), (800, 2_000, 10), (500, 1_100, 4), (80, 1_000, 4), (3_000, 1_500, 4)]
+    found += [Shape("neighbours", n, p, K) for n, p, K in of_classes] + [Shape("factors", 1_200, 3_000, 5)]
+    return [*found, Shape("text", 1_200, 45_000, per_row=60, spread=5.0)]
 
 
 def some(count: int, seed: int) -> list[Shape]:

@@ -28,7 +28,7 @@ from benchmarks.cast import CAST
 from benchmarks.contest import missing, spell_time
 from benchmarks.problems import Array, Problem
 from benchmarks.score import value
-from benchmarks.shapes import Shape, usual
+from benchmarks.shapes import Shape, between, usual
 from benchmarks.solvers import DEFAULT_TOL, OURS, SETTINGS, Solver
 from benchmarks.table import machine
 from benchmarks.workers import Failed, Worker
@@ -195,6 +195,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=float, default=1.0, metavar="TIMES", help="so many times the rows")
     parser.add_argument("--columns", type=float, default=1.0, metavar="TIMES", help="so many times the columns")
     parser.add_argument("--seed", type=int, default=0, help="other data")
+    parser.add_argument("--between", action="store_true", help="other shapes, between the usual ones")
     parser.add_argument("--only", default=".", metavar="PATTERN", help="shapes whose name has this regular expression")
     parser.add_argument(
         "--longest",
@@ -211,7 +212,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     options = arguments()
     sizes = options.rows, options.columns, options.seed
-    shapes = [s for shape in usual() if re.search(options.only, str(s := shape.resized(*sizes)))]
+    walked = between() if options.between else usual()
+    shapes = [s for shape in walked if re.search(options.only, str(s := shape.resized(*sizes)))]
     records: list[Record] = []
     root = Path(tempfile.mkdtemp(prefix="evenodds-sweep-"))
     try:

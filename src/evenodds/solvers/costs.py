@@ -45,7 +45,7 @@ _LOOSE = 1.0  # curvature of a row, in units of the penalty's, from which the pr
 _TIGHT = 1e-20  # of dense rows; below, nothing is left of them
 _LOOSEST = 1e15  # beyond, the penalty is lost in the rounding of the products
 _SOFT = 100.0  # stiffness of several classes up to which the penalty holds so much that columns are seen one by one
-_DEAR_ROWS = 400  # rows^2 / columns, beyond which a fit of several classes by its rows costs over a hundred reads
+_DEAR_ROWS = 200  # rows^2 / columns, beyond which a fit of several classes by its rows costs over fifty reads
 _ALIKE = 64.0  # times the curvature of a column, what that of a direction is below if no few factors are behind all
 _READS_BY_STRETCH = 5.0  # that L-BFGS takes, times its square root
 _ROWS_A_READ = 45  # of few rows, whose products cost a read
@@ -61,6 +61,7 @@ _PART = 8  # one in so many rows tells it in any case
 _WORTH = 60  # multiplications for each entry, no fewer of which have to be spared
 _FEW_FOR_EVEN = 48  # dense columns up to which a Hessian costs no more than a few reads
 _FEW_ROWS_OF_FULL = 4  # rows a column, up to which the curvature at the start soon says little
+_DEAR_SAMPLE = 200.0  # columns^2 / rows, from which the Hessian of a sample takes as long as the reads that it spares
 _DEAR = 256  # dense columns from which a Hessian of all rows costs more than the few reads it may spare
 _ELIMINATED = 8.0  # reads that the Hessian takes where a factor is eliminated
 _HELD = 32  # columns for each unit of stretch, beyond which a sample's Hessian costs more than the reads it spares
@@ -69,6 +70,9 @@ _MANY_ROWS = 16384  # of sparse data: twice the sample of which the head of the 
 _LONG_ROWS = 16  # entries of each
 _SOFT_ROWS = 8.0  # curvature of a row at even odds, in units of the penalty's
 _SOFT_OF_CLASSES = 0.5
+LONG_PATIENCE = 16  # iterations without a tenfold fall after which a cheap metric is not thought to do any more
+_READS_OF_EIGENVECTORS = 6.0  # columns^2 / (rows x classes) for each of which a fit waits an iteration for them
+_READS_OF_ROWS = 16.0  # rows^2 / columns, the same for the matrices of the rows of several classes
 _LATENCY = 5  # reads that a Hessian takes beside its arithmetic
 
 
@@ -125,7 +129,10 @@ def starts_even(objective: Objective, sample: Block) -> bool:
     data, p = objective.data, objective.data.n_columns
     if data.sparse or not (objective.ridge > 0).all() or p <= _FEW_FOR_EVEN:
         return False
-    if p > _MOST_FULL or (sample.n_rows == data.n_rows and p > max(_DEAR, data.n_rows / _FEW_ROWS_OF_FULL)):
+    few_rows = sample.n_rows == data.n_rows and data.n_rows < _FEW_ROWS_OF_FULL * p
+    if p > _MOST_FULL or (few_rows and p > _DEAR):
+        return True
+    if _DEAR_SAMPLE * data.n_rows < p * p and _are_alike(objective, sample):
         return True
     most = p / _HELD
     of_one_column = _odds(objective) / float(np.median(objective.ridge))  # they have unit size beside the ridge
@@ -145,6 +152,12 @@ def _stretch(objective: Objective, sample: Block) -> float:
     for _ in range(2):
         v = product(product(D, v / np.sqrt(dot(v, v))), D)
     return _odds(objective) * float(np.sqrt(dot(v, v))) / few.n_rows
+
+
+def _are_alike(objective: Objective, sample: Block) -> bool:
+    """Whether no few columns, nor few factors behind all, have most of the curvature."""
+    alike = objective.ridge.max() < _ALIKE * objective.ridge.min()
+    return bool(alike) and _stretch(objective, sample) < _ALIKE * _usual_stretch(objective)
 
 
 def _usual_stretch(objective: Objective) -> float:
@@ -265,6 +278,21 @@ def hessian_reads(objective: Objective) -> float:
 
 def factor_is_dear(objective: Objective) -> bool:
     """Whether the eigenvectors of what the columns of several classes share cost more than the reads they may spare."""
+    return _columns_work(objective) > _EIGENVECTORS and bool((objective.ridge > 0).all())
+
+
+def _columns_work(objective: Objective) -> float:
     data = objective.data
-    work = data.n_columns**2 / (data.n_rows * objective.n_free)
-    return work > _EIGENVECTORS and bool((objective.ridge > 0).all())
+    return data.n_columns**2 / (data.n_rows * objective.n_free)
+
+
+def patience_with_columns(objective: Objective) -> int:
+    """The iterations without a tenfold fall after which these eigenvectors are bought: a quarter of what they cost."""
+    return max(LONG_PATIENCE, int(_columns_work(objective) / _READS_OF_EIGENVECTORS))
+
+
+def patience_with_begun(objective: Objective, sample: Block) -> int:
+    """The same after which a fit of few rows, begun with columns one by one, goes over to the space of the rows."""
+    if not objective.classes.several:
+        return LONG_PATIENCE
+    return max(LONG_PATIENCE, int(sample.n_rows**2 / objective.data.n_columns / _READS_OF_ROWS))

@@ -163,6 +163,7 @@ def minimize(
     confirm: Confirm | None = None,
     watch: Watch | None = None,
     size: float = 0.0,
+    blur: float = 0.0,
     memory: LastSteps | None = None,
     done: int = 0,
     begun: Steps | None = None,
@@ -181,6 +182,7 @@ def minimize(
         is more to it, or makes the metric exact; not where the gradient is 0, and the gap with it
     watch : called each iteration; a status that it returns ends the loop
     size : of the terms of J, where these may cancel: what its rounding errors are measured by, if larger than J
+    blur : the same of terms in single precision, which yet cannot fall by more than J
     memory : to begin with; done : iterations before
     begun : the steps of Newton's method that were taken before, in another place
     """
@@ -201,14 +203,14 @@ def minimize(
         newton = hessian is not None and polish is not None
         if not newton and confirm is not None and 0 < state.gap <= target:
             confirm(state)
-        noise = state.is_noise(size)
+        noise = state.is_noise(max(size, blur))
         ended = noise
         if hessian is not None and polish is not None and not noise:
             ended, polished = _polish_from(polish, state, polished, target, max(abs(state.value), size))
         moves = None if noise else still_moves
         if _is_over(state, ended, newton, target, moves) or state.iteration == max_iter:
             return state  # its status may have become CONVERGED above
-        found = _next(evaluate, state, max(abs(state.value), size), best_length)
+        found = _next(evaluate, state, max(abs(state.value), size), blur, best_length)
         if found is None:
             return _ended(state, confirm if hessian is None else None, target)
         exact_at, value, gradient, hessian = found
@@ -264,14 +266,16 @@ def _aim(state: State, remake: Remake | None) -> None:
     state.take_stock()
 
 
-def _next(evaluate: Evaluate, state: State, size: float, best_length: BestLength | None) -> Evaluated | None:
+def _next(
+    evaluate: Evaluate, state: State, size: float, blur: float, best_length: BestLength | None
+) -> Evaluated | None:
     """The next point, by the step as long as is best or by one that memory does not mislead; None if there is none.
 
     J is not negative, so that no step gains more than its size: one that says so is shortened to what there is.
     """
     if state.decrement == 0:
         return None
-    rounding = _ROUNDING * size
+    rounding = _ROUNDING * max(size, blur)
     far = state.exact and state.decrement > FAR * abs(state.value)
     length = best_length(state.theta, state.step) if far and best_length is not None else 1.0
     found = _search(evaluate, state, rounding, min(length, size / state.decrement))

@@ -24,12 +24,15 @@ from .by_rows import ByRows, where_far
 from .class_products import ClassProducts
 from .conjugate import ByProducts, ConjugateGradients, newton_by_products
 from .costs import (
+    LONG_PATIENCE,
     START_ROWS,
     choose,
     factor_is_dear,
     has_few_rows,
     is_held,
     most_full,
+    patience_with_begun,
+    patience_with_columns,
     rows_of_metric,
     sample_rows,
     sample_spares,
@@ -39,6 +42,7 @@ from .costs import (
 )
 from .eliminated import eliminates, exact_metric
 from .kronecker import curvature, kronecker, sample_probabilities
+from .low_rank import low_rank
 from .metrics import Cholesky, even_odds, head_and_diagonal
 from .quasi_newton import Remake, State
 from .row_space import solved_inside
@@ -50,8 +54,8 @@ _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good sta
 _SINGLE = 150  # columns from which a metric is computed in single precision
 _REFRESH = 1e-2  # the decrement, in units of the mean loss, at which a metric made far from the optimum is made again
 _MOVED = 0.7  # of the loss at the start
+_FAR_OFF = 1e-5  # the decrement, in units of the loss, above which few directions are looked for
 _SHORT_PATIENCE = 4  # in the place of PATIENCE where the Hessian costs little beside the fit
-_LONG_PATIENCE = 16  # where the metric of even odds may yet do
 
 
 def newton(
@@ -105,7 +109,7 @@ def quasi_newton(
     elif objective.classes.several:
         metric, remake = _of_classes(objective, theta, sample)
     elif starts_even(objective, sample):
-        metric, remake = even_odds(objective), _better(objective, sample)
+        metric, remake = even_odds(objective), _better(objective)
     elif objective.data.n_columns > most_full(objective.data) and takes_products(objective):
         at = functools.partial(ConjugateGradients, objective)
         return newton_by_products(objective, theta, at, goal)
@@ -154,20 +158,14 @@ def _of_classes(objective: Objective, theta: Array, sample: Block) -> tuple[Metr
     together = not data.sparse and data.n_columns <= most_full(data)
     dear = factor_is_dear(objective)
     P = sample_probabilities(objective, theta, sample)
-    level = _OTHER_ROWS * curvature(P, sample)
     cheap = data.sparse and sample.n_rows == data.n_rows  # an exact diagonal, for one read
-
-    def anew(state: State) -> Metric | None:
-        """The metric again, if it is cheap or has become one of other rows."""
-        P = sample_probabilities(objective, state.theta, sample)
-        other = cheap or curvature(P, sample) < level
-        return kronecker(objective, P, sample, together and not dear) if other else None
+    anew = _of_other_rows(objective, P, sample, together and not dear, cheap=cheap)
 
     def bought(state: State) -> Metric:
         return kronecker(objective, sample_probabilities(objective, state.theta, sample), sample, True)
 
     again = _once(anew, _where_slow(anew) if cheap else None)
-    slow = _where_slow(bought, _LONG_PATIENCE)
+    slow = _where_slow(bought, patience_with_columns(objective))
 
     def remake(state: State) -> Metric | None:
         """Anew, or that of all columns together where the decrement falls slowly."""
@@ -176,11 +174,35 @@ def _of_classes(objective: Objective, theta: Array, sample: Block) -> tuple[Metr
     return kronecker(objective, P, sample, together and not dear), remake
 
 
-def _better(objective: Objective, sample: Block) -> Remake:
-    """What the metric of even odds gives way to where it is slow: see `starts_even`."""
+def _of_other_rows(objective: Objective, P: Array, sample: Block, together: bool, *, cheap: bool = False) -> Remake:
+    """The metric of classes again, if it is cheap or other rows have curvature than those of probabilities P."""
+    level = _OTHER_ROWS * curvature(P, sample)
+
+    def anew(state: State) -> Metric | None:
+        P = sample_probabilities(objective, state.theta, sample)
+        return kronecker(objective, P, sample, together) if cheap or curvature(P, sample) < level else None
+
+    return anew
+
+
+def _better(objective: Objective) -> Remake:
+    """What the metric of even odds gives way to where it is slow: see `starts_even`.
+
+    Of too many columns for a Hessian that of the few directions behind them all, looked for far from the optimum.
+    """
     if objective.data.n_columns <= most_full(objective.data):
-        return _where_slow(lambda state: _hessian_metric(objective, state.theta), _LONG_PATIENCE)
-    return _where_slow(lambda state: head_and_diagonal(objective, state.theta, sample), _LONG_PATIENCE)
+        return _where_slow(lambda state: _hessian_metric(objective, state.theta), LONG_PATIENCE)
+    none = False
+
+    def few(state: State) -> Metric | None:
+        nonlocal none
+        if none or not state.decrement > _FAR_OFF * state.value:
+            return None
+        metric = low_rank(objective, state.theta)
+        none = metric is None
+        return metric
+
+    return _where_slow(few)
 
 
 def _begun(
@@ -190,16 +212,21 @@ def _begun(
     goal: Goal,
 ) -> Solution:
     """The fit with columns seen one by one, until it is slow."""
+    remake = None
     if objective.classes.several:
-        metric = kronecker(objective, sample_probabilities(objective, theta, sample), sample, together=False)
+        P = sample_probabilities(objective, theta, sample)
+        metric = kronecker(objective, P, sample, together=False)
+        remake = _once(_of_other_rows(objective, P, sample, together=False))
     else:
         metric = even_odds(objective)
 
+    patience = patience_with_begun(objective, sample)
+
     def until_slow(state: State) -> Status | None:
         found = goal.watch(state) if goal.watch is not None else None
-        return found or (Status.STALLED if state.slow == _LONG_PATIENCE - 1 else None)
+        return found or (Status.STALLED if state.slow == patience - 1 else None)
 
-    return run("quasi-newton", objective, theta, metric, None, replace(goal, watch=until_slow))
+    return run("quasi-newton", objective, theta, metric, remake, replace(goal, watch=until_slow))
 
 
 def _optimum_inside(by_rows: ByRows, theta: Array, goal: Goal) -> Array:

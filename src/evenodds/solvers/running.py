@@ -103,7 +103,7 @@ def run(
     )
     done, most, memory = 0, goal.max_iter, _memory(objective)
     if single:
-        state = loop(theta, metric, target=0.0, max_iter=most, watch=look_roughly, size=_SINGLE_SIZE, memory=memory)
+        state = loop(theta, metric, target=0.0, max_iter=most, watch=look_roughly, blur=_SINGLE_SIZE, memory=memory)
         single = False
         if state.status not in (Status.STALLED, Status.MAX_ITER):
             return record(name, objective, state, history)
