@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from . import fitting
 from .data import Array, Data, require_finite
-from .exceptions import require_range
 from .per_column import bounds
 from .settings import Settings
 from .solvers import Solution, Status
@@ -35,9 +34,7 @@ def fit(settings: Settings, data: Data, *, last: fitting.Coefs | None, reporter:
     present = data.present
     if data.class_weights.size == present.size:
         usable = last is not None and np.isfinite(last[0]).all()
-        found = fitting.fit(settings, data, last=last if usable else None, reporter=reporter)
-        require_range(*found.coefs)
-        return found
+        return fitting.fit(settings, data, last=last if usable else None, reporter=reporter)
     low, high = bounds(settings.lower, settings.upper, data.n_columns, data.names)
     if data.class_weights.size == 1:
         return _certain(settings, data, low, high)
@@ -50,7 +47,6 @@ def fit(settings: Settings, data: Data, *, last: fitting.Coefs | None, reporter:
         return reporter and reporter(solver, most, every)
 
     found = fitting.fit(settings, data, last=last, reporter=reporter and report)
-    require_range(*found.coefs)
     return replace(found, coefs=completed(present, *found.coefs, low, high))
 
 

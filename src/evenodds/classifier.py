@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar, cast
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_expit
+from scipy.special import log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -21,7 +21,7 @@ from .data.scan import Scan
 from .exceptions import EvenOddsError
 from .labels import accuracy
 from .reading import numbers_of, require_alone, require_finite_array, unpacked
-from .scores import bounded_scores, linear_scores, log_probabilities
+from .scores import bounded_scores, linear_scores, log_probabilities, two_probabilities
 from .table import (
     is_all_numeric,
     is_frame,
@@ -157,7 +157,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         scores = self.decision_function(X)
         if not self._binary:
             return np.asarray(np.exp(log_probabilities(scores)))
-        return np.stack([expit(-scores), expit(scores)], axis=1)
+        return two_probabilities(scores)
 
     @by_partition
     def predict_log_proba(self, X: object) -> Array:
@@ -263,9 +263,6 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows = self._design_rows(X, reset=reset)
         if rows is not None:
             return rows.matrix()
-        if _is_plain(X) and reset:  # spares a small fit a third of its time
-            self.n_features_in_ = X.shape[1]
-            return X
         array, columns = numbers_of(X, partial(validate_data, self, reset=reset))
         if columns is not None and (reset or columns != getattr(self, "feature_names_in_", _NO_NAMES).tolist()):
             self._check_names(X, reset=reset)
@@ -318,7 +315,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _design_rows(self, X: object, *, reset: bool) -> DesignRows | None:
         """The rows of a frame by the design of the model, which a fit learns where columns are not all numbers."""
         if not hasattr(self, "design_"):
-            if not reset or _is_plain(X) or not is_frame(X) or is_all_numeric(X):
+            if not reset or is_plain(X) or not is_frame(X) or is_all_numeric(X):
                 return None
             from .design import learn  # here, as it needs pyarrow, and arrays do not
 
@@ -345,6 +342,6 @@ def _kept(attributes: Mapping[str, Any], *, learnt: bool) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if (name[-1] == "_" or name == "_seen") is learnt}
 
 
-def _is_plain(X: object) -> bool:
+def is_plain(X: object) -> TypeGuard[NDArray[Any]]:
     """Whether X needs none of scikit-learn's checks: a 2-d array of floats, with rows and columns."""
     return type(X) is np.ndarray and X.ndim == 2 and X.dtype in FLOATS and X.size > 0

@@ -16,7 +16,8 @@ import numpy as np
 
 from .coordinates import Coordinates, choose_coordinates
 from .data import Array, Block, Data
-from .exceptions import EvenOddsError
+from .data.memory import one_blas_thread
+from .exceptions import EvenOddsError, require_range
 from .objective import Classes, Objective
 from .separation.verdict import OVERLAP, Verdict
 from .settings import Settings
@@ -65,16 +66,24 @@ def fit(settings: Settings, data: Data, *, last: Coefs | None, reporter: Reporte
 
     last : the coefficients of an earlier fit to start from
     """
+    found = _at_once(settings, data) if last is None and reporter is None else None
+    if found is None:
+        # Threads are ours: BLAS has small products only, where its own threads cost more than they give.
+        with one_blas_thread:
+            found = _in_parts(settings, data, last, reporter)
+        require_range(*found.coefs)
+    return found
+
+
+def _in_parts(settings: Settings, data: Data, last: Coefs | None, reporter: Reporter) -> Fit:
     if settings.composite:
         from . import penalised
 
         report = reporter and reporter("proximal newton", settings.max_iter + 1, None)
         coefs, solution, verdict = penalised.fit(settings, data, last=last, report=report)
         return Fit(coefs, solution).judged(verdict)
-    strength = settings.strength(data)
-    if last is None and reporter is None and (found := _at_once(settings, data, strength)) is not None:
-        return found
     sample = data.sample(_sample_rows(settings, data), settings.seed)
+    strength = settings.strength(data)
     coordinates = choose_coordinates(
         data,
         sample,
@@ -91,10 +100,11 @@ def fit(settings: Settings, data: Data, *, last: Coefs | None, reporter: Reporte
     return way(settings, objective, sample, last, reporter)
 
 
-def _at_once(settings: Settings, data: Data, strength: float) -> Fit | None:
+def _at_once(settings: Settings, data: Data) -> Fit | None:
     """A smooth fit of few rows, if it comes to its end in one call and proves that it has an optimum."""
-    if settings.firth or settings.solver not in ("auto", "newton"):
+    if settings.firth or settings.composite or settings.solver not in ("auto", "newton"):
         return None
+    strength = settings.strength(data)
     found = fit_at_once(
         data,
         intercept=settings.fit_intercept,

@@ -12,6 +12,7 @@ from sklearn.utils.validation import column_or_1d
 
 from .data import Array
 from .exceptions import EvenOddsError
+from .kernels.labels import two_labels
 from .table import is_missing, values_of
 
 _KINDS = "numbers, strings or booleans"
@@ -119,7 +120,10 @@ def _is_exact(y: NDArray[Any]) -> bool:
 
 def _is_beyond_integers(found: NDArray[Any]) -> bool:
     """Whether labels are whole floats of which some are no 64-bit integers."""
-    return found.dtype.kind == "f" and bool((np.abs(found) >= 2.0**63).any() and (found == np.trunc(found)).all())
+    if found.dtype.kind != "f":
+        return False
+    largest = np.abs(found).max(initial=0.0).item()  # half precision does not know 2^63
+    return bool(largest >= 2.0**63 and (found == np.trunc(found)).all())
 
 
 def accuracy(y: object, predicted: NDArray[Any], sample_weight: object) -> float:
@@ -149,17 +153,15 @@ def require_two(classes: NDArray[Any], what: str) -> None:
 
 def _two_numbers(y: NDArray[Any]) -> tuple[NDArray[Any], Codes] | None:
     """The answer for whole numbers or booleans of two values, found without sorting; else None."""
-    if y.dtype.kind not in "biuf" or y.size == 0:
+    found = two_labels(y) if y.dtype.kind in "biuf" else None
+    if found is None:
         return None
-    is_first = y == y[0]
-    other = is_first.argmin()
-    is_other = y == y[other]
-    if is_first[other] or np.count_nonzero(is_first) + np.count_nonzero(is_other) != y.size:
+    other, codes = found
+    pair = y[[0, other]]
+    first, second = pair.tolist()
+    if first == second or (y.dtype.kind == "f" and not (first.is_integer() and second.is_integer())):  # 0 is -0
         return None
-    (low, _), (high, is_high) = sorted(((y[0], is_first), (y[other], is_other)), key=lambda one: one[0])
-    if y.dtype.kind == "f" and not (low == int(low) and high == int(high)):
-        return None
-    return np.array([low, high], dtype=y.dtype), is_high.view(np.uint8)
+    return (pair, codes) if first < second else (pair[::-1].copy(), codes ^ 1)
 
 
 def plain_labels(y: object) -> NDArray[Any]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from .arrays import Matrix
 from .data import Array
 from .kernels.algebra import product
+from .kernels.library import function, pointer, vector
 
 _TILE_ENTRIES = 1 << 18
 
@@ -37,6 +38,13 @@ def bounded_scores(X: Matrix, intercept: float | Array, coef: Array, scores: Arr
     signs = np.where(np.isinf(intercept), np.sign(intercept), signs)
     scores[bad] = np.where(finite[bad], scores[bad], signs * np.finfo(np.float64).max)
     return scores
+
+
+def two_probabilities(scores: Array) -> Array:
+    """The probabilities (m, 2) of two classes from the scores (m,) of the second, each with all its digits."""
+    P = np.empty((scores.size, 2))
+    function("two_probabilities")(pointer(vector(scores, scores.size)), scores.size, pointer(P))
+    return P
 
 
 def softmax(scores: Array, own: NDArray[np.intp]) -> tuple[Array, Array, Array]:

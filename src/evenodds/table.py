@@ -37,7 +37,10 @@ def require_same_order(**given: object) -> None:
     Rows belong together by their place, here and in scikit-learn, and by their index in pandas. Where the two say
     different things nobody knows which is meant. An index of other rows says nothing.
     """
-    indexed = [(name, _index(values)) for name, values in given.items() if type(values) is not np.ndarray]
+    told = [(name, values) for name, values in given.items() if values is not None and type(values) is not np.ndarray]
+    if len(told) < 2:
+        return
+    indexed = [(name, _index(values)) for name, values in told]
     (first, index), *others = [(name, index) for name, index in indexed if index is not None] or [("", None)]
     for name, other in others:
         if other.equals(index) or len(other) != len(index):
@@ -50,8 +53,6 @@ def require_same_order(**given: object) -> None:
 
 
 def _index(values: Any) -> Any:
-    if values is None:
-        return None
     pandas = nw.dependencies.is_pandas_dataframe(values) or nw.dependencies.is_pandas_series(values)
     return values.index if pandas else None
 

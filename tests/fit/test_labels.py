@@ -292,3 +292,57 @@ def test_wrong_rows_are_told_by_fit_and_predict(case):
         model().fit(rows, NUMBERS)
     with pytest.raises(EvenOddsError, match=message):
         fitted.predict(rows)
+
+
+KINDS = [
+    "bool",
+    *(sign + f"int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+    "float16",
+    "float32",
+    "float64",
+]
+
+
+def held(y: np.ndarray, way: int) -> np.ndarray:
+    """Labels in one piece, with gaps, backwards, in the other byte order, or not to be written to."""
+    if way == 1:
+        return np.repeat(y, 2)[::2]
+    if way == 2:
+        return y[::-1].copy()[::-1]
+    if way == 3:
+        return y.astype(y.dtype.newbyteorder())
+    y = y.copy()
+    y.flags.writeable = way != 4
+    return y
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_whole_numbers_of_any_kind_are_classes(kind):
+    """As `numpy.unique` has them: what holds the labels, and how, changes no bit of a fit. A third one is a class."""
+    rng = np.random.default_rng(KINDS.index(kind))
+    X = rng.normal(size=(40, 2))
+    codes = (X[:, 0] + rng.normal(size=40) > 0).astype(np.int64)
+    expected = LogisticRegression(C=1).fit(X, codes)
+    for draw in range(25):
+        pair = np.sort(rng.choice(np.arange(2 if kind == "bool" else 100), 2, replace=False)).astype(kind)
+        if kind[0] in "if" and draw % 3 == 0:
+            pair = np.array([-pair[1], pair[0]], kind)
+        y = held(pair[codes], draw % 5)
+        fitted = LogisticRegression(C=1).fit(X, y)
+        assert fitted.classes_.tolist() == np.unique(y).tolist() == pair.tolist()
+        assert np.array_equal(fitted.coef_, expected.coef_)
+        assert np.array_equal(fitted.predict(X), pair[expected.predict(X)])
+        if kind != "bool":
+            third = np.array(101, kind)
+            y = y.copy()
+            y[int(rng.integers(40))] = third
+            assert LogisticRegression(C=1).fit(X, y).classes_.tolist() == [*pair.tolist(), 101]
+
+
+def test_the_two_signs_of_nought_are_one_class():
+    X = np.arange(6.0)[:, None]
+    with pytest.raises(EvenOddsError, match="one class only"):
+        LogisticRegression().fit(X, [0.0, -0.0, 0.0, 0.0, -0.0, 0.0])
+    fitted = LogisticRegression(C=1).fit(X, [0.0, -0.0, 1.0, 0.0, -0.0, 1.0])
+    assert fitted.classes_.tolist() == [0.0, 1.0]
+    assert np.array_equal(fitted.coef_, LogisticRegression(C=1).fit(X, [0, 0, 1, 0, 0, 1]).coef_)

@@ -21,6 +21,7 @@ from oracle import newton, quiet
 
 SOLVERS = ["newton", "quasi-newton"]
 COMPILED = 125_000  # rows of 9 columns: a little above the size where kernels are compiled
+EPS = float(np.finfo(float).eps)
 
 
 def draw(n, p=9, seed=0, shift=-0.5):
@@ -861,3 +862,20 @@ def test_default_fits_of_wide_tables_converge(n, p, C):
     model = LogisticRegression(C=C).fit(X, y)
     assert model.solution_.status is Status.CONVERGED
     assert distance(Problem(X, y), model) <= 1.05e-4
+
+
+def test_probabilities_of_two_classes_have_all_their_digits():
+    """Each beside long double, of any number of rows: those near 0 as well, which 1 less the other has not."""
+    model = LogisticRegression(C=1).fit([[0.0], [1.0]], [0, 1])
+    model.coef_, model.intercept_ = np.ones((1, 1)), np.zeros(1)
+    rng = np.random.default_rng(3)
+    for draw in range(300):
+        z = rng.normal(size=1 + draw % 41) * 10 ** rng.uniform(-5, 3)
+        z[: draw % 3] = rng.choice([0.0, -0.0, 700.0, -700.0, 1e308, -1e308], draw % 3)[: z.size]
+        P = model.predict_proba(z[:, None])
+        with np.errstate(over="ignore"):
+            exact = 1 / (1 + np.exp(np.stack([z, -z], axis=1).astype(np.longdouble)))
+        usual = exact > 1e-307
+        assert (np.abs(P / np.where(usual, exact, 1) - 1)[usual] < 4 * EPS).all()
+        assert (P[~usual] < 1e-306).all()
+        assert (np.abs(P.sum(axis=1) - 1) <= EPS).all()

@@ -29,7 +29,7 @@ LAYERS = {
     "per_column": {"data", "exceptions"},
     "advice": {"exceptions", "solvers"},
     "table": {"advice", "exceptions"},
-    "labels": {"data", "exceptions", "table"},
+    "labels": {"data", "exceptions", "kernels", "table"},
     "design": {"advice", "data", "exceptions", "labels", "table"},
     "reading": {"data", "design", "exceptions", "labels", "table"},
     "separation": {

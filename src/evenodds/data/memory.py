@@ -53,7 +53,7 @@ class Memory:
     ) -> None:
         self.kept, self.names, self._groups = kept, names, groups
         self.layout = X.layout if is_coded(X) else None
-        csr = bool(sp.issparse(X))
+        csr = type(X) is not np.ndarray and bool(sp.issparse(X))
         self.sparse = csr or self.layout is not None
         if csr:
             X = sp.csr_array(X)
@@ -96,7 +96,8 @@ class Memory:
 
     def whole(self) -> Block:
         """All rows as one block."""
-        return self._rows(0, self.n_rows)
+        X = self._X if self.sparse else _readable(self._X)
+        return Block(X, self._y, self._weight, self._offset, 0, self._groups)
 
     def where(self, k: int) -> str:
         """The number of row `k` with the rows of weight zero counted."""
@@ -109,7 +110,7 @@ class Memory:
     def sample(self, n: int, rng: int | np.random.Generator) -> Block:
         """At most about `n` rows, evenly spread, a class rarer than one in ten sampled more densely."""
         if n >= self.n_rows:
-            return self._rows(0, self.n_rows)
+            return self.whole()
         rows, weight = drawn(self._y, n, np.random.default_rng(rng))
         if self._weight is not None:
             weight *= self._weight[rows]
@@ -118,9 +119,10 @@ class Memory:
         return Block(X if self.sparse else _readable(X), self._y[rows], weight, offset)
 
     def _rows(self, start: int, stop: int) -> Block:
-        whole = start == 0 and stop == self.n_rows
+        if start == 0 and stop == self.n_rows:
+            return self.whole()
         plain = self.layout is not None or not self.sparse
-        X = self._X[start:stop] if plain else self._X if whole else csr_rows(self._X, slice(start, stop))
+        X = self._X[start:stop] if plain else csr_rows(self._X, slice(start, stop))
         weight = None if self._weight is None else self._weight[start:stop]
         offset = None if self._offset is None else self._offset[start:stop]
         groups = None if self._groups is None else self._groups[start:stop]

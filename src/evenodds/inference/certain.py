@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from ..advice import warn
 from ..arrays import Matrix, Numbers
@@ -41,9 +40,9 @@ def signs_of(result: "Inference", functionals: Array) -> Array:
     """
     if result.limit is None:
         return np.zeros(len(functionals))
-    objective, null = result.whole.objective, result.limit.recession.null
-    if sp.issparse(null):
-        return _signs_along(functionals @ null)
+    objective, null, rays = result.whole.objective, result.limit.recession.null, result.limit.recession.rays
+    if rays is not None:
+        return rays.signs(functionals @ null)
     exact = max(_EXACT, 10 * exactness(objective.coordinates))
     null = np.where(np.abs(null) > exact * np.abs(null).max(axis=0, initial=0.0), null, 0.0)
     moves = functionals @ null
@@ -93,15 +92,6 @@ def functionals_of(whole: Problem, X: Array) -> Array:
     return np.asarray((units[None, :, :, None] * D[:, None, None, :]).reshape(len(D), K, m * D.shape[1]))
 
 
-def _signs_along(moves: Matrix) -> Array:
-    """inf, -inf or NaN for functions that directions move by (m, d), each direction by an amount of its own."""
-    moves = sp.csr_array(moves)
-    moves.data[np.abs(moves.data) < _EXACT] = 0.0  # of directions that are 1 or -1 where they are not 0
-    rows = np.repeat(np.arange(moves.shape[0]), np.diff(moves.indptr))
-    up, down = (np.bincount(rows, kind, moves.shape[0]) > 0 for kind in (moves.data > 0, moves.data < 0))
-    return np.where(up & down, np.nan, np.where(up, np.inf, np.where(down, -np.inf, 0.0)))
-
-
 def _of_two(second: Array) -> Array:
     """`_pair_signs` of two classes from the signs of the second one's scores (n,)."""
     signs = np.zeros((second.size, 2, 2))
@@ -111,8 +101,9 @@ def _of_two(second: Array) -> Array:
 
 def _row_signs(result: "Inference", X: Any) -> Array:
     """Where the score of a class goes, beside that of another, for each row (n, K, K)."""
-    if isinstance(X, Coded) and result.limit is not None:
-        return _of_two(_signs_along(design_of(result.whole, X) @ result.limit.recession.null))
+    found = None if result.limit is None else result.limit.recession
+    if found is not None and found.rays is not None:
+        return _of_two(found.rays.signs(design_of(result.whole, X) @ found.null))
     rows = max(1, _TILE_ENTRIES // (len(result.classes) ** 2 * result.whole.theta.size))
     tiles = (functionals_of(result.whole, X[k : k + rows]) for k in range(0, len(X), rows))
     return np.concatenate([_pair_signs(result, tile) for tile in tiles])
@@ -124,9 +115,10 @@ def class_signs(result: "Inference", columns: Numbers) -> Array:
     if result.limit is None:
         return np.zeros((K, K, len(columns)))
     first, p = int(bool(result.model.fit_intercept)), result.whole.data.n_columns
-    if sp.issparse(result.limit.recession.null):
+    found = result.limit.recession
+    if found.rays is not None:
         signs = np.zeros(p)
-        signs[result.whole.objective.coordinates.columns] = _signs_along(result.limit.recession.null[first:])
+        signs[result.whole.objective.coordinates.columns] = found.rays.signs(found.null[first:])
         return np.moveaxis(_of_two(signs[columns]), 0, 2)
     zero = np.zeros((1, p))
     # Of rows less that of zeros: their scores differ by a slope.

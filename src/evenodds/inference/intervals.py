@@ -20,12 +20,12 @@ import scipy.sparse as sp
 from scipy.optimize import brentq
 from scipy.special import chdtri, logsumexp, softmax
 
-from ..coordinates import Coordinates
 from ..data import Array, Block
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
+from ..separation.rays import certain_along
 from ..separation.recession import Recession, separation_of
-from ..separation.sides import sides_of, two_sided
+from ..separation.sides import sides_of
 from .limit import without
 from .problem import Problem
 from .profile import Point, at, constrained_maximum, interval, maxima
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 _STEPS = 200
 _FALL = 1e-9  # of l, to which an end is found
 _NO_SHARE = 1e-8  # of a class among the others
-_ROUNDING = 1e-10  # of products with directions
 _HEAVIEST = 14.0  # the logarithm of the weight of a row that asks for a probability
 _NEAR = 10.0  # times the fall of the end, within which the profile falls like an exponential
 
@@ -82,11 +81,11 @@ def ends_of(result: Inference, functional: Array, sign: float) -> tuple[float, f
         return (-math.inf, math.inf) if left is None else (math.nan, math.nan)
     if left is None:
         return math.nan, math.nan
-    end = float(functional @ _finite_end(result, left, functional, float(np.sign(sign))).theta)
+    end = float(functional @ finite_end(result, left, functional, float(np.sign(sign))).theta)
     return (end, math.inf) if sign > 0 else (-math.inf, end)
 
 
-def _finite_end(
+def finite_end(
     result: Inference, problem: Problem, functional: Array, sign: float, start: Point | None = None
 ) -> Point:
     """Newton's method, kept in a bracket, for the value at which the profile is so far below the supremum."""
@@ -140,7 +139,7 @@ def _least_from(result: Inference, behind: Array, shift: Array, share: Array) ->
     for _ in range(_STEPS):
         if left is None:
             return -math.inf
-        point = _finite_end(result, left, share @ behind, -1.0, point)
+        point = finite_end(result, left, share @ behind, -1.0, point)
         scores = behind @ point.theta + shift
         before, odds = odds, -float(logsumexp(scores))
         if before - odds < _FALL:
@@ -216,26 +215,23 @@ def _on(problem: Problem, block: Block) -> Problem:
 
 def _left(result: Inference, functional: Array) -> Problem | None:
     """The rows that are not certain at a given value of the function; None if these are those that never are."""
-    whole, null = result.whole, _recession(result).null
+    whole, null = result.whole, recession_of(result).null
     held = scipy.linalg.null_space((functional @ null)[None, :])
     if held.shape[1] == 0:
         return whole
     signed = sides_of(whole.objective, whole.objective.coordinates, bounded=False)
     freely = signed.sample(signed.n_rows) @ null
-    moved = freely @ held
-    moved[np.abs(moved) <= _ROUNDING * np.linalg.norm(freely, axis=1, keepdims=True)] = 0.0
-    moved[~_recession(result).separated] = 0.0
-    d = held.shape[1]
-    home = Memory(moved, np.ones(len(moved), dtype=np.uint8))
-    found = separation_of(two_sided(home, Coordinates(np.zeros(d), np.ones(d), np.arange(d), False)))
+    freely[~recession_of(result).separated] = 0.0
+    found = certain_along(freely, held)
     if found.kind == "overlap":
         return whole
-    if (found.separated == _recession(result).separated).all():
+    if (found.separated == recession_of(result).separated).all():
         return None
     return without(whole, found.separated, null @ held @ found.null)
 
 
-def _recession(result: Inference) -> Recession:
+def recession_of(result: Inference) -> Recession:
+    """What separates the classes."""
     if result.limit is None:
         raise AssertionError("only of separated classes is there something that has no limit")
     return result.limit.recession

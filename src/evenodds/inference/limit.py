@@ -160,15 +160,22 @@ def _complete(problem: Problem, found: Recession, rows: NDArray[np.intp]) -> Lim
 
 def _optimum(problem: Problem, data: Data) -> Problem:
     """Maximum likelihood on some of the rows."""
+    left = afresh(problem, data)
+    if not left.theta.size:  # of the columns some may have nothing but zeros left
+        return left
+    solve = regimes.newton if costs.choose(left.objective) == "newton" else regimes.quasi_newton
+    sample = data.sample(costs.sample_rows(data), 0)
+    return left.at(solve(left.objective, left.theta, sample, Goal(1e-6, max_iter=100)).theta)
+
+
+def afresh(problem: Problem, data: Data) -> Problem:
+    """The problem on some of the rows, of two classes, at 0, with the columns that these know."""
     sample = data.sample(costs.sample_rows(data), 0)
     intercept = problem.objective.coordinates.intercept
     coordinates = choose_coordinates(data, sample, intercept=intercept, standardize=False, strength=0.0)
     objective = Objective(data, coordinates, np.zeros(coordinates.columns.size))
-    solve = regimes.newton if costs.choose(objective) == "newton" else regimes.quasi_newton
     theta = np.zeros(objective.n_coef)
     to_raw = raw_map_of(coordinates, np.eye(1)) if eliminates(objective) else raw_map(coordinates)
-    if theta.size:  # of the columns some may have nothing but zeros left
-        theta = solve(objective, theta, sample, Goal(1e-6, max_iter=100)).theta
     nothing = np.zeros((theta.size, 0))
     return replace(
         problem, data=data, objective=objective, theta=theta, to_raw=to_raw, gauge=nothing, n_coef=theta.size

@@ -23,8 +23,9 @@ from ..exceptions import EvenOddsError
 from ..labels import row_offsets
 from ..reading import require_finite_array
 from ..table import is_frame, require_same_order
-from .certain import functionals_of, limit_scores, warn_of_open
+from .certain import design_of, functionals_of, limit_scores, warn_of_open
 from .intervals import ends_of, least_of, most_of
+from .level_ends import ends_of_row
 from .wide import TILE_ROWS, LowRank, centred
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def probabilities(result: "Inference", array: object, shift: Array, searched: bo
             D, Z = limit_scores(result, tile, shift[rows])
             z, se = _log_odds(Z, variances(result, D))
             ends = np.stack([z - quantile * se, z + quantile * se], axis=2)
-            if result.limit is not None and searched and not result.whole.wide:
+            if result.limit is not None and searched:
                 _set_ends(result, tile, shift[rows], z, ends)
             parts.append((z, se, ends))
     z, se, ends = (np.concatenate(values) for values in zip(*parts, strict=True))
@@ -90,7 +91,7 @@ def _log_odds(Z: Array, V: Array) -> tuple[Array, Array]:
     return odds, se
 
 
-def _set_ends(result: "Inference", X: Array, shift: Array, z: Array, ends: Array) -> None:
+def _set_ends(result: "Inference", X: Any, shift: Array, z: Array, ends: Array) -> None:
     """The ends of log odds that are infinite or, of two classes, have no limit."""
     known: dict[bytes, Any] = {}
     for i, j in np.argwhere(~np.isfinite(z)):
@@ -105,12 +106,19 @@ def _set_ends(result: "Inference", X: Array, shift: Array, z: Array, ends: Array
                     known[key] = _followed(end, math.nan)
                 ends[i, j, int(z[i, j] < 0)] = known[key]
             continue
-        ((first, second),) = functionals_of(result.whole, X[i : i + 1])
-        key = (second - first).tobytes()
+        key, ask = _ends_asked(result, X[i : i + 1], float(z[i, j]))
         if key not in known:
-            ask = functools.partial(ends_of, result, second - first, float(z[i, j]))
             known[key] = _followed(ask, (math.nan, math.nan))
         ends[i, j] = np.array(known[key]) + (shift[i, 1] - shift[i, 0])
+
+
+def _ends_asked(result: "Inference", row: Any, z: float) -> tuple[bytes, Callable[[], Any]]:
+    """What looks for both ends of the log odds of a row of two classes, and what tells rows with the same apart."""
+    rays = None if result.limit is None else result.limit.recession.rays
+    if rays is not None:
+        return design_of(result.whole, row).toarray().tobytes(), functools.partial(ends_of_row, result, rays, row, z)
+    ((first, second),) = functionals_of(result.whole, row)
+    return (second - first).tobytes(), functools.partial(ends_of, result, second - first, z)
 
 
 def _end_of_class(result: "Inference", x: Array, shift: Array, c: int, z: float) -> float:

@@ -48,6 +48,8 @@ _SIGNATURES = {
     "some_products": (None, "pninpnpp"),
     "all_products": (None, "pninnpnp"),
     "beyond_bounds": ("n", "ppnnndpppp"),
+    "two_probabilities": (None, "pnp"),
+    "two_labels": ("n", "pinp"),
     "row_sums": (None, "pppnppp"),
     "many_rows": (None, "pnnppppp"),
     "path_fits": ("n", "pnipppppppiiddipppppp"),

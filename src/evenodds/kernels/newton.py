@@ -154,17 +154,12 @@ def small_fit(
     found = function("small_fit", kind)(pointer(X), *shape, pointer(y), pointer(weight), *numbers, pointer(out))
     if not found:
         return None
-    slopes, known, values = sets, sets + sets * p, sets + sets * p + 5 + n
+    known, values = sets * (p + 1), sets * (p + 1) + 5 + n
     away, *sure, reads = out[known : known + 5].tolist()
+    kept, decrement = out[: values + found].copy(), out[values + most + found - 1].item()
+    intercepts, slopes = kept[:sets], kept[sets:known].reshape(sets, p)
     return SmallFit(
-        out[:slopes].copy(),
-        out[slopes:known].reshape(sets, p).copy(),
-        out[known + 5 : values].copy(),
-        out[values : values + found].copy(),
-        float(out[values + most + found - 1]),
-        int(reads),
-        away,
-        tuple(sure),
+        intercepts, slopes, kept[known + 5 : values], kept[values:], decrement, int(reads), away, tuple(sure)
     )
 
 

@@ -51,7 +51,8 @@ class Classes:
 
     def log_odds(self, data: Data) -> Array:
         """(n_sets,) of the classes, from their weights."""
-        return np.asarray(self.free(np.log(nonzero_weights(data))[None])[0])
+        logs = np.log(nonzero_weights(data))
+        return np.asarray(logs[1:] - logs[:1] if self.baseline else logs - logs.mean())
 
     def free(self, scores: Array) -> Array:
         """Scores (m, K) of all classes as those of the sets (m, n_sets)."""

@@ -24,6 +24,7 @@ from ..solvers.costs import sample_rows
 from ..solvers.running import Goal
 from .balance import balanced
 from .cuts import Cut
+from .rays import Rays
 from .recession import Recession
 from .sides import SignedHome, TwoSides
 from .verdict import Verdict
@@ -134,8 +135,6 @@ def beside_wide(signed: SignedHome) -> Recession:
         )
     parts = [rays_of(layout, coordinates, sign) for sign in rounds]
     rays = sp.csr_array(sp.vstack([sp.csr_array((0, layout.n_columns + 1)), *parts]))
-    up, down = (np.bincount(rays.indices, kind, rays.shape[1]) > 0 for kind in (rays.data > 0, rays.data < 0))
-    infinite = np.where(up & down, np.nan, np.where(up, np.inf, np.where(down, -np.inf, 0.0)))
     direction = np.zeros(rays.shape[1])
     for part in parts:  # what is certain first has to make up for what comes after
         direction = direction * (1 + 2 * layout.counts.size) + np.asarray(part.sum(axis=0)).ravel()
@@ -144,7 +143,9 @@ def beside_wide(signed: SignedHome) -> Recession:
     null = sp.csr_array((rays[:, solved] @ sp.diags_array(scale)).T)
     first_place = int(not coordinates.intercept)
     kind = "overlap" if not rounds else "quasi-complete" if left.any() else "complete"
-    return Recession(kind, infinite[first_place:], direction[first_place:], ~left, null)
+    seen = Rays.of(signed, null, ~left)
+    infinite = seen.signs(rays.T)
+    return Recession(kind, infinite[first_place:], direction[first_place:], ~left, null, seen)
 
 
 def _rounds(signed: SignedHome, layout: Layout, coordinates: Coordinates) -> tuple[Mask, list[Array]]:

@@ -7,9 +7,11 @@ that its answer is wrong about: cutting planes. That a few rows balance proves i
 leave free is a space that the cone lies in: from then on nothing but that is looked at, and the rows that see it.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg
@@ -31,6 +33,9 @@ from .sides import EXACT, Dense, ManySides, Signed, SignedHome, TwoSides
 from .signs import blur_of, signs_of, values_of
 from .units import ROOMY, normalised
 
+if TYPE_CHECKING:
+    from .rays import Rays
+
 _MOST_COEF = 1000
 _MOST_WIDE = 3000  # up to which a proof that the classes overlap is tried
 _ROUNDS = 100
@@ -51,6 +56,7 @@ class Recession:
     separated : (n_rows,) the rows of the home that some direction makes positive
     null : (q, d) orthonormal, the changes of theta that are zero on all other rows; beside a wide factor the directions
         of single levels, CSR
+    rays : there, what the rows see of these
     """
 
     kind: str
@@ -58,6 +64,7 @@ class Recession:
     direction: Array
     separated: Mask
     null: Any
+    rays: Rays | None = None
 
 
 def separation_of(

@@ -60,12 +60,13 @@ def blur_of(home: Home, face: Face) -> Array:
 
 def values_of(functionals: Array, direction: Array, blur: Array, exact: float) -> Array:
     """Functions of a direction, or of each column, exactly zero where they are so but for rounding."""
-    size = np.abs(direction)
-    least = blur * size.max(axis=0, keepdims=True).T
-    direction = np.where(least < size.T, direction.T, 0.0).T
+    largest = np.abs(direction).max(axis=0)
     with np.errstate(over="ignore", under="ignore"):
+        least = np.multiply.outer(blur, largest)
+        direction = np.where(np.abs(direction) > least, direction, 0.0)
         values, size = functionals @ direction, np.abs(functionals) @ np.abs(direction)
-    return np.where(np.abs(values) <= max(_CANCELLED, _BLUR * exact) * size, 0.0, values)
+        rounded = np.maximum(max(_CANCELLED, _BLUR * exact) * size, np.abs(functionals) @ least)
+    return np.where(np.abs(values) <= rounded, 0.0, values)
 
 
 def _are_positive(home: Home, face: Face, functionals: Array, blur: Array) -> Mask:

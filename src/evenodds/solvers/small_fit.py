@@ -40,7 +40,7 @@ def fit_at_once(
         return None
     classes = Classes.of(data, baseline=strength == 0)
     rows = data.whole() if has_cheap_hessians(data, classes.n_sets * (data.n_columns + intercept)) else None
-    if rows is None or rows.offset is not None or not data.class_weights.all():
+    if rows is None or rows.offset is not None or not all(data.class_weights.tolist()):
         return None
     total = total_weight(data)
     observations = max(total, float(data.n_rows))
