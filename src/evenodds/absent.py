@@ -13,15 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import fitting
-from .data import Array, Data, require_finite
+from .arrays import Array, Mask
+from .data import Data, require_finite
 from .per_column import bounds
 from .settings import Settings
 from .solvers import Solution, Status
-
-Mask = NDArray[np.bool_]
 
 
 def is_as_any(settings: Settings) -> bool:

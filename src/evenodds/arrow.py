@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import Array
+from .arrays import Array
 from .data.coded import Layout
 from .kernels.rows import padded
 

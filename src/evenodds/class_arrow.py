@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import Array
 from .arrow import Arrow, products
 from .coordinates import Coordinates
-from .data import Array, Sums
+from .data import Sums
 from .data.coded import Coded, Layout
 from .kernels.coded import coded_products
 

@@ -14,8 +14,8 @@ from scipy.special import log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .arrays import dense
-from .data import FLOATS, Array
+from .arrays import Array, dense
+from .data import FLOATS
 from .data.elsewhere import gathered, is_dask, is_spark
 from .data.scan import Scan
 from .exceptions import EvenOddsError

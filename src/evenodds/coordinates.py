@@ -20,9 +20,9 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .arrays import Matrix, dense
+from .arrays import Array, Matrix, dense
 from .arrow import is_wide, null_space, products
-from .data import Array, Block, Data, Sums, require_finite
+from .data import Block, Data, Sums, require_finite
 from .data.coded import Layout
 from .exceptions import EvenOddsError
 from .kernels.algebra import cholesky, dot, product

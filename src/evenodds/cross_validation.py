@@ -21,9 +21,8 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 
-from .arrays import Which
+from .arrays import Array, Which
 from .classifier import Classifier
-from .data import Array
 from .data.memory import count_threads, one_blas_thread
 from .exceptions import EvenOddsError, within_range
 from .fold_scores import Rows, certain, choose, score, score_of

@@ -17,7 +17,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.typing import HashableList
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from sklearn.datasets import load_breast_cancer, make_classification, make_moons
@@ -27,8 +26,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
 from . import LogisticRegression, SeparationWarning, plots, scratch
+from .arrays import Values
 
-Array = NDArray[Any]
 Mosaic = list[HashableList[str]]
 
 # The pictures: where each panel goes, the size in inches and the dots per inch.
@@ -227,7 +226,7 @@ def tumours() -> Example:
     return Example("tumours", rows, panels)
 
 
-def _fit(X: Array, y: Array) -> tuple[Any, bool]:
+def _fit(X: Values, y: Values) -> tuple[Any, bool]:
     """Return the unpenalised fit, and whether it warned that the classes are separated."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SeparationWarning)
@@ -235,7 +234,7 @@ def _fit(X: Array, y: Array) -> tuple[Any, bool]:
     return model, any(issubclass(warning.category, SeparationWarning) for warning in caught)
 
 
-def _estimator_row(model: LogisticRegression, X: Array, y: Array, separated: bool) -> Row:
+def _estimator_row(model: LogisticRegression, X: Values, y: Values, separated: bool) -> Row:
     says = "SeparationWarning: a line separates the classes, so no finite weights are best"
     loss = scratch.loss(y, model.predict_proba(X)[:, 1])
     return Row("LogisticRegression", model.score(X, y), loss, says if separated else _ending(model))
@@ -272,7 +271,7 @@ def _figure(panels: dict[str, Panel], mosaic: Mosaic, size: tuple[float, float])
     return figure
 
 
-def _both_boundaries(model: LogisticRegression, X: Array, y: Array, w: Array, b: float, ax: Axes) -> None:
+def _both_boundaries(model: LogisticRegression, X: Values, y: Values, w: Values, b: float, ax: Axes) -> None:
     """Draw what the estimator learned, with the line of the textbook on top."""
     plots.decision_boundary(model, X, y, ax)
     x1, x2 = np.meshgrid(ax.get_xlim(), ax.get_ylim())
@@ -282,7 +281,7 @@ def _both_boundaries(model: LogisticRegression, X: Array, y: Array, w: Array, b:
     _standardised(ax)
 
 
-def _splines(model: LogisticRegression, X: Array, y: Array, ax: Axes) -> None:
+def _splines(model: LogisticRegression, X: Values, y: Values, ax: Axes) -> None:
     """Draw the boundary without a legend: the picture is beside one that has it."""
     plots.decision_boundary(model, X, y, ax)
     _standardised(ax)
@@ -294,7 +293,7 @@ def _standardised(ax: Axes) -> None:
     ax.set(xlabel="feature 1 (standard deviations)", ylabel="feature 2 (standard deviations)")
 
 
-def _curves(curves: dict[str, Array], model: LogisticRegression, ax: Axes) -> None:
+def _curves(curves: dict[str, Values], model: LogisticRegression, ax: Axes) -> None:
     """Draw the losses on a logarithmic axis, for the first passes matter as much as the last."""
     plots.loss_curve(curves, ax)
     ax.axhline(model.solution_.loss, color="black", linewidth=0.8, label="minimum (LogisticRegression)")

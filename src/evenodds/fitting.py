@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arrays import Array
 from .coordinates import Coordinates, choose_coordinates
-from .data import Array, Block, Data
+from .data import Block, Data
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, require_range
 from .objective import Classes, Objective

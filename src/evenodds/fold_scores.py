@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import log_expit
 from sklearn.metrics import get_scorer, roc_auc_score
 
-from .arrays import Values, Which
-from .data import Array
+from .arrays import Array, Values, Which
 from .data.elsewhere import Predictor
 from .exceptions import EvenOddsError
 from .model import LogisticRegression

@@ -10,14 +10,12 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from .data import Array
+from .arrays import Array, Codes
 from .exceptions import EvenOddsError
 from .kernels.labels import two_labels
 from .table import is_missing, values_of
 
 _KINDS = "numbers, strings or booleans"
-
-Codes = NDArray[np.integer[Any]]
 
 
 def encode_labels(y: object, n_rows: int, classes: ArrayLike | None = None) -> tuple[NDArray[Any], Codes]:

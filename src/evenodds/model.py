@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import absent, advice, fitting, progress
+from .arrays import Array
 from .classifier import Classifier, is_plain
 from .coordinates import coordinates_of
-from .data import Array, Data, require_finite
+from .data import Data, require_finite
 from .data.elsewhere import gathered
 from .data.scan import Scan
 from .data.telling import listening

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from .arrays import CSR
-from .data import Array, Block, Data, Sums, is_coded
+from .arrays import CSR, Array
+from .data import Block, Data, Sums, is_coded
 from .kernels.algebra import product
 from .kernels.rows import moment_sums, sparse_moments, units
 

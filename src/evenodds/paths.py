@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .absent import completed
-from .data import Array
+from .arrays import Array
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, require_range, within_range
 from .per_column import LEAST_C, bounds, check_l1_ratio, penalty_factors

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .arrays import Array
 from .coordinates import Coordinates, choose_coordinates
-from .data import Array, Block, Data
+from .data import Block, Data
 from .objective import Classes, Objective
 from .per_column import bounds, penalty_factors
 from .separation.question import Question

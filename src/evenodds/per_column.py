@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .data import Array
+from .arrays import Array
 from .exceptions import EvenOddsError
 
 LEAST_C = 1e-300  # the inverse of a strength of a penalty has to be a number

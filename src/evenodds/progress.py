@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .advice import listed_labels
-from .data import Array
+from .arrays import Array
 from .solvers import Report
 
 try:

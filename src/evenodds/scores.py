@@ -4,8 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .arrays import Matrix
-from .data import Array
+from .arrays import Array, Matrix
 from .kernels.algebra import product
 from .kernels.library import function, pointer, vector
 

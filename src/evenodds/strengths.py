@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from .arrays import Array
 from .coordinates import Coordinates, choose_coordinates
-from .data import Array, Block, Data
+from .data import Block, Data
 from .exceptions import EvenOddsError
 from .objective import Classes
 from .per_column import LEAST_C

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..arrays import CSR, Which
+from ..arrays import CSR, Array, Which
 from ..exceptions import EvenOddsError, NonFiniteError
 from .apart import Apart
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .coded import Coded, Layout
     from .groups import Groups
 
-Array = NDArray[np.float64]
 Sums = tuple[Any, ...]
 FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})  # what loops read as it is, in native byte order
 

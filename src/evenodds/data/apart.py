@@ -6,9 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Which
-
-Array = NDArray[np.float64]
+from ..arrays import Array, Which
 
 
 class Apart:

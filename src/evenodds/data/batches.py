@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ..arrays import Array, Mask
 from ..exceptions import EvenOddsError
-from . import Array, Block
+from . import Block
 from .apart import Apart
 from .groups import Groups
 from .units import Source, Unit, kind_of, no_room
@@ -30,7 +31,6 @@ _DOUBLE = pa.float64()
 NUMERIC = ("number", "boolean", "null")  # kinds of columns that are numbers as they are
 
 Ids = NDArray[np.uint32]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

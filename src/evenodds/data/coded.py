@@ -14,8 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..arrays import Which
-from . import Array
+from ..arrays import Array, Which
 
 _ROWS = 1000  # that tell where the midst of a column is
 

@@ -18,9 +18,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
-from ..arrays import CSR
+from ..arrays import CSR, Array
 from ..exceptions import EvenOddsError
-from . import FLOATS, Array, Block, Data, Sums, csr_rows, is_coded
+from . import FLOATS, Block, Data, Sums, csr_rows, is_coded
 from .groups import Groups
 
 _BLOCK_ENTRIES = 1 << 20  # 8 MB of float64: small beside X, long beside the cost of a call

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import Array, Block, Sums
+from ..arrays import Array
+from . import Block, Sums
 from .batches import Encoding, Labels, Reading, Roles, Where
 from .folding import listed
 from .memory import add_up, one_blas_thread, quiet

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import Array, Block, is_coded
+from ..arrays import Array
+from . import Block, is_coded
 
 
 class Sample:

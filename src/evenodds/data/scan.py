@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..exceptions import EvenOddsError
-from . import Array, Block, Data
+from . import Block, Data
 from .budget import require_column, said
 
 if TYPE_CHECKING:

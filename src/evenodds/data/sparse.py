@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..arrays import CSR
-from . import Array
+from ..arrays import CSR, Array
 
 _FAR = 30.0  # times the mean deviation of a column: nearer to zero, a sum of squares loses three digits at the most
 _ROWS = 15  # that tell where the midst of a column is

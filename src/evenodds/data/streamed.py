@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Numbers
-from . import Array, Block, Data, Sums, is_coded
+from ..arrays import Array, Numbers
+from . import Block, Data, Sums, is_coded
 from .batches import Reading, stopping
 from .coded import Layout
 from .folding import in_a_tree

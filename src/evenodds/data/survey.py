@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Values
+from ..arrays import Array, Mask, Values
 from ..exceptions import EvenOddsError
-from . import Array, Block, is_coded
-from .batches import Mask, Reading, Where, stopping
+from . import Block, is_coded
+from .batches import Reading, Where, stopping
 from .memory import mapped
 from .sampling import Sample
 from .spilled import Spill

@@ -12,7 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from . import Array, Block, Data, Sums, is_coded
+from ..arrays import Array
+from . import Block, Data, Sums, is_coded
 from .coded import Layout, concatenated
 from .groups import Groups
 from .memory import Memory, drawn, part_of

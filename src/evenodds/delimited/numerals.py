@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-Mask = NDArray[np.bool_]
+from ..arrays import Mask
 
 _SIGN, _POWER = r"[+-]?", r"([eE][+-]?\d+)?"
 _SPACES = " \u00a0\u202f\u2009"  # a space, and those at which no line breaks

@@ -17,11 +17,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ..advice import listed_labels, nearest
+from ..arrays import Array
 from ..exceptions import EvenOddsError
 from ..labels import labels_of
 from ..table import is_frame, is_missing
 from .columns import WORDS, Codes, Column, Table, as_table, coded, counted
-from .expressions import BASES, Array, part_level, part_of
+from .expressions import BASES, part_level, part_of
 from .rows import DesignRows
 from .slopes import derivative
 from .terms import Cell, Factor, Number, Part, Piece, Term, block_cells, block_names, block_pieces, block_size, subsets

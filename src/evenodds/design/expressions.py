@@ -12,12 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..exceptions import EvenOddsError
 from .columns import WORDS, Column, Level
-
-Array = NDArray[np.float64]
 
 _BINARY: dict[str, Callable[[Array, Array], Array]] = {
     "+": np.add,

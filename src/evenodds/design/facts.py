@@ -11,10 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..exceptions import EvenOddsError
 from .columns import Column, Level, Table
 from .design import missing_error
-from .expressions import LEARNING, PARTS, Array, Expression, part_level, part_of
+from .expressions import LEARNING, PARTS, Expression, part_level, part_of
 from .splines import learnt_basis
 
 MOST_LEVELS = 1_000_000

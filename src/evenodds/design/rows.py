@@ -7,8 +7,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..data.coded import Coded, Layout
-from .expressions import Array
 from .terms import Piece
 
 _FEW = 64  # columns that are held dense, however many are 0

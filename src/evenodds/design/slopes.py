@@ -6,7 +6,8 @@ within the bounds of the spline: exact for any polynomial of that degree, and so
 
 import numpy as np
 
-from .expressions import BASES, LEARNING, Array, Expression, Rows
+from ..arrays import Array
+from .expressions import BASES, LEARNING, Expression, Rows
 from .splines import basis_of
 
 _POINTS = np.arange(5.0)

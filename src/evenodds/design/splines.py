@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..exceptions import EvenOddsError
 
 if TYPE_CHECKING:
     from .expressions import Expression
 
-Array = NDArray[np.float64]
 
 # The options that each takes, in the order in which they may be given without a name.
 OPTIONS: dict[str, tuple[str, ...]] = {

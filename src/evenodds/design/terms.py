@@ -11,15 +11,12 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..advice import nearest
-from ..arrays import Which
+from ..arrays import Array, Which
 from ..exceptions import EvenOddsError
 from .columns import Codes, Level
 from .expressions import PARTS, Expression
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, rankdata
 
 from ..advice import listed, listed_labels
+from ..arrays import Array
 from ..design import Design
 from ..exceptions import EvenOddsError
 from ..model import LogisticRegression
 from ..separation.finding import searched
 from .record import Finding, in_formula
-
-Array = NDArray[np.float64]
 
 _LEAK = 0.99  # AUC of one column, from which it is asked how it can know the answer
 _BINS = 20  # of numbers, whose shares tell the classes apart however they go up and down

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Array
+from ..arrays import Array
 from ..design import Design, Number, Part
 from ..exceptions import EvenOddsError
 from .model_file import replacing

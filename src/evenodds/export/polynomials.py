@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array
 from ..design import Expression, Number
 from ..design.expressions import BASES
 from ..design.splines import basis_of

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from ..data import Array
+from ..arrays import Array
 from ..design import Factor, Number, Part
 from ..exceptions import EvenOddsError
 from ..model import LogisticRegression

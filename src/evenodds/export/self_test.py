@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array
 from ..exceptions import EvenOddsError
 from .dialects import DIALECTS, Dialect, sqlglot_expressions
 from .scorer import Scorer

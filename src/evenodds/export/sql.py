@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array
 from ..design import Number, Part
 from .dialects import Dialect, dialect_of, sqlglot_expressions, table_of
 from .scorer import Scorer, by_level, offset_of, scorer_of, values_of

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..data import Array
+from ..arrays import Array
 from ..design import Factor, Level
 from ..design.expressions import number_of
 from ..exceptions import EvenOddsError

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from ..data import Array
+from ..arrays import Array
 from ..kernels.algebra import cholesky, dot, product
 from ..objective import Objective
 from ..solvers import Metric, Report, Solution, Status, running

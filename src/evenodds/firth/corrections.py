@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 
+from ..arrays import Array
 from ..coordinates import Coordinates
-from ..data import Array, Block
+from ..data import Block
 from ..data.views import View
 from ..objective import Objective
 from ..solvers import Solution, Status, costs, regimes

@@ -8,8 +8,8 @@ climbing steps.
 import math
 from dataclasses import replace
 
-from ..arrays import dense
-from ..data import Array, Block, Data
+from ..arrays import Array, dense
+from ..data import Block, Data
 from ..objective import Objective
 from ..objective.signed import SignedRows
 from ..solvers import Report, Solution, cooling, regimes

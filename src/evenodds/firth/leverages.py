@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
 
-from ..data import Array
+from ..arrays import Array
 from ..kernels import algebra
 from ..kernels.algebra import cholesky, dot, gram, product
 from ..objective.signed import SignedRows

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..data import Array, Block, Sums
+from ..arrays import Array
+from ..data import Block, Sums
 from ..data.memory import add_up
 from ..exceptions import EvenOddsError
 from ..kernels.algebra import gram, product

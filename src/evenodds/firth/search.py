@@ -19,7 +19,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..data import Array, Block, Sums
+from ..arrays import Array
+from ..data import Block, Sums
 from ..data.views import taken
 from ..solvers import Report, Solution, Status
 from .climbing import Climber

@@ -19,8 +19,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from ..arrays import dense
-from ..data import Array
+from ..arrays import Array, dense
 from ..kernels.algebra import eigen, gram, inverses, product, solutions
 from ..objective.signed import SignedRows
 from .leverages import safe_curvature

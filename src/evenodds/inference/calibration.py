@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, ndtri
 
-from ..data import Array
+from ..arrays import Array
 from ..exceptions import EvenOddsError
 from ..labels import combine_weights, encode_kept, encode_labels, require_two
 from ..model import LogisticRegression

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..advice import warn
-from ..arrays import Matrix, Numbers
-from ..data import Array, Block
+from ..arrays import Array, Matrix, Numbers
+from ..data import Block
 from ..data.coded import Coded
 from ..exceptions import SeparationWarning
 from ..objective.softmax import dense_design, sparse_design

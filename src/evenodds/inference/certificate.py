@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array
 from .evidence import Evidence
 from .problem import Problem
 from .wide import RawMap, WideInverse

@@ -23,10 +23,10 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..arrays import Matrix, dense
+from ..arrays import Array, Matrix, dense
 from ..arrow import Arrow
 from ..class_arrow import pairs
-from ..data import Array, Block, Sums
+from ..data import Block, Sums
 from ..data.groups import Groups, GroupSums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..advice import nearest
-from ..data import Array
+from ..arrays import Array
 from ..design import Column, Design, Factor, Number, Table
 from ..exceptions import EvenOddsError, within_range
 from ..labels import row_numbers

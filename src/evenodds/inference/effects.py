@@ -16,8 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
-from ..arrays import Matrix
-from ..data import Array
+from ..arrays import Array, Matrix
 from .certain import class_signs, limit_scores
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Array
+from ..arrays import Array
 from ..model import LogisticRegression
 from .certificate import Certificate
 from .covariance import Inverse

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Matrix
+from ..arrays import Array, Matrix
 from ..arrow import Arrow
-from ..data import Array, Block, Sums
+from ..data import Block, Sums
 from ..objective import Objective
 from ..objective.signed import SignedRows
 from ..objective.softmax import Softmax, dense_design

@@ -11,7 +11,8 @@ import numpy as np
 import scipy.linalg
 from scipy.special import chdtrc
 
-from ..data import Array, Block
+from ..arrays import Array
+from ..data import Block
 from ..exceptions import EvenOddsError
 from ..objective.softmax import dense_design
 from .certain import signs_of

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..data import Array, require_finite
+from ..arrays import Array
+from ..data import require_finite
 from ..data.elsewhere import gathered
 from ..data.scan import Scan
 from ..exceptions import EvenOddsError

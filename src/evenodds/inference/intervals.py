@@ -20,7 +20,8 @@ import scipy.sparse as sp
 from scipy.optimize import brentq
 from scipy.special import chdtri, logsumexp, softmax
 
-from ..data import Array, Block
+from ..arrays import Array
+from ..data import Block
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
 from ..separation.rays import certain_along

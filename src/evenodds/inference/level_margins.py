@@ -15,8 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from ..arrays import CSR, Matrix
-from ..data import Array
+from ..arrays import CSR, Array, Matrix
 from ..data.coded import Coded
 from ..design import Design, Factor
 from .certain import limit_scores

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..coordinates import Coordinates, choose_coordinates
-from ..data import Array, Block, Data
+from ..data import Block, Data
 from ..data.views import some_rows
 from ..exceptions import EvenOddsError
 from ..objective import Objective, RowLoss

@@ -11,8 +11,8 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from ..advice import listed
-from ..arrays import Matrix, dense
-from ..data import Array, Block, Sums, is_coded
+from ..arrays import Array, Matrix, dense
+from ..data import Block, Sums, is_coded
 from ..data.coded import Coded
 from ..data.elsewhere import gathered
 from ..data.memory import one_blas_thread

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from ..data import Array
+from ..arrays import Array
 from ..exceptions import EvenOddsError
 from .certain import warn_of_open
 

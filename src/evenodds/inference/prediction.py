@@ -15,8 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, ndtri
 
 from ..advice import listed
-from ..arrays import Matrix, dense
-from ..data import Array
+from ..arrays import Array, Matrix, dense
 from ..data.coded import Coded
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError

@@ -16,10 +16,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..arrays import dense
+from ..arrays import Array, dense
 from ..arrow import Arrow, is_wide
 from ..coordinates import Coordinates, choose_coordinates
-from ..data import Array, Block, Data, Sums
+from ..data import Block, Data, Sums
 from ..exceptions import EvenOddsError
 from ..firth import FirthObjective
 from ..fitting import objective_of

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from .. import firth
-from ..data import Array
+from ..arrays import Array
 from ..exceptions import EvenOddsError
 from .covariance import Inverse
 from .problem import Problem

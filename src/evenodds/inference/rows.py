@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..data import Array, Block, Sums
+from ..arrays import Array
+from ..data import Block, Sums
 from ..data.groups import Groups
 from ..objective import RowLoss
 from .problem import Problem

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array
 from ..exceptions import EvenOddsError
 from . import display
 from .display import Row, Sheet

@@ -16,8 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
-from ..arrays import Matrix, dense
-from ..data import Array
+from ..arrays import Array, Matrix, dense
 from ..data.folding import Tables, listed
 from ..data.memory import one_blas_thread
 from ..data.scan import Scan

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..advice import nearest
-from ..data import Array
+from ..arrays import Array
 from ..design import Design, Factor, Number, Table
 from ..exceptions import EvenOddsError
 from ..labels import row_numbers

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtr, ndtri
 
+from ..arrays import Array
 from ..arrow import Arrow
 from ..coordinates import Coordinates
-from ..data import Array
 from ..exceptions import EvenOddsError
 from ..model import LogisticRegression
 from ..objective import Classes, Objective

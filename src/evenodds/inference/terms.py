@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.linalg
 
-from ..data import Array
+from ..arrays import Array
 from ..exceptions import EvenOddsError
 from .problem import Problem
 from .profile import constrained_maximum, maxima, require_lower

@@ -15,11 +15,11 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
-from ..arrays import CSR, Matrix
+from ..arrays import CSR, Array, Matrix
 from ..arrow import Arrow, by_level, has_most, inverse_levels
 from ..class_arrow import class_arrow, pair_products, pairs
 from ..coordinates import Coordinates
-from ..data import Array, Block, Sums
+from ..data import Block, Sums
 from ..data.coded import Coded
 from ..design import Factor
 from ..exceptions import EvenOddsError

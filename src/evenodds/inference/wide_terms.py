@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..arrays import CSR, Numbers
-from ..data import Array
+from ..arrays import CSR, Array, Numbers
 from ..exceptions import EvenOddsError
 from ..solvers import Status, costs, regimes
 from ..solvers.running import Goal

@@ -8,14 +8,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from ..arrays import Floats
+from ..arrays import Array, Floats
 from .library import function, pointer, vector
 from .rows import padded
-
-Array = NDArray[np.float64]
 
 _SIZE = 8  # bytes of a number
 _OWN = 192  # columns, an intercept and pseudo-columns among them: beyond, BLAS is faster

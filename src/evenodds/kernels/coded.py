@@ -8,11 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Codes, Values
+from ..arrays import Array, Codes, Values
 from .library import function, pointer, vector
 from .rows import padded, rows_as_read
-
-Array = NDArray[np.float64]
 
 
 class CodedRows(Protocol):

@@ -1,14 +1,11 @@
 """Loops of the elastic net: coordinate descent, products with columns, and rows at many points at once."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Codes, Floats
+from ..arrays import Array, Codes, Floats, Numbers
 from .library import function, in_place, pointer, vector
 from .rows import layout
 
-Array = NDArray[np.float64]
-Numbers = NDArray[np.intp]
 Bounds = tuple[Array, Array, Array, Array]
 
 

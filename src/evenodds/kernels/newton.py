@@ -4,14 +4,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Codes, Floats
+from ..arrays import Array, Codes, Floats
 from .library import function, pointer, vector
 from .rows import layout, padded, rows_as_read
 from .softmax import rows_of_classes
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import CSR, Codes, Floats, Values
+from ..arrays import CSR, Array, Codes, Floats, Values
 from .library import function, pointer, vector
 
-Array = NDArray[np.float64]
 Sums = tuple[Any, ...]
 
 _NEAR = 1 << 12  # entries that fit the nearest cache

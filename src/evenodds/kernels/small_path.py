@@ -4,11 +4,9 @@ It runs without the GIL, so that threads can work on one path each. `small_path.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from .library import function, pointer, vector
-
-Array = NDArray[np.float64]
 
 
 class SmallPath:

@@ -3,13 +3,11 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Matrix
+from ..arrays import Array, Matrix
 from .library import function, pointer, vector
 from .rows import layout, padded
 
-Array = NDArray[np.float64]
 _ROWS = 32  # of a tile
 
 

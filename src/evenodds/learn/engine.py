@@ -12,12 +12,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Values
 from . import measures, mistakes, source, tracing
 from .points import NAMES, Refused, columns_of, from_csv, own_points, points
 
-Array = NDArray[Any]
 GRID = 48  # cells of the picture in each direction
 BOWL = 28  # cells of the loss surface
 SAMPLE = 500  # rows of which the surface takes the loss
@@ -33,16 +32,16 @@ class Session:
     settings: dict[str, Any]
     epochs: int
     keys: tuple[str, ...]
-    raw: Array  # (m, 2) points of the plane, or (m, 3)
-    y: Array
+    raw: Values  # (m, 2) points of the plane, or (m, 3)
+    y: Values
     module: ModuleType
-    columns: Array  # what is learnt from, before it is normalised
-    X: Array  # and after
-    grid: Array  # the picture's cells as such rows
-    W: Array  # (epochs, n), B and L (epochs,): weights, biases and losses so far
-    B: Array
-    L: Array
-    steps: Iterator[tuple[Array, float, float]]
+    columns: Values  # what is learnt from, before it is normalised
+    X: Values  # and after
+    grid: Values  # the picture's cells as such rows
+    W: Values  # (epochs, n), B and L (epochs,): weights, biases and losses so far
+    B: Values
+    L: Values
+    steps: Iterator[tuple[Values, float, float]]
     suspects: list[int]  # epochs, -1 for what comes before them
     found: dict[str, Any] | None
     stopped: str
@@ -84,7 +83,7 @@ class Session:
         self.own = table["points"]
         return table
 
-    def points(self, data: str, seed: int = 0) -> tuple[Array, Array]:
+    def points(self, data: str, seed: int = 0) -> tuple[Values, Values]:
         """Return a set of points, also the own ones."""
         return own_points(self.own) if data == "own" else points(data, seed)
 
@@ -156,18 +155,18 @@ class Session:
             grid = np.c_[grid, np.tile(self.raw[0, 2:], (len(grid), 1))]
         self.grid = self.moved(columns_of(grid, self.features, self.raw))
 
-    def moved(self, columns: Array) -> Array:
+    def moved(self, columns: Values) -> Values:
         """Move new rows as the training rows were."""
         if not self.normalise:
             return columns
         with np.errstate(all="ignore"):
-            new: Array = self.module.normalize(columns, reference=self.columns)
+            new: Values = self.module.normalize(columns, reference=self.columns)
         return new
 
     def more(self, ms: float = 25.0) -> dict[str, Any]:
         """Go on learning for some milliseconds; return the new weights, biases and losses."""
         end, at = time.perf_counter() + min(ms, 1000.0) / 1e3, len(self.L)
-        w: list[Array] = []
+        w: list[Values] = []
         b: list[float] = []
         losses: list[float] = []
         with np.errstate(all="call", under="ignore", call=self._flag):
@@ -207,7 +206,7 @@ class Session:
         start, stop = max(0, start), min(stop, len(self.W), start + 50)
         return self.painted(self.W[start:stop], self.B[start:stop])
 
-    def painted(self, W: Array, B: Array) -> dict[str, Any]:
+    def painted(self, W: Values, B: Values) -> dict[str, Any]:
         """Return the pictures of given weights (k, n) and biases (k,)."""
         with np.errstate(all="ignore"):
             shade = np.nan_to_num(self.module.sigmoid(self.grid @ W.T + B).T * 254, nan=NOT_A_NUMBER)

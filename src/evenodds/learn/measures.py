@@ -7,15 +7,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Values
 from .mistakes import BY_KEY
 from .points import columns_of, more_points, points
 
 if TYPE_CHECKING:
     from .engine import Session
-
-Array = NDArray[Any]
 
 
 class Axes:
@@ -40,16 +38,16 @@ class Axes:
 
     get_ylim = get_xlim
 
-    def axline(self, one: Array, two: Array, **options: object) -> None:
+    def axline(self, one: Values, two: Values, **options: object) -> None:
         """Note a line without ends."""
         self.points, self.endless = np.array([one, two], dtype=float), True
 
-    def plot(self, x: Array, y: Array, **options: object) -> None:
+    def plot(self, x: Values, y: Values, **options: object) -> None:
         """Note a line with ends."""
         self.points, self.endless = np.c_[x, y], False
 
 
-def line(session: "Session", w: Array, b: float) -> tuple[Array, Array]:
+def line(session: "Session", w: Values, b: float) -> tuple[Values, Values]:
     """Return the boundary that the code draws, as its ends in the plane and 1 if it goes on, and all its points.
 
     A further column is constant: its part of the score counts as bias.
@@ -65,17 +63,17 @@ def line(session: "Session", w: Array, b: float) -> tuple[Array, Array]:
     return np.r_[ends.ravel(), float(axes.endless)], axes.points
 
 
-def _scale(session: "Session") -> Array:
+def _scale(session: "Session") -> Values:
     """How the first two columns were moved, from two of their values."""
     low, high = session.raw[:, :2].argmin(axis=0), session.raw[:, :2].argmax(axis=0)
     pick = np.arange(2)
     width = session.X[high, pick] - session.X[low, pick]
-    wide: Array = np.where(width > 0, session.raw[high, pick] - session.raw[low, pick], 1.0)
+    wide: Values = np.where(width > 0, session.raw[high, pick] - session.raw[low, pick], 1.0)
     return wide / np.where(width > 0, width, 1.0)
 
 
-def _shift(session: "Session") -> Array:
-    shift: Array = session.raw[0, :2] - session.X[0, :2] * _scale(session)
+def _shift(session: "Session") -> Values:
+    shift: Values = session.raw[0, :2] - session.X[0, :2] * _scale(session)
     return shift
 
 
@@ -93,7 +91,7 @@ def all_of(session: "Session", threshold: float) -> dict[str, Any]:
     return out
 
 
-def _table(session: "Session", X: Array, y: Array, w: Array, b: float, threshold: float) -> dict[str, Any]:
+def _table(session: "Session", X: Values, y: Values, w: Values, b: float, threshold: float) -> dict[str, Any]:
     module = session.module
     with np.errstate(all="ignore"):
         z = X @ w + b
@@ -124,7 +122,7 @@ def written(session: "Session", key: str) -> str:
             return "refused"
 
 
-def _accuracy(session: "Session", w: Array, b: float) -> float:
+def _accuracy(session: "Session", w: Values, b: float) -> float:
     return float(session.module.accuracy(session.y, session.module.predict(session.X, w, b)))
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from ..arrays import Values
+
 MOST = 10_000  # rows: the page draws each
 KNOTS = 5  # splines of each feature
 
@@ -23,70 +23,70 @@ class Refused(ValueError):
     """What the page asks cannot be done; the message says why, in one sentence."""
 
 
-def _classic(name: str) -> tuple[Array, Array]:
+def _classic(name: str) -> tuple[Values, Values]:
     with (Path(__file__).parent / "classics.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["set"] == name]
     return np.array([[float(row["x1"]), float(row["x2"])] for row in rows]), np.array([int(row["y"]) for row in rows])
 
 
-def _moons() -> tuple[Array, Array]:
+def _moons() -> tuple[Values, Values]:
     return _classic("moons")
 
 
-def _clouds() -> tuple[Array, Array]:
+def _clouds() -> tuple[Values, Values]:
     return _classic("clouds")
 
 
-def _blobs(rng: np.random.Generator, m: int = 500) -> tuple[Array, Array]:
+def _blobs(rng: np.random.Generator, m: int = 500) -> tuple[Values, Values]:
     y = np.arange(m) % 2
     return rng.normal(size=(m, 2)) + np.where(y[:, None] == 1, [1.2, 0.8], [-1.0, -0.6]), y
 
 
-def _circles(rng: np.random.Generator, m: int = 300) -> tuple[Array, Array]:
+def _circles(rng: np.random.Generator, m: int = 300) -> tuple[Values, Values]:
     y = np.arange(m) % 2
     angle = rng.uniform(0, 2 * np.pi, m)
     radius = np.where(y == 1, 0.5, 1.1) + 0.16 * rng.normal(size=m)
     return np.c_[radius * np.cos(angle), radius * np.sin(angle)], y
 
 
-def _xor(rng: np.random.Generator, m: int = 300) -> tuple[Array, Array]:
+def _xor(rng: np.random.Generator, m: int = 300) -> tuple[Values, Values]:
     X = rng.uniform(-1, 1, (m, 2))
     return X + 0.08 * rng.normal(size=(m, 2)), (X[:, 0] * X[:, 1] > 0).astype(int)
 
 
-def _rare(rng: np.random.Generator, m: int = 500) -> tuple[Array, Array]:
+def _rare(rng: np.random.Generator, m: int = 500) -> tuple[Values, Values]:
     y = (np.arange(m) % 20 == 0).astype(int)
     return rng.normal(size=(m, 2)) + np.where(y[:, None] == 1, [1.6, 1.2], [0.0, 0.0]), y
 
 
-def _thousandths() -> tuple[Array, Array]:
+def _thousandths() -> tuple[Values, Values]:
     X, y = _moons()
     return X * 1000 + 5000, y
 
 
-def _sorted() -> tuple[Array, Array]:
+def _sorted() -> tuple[Values, Values]:
     X, y = _moons()
     order = np.argsort(y, kind="stable")
     return X[order], y[order]
 
 
-def _constant() -> tuple[Array, Array]:
+def _constant() -> tuple[Values, Values]:
     X, y = _moons()
     return np.c_[X, np.full(len(X), 3.0)], y
 
 
-def _flat() -> tuple[Array, Array]:
+def _flat() -> tuple[Values, Values]:
     X, y = _moons()
     return np.c_[X[:, 0], np.full(len(X), 3.0)], y
 
 
-_DRAWN: dict[str, Callable[[np.random.Generator], tuple[Array, Array]]] = {
+_DRAWN: dict[str, Callable[[np.random.Generator], tuple[Values, Values]]] = {
     "blobs": _blobs,
     "circles": _circles,
     "xor": _xor,
     "rare": _rare,
 }
-_FIXED: dict[str, Callable[[], tuple[Array, Array]]] = {
+_FIXED: dict[str, Callable[[], tuple[Values, Values]]] = {
     "moons": _moons,
     "clouds": _clouds,
     "thousandths": _thousandths,
@@ -108,7 +108,7 @@ NAMES = {
 }
 
 
-def points(name: str, seed: int = 0) -> tuple[Array, Array]:
+def points(name: str, seed: int = 0) -> tuple[Values, Values]:
     """Return a set of points by its name: X (m, 2), or (m, 3) with a third column, and the classes y (m,)."""
     if name in _FIXED:
         return _FIXED[name]()
@@ -117,7 +117,7 @@ def points(name: str, seed: int = 0) -> tuple[Array, Array]:
     raise Refused(f"There is no set of points {name!r}; known are {', '.join(NAMES)}.")
 
 
-def more_points(name: str) -> tuple[Array, Array] | None:
+def more_points(name: str) -> tuple[Values, Values] | None:
     """Return new rows of the same source, which no training has seen; None where the source is not known."""
     if name in _DRAWN:
         return _DRAWN[name](np.random.default_rng(10_000))
@@ -129,7 +129,7 @@ def more_points(name: str) -> tuple[Array, Array] | None:
     return np.where(y[:, None] == 1, lower, upper) + 0.24 * rng.normal(size=(1000, 2)), y
 
 
-def own_points(rows: Sequence[Sequence[float]]) -> tuple[Array, Array]:
+def own_points(rows: Sequence[Sequence[float]]) -> tuple[Values, Values]:
     """Check points that were set by hand: (x1, x2, class) of each."""
     try:
         table = np.array(rows, dtype=float)
@@ -209,7 +209,7 @@ def _in_order(values: set[str]) -> list[str]:
     return sorted(values, key=float) if all(map(_is_number, values)) else sorted(values)
 
 
-def columns_of(X: Array, features: str, reference: Array) -> Array:
+def columns_of(X: Values, features: str, reference: Values) -> Values:
     """Return what is learnt from: the points as they are ("straight"), or splines of each feature and their products.
 
     The splines are cubic B-splines with equal distances over the range of the reference; outside of it they go on with
@@ -223,11 +223,11 @@ def columns_of(X: Array, features: str, reference: Array) -> Array:
     unit = np.clip((X[:, :2] - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
     first, second = _splines(unit[:, 0]), _splines(unit[:, 1])
     products = (first[:, :, None] * second[:, None, :]).reshape(len(X), -1)
-    columns: Array = np.c_[first[:, 1:], second[:, 1:], products]
+    columns: Values = np.c_[first[:, 1:], second[:, 1:], products]
     return columns
 
 
-def _splines(unit: Array) -> Array:
+def _splines(unit: Values) -> Values:
     """Cubic B-splines on [0, 1] with equal distances, one a column (de Boor's recursion from the uniform case)."""
     t = unit[:, None] * (KNOTS - 3) - np.arange(-3, KNOTS - 3)  # each spline lives where its t is from 0 to 4
     pieces = (
@@ -236,7 +236,7 @@ def _splines(unit: Array) -> Array:
         (3 * t**3 - 24 * t**2 + 60 * t - 44) / 6,
         (4 - t) ** 3 / 6,
     )
-    splines: Array = np.select(
+    splines: Values = np.select(
         [(t >= i) & (t < i + 1) if i < 3 else (t >= 3) & (t <= 4) for i in range(4)], pieces, 0.0
     )
     return splines

@@ -7,14 +7,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from . import source
 
 if TYPE_CHECKING:
     from .engine import Session
-
-Array = NDArray[Any]
 
 
 class _Found(Exception):

@@ -5,15 +5,14 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import LogisticRegression, SeparationWarning, scratch
+from ..arrays import Values
 
-Array = NDArray[Any]
 _EPOCHS = 400
 
 
-def compare(X: Array, y: Array, C: float) -> dict[str, Any]:
+def compare(X: Values, y: Values, C: float) -> dict[str, Any]:
     """Compare ways to the optimum on the same data.
 
     Parameters
@@ -55,7 +54,7 @@ def compare(X: Array, y: Array, C: float) -> dict[str, Any]:
     }
 
 
-def _fit(X: Array, y: Array, **parameters: Any) -> tuple[bool, Any, float]:
+def _fit(X: Values, y: Values, **parameters: Any) -> tuple[bool, Any, float]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         before = time.perf_counter()
@@ -64,7 +63,7 @@ def _fit(X: Array, y: Array, **parameters: Any) -> tuple[bool, Any, float]:
     return any(issubclass(warning.category, SeparationWarning) for warning in caught), model, seconds
 
 
-def _descent(X: Array, y: Array) -> list[tuple[float, Array, Array, float]]:
+def _descent(X: Values, y: Values) -> list[tuple[float, Values, Values, float]]:
     """The textbook with two learning rates, all rows in a batch: losses, lengths of w, and seconds."""
     runs = []
     for lr in (0.1, 1.0):
@@ -78,7 +77,7 @@ def _descent(X: Array, y: Array) -> list[tuple[float, Array, Array, float]]:
     return runs
 
 
-def _table(X: Array, y: Array, C: float, best: object, separated: bool) -> list[dict[str, Any]]:
+def _table(X: Values, y: Values, C: float, best: object, separated: bool) -> list[dict[str, Any]]:
     from sklearn.linear_model import LogisticRegression as Theirs
 
     rows = [

@@ -22,11 +22,11 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ..arrays import Real, Which
+from ..arrays import Array, Real, Which
 from ..arrow import Arrow, anchor
 from ..class_arrow import class_arrow
 from ..coordinates import Coordinates
-from ..data import Array, Block, Data, Sums, require_finite, total_weight
+from ..data import Block, Data, Sums, require_finite, total_weight
 from ..kernels.algebra import dot
 from ..kernels.newton import Limits, Steps
 from ..kernels.rows import AT_ONCE

@@ -11,8 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
 
-from ..arrays import Real
-from ..data import Array, Block, Sums
+from ..arrays import Array, Real
+from ..data import Block, Sums
 from ..kernels.algebra import dot
 from ..kernels.newton import Limits, Steps
 from ..kernels.rows import AT_ONCE

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
 from ..coordinates import Coordinates
-from ..data import Array, Block, Data, Sums, nonzero_weights
+from ..data import Block, Data, Sums, nonzero_weights
 from .binary import Binary
 from .row_loss import RowLoss
 from .softmax import Softmax

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from ..arrays import Real
+from ..arrays import Array, Real
 from ..coordinates import Coordinates
-from ..data import Array, Block, Sums
+from ..data import Block, Sums
 from ..kernels.newton import Limits, Steps, newton
 from .row_sums import linear_predictor
 

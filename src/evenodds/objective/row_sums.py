@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from ..arrays import Array
 from ..coordinates import Coordinates
-from ..data import Array, Block, Sums, is_coded
+from ..data import Block, Sums, is_coded
 from ..data.apart import Apart
 from ..data.coded import Coded
 from ..kernels.algebra import dot, product

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..arrays import Real, Which
+from ..arrays import Array, Real, Which
 from ..coordinates import Coordinates
-from ..data import Array, Block
+from ..data import Block
 from ..kernels.algebra import dot, product
 
 _FEW_ENTRIES = 1 << 15  # of at most so many columns: BLAS takes longer over their symmetric product than over the plain

@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 
-from ..arrays import Matrix, Real, dense
+from ..arrays import Array, Matrix, Real, dense
 from ..arrow import is_wide
 from ..class_arrow import pair_products, pair_weights
 from ..coordinates import Coordinates
-from ..data import Array, Block, Sums, is_coded
+from ..data import Block, Sums, is_coded
 from ..kernels.algebra import dot, grams, product
 from ..kernels.newton import Limits, Steps
 from ..kernels.rows import AT_ONCE

@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 from scipy.special import logit
 
+from ..arrays import Array
 from ..exceptions import EvenOddsError
 from ..inference import Inference
 from ..inference.curves import Curve, Ground
 from .style import COLORS, MARKERS, VERMILION, legend_above, new_axes, shown, shown_all
-
-Floats = NDArray[np.float64]
 
 _MOST = 40  # levels that are drawn
 _DASHES = ("-", "--", "-.", ":")
@@ -123,9 +121,9 @@ class _Line:
 
     name: str
     values: Sequence[Any]
-    estimate: Floats
-    low: Floats
-    high: Floats
+    estimate: Array
+    low: Array
+    high: Array
     color: str
     dashes: str
     marker: str

@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFor
 from numpy.typing import ArrayLike, NDArray
 
 from ..advice import nearest
-from ..arrays import Numbers, dense
+from ..arrays import Array, Numbers, dense
 from ..exceptions import EvenOddsError
 from ..inference import Inference
 from .style import BLUE, VERMILION, columns, new_axes, shown, shown_all, shown_pairs
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ..model import LogisticRegression
 
 _FURTHEST, _LARGEST = 300.0, 1e150  # log odds on an axis of ratios, and on one of log odds
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,8 @@ class Forest:
     """
 
     names: Sequence[str]
-    values: Floats
-    ends: Floats
+    values: Array
+    ends: Array
     notes: Sequence[str | None]
 
     @classmethod
@@ -157,7 +155,7 @@ def forest(
     return ax
 
 
-def _within(values: Floats, most: float) -> Floats:
+def _within(values: Array, most: float) -> Array:
     """Numbers that an axis has room for; those at infinity stay there, and are drawn to its frame."""
     return np.where(np.isfinite(values), np.clip(values, -most, most), values).astype(np.float64)
 
@@ -286,7 +284,7 @@ def _draw(ax: Axes, lines: Forest, even: float) -> None:
             _say(ax, int(row), note, right=bool(value > even))
 
 
-def _limits(ax: Axes, values: Floats, ends: Floats) -> tuple[float, float]:
+def _limits(ax: Axes, values: Array, ends: Array) -> tuple[float, float]:
     """Limits of the axis around all that is finite, with a margin."""
     seen = np.concatenate([values, ends[np.isfinite(ends)]])
     log = ax.get_xscale() == "log"

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..arrays import Numbers
+from ..arrays import Array, Numbers
 from ..cross_validation import LogisticRegressionCV
-from ..data import Array
 from ..exceptions import EvenOddsError
 from ..paths import Path
 from .style import BLUE, COLORS, VERMILION, new_axes, shown, shown_all, shown_pairs

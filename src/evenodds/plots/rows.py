@@ -6,17 +6,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import expit, ndtri
 
-from ..arrays import Numbers
+from ..arrays import Array, Numbers
 from ..data.elsewhere import Predictor
 from ..inference import Inference
 from ..labels import encode_labels, require_two, row_numbers
 from ..table import require_same_order
 from .style import BLUE, VERMILION, columns, legend, new_axes, shown
-
-Floats = NDArray[np.float64]
 
 _MOST_BINS = 100
 _LARGEST = 300.0  # area of the largest bubble, in square points
@@ -85,7 +83,7 @@ def influence(
     return ax
 
 
-def _label_rows(ax: Axes, rows: Numbers, x: Floats, y: Floats, radius: Floats) -> None:
+def _label_rows(ax: Axes, rows: Numbers, x: Array, y: Array, radius: Array) -> None:
     """Numbers beside bubbles, each at the first place where it is inside and covers no other number or its bubble."""
     figure = ax.figure.canvas.figure
     figure.draw_without_rendering()  # lays the axes out, so that places are known
@@ -181,7 +179,7 @@ def residuals(
     return ax
 
 
-def _shifted(model: Predictor, X: object, offset: ArrayLike) -> Floats:
+def _shifted(model: Predictor, X: object, offset: ArrayLike) -> Array:
     z = model.decision_function(X)
-    shifted: Floats = expit(z + row_numbers(offset, "offset", z.size))
+    shifted: Array = expit(z + row_numbers(offset, "offset", z.size))
     return shifted

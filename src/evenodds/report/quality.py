@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from ..data import Array
+from ..arrays import Array
 from ..exceptions import EvenOddsError
 from ..inference.display import printable, shortened
 from .described import percent

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from ..advice import nearest
-from ..data import Array
+from ..arrays import Array
 from ..data.scan import Scan
 from ..exceptions import EvenOddsError
 from ..labels import encode_kept, encode_labels, row_numbers, row_offsets

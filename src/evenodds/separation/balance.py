@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import Real
+from ..arrays import Array, Real
 from ..coordinates import Coordinates
-from ..data import Array, Block, Sums
+from ..data import Block, Sums
 from ..solvers.eliminated import Eliminated
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State

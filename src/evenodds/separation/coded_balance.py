@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import Array
 from ..arrow import is_wide
 from ..class_arrow import class_arrow, pair_products, pairs
 from ..coordinates import Coordinates
-from ..data import Array, Block, Data, Sums
+from ..data import Block, Data, Sums
 from ..objective.row_sums import coded_gradient, coded_scores
 from ..solvers.eliminated import Eliminated
 from .sides import ManySides, SignedHome

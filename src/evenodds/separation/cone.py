@@ -25,15 +25,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
-from ..arrays import Matrix
-from ..data import Array
+from ..arrays import Array, Mask, Matrix
 from ..exceptions import EvenOddsError
 from ..solvers.metrics import Cholesky
 from .balance import ROUGH, SINGLE
 from .sides import EXACT
 from .units import ROOMY, decomposed, evenly, in_units_of, noise_of, normalised, rounding, spectrum, whitening
-
-Mask = NDArray[np.bool_]
 
 _CLEAR = 1e-3  # a margin above it is beyond the tolerance of the programme, 1e-7
 _BEYOND = 100  # times what is rounding

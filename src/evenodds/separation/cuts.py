@@ -8,11 +8,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Array, Block, Sums
+from ..arrays import Array, Mask
+from ..data import Block, Sums
 from ..objective.softmax import dense_design
 from .sides import SignedHome
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

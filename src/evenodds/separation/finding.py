@@ -10,8 +10,9 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from ..advice import warn_of_aliased
+from ..arrays import Array
 from ..coordinates import choose_coordinates
-from ..data import Array, Block, Sums, require_finite
+from ..data import Block, Sums, require_finite
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError, within_range
 from ..reading import read

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Array, Sums
+from ..arrays import Array, Mask
+from ..data import Sums
 from ..exceptions import EvenOddsError
-from .cone import Face, Mask, support
+from .cone import Face, support
 from .sides import EXACT, Dense, Signed, SignedHome, exactness
 
 _FEW_ROWS = 2000  # taken as they are

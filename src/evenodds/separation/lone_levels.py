@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from ..arrays import Array, Mask
 from ..coordinates import Coordinates, choose_coordinates
-from ..data import Array, Block, Sums
+from ..data import Block, Sums
 from ..data.coded import Coded, Layout
 from ..data.views import some_rows
 from ..exceptions import EvenOddsError
@@ -31,7 +31,6 @@ from .verdict import Verdict
 
 _TOL = 1e-6  # standard errors, to which the rows that are left are fitted for the proof
 _MOST = 100  # iterations of that fit
-Mask = NDArray[np.bool_]
 
 
 def lone_levels(objective: Objective, free: Coordinates) -> Verdict | None:

@@ -13,9 +13,10 @@ import itertools
 
 import numpy as np
 
-from ..data import Array, Data
+from ..arrays import Array, Mask
+from ..data import Data
 from ..objective.softmax import dense_design
-from .cone import Mask, span_of
+from .cone import span_of
 from .sides import ManySides
 
 _ROWS = 30  # a coefficient: the fits on fewer are often separated

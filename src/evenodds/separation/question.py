@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Array, Mask
 from ..coordinates import Coordinates, independent
-from ..data import Array, Block, Sums
+from ..data import Block, Sums
 from ..exceptions import EvenOddsError
 from ..objective.row_sums import first_order, linear_predictor
 from ..solvers.eliminated import eliminates
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ..solvers.penalty import Penalty
     from .recession import Recession
 
-Mask = NDArray[np.bool_]
 
 _REFINED = 6  # times, at the most
 _SETTLED = 1e-3  # of a score: what more refining would change

@@ -15,9 +15,9 @@ import scipy.linalg
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from ..arrays import Mask, Matrix, Numbers
+from ..arrays import Array, Mask, Matrix, Numbers
 from ..coordinates import Coordinates
-from ..data import Array, Block, Sums
+from ..data import Block, Sums
 from ..data.memory import Memory
 from ..objective.softmax import sparse_design
 from .recession import Recession, separation_of

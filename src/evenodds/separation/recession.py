@@ -19,14 +19,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from ..arrays import dense
+from ..arrays import Array, Mask, dense
 from ..arrow import is_wide
 from ..coordinates import Coordinates
-from ..data import Array, Block, Sums
+from ..data import Block, Sums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..solvers.metrics import Cholesky
-from .cone import Face, Mask, Undecided, fitted
+from .cone import Face, Undecided, fitted
 from .home import Home, doubtful_rows
 from .pairs import span_of_pairs
 from .sides import EXACT, Dense, ManySides, Signed, SignedHome, TwoSides

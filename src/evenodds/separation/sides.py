@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Real, Which, dense
+from ..arrays import Array, Real, Which, dense
 from ..coordinates import Coordinates
-from ..data import Array, Block, Data, Sums
+from ..data import Block, Data, Sums
 from ..exceptions import EvenOddsError
 from ..objective.signed import SignedRows
 from ..objective.softmax import dense_design

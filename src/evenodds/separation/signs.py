@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from ..data import Array, Sums
-from .cone import Face, Mask, reach
+from ..arrays import Array, Mask
+from ..data import Sums
+from .cone import Face, reach
 from .home import Home, on_boundary, unknown
 from .sides import Dense, Signed
 from .units import normalised, rounding, spectrum

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from ..data import Array
+from ..arrays import Array
 
 _EVEN = 0.5  # the least singular value beside the largest, from which rows are even enough
 _ROUNDS = 60  # towards that

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Array
+from ..arrays import Array
 from .cuts import Cut
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from scipy.special import entr
 
-from ..data import Array
+from ..arrays import Array
 from ..solvers import Status
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State

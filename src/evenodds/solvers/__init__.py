@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..data import Array
+from ..arrays import Array
 
 
 class Status(enum.Enum):

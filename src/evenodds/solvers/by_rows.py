@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..arrays import Real
+from ..arrays import Array, Real
 from ..coordinates import Coordinates
-from ..data import Array, Block
+from ..data import Block
 from ..data.memory import count_threads, mapped
 from ..kernels.algebra import dot, gram, product, solve_lower
 from ..objective import Objective

@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
-from ..arrays import Matrix, dense
-from ..data import Array, require_finite, whole_rows
+from ..arrays import Array, Matrix, Numbers, dense
+from ..data import require_finite, whole_rows
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError
 from ..kernels.algebra import dot, product
@@ -27,8 +26,6 @@ from .mean_loss import MeanLoss
 from .penalty import Penalty, freed_gap
 from .proximal_newton import Models, Point, minimize_all
 from .working_set import LEAST, ROUGHLY, extrapolated, room_for
-
-Numbers = NDArray[np.intp]
 
 _DRIFT = 0.15  # of the probabilities, weighted, from which the Hessian is made again
 _INNER = 0.8  # of the gap is left to the working set

@@ -6,7 +6,7 @@ rows; one is kept for as long as it serves, made right by what the steps do to t
 
 from collections.abc import Callable, Sequence
 
-from ..data import Array
+from ..arrays import Array
 from .class_pairs import pairs_path, takes_pairs
 from .class_penalty import centred
 from .costs import takes_exact_steps

@@ -15,8 +15,8 @@ those of a lasso have a median of 0, the middle of what is possible if the class
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..coordinates import Coordinates
-from ..data import Array
 from ..kernels.algebra import product
 from .penalty import Penalty
 

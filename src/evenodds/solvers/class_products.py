@@ -7,7 +7,8 @@ point.
 
 import numpy as np
 
-from ..data import Array, Block, Sums
+from ..arrays import Array
+from ..data import Block, Sums
 from ..kernels.algebra import product
 from ..objective import Objective
 from .conjugate import conjugate_gradients, left_to_gain, until_accurate

@@ -5,20 +5,16 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
-from ..arrays import CSR
+from ..arrays import CSR, Array, Mask, Numbers
 from ..coordinates import Coordinates, about_mean
-from ..data import Array, Data, require_finite, whole_rows
+from ..data import Data, require_finite, whole_rows
 from ..data.memory import Memory, count_threads, mapped
 from ..kernels.algebra import gram, product
 from ..kernels.csc import Csc
 from ..kernels.descent import all_products, beyond_bounds, some_products
 from ..kernels.rows import moment_sums
 from .mean_loss import MeanLoss
-
-Numbers = NDArray[np.intp]
-Bools = NDArray[np.bool_]
 
 _REFERENCES = 8  # vectors whose products with all columns are kept
 _MANY = 0.15  # of the columns, from which products with all of them are cheaper
@@ -112,7 +108,7 @@ class Columns:
         a = product(self._combine, product(known, r))
         return a, float(np.linalg.norm(r - product(a, self._kept_rows[: a.size])))
 
-    def likely(self, r: Array, limit: Array, skip: Bools) -> Numbers:
+    def likely(self, r: Array, limit: Array, skip: Mask) -> Numbers:
         """The columns, none in `skip`, whose product with r is estimated to be larger than `limit` (k,) in size.
 
         Those that are furthest beyond it come first.
@@ -123,7 +119,7 @@ class Columns:
         return found[np.argsort(-over, kind="stable")]
 
     def beyond(
-        self, r: Array, limit: Array, skip: Bools, ahead: Callable[[], Array] | None = None
+        self, r: Array, limit: Array, skip: Mask, ahead: Callable[[], Array] | None = None
     ) -> tuple[Numbers, Array]:
         """The columns, none in `skip`, whose product with r is larger than `limit` (k,) in size, and these products.
 
@@ -140,7 +136,7 @@ class Columns:
         over = np.abs(products) > limit[found]
         return found[over], products[over]
 
-    def _over(self, a: Array, rest: float, limit: Array, skip: Bools) -> Numbers:
+    def _over(self, a: Array, rest: float, limit: Array, skip: Mask) -> Numbers:
         """The columns whose combination of known products, and `rest` times their length, can be over the limit."""
         known = self._kept_products[: a.size]
         return beyond_bounds(a, known, rest, self._lengths, limit, skip)

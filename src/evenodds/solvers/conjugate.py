@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..data import Array, Block, Sums
+from ..arrays import Array
+from ..data import Block, Sums
 from ..kernels.algebra import dot
 from ..kernels.rows import sparse_curved
 from ..objective import Objective

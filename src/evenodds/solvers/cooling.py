@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array
 
 _FAR = 8.0  # a score whose curvature is too small for a start
 _RATIO = 2.0  # of a temperature to the next: scores double, and no curvature is lost

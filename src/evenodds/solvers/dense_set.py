@@ -5,7 +5,7 @@ Proximal Newton keeps it while the weights of the rows, but for a common factor,
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array, Numbers
 from ..kernels.algebra import product
 from ..kernels.descent import descend
 from .columns import Columns
@@ -13,7 +13,7 @@ from .costs import choose
 from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .quadratic import minimize_quadratic
-from .working_set import At, Numbers, WorkingSet
+from .working_set import At, WorkingSet
 
 _ACCURACY = 1e-4  # of a step: the square of the last changes over that of the largest
 _SWEEPS = 200

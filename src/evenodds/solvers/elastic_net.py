@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..arrays import Array
 from ..coordinates import Coordinates
-from ..data import Array, Block, Data
+from ..data import Block, Data
 from ..data.memory import one_blas_thread
 from . import Report, Solution, Status
 from .class_pairs import pairs_fit, takes_pairs

@@ -7,8 +7,8 @@ hundredth of a second beside the read of the data.
 
 import numpy as np
 
+from ..arrays import Array
 from ..arrow import Arrow, by_level, inverse_levels, is_wide
-from ..data import Array
 from ..kernels.algebra import dot
 from ..objective import Objective
 from .metrics import Cholesky

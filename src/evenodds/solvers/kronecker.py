@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..data import Array, Block
+from ..arrays import Array
+from ..data import Block
 from ..kernels.algebra import eigen, gram, product
 from ..objective import Objective
 from ..objective.softmax import Softmax

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Array, Block, Sums
+from ..arrays import Array
+from ..data import Block, Sums
 from ..kernels.algebra import eigen, product
 from ..objective import Objective
 from ..objective.row_sums import curvature, linear_predictor

@@ -10,9 +10,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..arrays import Real
+from ..arrays import Array, Real
 from ..coordinates import Coordinates
-from ..data import Array, Block, Data, Sums, require_finite
+from ..data import Block, Data, Sums, require_finite
 from ..kernels.algebra import dot, product
 from ..kernels.descent import many_rows
 from ..kernels.rows import AT_ONCE

@@ -12,8 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import blas, lapack
 
-from ..arrays import CSR, Numbers
-from ..data import Array, Block
+from ..arrays import CSR, Array, Numbers
+from ..data import Block
 from ..kernels.algebra import cholesky, dot, solve
 from ..objective import Objective
 from ..objective.row_sums import curvature

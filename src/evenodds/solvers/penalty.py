@@ -25,8 +25,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..coordinates import Coordinates
-from ..data import Array
 from ..kernels.algebra import dot, eigen, product
 
 _UNSOLVED = 1e-8  # of a gradient, that a step may leave of it

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array
 from ..kernels.algebra import dot, product
 from . import Status
 from .penalty import Penalty, Reach

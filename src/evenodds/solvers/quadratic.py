@@ -10,9 +10,8 @@ that is slow.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..data import Array
+from ..arrays import Array, Mask, Numbers
 from ..kernels.algebra import dot, product
 from ..kernels.descent import descend
 from .metrics import Cholesky
@@ -25,9 +24,6 @@ _ROUNDING = 1e-15  # of an entry of the diagonal, for each coefficient
 _IDLE = 5  # steps in a row that neither the value nor the conditions of optimality gain by
 _SWEPT = 60  # coefficients from which coordinate descent comes first
 _SWEPT_EXACT = 500  # where every digit counts, or several have no penalty: they may be nearly collinear
-
-Bools = NDArray[np.bool_]
-Numbers = NDArray[np.intp]
 
 
 def minimize_quadratic(
@@ -105,7 +101,7 @@ def _search(H: Array, c: Array, q: Array, penalty: Penalty, x: Array, free: Numb
     return None
 
 
-def _along_face(H: Array, q: Array, penalty: Penalty, x: Array, wrong: Bools, worst: int) -> Array:
+def _along_face(H: Array, q: Array, penalty: Penalty, x: Array, wrong: Mask, worst: int) -> Array:
     """A Newton step that stops where the first coefficient comes to 0 or to a bound: the value falls.
 
     Of the coefficients inside; where these are at rest, with the one that is furthest from its condition.

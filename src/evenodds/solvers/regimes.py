@@ -15,7 +15,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..data import Array, Block
+from ..arrays import Array
+from ..data import Block
 from ..data.memory import one_blas_thread
 from ..kernels.algebra import dot
 from ..objective import Objective

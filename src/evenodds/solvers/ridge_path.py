@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Array
+from ..arrays import Array
 from ..objective import Objective
 from . import Status
 from .costs import choose

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array
 from ..kernels.algebra import dot, product
 from ..kernels.rows import AT_ONCE
 from ..objective import Objective

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array
 from ..kernels.algebra import LastSteps, dot
 from ..kernels.newton import Limits, Steps
 from ..objective import Objective

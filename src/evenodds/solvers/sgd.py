@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array
 from ..exceptions import EvenOddsError
 from ..kernels.algebra import dot
 from . import Report, Solution, Status

@@ -7,7 +7,8 @@ does not come to its end in a few steps, is known there alone.
 import math
 from typing import NamedTuple
 
-from ..data import Array, Data, total_weight
+from ..arrays import Array
+from ..data import Data, total_weight
 from ..kernels.newton import Limits, small_fit
 from ..kernels.rows import AT_ONCE
 from ..objective import SLIGHT, Classes

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import dense
-from ..data import Array
+from ..arrays import Array, dense
 from ..kernels.small_path import SmallPath
 from ..objective.signed import SignedRows
 from . import Status

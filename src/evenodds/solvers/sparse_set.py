@@ -10,12 +10,12 @@ allows.
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array, Numbers
 from ..kernels.csc import Csc
 from .columns import Columns
 from .mean_loss import MeanLoss
 from .penalty import Penalty
-from .working_set import At, Numbers, WorkingSet
+from .working_set import At, WorkingSet
 
 _ACCURACY, _SWEEPS = 1e-2, 30  # of a step: the square of the last changes over that of the largest; through the columns
 _TO_THE_END = 1e-20, 500

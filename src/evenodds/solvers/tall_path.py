@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array
 from .costs import choose
 from .elastic_net import hessian_of, on_sample
 from .mean_loss import MeanLoss

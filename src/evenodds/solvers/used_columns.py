@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Numbers
+from ..arrays import Array, Numbers
 from ..coordinates import Coordinates
-from ..data import Array, Block
+from ..data import Block
 from ..objective import Objective
 from . import Report
 

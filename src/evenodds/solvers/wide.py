@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..data import Array
+from ..arrays import Array
 from .columns import Columns
 from .dense_set import DenseSet
 from .mean_loss import MeanLoss

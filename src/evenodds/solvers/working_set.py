@@ -17,9 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..data import Array
+from ..arrays import Array, Numbers
 from ..kernels.algebra import dot, product
 from ..kernels.descent import row_sums
 from . import Status
@@ -28,8 +27,6 @@ from .mean_loss import MeanLoss
 from .penalty import Penalty, freed_gap
 from .proximal_newton import ROUNDING, Point, credible
 from .quasi_newton import ARMIJO
-
-Numbers = NDArray[np.intp]
 
 _DRIFT = 0.03  # of the weights of the rows, beside their sum, from which the Hessian is made again
 _SLOW = 0.2  # steps that leave more of the gap, two in a row, ask for a better Hessian
