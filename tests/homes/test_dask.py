@@ -304,7 +304,7 @@ def test_no_scheduler_changes_the_bits():
     here = fitted(X, y)
     with dask.config.set(scheduler="threads", num_workers=3):
         assert fitted(X, y) == here
-    own = {"processes": False, "n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    own = {"processes": False, "n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with (
         dask.config.set(scheduler=None),
         distributed.LocalCluster(**own, worker_dashboard_address=None) as cluster,
@@ -329,7 +329,7 @@ def test_a_cluster_without_workers_is_said(monkeypatch):
     monkeypatch.setattr("evenodds.data.dask._LOOK", 0.05)
     monkeypatch.setattr("evenodds.data.dask._PATIENCE", 0.5)
     X, (y, *_) = of_frame(rows())
-    own = {"processes": False, "dashboard_address": None, "worker_dashboard_address": None}
+    own = {"processes": False, "dashboard_address": ":0", "worker_dashboard_address": None}
     with (
         dask.config.set(scheduler=None),
         distributed.LocalCluster(n_workers=1, threads_per_worker=1, **own) as cluster,
@@ -350,7 +350,7 @@ def test_a_worker_that_is_killed_costs_no_bit(monkeypatch):
     distributed = pytest.importorskip("distributed")
     X, (y, *_) = of_frame(rows())
     here, run = fitted(X, y), Workers.run
-    own = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "worker_dashboard_address": None}
+    own = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0", "worker_dashboard_address": None}
     with (
         dask.config.set({"scheduler": None, "distributed.logging.distributed": "critical"}),
         distributed.LocalCluster(**own) as cluster,
