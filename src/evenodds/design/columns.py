@@ -198,11 +198,12 @@ def _column(name: str, series: nw.Series[Any]) -> Column:
 
 def _plain(series: nw.Series[Any]) -> nw.Series[Any]:
     """A column in which intervals, as `pandas.cut` makes them, are text: their levels stay in order."""
-    native = series.to_native()
-    categories = getattr(getattr(native, "dtype", None), "categories", None)
+    native: Any = series.to_native()
+    categories: Any = getattr(getattr(native, "dtype", None), "categories", None)
     if not str(getattr(categories, "dtype", "")).startswith("interval"):
         return series
-    return nw.from_native(native.cat.rename_categories(categories.astype(str)), series_only=True)
+    text: Any = native.cat.rename_categories(categories.astype(str))
+    return nw.from_native(text, series_only=True)
 
 
 def kind_of(of: pa.DataType) -> tuple[bool, Any, str | None]:
