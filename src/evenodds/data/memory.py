@@ -67,7 +67,7 @@ class Memory:
         self.size = int(X.nnz if csr else X.size)
         self.present = np.ones(n_classes, dtype=np.bool_) if present is None else present
         self.class_weights = _class_weights(codes, weight, n_classes if present is None else int(present.sum()))
-        self._bounds = _sparse_bounds(X) if csr else _dense_bounds(*X.shape, self.class_weights.size)
+        self._bounds = _sparse_bounds(X) if csr else _dense_bounds(self.n_rows, self.n_columns, self.class_weights.size)
         if self.layout is not None:
             rows = max(_BLOCK_ROWS, _CODED * self.n_columns)
             self._bounds = [*range(0, self.n_rows, rows), self.n_rows]
