@@ -37,6 +37,7 @@ _LEAST = 1e-303  # a deviation below it is none: the coefficient could not be re
 _LIGHT = 1e-8  # of the heaviest row: the least weight where only digits are at stake
 _ENOUGH_ROWS = 1024  # for a centre and a scale
 _NEAR = 30.0  # means up to so many deviations from 0 cost a sum no more than two digits
+_CLOSE = 3.0  # and up to so many hardly any
 _MOST_COLUMNS = 3000  # beyond which only constant columns are looked for: the factorisation would cost too much
 
 
@@ -91,6 +92,11 @@ class Coordinates:
     def near(self) -> bool:
         """Whether the columns' means are so near 0 that X can be multiplied as it is, and centred after the fact."""
         return bool((np.abs(self.center) <= _NEAR * self.scale).all())
+
+    @functools.cached_property
+    def close(self) -> bool:
+        """The same, where hardly any digits are lost: for sums whose rounding errors have to be small."""
+        return bool((np.abs(self.center) <= _CLOSE * self.scale).all())
 
     def split(self, theta: Array) -> tuple[float, Array]:
         """The intercept at `center`, and the coefficients (p,)."""

@@ -13,7 +13,7 @@ from sklearn.utils.validation import column_or_1d
 from .arrays import Array, Codes
 from .exceptions import EvenOddsError
 from .kernels.labels import two_labels
-from .table import is_missing, values_of
+from .table import is_convertible, is_missing, values_of
 
 _KINDS = "numbers, strings or booleans"
 
@@ -176,7 +176,7 @@ def _column(y: object) -> NDArray[Any]:
     arrow = nw.dependencies.get_pyarrow()
     if arrow is not None and isinstance(y, arrow.Array):
         y = y.to_numpy(zero_copy_only=False)
-    elif hasattr(y, "to_numpy"):
+    elif is_convertible(y):
         y = values_of(y)
     try:
         column = np.asarray(column_or_1d(y, warn=True))
@@ -244,7 +244,7 @@ def _floats(values: object, name: str) -> Array:
     """Numbers of any kind as doubles, and an error for what is none."""
     _require_unmasked(values, name)
     try:
-        array = values_of(values) if hasattr(values, "to_numpy") else np.asarray(values)
+        array = values_of(values) if is_convertible(values) else np.asarray(values)
         if array.dtype.kind not in "biufO":
             raise TypeError(f"it is of dtype {array.dtype}")
         return np.asarray(array, dtype=np.float64)

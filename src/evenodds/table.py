@@ -5,17 +5,18 @@ Frames of pandas, polars and Arrow are read through narwhals.
 
 import datetime
 import decimal
-import functools
 import numbers
-from typing import Any
+from collections.abc import Iterator, Sized
+from typing import Any, Protocol, SupportsFloat, TypeGuard
 
 import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
+from narwhals.typing import IntoDataFrame
 from numpy.typing import NDArray
 
 from .advice import listed
-from .arrays import CSR
+from .arrays import CSR, Matrix
 from .exceptions import EvenOddsError, KindError
 
 _NUMBERS = (numbers.Real, decimal.Decimal, np.bool_)
@@ -26,9 +27,31 @@ _PLAIN = frozenset(
 _TIMES = (np.datetime64, np.timedelta64, datetime.date, datetime.timedelta)
 
 
-def is_frame(X: object) -> bool:
+class Convertible(Protocol):
+    """A column, or a frame, of another package."""
+
+    def to_numpy(self) -> Any:
+        """Its values, as an array."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Its values, or the columns of a frame."""
+
+
+def is_convertible(values: object) -> TypeGuard[Convertible]:
+    """Whether it is a column, or a frame, of another package."""
+    return hasattr(values, "to_numpy")
+
+
+def is_frame(X: object) -> TypeGuard[IntoDataFrame]:
     """Whether `X` is an eager data frame or table that narwhals knows."""
     return bool(nw.dependencies.is_into_dataframe(X))
+
+
+def count_rows(X: object) -> int:
+    """The rows of an array, a frame or a list."""
+    if hasattr(X, "shape"):
+        return int(X.shape[0])
+    return len(X) if isinstance(X, Sized) else len(np.asarray(X))
 
 
 def require_same_order(**given: object) -> None:
@@ -52,9 +75,10 @@ def require_same_order(**given: object) -> None:
             )
 
 
-def _index(values: Any) -> Any:
-    pandas = nw.dependencies.is_pandas_dataframe(values) or nw.dependencies.is_pandas_series(values)
-    return values.index if pandas else None
+def _index(values: object) -> Any:
+    if nw.dependencies.is_pandas_dataframe(values) or nw.dependencies.is_pandas_series(values):
+        return values.index
+    return None
 
 
 def numbered_columns(X: object) -> tuple[Any, ...] | None:
@@ -76,7 +100,7 @@ def require_same_columns(fitted: tuple[Any, ...] | None, given: tuple[Any, ...] 
         raise EvenOddsError(f"The columns of X are {list(given)[:10]}, and those of the fit were {list(fitted)[:10]}.")
 
 
-def require_some(array: Any) -> None:
+def require_some(array: Matrix) -> None:
     """An error for a table without rows or columns."""
     if 0 in array.shape:
         raise EvenOddsError(f"Found a frame of shape {array.shape}: at least one row and column are required.")
@@ -107,7 +131,7 @@ def numeric_rows(X: object) -> Any:
     return _sound(X) if sp.issparse(X) else X
 
 
-def _number(value: Any, row: int, column: object) -> float:
+def _number(value: SupportsFloat, row: int, column: object) -> float:
     """An object as a float, NaN if it is missing."""
     if isinstance(value, _TIMES):
         raise EvenOddsError(
@@ -153,7 +177,7 @@ def is_missing(value: object) -> bool:
         return False
 
 
-def unique_names(frame: Any) -> tuple[Any, list[Any]]:
+def unique_names(frame: IntoDataFrame) -> tuple[nw.DataFrame[IntoDataFrame], list[Any]]:
     """A frame as narwhals has it, and the names of its columns."""
     try:
         table = nw.from_native(frame, eager_only=True)
@@ -162,7 +186,7 @@ def unique_names(frame: Any) -> tuple[Any, list[Any]]:
         raise EvenOddsError(f"Names of columns must be unique. {error}") from None
 
 
-def is_all_numeric(frame: object) -> bool:
+def is_all_numeric(frame: IntoDataFrame) -> bool:
     """Whether a frame, or a table that cannot be read as one, has columns of numbers and booleans only."""
     if _is_plain(frame):
         return True
@@ -170,7 +194,7 @@ def is_all_numeric(frame: object) -> bool:
     return all(_is_numeric(column) for column in table.iter_columns())
 
 
-def numeric_array(frame: object) -> tuple[NDArray[Any], list[Any]]:
+def numeric_array(frame: IntoDataFrame) -> tuple[NDArray[Any], list[Any]]:
     """The columns of a frame as one array, and their names; float32 if all are, otherwise numbers become float64.
 
     Columns of NumPy's kinds are brought over at once; others, and those with missing values, one by one.
@@ -195,14 +219,14 @@ def _is_plain(frame: object) -> bool:
     """Whether the columns of a frame of pandas or polars are all of numbers or booleans of NumPy's kinds."""
     if not (nw.dependencies.is_polars_dataframe(frame) or nw.dependencies.is_pandas_dataframe(frame)):
         return False
-    kinds: set[Any] = {type(dtype) for dtype in frame.dtypes}
-    return all(map(_is_plain_kind, kinds))
+    some = {type(dtype): dtype for dtype in frame.dtypes}
+    return all(map(_is_plain_kind, some.values()))
 
 
-@functools.cache
-def _is_plain_kind(kind: Any) -> bool:
-    if issubclass(kind, np.dtype):
-        return np.dtype(kind.type).kind in "biuf"
+def _is_plain_kind(dtype: object) -> bool:
+    if isinstance(dtype, np.dtype):
+        return dtype.kind in "biuf"
+    kind = type(dtype)
     return kind.__module__.startswith("polars.") and kind.__name__ in _PLAIN
 
 
@@ -243,10 +267,10 @@ def doubles(values: NDArray[Any], name: str) -> NDArray[np.float64]:
     return values.astype(np.float64)
 
 
-def values_of(column: Any) -> NDArray[Any]:
+def values_of(column: Convertible) -> NDArray[Any]:
     """A column, or a frame, of another package as an array; values that NumPy has no type for are objects."""
     if str(getattr(column, "dtype", "")) in ("Int128", "UInt128"):  # at whose `to_numpy` older polars panics
-        return np.array(column.to_list(), dtype=object)
+        return np.array(list(column), dtype=object)
     try:
         return np.asarray(column.to_numpy())
     except Exception as error:  # of a package that need not be installed here

@@ -6,8 +6,10 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+from narwhals.typing import IntoDataFrame
 
 from .advice import listed_labels, nearest
+from .arrays import Values
 from .data.scan import Scan
 from .design import Design, Scanned, encoded, is_formula, is_positive, learn, left_side
 from .exceptions import EvenOddsError
@@ -18,7 +20,7 @@ from .table import is_frame, unique_names
 
 def fit_table(
     formula_or_target: str,
-    frame: Any,
+    frame: object,
     *,
     missing: str = "error",
     unseen: str = "error",
@@ -92,8 +94,10 @@ def fit_table(
     model = LogisticRegression(**parameters)
     names = frame.roles.every if isinstance(frame, Scan) else unique_names(frame)[1]
     formula, target = _meant(formula_or_target, names)
-    rows = frame
-    if isinstance(frame, Scan):
+    rows: IntoDataFrame | Scanned
+    if not isinstance(frame, Scan):
+        rows = frame
+    else:
         own = target if formula is None else left_side(formula)
         weight, offset = _beside(frame, own, weight, offset)
         rows = Scanned(frame, [name for name in (own, weight, offset) if name in names], model.n_jobs)
@@ -139,7 +143,7 @@ def _meant(text: str, names: list[Any]) -> tuple[str | None, str | None]:
     raise EvenOddsError(f"There is no column {text!r}. {nearest(text, [str(name) for name in names])}")
 
 
-def _with_positive(design: Design, frame: Any) -> tuple[Design, Any]:
+def _with_positive(design: Design, frame: Scan | IntoDataFrame) -> tuple[Design, Values | None]:
     """The design with the positive label as the table has it, and the classes in order."""
     if design.positive is None:
         return design, None
@@ -147,7 +151,7 @@ def _with_positive(design: Design, frame: Any) -> tuple[Design, Any]:
         plain = replace(design, positive=None)  # as the rows were read: their labels as they are
         labels = np.unique(kept_labels(list(encoded(frame, plain, False).labels(None)))).tolist()
     else:
-        labels = np.unique(kept_labels(nw.from_native(frame, eager_only=True)[design.target].to_native())).tolist()
+        labels = np.unique(kept_labels(nw.from_native(frame, eager_only=True)[str(design.target)].to_native())).tolist()
     found = [label for label in labels if label == design.positive or str(label) == design.positive]
     sides = {is_positive(label, design.positive) for label in labels}
     if not found and True in sides:

@@ -198,3 +198,11 @@ def test_levels_that_separate_have_their_limit():
     P = result.predict(frame.assign(f="a"))["probability"]
     assert_allclose(ours["effect"]["f[only yes]"], 1 - P.mean(), rtol=1e-9)
     assert np.isfinite(ours["effect"]).all()
+
+
+@pytest.mark.parametrize("given", [np.ones((3, 2)), [[1.0, 2.0]], 5])
+def test_what_is_no_frame_is_told_so(given):
+    frame = table(0)
+    result = infer(fit_table("y ~ f + x", frame, C=1.0), frame)
+    with pytest.raises(EvenOddsError, match=rf"give a frame with these columns, not a {type(given).__name__}\."):
+        result.margins(given)

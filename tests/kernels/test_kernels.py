@@ -48,14 +48,14 @@ def one_row(z, label, weight=None):
     return dense_sums(np.zeros((1, 1)), y, s, np.array([float(z)]), 0.0, np.zeros(1), np.zeros(1))[:2]
 
 
-def sums(order, X, y, weight, offset, center, coef, intercept, extra=0):
+def sums(order, X, y, weight, offset, center, coef, intercept, extra=0, near=False):
     """Loss, residual sum and gradient of a dense block whose rows (or columns) are `extra` entries further apart."""
     m, p = X.shape
     room = np.full((m, p + extra) if order == "C" else (p, m + extra), np.nan, X.dtype)  # what lies between is not read
     room = room[:, :p] if order == "C" else room[:, :m].T
     room[:] = X
     room.flags.writeable = False
-    return dense_sums(room, y, weight, offset, intercept, coef, center)
+    return dense_sums(room, y, weight, offset, intercept, coef, center, near=near)
 
 
 # The exponential and the logarithm
@@ -235,8 +235,8 @@ def test_all_orders_agree_with_long_double_sums(p, dtype):
             r = s * (np.where(z >= 0, 1, t) / (1 + t) - y)
             # Sums of m terms, each right to a few units of the last place of the largest.
             size = 1e-14 * (1 + s.sum() * (1 + np.abs(D).max()) ** 2)
-            cases = [("C", 0), ("C", 5), ("F", 0), ("F", 3)]
-            found = [sums(order, X, y, weight, offset, center, coef, intercept, extra) for order, extra in cases]
+            cases = [("C", 0, False), ("C", 5, False), ("C", 5, True), ("F", 0, False), ("F", 3, False)]
+            found = [sums(order, X, y, weight, offset, center, coef, intercept, *case) for order, *case in cases]
             if not centred:
                 found.append(sparse_sums(sp.csr_array(X), y, weight, offset, intercept, coef))
             for value, total, gradient in found:
@@ -292,7 +292,7 @@ def test_no_rows_and_no_columns():
     assert (loss, total, *gradient) == (0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("p", [40, 200, 513, 1030])
+@pytest.mark.parametrize("p", [40, 200, 513, 1030, 4100])
 def test_long_rows(p):
     rng = np.random.default_rng(p)
     for m in (1, 8, 9, 31, 70):
@@ -301,8 +301,8 @@ def test_long_rows(p):
         D = X - center
         z = D @ coef
         r = 1 / (1 + np.exp(-z)) - y
-        for order in ("C", "F"):
-            loss, total, gradient = sums(order, X, y, None, None, center, coef, 0.0, extra=3)
+        for order, near in (("C", False), ("C", True), ("F", False)):
+            loss, total, gradient = sums(order, X, y, None, None, center, coef, 0.0, extra=3, near=near)
             assert loss == pytest.approx(np.logaddexp(0, np.where(y, -z, z)).sum(), rel=1e-12)
             assert total == pytest.approx(r.sum(), abs=1e-12)
             assert_allclose(gradient, r @ D, rtol=0, atol=1e-11)
@@ -671,6 +671,7 @@ def all_sums(level, monkeypatch):
 
 
 SHAPES = list(itertools.product((1, 9, 300), (1, 5, 8, 21, 70)))
+LONG = 512  # columns, beyond which rows are taken by four
 
 
 def some_sums(m, p):
@@ -682,6 +683,8 @@ def some_sums(m, p):
     for form in [form for Y in (X, X.astype(np.float32)) for form in (Y, np.asfortranarray(Y))]:
         yield dense_sums(form, *rows, 0.3, coef, center)
         yield dense_sums(form, rows[0], None, None, 0.3, coef, center)
+        yield dense_sums(form, *rows, 0.3, coef, center, near=True)
+        yield dense_sums(np.tile(form, LONG // p + 1), *rows, 0.3, *np.tile([coef / LONG, center], LONG // p + 1))
         yield second_order_sums(form, *rows, np.r_[0.3, coef], center, np.arange(1.0, p + 1))
         yield moment_sums(form, rows[1], center, 1 + coef**2)
         yield (*units(form, rows[1], True), *units(form, None, False), centres(form, center))

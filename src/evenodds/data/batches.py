@@ -88,7 +88,7 @@ class Encoding(Protocol):
     def centres(self) -> bool:
         """See above."""
 
-    def rows(self, table: object, place: Callable[[int], str]) -> tuple[Any, Mask]:
+    def rows(self, table: pa.Table, place: Callable[[int], str]) -> tuple[Any, Mask]:
         """The rows of an Arrow table, an array or `Coded`, and which of them have no numbers.
 
         place : what the user calls a row

@@ -6,9 +6,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from narwhals.typing import IntoDataFrame
+
 from ..advice import listed, nearest, warn
 from ..exceptions import EvenOddsError
-from ..table import is_frame
 from .columns import Column, Level, Table, is_index
 from .design import MISSING, UNSEEN, Design, is_positive
 from .expressions import Expression
@@ -21,7 +22,7 @@ from .terms import Factor, Number, Part, Term
 
 
 def learn(
-    rows: Any,
+    rows: IntoDataFrame | Scanned,
     formula: str | None = None,
     *,
     target: str | None = None,
@@ -36,12 +37,12 @@ def learn(
 ) -> Design:
     """The design of a formula, or of all columns but those of target, weight and offset.
 
-    rows : a frame, or a `Source`
+    rows : a frame, or what is scanned
     index : whether the index of a data frame that was saved as a column is taken, too; a formula may name it
 
     Other parameters are those of `fit_table`; the target of a formula is its left side, or `target`.
     """
-    source: Source = Frame(Table(rows)) if is_frame(rows) else rows
+    source: Source = rows if isinstance(rows, Scanned) else Frame(Table(rows))
     for name in filter(None, (target, weight, offset)):
         if name not in source.names:
             raise EvenOddsError(f"There is no column {name!r}. {nearest(name, source.names)}")

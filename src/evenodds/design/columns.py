@@ -15,6 +15,7 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from narwhals.typing import IntoDataFrame
 from numpy.typing import NDArray
 
 from ..advice import nearest
@@ -141,7 +142,7 @@ class Table:
         If names are not unique or no strings, or if it has no rows.
     """
 
-    def __init__(self, frame: object, place: Place = counted) -> None:
+    def __init__(self, frame: IntoDataFrame, place: Place = counted) -> None:
         self.place = place
         self._frame, self.names = unique_names(frame)
         odd = [name for name in self.names if not isinstance(name, str)]
@@ -171,11 +172,6 @@ class Table:
         if name not in self.names:
             raise EvenOddsError(f"There is no column {name!r}. {nearest(name, self.names)}")
         return self._frame[name].to_native()
-
-
-def as_table(frame: object) -> Table:
-    """A frame as a table, if it is not one."""
-    return frame if isinstance(frame, Table) else Table(frame)
 
 
 def _column(name: str, series: nw.Series[Any]) -> Column:
@@ -242,7 +238,7 @@ def _objects(name: str, series: nw.Series[Any]) -> Column:
     )
 
 
-def _kind_of(value: Any) -> str:
+def _kind_of(value: SupportsFloat) -> str:
     if isinstance(value, bool | np.bool_):
         return "boolean"
     if isinstance(value, str):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,7 +21,7 @@ from ..arrays import Array
 from ..exceptions import EvenOddsError
 from ..labels import labels_of
 from ..table import is_frame, is_missing
-from .columns import WORDS, Codes, Column, Table, as_table, coded, counted
+from .columns import WORDS, Codes, Column, Table, coded, counted
 from .expressions import BASES, part_level, part_of
 from .rows import DesignRows
 from .slopes import derivative
@@ -157,12 +157,12 @@ class Design:
     def weighting(self, frame: object, sample_weight: object, offset: object) -> tuple[Any, Any]:
         """Weights and offsets from the columns that the model has them in, where they are not given."""
         if sample_weight is None and self.weight is not None:
-            sample_weight = Table(frame).native(self.weight)
+            sample_weight = self.table_of(frame).native(self.weight)
         if offset is None and self.offset is not None:
-            offset = Table(frame).native(self.offset)
+            offset = self.table_of(frame).native(self.offset)
         return sample_weight, offset
 
-    def label(self, label: object) -> str:
+    def label(self, label: SupportsFloat | str) -> str:
         """The class of a label, where the positive one is modelled against several others."""
         return str(self.positive) if is_positive(label, self.positive) else self.rest_label
 
@@ -170,6 +170,17 @@ class Design:
     def factors(self) -> list[Factor]:
         """The factors among the atoms."""
         return [atom for atom in self.atoms if isinstance(atom, Factor)]
+
+    def table_of(self, frame: object) -> Table:
+        """A frame, or some rows of one, as a table; an error if it is neither."""
+        if isinstance(frame, Table):
+            return frame
+        if not is_frame(frame):
+            raise EvenOddsError(
+                f"The model was fitted on a frame with {listed_labels(list(self.kinds))}: give a frame with these "
+                f"columns, not a {type(frame).__name__}."
+            )
+        return Table(frame)
 
     def read(self, frame: object) -> DesignRows:
         """The rows of a frame, whose columns are found by name; others are left alone.
@@ -179,12 +190,7 @@ class Design:
         EvenOddsError
             If a column is not there or of another kind than in the fit, or holds what the policies do not allow.
         """
-        if not (isinstance(frame, Table) or is_frame(frame)):
-            raise EvenOddsError(
-                f"The model was fitted on a frame with {listed_labels(list(self.kinds))}: give a frame with these "
-                f"columns, not a {type(frame).__name__}."
-            )
-        table = as_table(frame)
+        table = self.table_of(frame)
         values, gone = self.values(table)
         rows = self.rows_of(values, gone)
         for piece in rows.pieces:
@@ -193,14 +199,12 @@ class Design:
                 raise EvenOddsError(f"The product {name} is no finite number in {place}.")
         return rows
 
-    def values(
-        self, frame: object, held: Mapping[str, float] | None = None
-    ) -> tuple[dict[int, Any], NDArray[np.bool_]]:
-        """What each atom is in the rows of a frame, numbers (n, columns) or codes (n,); and which rows are gone.
+    def values(self, table: Table, held: Mapping[str, float] | None = None) -> tuple[dict[int, Any], NDArray[np.bool_]]:
+        """What each atom is in the rows of a table, numbers (n, columns) or codes (n,); and which rows are gone.
 
         held : numbers that columns have in all rows, instead of their own
         """
-        rows = _Memorised(self, as_table(frame), held or {})
+        rows = _Memorised(self, table, held or {})
         factors = {k: atom for k, atom in enumerate(self.atoms) if isinstance(atom, Factor)}
         codes = {k: self._codes(factor, rows) for k, factor in factors.items()}
         gone = rows.incomplete()
@@ -214,13 +218,13 @@ class Design:
             values[k] = codes[k] if isinstance(atom, Factor) else _finite(atom, rows, gone)
         return values, gone
 
-    def numbers(self, frame: object, source: str) -> Array:
+    def numbers(self, table: Table, source: str) -> Array:
         """A column of numbers (n,)."""
-        return _Memorised(self, as_table(frame), {}).numbers(source)
+        return _Memorised(self, table, {}).numbers(source)
 
-    def slopes(self, frame: object, source: str, held: Mapping[str, float] | None = None) -> dict[int, Array]:
+    def slopes(self, table: Table, source: str, held: Mapping[str, float] | None = None) -> dict[int, Array]:
         """The derivative of each atom of numbers by a column that it takes (n, columns)."""
-        rows = _Memorised(self, as_table(frame), held or {})
+        rows = _Memorised(self, table, held or {})
         found = {}
         for k, atom in enumerate(self.atoms):
             if isinstance(atom, Number) and atom.takes(source):
@@ -323,7 +327,7 @@ class _Memorised:
         return gone
 
 
-def is_positive(label: Any, positive: object) -> bool:
+def is_positive(label: SupportsFloat | str, positive: object) -> bool:
     """Whether a label is the positive one, or a number that is on the right side of a bound, such as "> 0"."""
     bound = _BOUND.fullmatch(positive) if isinstance(positive, str) else None
     if bound is None or isinstance(label, str | bool):

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..data.batches import Roles
@@ -56,7 +57,7 @@ class Encoded:
         """Whether there is an intercept, which makes up for what is taken off numbers."""
         return self.design.intercept
 
-    def rows(self, table: object, place: Place) -> tuple[Any, NDArray[np.bool_]]:
+    def rows(self, table: pa.Table, place: Place) -> tuple[Any, NDArray[np.bool_]]:
         """The rows of an Arrow table, and which of them have no numbers."""
         rows = self.design.read(Table(table, place))
         return rows.matrix() if self.multiplied else rows.for_stream(), rows.gone

@@ -9,6 +9,7 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+from narwhals.typing import IntoDataFrame
 from numpy.typing import NDArray
 
 from ..advice import nearest
@@ -128,7 +129,12 @@ def _repeated(table: Table, names: list[str]) -> Iterator[Finding]:
 
 
 def _together(
-    frame: Any, table: Table, names: list[str], labels: NDArray[Any], unlabelled: NDArray[np.bool_], doubtful: set[str]
+    frame: IntoDataFrame,
+    table: Table,
+    names: list[str],
+    labels: NDArray[Any],
+    unlabelled: NDArray[np.bool_],
+    doubtful: set[str],
 ) -> Iterator[Finding]:
     """What the columns show together, in the rows that have all values."""
     design_frame = nw.from_native(frame, eager_only=True).select(names).to_native()

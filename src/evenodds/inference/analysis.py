@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import narwhals as nw
@@ -26,7 +27,7 @@ from ..reading import unpacked
 from ..scores import log_probabilities
 from ..settings import Settings
 from ..solvers import Status
-from ..table import is_frame, is_missing, require_same_order, values_of
+from ..table import count_rows, is_convertible, is_frame, is_missing, require_same_order, values_of
 from .covariance import KINDS, one_cluster
 from .evidence import Evidence, gather
 from .limit import limit_of
@@ -121,13 +122,14 @@ def infer(
         X, groups = X.grouped(groups, model.n_jobs, here=post_selection is not None)
     groups = brought(groups)
     require_same_order(X=X, groups=groups)
-    asked = {"cov": cov, "groups": groups, "level": level, "weights": weights, "baseline": _label(model, baseline)}
+    baseline = _label(model, baseline)
+    alike = partial(infer, cov=cov, level=level, weights=weights, baseline=baseline)
     if post_selection == "split":
-        return _split(model, X, y, sample_weight, offset, **asked)
+        return _split(model, X, y, sample_weight, offset, partial(alike, groups=groups))
     with within_range():
         data, total, strength = _rows(model, X, y, sample_weight, offset, weights)
-        problem = pose(model, data, strength, asked["baseline"])
-        clusters = None if groups is None else _clusters(groups, _n_rows(X), data)
+        problem = pose(model, data, strength, baseline)
+        clusters = None if groups is None else _clusters(groups, count_rows(X), data)
         evidence = gather(problem)
         if not np.isfinite(evidence.log_likelihood + evidence.score.sum()):
             require_finite(data)
@@ -140,7 +142,7 @@ def infer(
             result = record(model, problem, evidence, Asked(cov, clusters, float(level), weights), limit)
         except HigherMaximum as higher:
             better = _refitted(model, problem, higher, X, y, sample_weight, offset)
-            return infer(better, X, y, sample_weight, offset, **{**asked, "groups": given})
+            return alike(better, X, y, sample_weight, offset, groups=given)
     _warn_of_distance(result)
     return replace(result, given=X)
 
@@ -227,9 +229,9 @@ def _split(
     y: object,
     sample_weight: ArrayLike | None,
     offset: ArrayLike | None,
-    **asked: Any,
+    alike: Callable[..., Inference],
 ) -> Inference:
-    """Maximum likelihood of the columns that an L1 penalty has chosen, on rows that it has not seen."""
+    """Maximum likelihood of the columns that an L1 penalty has chosen, on rows that it has not seen, inferred alike."""
     X, y, sample_weight, offset = unpacked(X, y, sample_weight, offset, "post_selection")
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     chosen = np.flatnonzero(model._coef.any(axis=0))
@@ -248,7 +250,7 @@ def _split(
     names = names_of(model)
     part = _columns(model, X, chosen)
     plain = LogisticRegression(fit_intercept=model.fit_intercept, class_weight=model.class_weight, n_jobs=model.n_jobs)
-    result = infer(plain.fit(part, y, sample_weight, offset), part, y, sample_weight, offset, **asked)
+    result = alike(plain.fit(part, y, sample_weight, offset), part, y, sample_weight, offset)
     first = int(bool(model.fit_intercept))
     names = (*names[:first], *(names[first + j] for j in chosen))
     remark = f"{chosen.size} columns, chosen by an L1 penalty on other rows, fitted without a penalty on these."
@@ -264,7 +266,7 @@ def _split(
     )
 
 
-def _columns(model: LogisticRegression, X: Any, chosen: NDArray[np.intp]) -> Any:
+def _columns(model: LogisticRegression, X: object, chosen: NDArray[np.intp]) -> Any:
     """Some of the columns, of a frame by name."""
     if hasattr(model, "feature_names_in_") and not hasattr(model, "design_") and is_frame(X):
         return nw.from_native(X, eager_only=True).select(model.feature_names_in_[chosen].tolist()).to_native()
@@ -298,14 +300,14 @@ def _rows(
             return model._read(X.times(factor), None, None, None, classes=model.classes_, reset=False), total, strength
         if y is None and hasattr(model, "design_"):
             y, sample_weight, offset = model.design_.beside(X, sample_weight, offset)
-        weight = factor * (1.0 if sample_weight is None else row_numbers(sample_weight, "sample_weight", _n_rows(X)))
+        weight = factor * (1.0 if sample_weight is None else row_numbers(sample_weight, "sample_weight", count_rows(X)))
         data = model._read(X, y, weight, offset, classes=model.classes_, reset=False)
     return data, total, strength
 
 
 def _clusters(groups: object, n_rows: int, data: Data) -> NDArray[np.intp]:
     """Clusters numbered from 0, of the rows that have weight."""
-    if hasattr(groups, "to_numpy"):
+    if is_convertible(groups):
         groups = values_of(groups)
     elif not hasattr(groups, "__array__"):
         # A list of several kinds would become one of strings: 1 and "1" are two clusters.
@@ -323,10 +325,6 @@ def _clusters(groups: object, n_rows: int, data: Data) -> NDArray[np.intp]:
     if len(numbers) < 2:
         raise one_cluster(next(iter(numbers)))
     return codes
-
-
-def _n_rows(X: Any) -> int:
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
 
 
 def _require_same_rows(model: LogisticRegression, problem: Problem, evidence: Evidence, total: float) -> None:

@@ -12,7 +12,7 @@ from ..exceptions import EvenOddsError
 from ..labels import combine_weights, encode_kept, encode_labels, require_two
 from ..model import LogisticRegression
 from ..reading import unpacked
-from ..table import require_same_order
+from ..table import count_rows, require_same_order
 from .hypotheses import TestResult, chi_squared
 from .prediction import log_odds
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _scored(
-    result: "Inference", X: Any, y: object, sample_weight: object, offset: ArrayLike | None
+    result: "Inference", X: object, y: object, sample_weight: object, offset: ArrayLike | None
 ) -> tuple[Array, Array, Array]:
     """Log odds, class codes and weights of rows: of all that have a value in each column, and a label."""
     require_two(result.model.classes_, "Calibration of log odds, and the test of Hosmer and Lemeshow,")
@@ -33,7 +33,7 @@ def _scored(
         raise EvenOddsError("The labels y are needed: the model knows no column that holds them.")
     require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
     z, rows = log_odds(result, X, offset)
-    n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
+    n = count_rows(X)
     if design is None or design.missing != "drop":
         _, codes = encode_labels(y, n, result.model.classes_)
     else:

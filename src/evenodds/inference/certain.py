@@ -59,13 +59,13 @@ def signs_of(result: "Inference", functionals: Array) -> Array:
     return found
 
 
-def design_of(problem: Problem, X: object) -> Any:
+def design_of(problem: Problem, X: Array | Coded) -> Any:
     """The columns of theta of one class, the intercept's first, of dense rows or, as CSR, of coded ones."""
     design = sparse_design if isinstance(X, Coded) else dense_design
     return design(problem.objective.coordinates, _block(X))
 
 
-def limit_scores(result: "Inference", X: object, shift: Array) -> tuple[Any, Array]:
+def limit_scores(result: "Inference", X: Array | Coded, shift: Array) -> tuple[Any, Array]:
     """The design of some dense or coded rows (n, k), and the scores of all classes (n, K) with their offsets.
 
     Of separated classes in the limit: -inf for a class that a row is certainly not of, NaN for one whose probability
@@ -99,11 +99,12 @@ def _of_two(second: Array) -> Array:
     return signs
 
 
-def _row_signs(result: "Inference", X: Any) -> Array:
+def _row_signs(result: "Inference", X: Array | Coded) -> Array:
     """Where the score of a class goes, beside that of another, for each row (n, K, K)."""
     found = None if result.limit is None else result.limit.recession
     if found is not None and found.rays is not None:
         return _of_two(found.rays.signs(design_of(result.whole, X) @ found.null))
+    assert not isinstance(X, Coded)  # beside a wide factor there are rays
     rows = max(1, _TILE_ENTRIES // (len(result.classes) ** 2 * result.whole.theta.size))
     tiles = (functionals_of(result.whole, X[k : k + rows]) for k in range(0, len(X), rows))
     return np.concatenate([_pair_signs(result, tile) for tile in tiles])

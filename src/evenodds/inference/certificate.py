@@ -26,14 +26,14 @@ rounded numbers, so bounds below about 1e-12 standard errors say "as exact as th
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
+from .covariance import Inverse
 from .evidence import Evidence
 from .problem import Problem
-from .wide import RawMap, WideInverse
+from .wide import LowRank, RawMap, WideInverse
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class Certificate:
         )
 
 
-def certify(problem: Problem, evidence: Evidence, inverse: Any, se: Array) -> Certificate:
+def certify(problem: Problem, evidence: Evidence, inverse: Inverse | WideInverse, se: Array) -> Certificate:
     """The bounds, from what one read of the rows has told.
 
     inverse : of the total curvature S H, with which R is bounded through its smallest eigenvalue
@@ -75,15 +75,16 @@ def certify(problem: Problem, evidence: Evidence, inverse: Any, se: Array) -> Ce
     gradient = S * (problem.objective.pull * theta + gauge @ (gauge.T @ theta)) - evidence.score
     step = -(inverse.full @ gradient)
     decrement = math.sqrt(max(float(-step @ gradient), 0.0) / S)
-    wide = isinstance(inverse, WideInverse)
-    largest = inverse.full.largest() if wide else float(np.linalg.eigvalsh(inverse.full)[-1])
+    full = inverse.full
+    largest = full.largest() if isinstance(full, LowRank) else float(np.linalg.eigvalsh(full)[-1])
     reach = evidence.reach * math.sqrt(S * largest * (1 + problem.several))
     u = reach * decrement
     if not u < 1:
         return Certificate(decrement, reach, False, math.inf, math.inf, np.full(problem.shape, math.inf))
     distance = -math.log1p(-u) / reach
     r = reach * distance
-    if isinstance(problem.to_raw, RawMap) and isinstance(inverse, WideInverse):
+    if isinstance(inverse, WideInverse):
+        assert isinstance(problem.to_raw, RawMap)
         spread = np.sqrt(inverse.full.variances(problem.to_raw.entries))
     else:
         rows = problem.to_raw @ inverse.half.T

@@ -137,16 +137,16 @@ class _Table:
     def __init__(self, design: Design, frame: object) -> None:
         if not is_frame(frame):
             raise EvenOddsError(f"Curves need the frame that the model was fitted on, not a {type(frame).__name__}.")
-        self._design, self._frame = design, frame
+        self._design, self._table = design, Table(frame)
         self._sources = number_sources(design)
         self._known: dict[str, Array] = {}
-        table, weight = Table(frame), design.weight
+        table, weight = self._table, design.weight
         known = weight is not None and weight in table.names
         self._weight = row_numbers(table.native(str(weight)), str(weight), table.n_rows) if known else None
         self._atoms = {atom.name: atom for atom in design.atoms}
         self.names = list(dict.fromkeys([*self._sources, *(factor.name for factor in design.factors)]))
 
-    def named(self, name: Any) -> str:
+    def named(self, name: str) -> str:
         """A column that there is, or the one that a term is made of."""
         sources = [factor.source for factor in self._design.factors if not factor.is_part]
         if name in self.names or name in sources:
@@ -175,13 +175,13 @@ class _Table:
     def numbers(self, name: str) -> Array:
         """A column in the rows that have a value."""
         if name not in self._known:
-            values = self._design.numbers(self._frame, name)
+            values = self._design.numbers(self._table, name)
             self._known[name] = values[np.isfinite(values)]
         return self._known[name]
 
     def mean(self, name: str) -> float:
         """The mean of a column, by the weights of the rows where the design knows them."""
-        values = self._design.numbers(self._frame, name)
+        values = self._design.numbers(self._table, name)
         there = np.isfinite(values)
         weight = None if self._weight is None or not self._weight[there].any() else self._weight[there]
         return float(np.average(values[there], weights=weight))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
 from ..arrays import Array, Matrix
+from ..data.coded import Coded
 from .certain import class_signs, limit_scores
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Effects:
         return outcome(self.result, X, shift, weight, self.logs)
 
 
-def outcome(result: "Inference", X: object, shift: Array, weight: Array, logs: bool) -> tuple[Array, Array]:
+def outcome(result: "Inference", X: Array | Coded, shift: Array, weight: Array, logs: bool) -> tuple[Array, Array]:
     """The sum of p (K,), or of log p, of some dense or coded rows, and its derivative by theta (K, m, k)."""
     D, Z = limit_scores(result, X, shift)
     P, m = softmax(Z, axis=1), result.problem.n_free

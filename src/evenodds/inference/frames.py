@@ -28,7 +28,7 @@ def frame(columns: Mapping[str, Any], backend: str | None) -> Any:
     return nw.from_dict(dict(columns), backend=_BACKENDS[name]).to_native()
 
 
-def frame_like(X: Any, columns: Mapping[str, Any], *, rows: bool = False) -> Any:
+def frame_like(X: object, columns: Mapping[str, Any], *, rows: bool = False) -> Any:
     """Columns as a frame of the kind that was given; with `rows`, one row for each of its own, under the same index."""
     if not is_frame(X):
         return frame(columns, None)

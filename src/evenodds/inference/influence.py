@@ -21,6 +21,7 @@ from ..data.scan import Scan
 from ..exceptions import EvenOddsError
 from ..objective.tiles import over_tiles
 from ..reading import unpacked
+from ..table import count_rows
 from .certain import limit_scores
 from .covariance import Inverse
 from .limit import NEVER
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def influence(
-    result: "Inference", X: Any, y: object, sample_weight: object, offset: ArrayLike | None
+    result: "Inference", X: object, y: object, sample_weight: object, offset: ArrayLike | None
 ) -> dict[str, Array]:
     """The columns of the table, NaN in rows of weight zero."""
     model, problem = result.model, result.problem
@@ -46,7 +47,7 @@ def influence(
     X = chosen(result, X)
     data = model._read(X, y, sample_weight, offset, classes=model.classes_, reset=False)
     require_finite(data)
-    n_rows = int(np.shape(X)[0]) if hasattr(X, "shape") else len(X)
+    n_rows = count_rows(X)
     kept = np.arange(n_rows) if data.kept is None else data.kept
     if problem.several and not problem.theta.size:
         return {name: spread(values, kept, n_rows) for name, values in _of_certain(problem.keys, kept.size).items()}

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..data.coded import Coded
 from ..data.views import some_rows
-from ..separation.rays import ROUNDING, Rays
+from ..separation.rays import ROUNDING
 from .certain import design_of
 from .intervals import finite_end, recession_of
 from .limit import afresh
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from .record import Inference
 
 
-def ends_of_row(result: Inference, rays: Rays, row: Coded, sign: float) -> tuple[float, float]:
+def ends_of_row(result: Inference, row: Coded, sign: float) -> tuple[float, float]:
     """The interval of the log odds of a row that go to inf, -inf or, if the sign is NaN, have no limit."""
-    moves = (design_of(result.whole, row) @ recession_of(result).null).toarray()[0]
+    found = recession_of(result)
+    if found.rays is None:
+        raise AssertionError("only levels separate beside a wide factor")
+    moves = (design_of(result.whole, row) @ found.null).toarray()[0]
     moves[np.abs(moves) < ROUNDING] = 0.0
-    left = rays.left(moves)
+    left = found.rays.left(moves)
     if np.isnan(sign):
         return (-math.inf, math.inf) if left is None else (math.nan, math.nan)
     if left is None:

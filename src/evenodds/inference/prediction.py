@@ -21,7 +21,7 @@ from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..labels import row_offsets
 from ..reading import require_finite_array
-from ..table import is_frame, require_same_order
+from ..table import count_rows, is_frame, require_same_order
 from .certain import design_of, functionals_of, limit_scores, warn_of_open
 from .intervals import ends_of, least_of, most_of
 from .level_ends import ends_of_row
@@ -42,7 +42,7 @@ def predict(result: "Inference", X: object, offset: ArrayLike | None) -> dict[st
     array, kept = complete(result, X)
     table = probabilities(result, array, shifts(result, offset, X)[kept])
     warn_of_open(kept[np.isnan(table["probability"]).any(axis=1)].tolist(), "row", _OPEN)
-    table = {name: spread(values, kept, _n_rows(X)) for name, values in table.items()}
+    table = {name: spread(values, kept, count_rows(X)) for name, values in table.items()}
     if len(result.classes) == 2:
         return {name: values[:, 0] for name, values in table.items()}
     each = [(c, label, name) for c, label in enumerate(result.classes) for name in table]
@@ -90,14 +90,14 @@ def _log_odds(Z: Array, V: Array) -> tuple[Array, Array]:
     return odds, se
 
 
-def _set_ends(result: "Inference", X: Any, shift: Array, z: Array, ends: Array) -> None:
+def _set_ends(result: "Inference", X: Array | Coded, shift: Array, z: Array, ends: Array) -> None:
     """The ends of log odds that are infinite or, of two classes, have no limit."""
     known: dict[bytes, Any] = {}
     for i, j in np.argwhere(~np.isfinite(z)):
         ends[i, j] = np.where(np.isinf(z[i, j]) & (np.sign(z[i, j]) == [-1, 1]), z[i, j], np.nan)
         if result.weights == "sampling":
             continue
-        if result.problem.several:
+        if result.problem.several and not isinstance(X, Coded):  # of wide tables only two classes have a limit
             if np.isinf(z[i, j]):
                 key = X[i].tobytes() + shift[i].tobytes() + bytes([j])
                 if key not in known:
@@ -111,11 +111,10 @@ def _set_ends(result: "Inference", X: Any, shift: Array, z: Array, ends: Array) 
         ends[i, j] = np.array(known[key]) + (shift[i, 1] - shift[i, 0])
 
 
-def _ends_asked(result: "Inference", row: Any, z: float) -> tuple[bytes, Callable[[], Any]]:
+def _ends_asked(result: "Inference", row: Array | Coded, z: float) -> tuple[bytes, Callable[[], Any]]:
     """What looks for both ends of the log odds of a row of two classes, and what tells rows with the same apart."""
-    rays = None if result.limit is None else result.limit.recession.rays
-    if rays is not None:
-        return design_of(result.whole, row).toarray().tobytes(), functools.partial(ends_of_row, result, rays, row, z)
+    if isinstance(row, Coded):
+        return design_of(result.whole, row).toarray().tobytes(), functools.partial(ends_of_row, result, row, z)
     ((first, second),) = functionals_of(result.whole, row)
     return (second - first).tobytes(), functools.partial(ends_of, result, second - first, z)
 
@@ -159,7 +158,7 @@ def complete(result: "Inference", X: object) -> tuple[Any, Rows]:
     """
     design = getattr(result.model, "design_", None)
     if design is None:
-        return read(result, X), np.arange(_n_rows(X))
+        return read(result, X), np.arange(count_rows(X))
     rows = design.read(X)
     kept = np.flatnonzero(~rows.gone)
     return (centred(result.problem, rows.coded()[kept]) if result.whole.wide else rows.matrix()[kept]), kept
@@ -174,16 +173,12 @@ def spread(values: Array, kept: Rows, n_rows: int) -> Array:
     return whole
 
 
-def _n_rows(X: Any) -> int:
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
-
-
-def read(result: "Inference", X: Any) -> Any:
+def read(result: "Inference", X: object) -> Any:
     """X checked against the model's columns, and finite. A frame may have others beside them."""
     names = columns_of(result)
     by_name = is_frame(X) and hasattr(result.model, "feature_names_in_")
     X = chosen(result, X)
-    if not by_name and len(getattr(X, "shape", ())) == 2 and X.shape[1] != len(names):
+    if not by_name and hasattr(X, "shape") and len(X.shape) == 2 and X.shape[1] != len(names):
         raise EvenOddsError(
             f"X has {X.shape[1]} features, and this result is about {listed(names)}: pass "
             f"{'this one' if len(names) == 1 else 'these, in this order'}."
@@ -198,7 +193,7 @@ def columns_of(result: "Inference") -> Sequence[str]:
     return result.names[int(bool(result.model.fit_intercept)) :]
 
 
-def chosen(result: "Inference", X: Any) -> Any:
+def chosen(result: "Inference", X: object) -> Any:
     """The columns of the model, if X is a frame that has them all and others beside them; else X as it is.
 
     A design finds its columns by itself, and that of the labels.
@@ -215,7 +210,7 @@ def chosen(result: "Inference", X: Any) -> Any:
 
 def shifts(result: "Inference", offset: ArrayLike | None, X: object) -> Array:
     """The offset of each class's score (n, K); a number a row, of two classes, is the second one's."""
-    n, K = _n_rows(X), len(result.classes)
+    n, K = count_rows(X), len(result.classes)
     if offset is None:
         return np.zeros((n, K))
     values = row_offsets(offset, n, K)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..advice import nearest
 from ..arrays import Array
-from ..design import Design, Factor, Number, Table
+from ..design import Design, Factor, Number
 from ..exceptions import EvenOddsError
 from ..labels import row_numbers
 from .margins_table import MIDDLES, number_at, require_overall
@@ -39,12 +39,12 @@ class TablePlaces:
         offset: ArrayLike | None,
     ) -> None:
         self.held: dict[str, float] = {}
-        self._design, self._frame = design, frame
+        self._design, self._table = design, design.table_of(frame)
         codes: dict[int, int] = {}
-        values, gone = design.values(frame)
+        values, gone = design.values(self._table)
         n = gone.size
         weight = np.ones(n) if sample_weight is None else row_numbers(sample_weight, "sample_weight", n)
-        whole = not isinstance(frame, Table)  # of a part of the rows all may have weight 0
+        whole = self._table is not frame  # of a part of the rows all may have weight 0
         if (weight < 0).any() or (whole and not weight[~gone].any()):
             raise EvenOddsError("sample_weight has to be 0 or more, and not 0 in all rows.")
         shift = shifts(result, offset, frame)
@@ -53,7 +53,7 @@ class TablePlaces:
         if isinstance(at, str) and at in MIDDLES:
             middle = MIDDLES[at]
             for source in number_sources(design):
-                self.held[source] = middle(design.numbers(frame, source)[self.kept], self.weight)
+                self.held[source] = middle(design.numbers(self._table, source)[self.kept], self.weight)
             for k, atom in enumerate(design.atoms):
                 if isinstance(atom, Factor):
                     codes[k] = int(np.bincount(values[k][self.kept], weights=self.weight).argmax())
@@ -87,7 +87,7 @@ class TablePlaces:
     def moved(self, more: Mapping[str, float]) -> dict[int, Any]:
         """The values of the atoms with some numbers held, besides what is held in all rows."""
         held = {**self.held, **more}
-        values, _ = self._design.values(self._frame, held)
+        values, _ = self._design.values(self._table, held)
         for k, atom in enumerate(self._design.atoms):
             if k in self.codes:
                 values[k] = np.full_like(values[k], self.codes[k])
@@ -99,7 +99,7 @@ class TablePlaces:
 
     def slopes(self, source: str) -> dict[int, Array]:
         """The derivatives of the atoms by a number."""
-        return self.taken(self._design.slopes(self._frame, source, self.held))
+        return self.taken(self._design.slopes(self._table, source, self.held))
 
     def taken(self, values: Values) -> dict[int, Any]:
         """Those of the rows that count."""
@@ -109,7 +109,7 @@ class TablePlaces:
         """A number in the rows that count."""
         if source in self.held:
             return np.full(self.weight.size, self.held[source])
-        return self._design.numbers(self._frame, source)[self.kept]
+        return self._design.numbers(self._table, source)[self.kept]
 
 
 def number_sources(design: Design) -> list[str]:

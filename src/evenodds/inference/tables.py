@@ -24,7 +24,7 @@ from .limit import Limit
 from .problem import Problem
 from .profile import Point, constrained_maximum, interval, maxima, require_lower
 from .record import Inference
-from .wide import RawMap
+from .wide import LowRank, RawMap
 
 _FEW_CLUSTERS = 40
 ALIASED = "aliased: a combination of earlier columns"
@@ -140,9 +140,12 @@ def _coef(model: LogisticRegression, problem: Problem) -> Array:
     return np.asarray((table[kept] - table[~kept].sum(axis=0)).ravel())
 
 
-def _raw_covariance(problem: Problem, V: Any, infinite: Array) -> tuple[Array, Array | None, dict[str, str]]:
+def _raw_covariance(
+    problem: Problem, V: Array | LowRank, infinite: Array
+) -> tuple[Array, Array | None, dict[str, str]]:
     """The variances of the raw coefficients, NaN where there are none, and why; and their covariance, if small."""
     if isinstance(problem.to_raw, RawMap):
+        assert isinstance(V, LowRank)
         notes, variances = _notes(problem, infinite, problem.estimated), V.variances(problem.to_raw.entries)
         variances[[j for j, key in enumerate(problem.keys) if key in notes]] = np.nan
         return variances, None, notes

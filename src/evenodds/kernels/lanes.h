@@ -13,6 +13,8 @@
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
+#define INLINE static inline __attribute__((always_inline))
+
 #define JOIN_(name, kind, index, level) name##_##kind##index##level
 #define JOIN(name, kind, index, level) JOIN_(name, kind, index, level)
 #define L(name) JOIN(name, , , LEVEL)              /* name_3: one for each level of instructions */

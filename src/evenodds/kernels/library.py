@@ -23,7 +23,7 @@ _DOUBLE = np.dtype(np.float64)  # compared in half the time of the class
 _TYPES: dict[str, Any] = {"p": ctypes.c_void_p, "n": ctypes.c_ssize_t, "i": ctypes.c_int, "d": ctypes.c_double}
 # The result of each function, then its arguments: pointers, sizes, ints and doubles.
 _SIGNATURES = {
-    "rows_c": (None, "pnnipppppdip"),
+    "rows_c": (None, "pnnipppppdiip"),
     "rows_f": (None, "pnipppppdp"),
     "second_order": (None, "pnnniippppppp"),
     "newton": ("i", "pnnniiiipppppppdpidpppppp"),

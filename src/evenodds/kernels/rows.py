@@ -16,18 +16,27 @@ from .library import function, pointer, vector
 
 Sums = tuple[Any, ...]
 
-_NEAR = 1 << 12  # entries that fit the nearest cache
 _TILE = 1 << 10  # entries of a tile of rows, within 8 to 64 rows
-_LONG_ROWS = 24  # of a tile, where not even eight fit the nearest cache
-_LONGEST = 1 << 10  # entries of a row, from which eight are enough: more would not fit the next cache either
+_LONGEST = 1 << 12  # entries of a row, from which four are enough: eight would not fit the next cache
 AT_ONCE = 128  # columns up to which `second_order_sums` is faster than products by BLAS
 KINDS = {np.dtype(np.float64): "d", np.dtype(np.float32): "s"}
 
 
 def dense_sums(
-    X: Floats, y: Codes, weight: Array | None, offset: Array | None, intercept: float, coef: Array, center: Array
+    X: Floats,
+    y: Codes,
+    weight: Array | None,
+    offset: Array | None,
+    intercept: float,
+    coef: Array,
+    center: Array,
+    *,
+    near: bool = False,
 ) -> Sums:
-    """Loss, residual sum and gradient (p,) by the centred coefficients, summed over dense rows (m, p)."""
+    """Loss, residual sum and gradient (p,) by the centred coefficients, summed over dense rows (m, p).
+
+    near : whether the centre is so near 0 that the sums may be centred in the place of each row, which is faster
+    """
     by_rows, kind, ld = layout(X)
     m, p = X.shape
     rows = rows_as_read(m, y, weight, offset)
@@ -37,7 +46,7 @@ def dense_sums(
     coef, center = vector(coef, p), vector(center, p)
     sums = np.zeros(2 + p + 3 * padded(p) + 8)  # the results, and room for work after them
     given = (*map(pointer, (*rows, center, coef)), intercept)
-    function("rows_c", kind)(pointer(X), ld, m, p, *given, tile_rows(p), pointer(sums))
+    function("rows_c", kind)(pointer(X), ld, m, p, *given, not near, tile_rows(p), pointer(sums))
     return float(sums[0]), float(sums[1]), sums[2 : p + 2].copy()
 
 
@@ -199,10 +208,8 @@ def padded(p: int) -> int:
 
 
 def tile_rows(p: int) -> int:
-    """The rows of a tile: a multiple of eight."""
-    if p > _LONGEST:
-        return 8
-    return _LONG_ROWS if 8 * p > _NEAR else min(max(_TILE // padded(p) // 8 * 8, 8), 64)
+    """The rows of a tile."""
+    return 4 if p > _LONGEST else min(max(_TILE // padded(p) // 8 * 8, 8), 64)
 
 
 def rows_as_read(m: int, y: Codes, weight: Array | None, offset: Array | None) -> tuple[Any, ...]:

@@ -24,7 +24,7 @@ def first_order(block: Block, coordinates: Coordinates, theta: Array) -> Sums:
         beside = (block.y, block.weight, block.offset)
         return apart_sums(block.rows.columns, *beside, intercept, coef, coordinates.center)
     rows = (block.X, block.y, block.weight, block.offset, intercept, coef)
-    return sparse_sums(*rows) if block.sparse else dense_sums(*rows, coordinates.center)
+    return sparse_sums(*rows) if block.sparse else dense_sums(*rows, coordinates.center, near=coordinates.close)
 
 
 def second_order(block: Block, coordinates: Coordinates, theta: Array) -> Sums:

@@ -10,6 +10,7 @@ import narwhals as nw
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from narwhals.typing import IntoDataFrame
 
 from ..inference.display import printable, shortened
 
@@ -75,7 +76,7 @@ def shown_pairs(names: Sequence[Any], classes: Sequence[Any]) -> list[str]:
     return [f"{column}[{label}]" for label in labels for column in columns]
 
 
-def columns(frame: Any) -> dict[str, Any]:
+def columns(frame: IntoDataFrame) -> dict[str, Any]:
     """The columns of a frame of any kind as arrays."""
     table = nw.from_native(frame, eager_only=True)
     return {name: table[name].to_numpy() for name in table.columns}
