@@ -233,13 +233,11 @@ def _proved(rows: Array, near: Mask, guess: Array, exact: float) -> Face | None:
     off = rows[~near]
     change, seen_there = whitening(off @ null, exact)
     basis = null @ change
-    for inside in (guess, None):
-        if inside is None:
-            inside = basis[:, seen_there] @ parts_of(normalised(off @ basis[:, seen_there])).direction
-        direction = _positive(rows, near, null @ (null.T @ inside))
-        if direction is not None:
-            return Face(direction, ~near, null, basis)
-    return None
+    direction = _positive(rows, near, null @ (null.T @ guess))
+    if direction is None and seen_there.any():
+        inward = basis[:, seen_there]
+        direction = _positive(rows, near, inward @ parts_of(normalised(off @ inward)).direction)
+    return None if direction is None else Face(direction, ~near, null, basis)
 
 
 def _positive(rows: Array, near: Mask, whole: Array) -> Array | None:

@@ -53,7 +53,7 @@ def parts_of(rows: Array) -> Parts:
             _, faster, lighter, _ = towards(0.0, 0.0)
             length = min(1.0, _room(slack, faster), _room(weight, lighter))
             before = float(slack @ weight) / m
-            share = (slack + length * faster) @ (weight + length * lighter) / (m * before)
+            share = float((slack + length * faster) @ (weight + length * lighter)) / (m * before)
             turn, faster, lighter, less = towards(share**3 * before, faster * lighter)
             length = min(1.0, _SHORT * min(_room(slack, faster), _room(weight, lighter)))
             d, theta = d + length * turn, theta + length * less
