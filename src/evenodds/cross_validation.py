@@ -63,7 +63,7 @@ class LogisticRegressionCV(Classifier):
         None is "neg_log_loss", the mean log loss of the rows left out (half their mean deviance) with its sign
         turned; any scorer of scikit-learn, larger is better ("roc_auc" is of two classes, "roc_auc_ovr" of more).
         A class that a fold lacks counts with its probability, and where no label is 1 the second is the positive one.
-        Offsets count in log loss, accuracy and "roc_auc" only, as the methods that predict leave them out.
+        Offsets count in the predictions of the rows left out, whatever the scorer.
     min_ratio : float, default=1e-3
         The last strength of the penalty of the grid over the first.
     fit_intercept, standardize, class_weight, penalty_factor, lower, upper, tol, max_iter, n_jobs, random_state, verbose
@@ -322,11 +322,11 @@ class LogisticRegressionCV(Classifier):
     ) -> tuple[Array, Array, int]:
         """The score of each C on the rows that a fold leaves out, the coefficients, intercept last, and the reads."""
         train, test = rows.training(fold[0]), rows.take(fold[1])
-        left = np.unique(rows.codes[fold[0]])
+        weight = combine_weights(train.weight, self.class_weight, train.codes, rows.classes)
+        left = np.unique(train.codes if weight is None else train.codes[weight > 0])
         if left.size == 1 and self.fit_intercept:
             fits = certain(whole, int(left[0]))
         else:
-            weight = combine_weights(train.weight, self.class_weight, train.codes, rows.classes)
             other = {"penalty_factor": rows.factor, "lower": rows.lower, "upper": rows.upper, "class_weight": None}
             fits = self._path(train.X, train.codes, whole.l1_ratio, whole.Cs, weight, train.offset, **other)
         shape = (fits.Cs.size, -1, rows.X.shape[1])

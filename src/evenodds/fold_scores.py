@@ -110,16 +110,32 @@ def _finite(logs: Array) -> Array:
 
 
 def _by_scorer(scoring: object, fits: Path, test: Rows, more: Mapping[str, Any]) -> Array:
-    """By one of scikit-learn's scorers, or a function (model, X, y) -> number. They do not know offsets."""
+    """By one of scikit-learn's scorers, or a function (model, X, y) -> number."""
     labels = test.classes[test.codes]
     metadata = more if test.weight is None else {"sample_weight": test.weight, **more}
     scores = []
     for intercept, coef in zip(fits.intercepts, fits.coefs, strict=True):
-        model = LogisticRegression()
+        model = _Shifted()
+        model.offset_ = 0.0 if test.offset is None else test.offset
         model.classes_, model.n_features_in_ = test.classes, coef.shape[-1]
         model.coef_, model.intercept_ = np.atleast_2d(coef), np.atleast_1d(intercept)
         scores.append(score_of(model, scoring, test.X, labels, metadata))
     return np.array(scores)
+
+
+class _Shifted(LogisticRegression):
+    """A fit that scorers ask for predictions of the rows which a fold leaves out, and which knows their offsets."""
+
+    offset_: Any
+
+    def decision_function(self, X: object) -> Array:
+        scores = super().decision_function(X)
+        if np.ndim(self.offset_) and len(self.offset_) != len(scores):
+            raise EvenOddsError(
+                f"scoring asks for predictions of {len(scores)} rows, and {len(self.offset_)} are left out: beside "
+                "offsets a scorer has to ask for all of them at once, in their order."
+            )
+        return np.asarray(scores + self.offset_)
 
 
 def score_of(model: Predictor, scoring: object, X: object, labels: Values, metadata: Mapping[str, Any]) -> float:

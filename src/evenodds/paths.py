@@ -211,7 +211,7 @@ def _given(Cs: ArrayLike) -> Array:
     """Values of C, checked, rising."""
     try:
         values = np.sort(np.atleast_1d(np.asarray(Cs, dtype=np.float64)))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise EvenOddsError(f"Cs is not numeric: {error}") from None
     if values.ndim != 1 or values.size == 0:
         raise EvenOddsError(f"Cs is a list of numbers, got shape {values.shape}.")

@@ -24,7 +24,7 @@ def column_numbers(
         values = _by_name(values, what, n_columns, names, default)
     try:
         array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise EvenOddsError(f"{what} is not numeric: {error}") from None
     if array.ndim == 0:
         array = np.full(n_columns, float(array))
@@ -80,7 +80,7 @@ def check_l1_ratio(value: Any) -> float:
     """The `l1_ratio`, a number from 0 to 1."""
     try:
         ratio = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         ratio = np.nan
     if isinstance(value, bool) or not 0 <= ratio <= 1:
         raise EvenOddsError(f"l1_ratio is a number from 0 (ridge) to 1 (lasso), got {value!r}.")

@@ -133,7 +133,7 @@ def _check(model: Any) -> None:
         raise EvenOddsError(f"max_iter is an integer, 0 or more, got {model.max_iter!r}.")
     if model.n_jobs is not None and (not isinstance(model.n_jobs, Integral) or model.n_jobs == 0):
         raise EvenOddsError(f"n_jobs is an integer other than 0, or None for all cores, got {model.n_jobs!r}.")
-    if not isinstance(model.solver, SGD) and model.solver not in _SOLVERS:
+    if not isinstance(model.solver, SGD) and not (isinstance(model.solver, str) and model.solver in _SOLVERS):
         raise EvenOddsError(f"solver is one of {', '.join(map(repr, _SOLVERS))} or an SGD(...), got {model.solver!r}.")
     for name in ("fit_intercept", "standardize", "warm_start"):
         if not isinstance(getattr(model, name), _BOOLEAN):
@@ -162,7 +162,11 @@ class WithoutFirth:
 
 
 def _is_real(value: object) -> bool:
-    return type(value) is float or (isinstance(value, Real) and not isinstance(value, bool))  # the latter takes longer
+    """Whether a value is a number, and one that doubles hold: Python's integers go further."""
+    if type(value) is float:  # what follows takes longer
+        return True
+    too_large = isinstance(value, int) and abs(value) >= 2**1023
+    return isinstance(value, Real) and not isinstance(value, bool) and not too_large
 
 
 def _is_whole(value: object) -> bool:

@@ -4,7 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, get_scorer_names, make_scorer
+from scipy.special import softmax
+from sklearn.metrics import f1_score, get_scorer_names, make_scorer, roc_auc_score
+from sklearn.model_selection import StratifiedKFold
 
 from evenodds import EvenOddsError, LogisticRegression, LogisticRegressionCV
 
@@ -87,3 +89,51 @@ def test_what_is_no_scorer_is_told():
         LogisticRegressionCV([1.0], scoring=3).fit(X, TWO)
     with pytest.raises(EvenOddsError, match=r"scoring='f1' has no score for these 12 rows: .*multiclass"):
         LogisticRegressionCV([1.0], scoring="f1").fit(X, THREE)
+
+
+@pytest.mark.parametrize("scoring", ["neg_brier_score", "roc_auc_ovr", "f1_macro", "d2_log_loss_score", "callable"])
+@pytest.mark.parametrize("labels", ["text", "three texts"])
+def test_offsets_of_the_rows_left_out_count_in_every_score(labels, scoring):
+    y, cv = LABELS[labels], 3
+    K = np.unique(y).size
+    offset = RNG.normal(size=N if K == 2 else (N, K)) * 2
+    scorer = (lambda model, A, b: model.predict_proba(A)[:, 1].sum()) if scoring == "callable" else scoring
+    model = LogisticRegressionCV([0.5], [0.0], cv=cv, scoring=scorer, tol=1e-6).fit(X, y, offset=offset)
+    for fold, (train, test) in enumerate(StratifiedKFold(cv).split(X, y)):
+        one = LogisticRegression(0.5, tol=1e-9).fit(X[train], y[train], offset=offset[train])
+        z = one.decision_function(X[test]) + offset[test]
+        P = softmax(z if K > 2 else np.column_stack([0 * z, z]), axis=1)
+        guess, own = one.classes_[P.argmax(axis=1)], one.classes_ == y[test][:, None]
+        share = own.mean(axis=0)
+        wanted = {
+            "neg_brier_score": -np.mean(np.sum((P - own) ** 2, axis=1)) / (2 if K == 2 else 1),
+            "roc_auc_ovr": np.mean([roc_auc_score(own[:, k], P[:, k]) for k in range(K)]),
+            "f1_macro": f1_score(y[test], guess, average="macro"),
+            "d2_log_loss_score": 1 - np.mean(np.log(P[own])) / (share @ np.log(share)),
+            "callable": P[:, 1].sum(),
+        }[scoring]
+        assert abs(model.scores_[0, 0, fold] - wanted) < 1e-4
+
+
+def test_a_scorer_that_asks_for_some_rows_cannot_have_offsets():
+    def of_some(model, A, b):
+        return model.predict_proba(A[:3])[0, 0]
+
+    with pytest.raises(EvenOddsError, match="asks for predictions of 3 rows, and 30 are left out"):
+        LogisticRegressionCV([1.0], cv=2, scoring=of_some).fit(X, TWO, offset=np.ones(N))
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_a_fold_whose_weight_is_of_one_class_is_certain_of_it(class_weight):
+    """As that whose rows are, which is the same without the rows of weight 0."""
+    folds = list(StratifiedKFold(2).split(X, TWO))
+    weight = np.where((TWO == 1) & np.isin(np.arange(N), folds[0][0]), 0.0, 1.0)
+    fits = []
+    for rows in (np.arange(N), np.flatnonzero(weight)):
+        at = np.searchsorted(rows, np.arange(N))
+        cv = [[at[part[weight[part] > 0]] if len(rows) < N else part for part in fold] for fold in folds]
+        fits.append(
+            LogisticRegressionCV([0.1, 1.0], cv=cv, class_weight=class_weight).fit(X[rows], TWO[rows], weight[rows])
+        )
+    np.testing.assert_allclose(fits[0].scores_, fits[1].scores_, rtol=1e-5)
+    np.testing.assert_allclose(fits[0].coef_, fits[1].coef_, rtol=1e-4)

@@ -4,6 +4,7 @@ Counts, levels, means and deviations are those of all rows. Of numbers from whic
 all are kept where they are few, else a random part.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -135,7 +136,10 @@ class Facts:
             return
         if column.levels_in_order is not None:
             self._orders.setdefault(repr(factor), {}).update(dict.fromkeys(column.levels_in_order))
-        found.update(dict.fromkeys(column.levels(kept)))
+        levels = column.levels(kept)
+        if math.inf in levels or -math.inf in levels:
+            raise EvenOddsError(f"Column {column.name!r} holds infinity, which is no level. Replace it by a number.")
+        found.update(dict.fromkeys(levels))
         if len(found) > MOST_LEVELS:
             raise EvenOddsError(
                 f"Column {column.name!r} has more than {MOST_LEVELS:,} different values, each of which would have a "
@@ -187,9 +191,10 @@ def _state(one: Expression, learnt: "_Moments | _Numbers") -> Mapping[str, Any]:
         return learnt_basis(one, learnt.every())
     if one.operation == "center":
         return {"mean": learnt.mean}
-    if not learnt.deviation > 0:
+    if learnt.deviation == 0:
         raise EvenOddsError(f"scale({', '.join(one.columns())}): the column is constant, so that it has no scale.")
-    return {"mean": learnt.mean, "deviation": learnt.deviation}
+    # Of what is infinite, or too large to be squared: whoever reads the rows finds no number and says where.
+    return {"mean": learnt.mean, "deviation": learnt.deviation if np.isfinite(learnt.deviation) else np.nan}
 
 
 @dataclass(frozen=True)
@@ -219,8 +224,9 @@ class _Moments:
 
     def add(self, x: Array) -> None:
         if x.size:
-            mean = float(np.mean(x))
-            self.merge(_Moments(x.size, mean, float(np.square(x - mean).sum())))
+            with np.errstate(over="ignore", invalid="ignore"):
+                mean = float(np.mean(x))
+                self.merge(_Moments(x.size, mean, float(np.square(x - mean).sum())))
 
     def merge(self, other: Any) -> None:
         if other.n == 0:
