@@ -173,6 +173,10 @@ class Table:
             raise EvenOddsError(f"There is no column {name!r}. {nearest(name, self.names)}")
         return self._frame[name].to_native()
 
+    def of(self, names: list[str]) -> "Table":
+        """Some of its columns."""
+        return Table(self._frame.select(names).to_native(), self.place)
+
 
 def _column(name: str, series: nw.Series[Any]) -> Column:
     try:

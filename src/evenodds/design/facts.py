@@ -96,9 +96,8 @@ class Facts:
         self._levels: dict[str, dict[Level, None]] = {repr(one): {} for one in asked.factors}
         self._orders: dict[str, dict[Level, None]] = {}
         own = np.random.default_rng([1, number])
-        self._learning: dict[str, _Moments | _Numbers] = {
-            repr(one): _Moments() if one.operation in LEARNING else _Numbers(most, own) for one in asked.waiting
-        }
+        self._moments = {repr(one): _Moments() for one in asked.waiting if one.operation in LEARNING}
+        self._numbers = {repr(one): _Numbers(most, own) for one in asked.waiting if one.operation not in LEARNING}
 
     def add(self, table: Table) -> None:
         """Some rows more."""
@@ -108,7 +107,7 @@ class Facts:
         for one in self._asked.factors:
             self._add_levels(one, table.column(one.columns()[0]), kept)
         for one in self._asked.waiting:
-            self._learning[repr(one)].add(one.args[0].values(rows)[kept])
+            self._learning(one).add(one.args[0].values(rows)[kept])
 
     def _kept(self, table: Table) -> NDArray[np.bool_]:
         """The rows that the fit takes; missing values are counted, and let be as the policy has it."""
@@ -158,8 +157,13 @@ class Facts:
             self._levels[key].update(levels)
         for key, levels in other._orders.items():
             self._orders.setdefault(key, {}).update(levels)
-        for key, one in other._learning.items():
-            self._learning[key].merge(one)
+        for key, moments in other._moments.items():
+            self._moments[key].merge(moments)
+        for key, numbers in other._numbers.items():
+            self._numbers[key].merge(numbers)
+
+    def _learning(self, one: Expression) -> "_Moments | _Numbers":
+        return self._moments.get(repr(one)) or self._numbers[repr(one)]
 
     def levels(self, factor: Expression) -> tuple[Level, ...]:
         """Of a factor, in the order of the categorical or enum, else sorted."""
@@ -175,7 +179,7 @@ class Facts:
 
     def states(self) -> dict[str, Mapping[str, Any]]:
         """Of each operation that was asked for what it has learnt, by what it looks like as text."""
-        return {repr(one): _state(one, self._learning[repr(one)]) for one in self._asked.waiting}
+        return {repr(one): _state(one, self._learning(one)) for one in self._asked.waiting}
 
 
 def merged(parts: list[Facts]) -> Facts:
@@ -228,7 +232,7 @@ class _Moments:
                 mean = float(np.mean(x))
                 self.merge(_Moments(x.size, mean, float(np.square(x - mean).sum())))
 
-    def merge(self, other: Any) -> None:
+    def merge(self, other: "_Moments") -> None:
         if other.n == 0:
             return
         if self.n == 0:
@@ -255,7 +259,7 @@ class _Numbers:
     def add(self, x: Array) -> None:
         self._take(x, self._rng.random(x.size))
 
-    def merge(self, other: Any) -> None:
+    def merge(self, other: "_Numbers") -> None:
         for x, keys in zip(other._x, other._keys, strict=True):
             self._take(x, keys)
 

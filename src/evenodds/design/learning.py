@@ -27,13 +27,11 @@ def learnt(
     references: Mapping[str, Any] | None = None,
     missing: str = "error",
     unseen: str = "error",
-    **given: Any,
 ) -> Design:
     """The design of a formula on the rows of a fit.
 
     text : the formula as it was written; None where all columns are taken
     references : levels by the column, or the term, that they are the reference of
-    given : what the design keeps as it is: target, positive, weight, offset
     """
     _require(missing, MISSING, "missing")
     _require(unseen, UNSEEN, "unseen")
@@ -51,7 +49,6 @@ def learnt(
         formula=text,
         counts={name: learner.facts.counts[name] for name in learner.kinds if name in learner.facts.counts},
         dropped=learner.facts.n_rows - learner.facts.n_kept,
-        **given,
     )
     _require_names(design)
     return design
