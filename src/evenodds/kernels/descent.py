@@ -23,7 +23,9 @@ def descend(H: Floats, q: Array, bounds: Bounds, x: Array, accuracy: float, swee
     parts = [vector(part, k) for part in bounds]
     active, room = np.empty(k, np.int64), np.empty(2 * k)
     numbers = map(pointer, (vector(q, k), *parts, in_place(x, k)))
-    return bool(function("descend", kind)(pointer(H), ld, k, *numbers, accuracy, sweeps, pointer(active), pointer(room)))
+    return bool(
+        function("descend", kind)(pointer(H), ld, k, *numbers, accuracy, sweeps, pointer(active), pointer(room))
+    )
 
 
 def some_products(X: Floats, columns: Numbers, r: Array) -> Array:
