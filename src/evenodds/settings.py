@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from .data import Data, total_weight
-from .exceptions import EvenOddsError
+from .exceptions import EvenOddsError, is_one_of, require_flags
 from .per_column import LEAST_C, check_l1_ratio
 from .solvers.sgd import SGD
 
@@ -84,10 +84,7 @@ class Settings:
         """A seed from what scikit-learn takes for a random state; None is 0."""
         if self.random_state is None or isinstance(self.random_state, Integral):
             return int(self.random_state or 0)
-        try:
-            return int(check_random_state(self.random_state).randint(2**31 - 1))
-        except ValueError as error:
-            raise EvenOddsError(f"random_state: {error}") from None
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def strength(self, data: Data) -> float:
         """The penalty's lam, 1 / (C S)."""
@@ -133,11 +130,16 @@ def _check(model: Any) -> None:
         raise EvenOddsError(f"max_iter is an integer, 0 or more, got {model.max_iter!r}.")
     if model.n_jobs is not None and (not isinstance(model.n_jobs, Integral) or model.n_jobs == 0):
         raise EvenOddsError(f"n_jobs is an integer other than 0, or None for all cores, got {model.n_jobs!r}.")
-    if not isinstance(model.solver, SGD) and not (isinstance(model.solver, str) and model.solver in _SOLVERS):
+    if not isinstance(model.solver, SGD) and not is_one_of(model.solver, _SOLVERS):
         raise EvenOddsError(f"solver is one of {', '.join(map(repr, _SOLVERS))} or an SGD(...), got {model.solver!r}.")
-    for name in ("fit_intercept", "standardize", "warm_start"):
-        if not isinstance(getattr(model, name), _BOOLEAN):
-            raise EvenOddsError(f"{name} is True or False, got {getattr(model, name)!r}.")
+    flags = ("fit_intercept", "standardize", "warm_start")
+    require_flags(**{name: getattr(model, name) for name in flags})
+    if not _is_random_state(model.random_state):
+        raise EvenOddsError(
+            f"random_state is None, an integer, 0 or more, or a numpy.random.RandomState, got {model.random_state!r}."
+        )
+    if not isinstance(model.verbose, (Integral, *_BOOLEAN)):
+        raise EvenOddsError(f"verbose is an integer, 0 for no lines, got {model.verbose!r}.")
     if not isinstance(model.firth, (*_BOOLEAN, str)) or model.firth not in _FIRTH:
         raise EvenOddsError(f"firth is one of {', '.join(map(repr, _FIRTH))}, got {model.firth!r}.")
 
@@ -167,6 +169,16 @@ def _is_real(value: object) -> bool:
         return True
     too_large = isinstance(value, int) and abs(value) >= 2**1023
     return isinstance(value, Real) and not isinstance(value, bool) and not too_large
+
+
+def _is_random_state(value: object) -> bool:
+    """Whether scikit-learn takes it for one."""
+    return (
+        value is None
+        or value is np.random
+        or isinstance(value, np.random.RandomState)
+        or (isinstance(value, Integral) and value >= 0)
+    )
 
 
 def _is_whole(value: object) -> bool:
