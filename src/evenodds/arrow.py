@@ -11,6 +11,7 @@ F that have coefficients, and k then counts the columns of all classes.
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 from .arrays import Array
@@ -21,6 +22,7 @@ Places = NDArray[np.intp]
 
 WIDE = 500  # columns up to which a full matrix serves
 _SINGULAR = 1e-14  # an eigenvalue of a block whose diagonal is 1, below which it is rounding
+_CLEAR = 1e3  # times what is rounding in an eigenvalue, beyond which an estimate of it will do
 _MOST_FEW = 3000  # columns that are left when the widest factor is eliminated, up to which they have a full matrix
 
 
@@ -120,12 +122,24 @@ def null_space(matrix: Arrow, least: float) -> Array:
     size = np.sqrt(np.maximum(matrix.diagonal(), np.finfo(float).tiny))
     W = by_level(inverse_levels(matrix.D, float(np.finfo(float).tiny)), matrix.B)
     of_few = size[matrix.few]
-    values, vectors = np.linalg.eigh((matrix.A - W.T @ matrix.B) / of_few / of_few[:, None])
+    rest = (matrix.A - W.T @ matrix.B) / of_few / of_few[:, None]
+    if _is_clear(rest, least):  # at a part of the cost
+        return np.zeros((len(matrix), 0))
+    values, vectors = np.linalg.eigh(rest)
     found = np.zeros((len(matrix), int(np.count_nonzero(values <= least))))
     found[matrix.few] = vectors[:, : found.shape[1]]
     many = matrix.many.ravel()
     found[many] = -(W * size[many, None] / of_few) @ found[matrix.few]
     return found
+
+
+def _is_clear(matrix: Array, least: float) -> bool:
+    """Whether the least eigenvalue is certainly above that: by the estimate of its condition from a Cholesky factor."""
+    factor, failed = scipy.linalg.lapack.dpotrf(matrix, lower=1)
+    if failed or not len(matrix):
+        return False
+    size = float(np.abs(matrix).sum(axis=0).max())
+    return float(scipy.linalg.lapack.dpocon(factor, size, uplo="L")[0]) * size > _CLEAR * least
 
 
 def is_wide(layout: Layout | None, n_free: int = 1) -> bool:

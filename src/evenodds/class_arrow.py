@@ -51,6 +51,32 @@ def class_arrow(layout: Layout | None, coordinates: Coordinates, n_free: int, su
     return _of_classes(parts, n_free)
 
 
+def class_blocks(layout: Layout, coordinates: Coordinates, n_free: int, sums: Sequence[Any]) -> Arrow:
+    """The part of that matrix that levels of factors share with none, the intercept with the numbers only.
+
+    sums : for each two classes the products of the numbers, after a one (pairs, 1 + d, 1 + d), and those of each column
+        with itself (p, pairs), summed over all rows
+    """
+    solved, places, first = coordinates.columns, coordinates.places, int(coordinates.intercept)
+    numbers = np.isin(solved, layout.columns)
+    few = np.concatenate([np.arange(first), first + np.flatnonzero(numbers)])
+    many = first + np.flatnonzero(~numbers)
+    at = np.concatenate([np.arange(first), 1 + np.searchsorted(layout.columns, solved[numbers])])
+    scale = np.concatenate([np.ones(first), coordinates.inverse[solved[numbers]]])
+    own, nothing = places[many] - first, np.zeros((many.size, few.size))
+    parts = [
+        Arrow(
+            few,
+            many[:, None],
+            products[np.ix_(at, at)] * np.outer(scale, scale),
+            nothing,
+            (squares[own] * coordinates.inverse[own] ** 2)[:, None, None],
+        )
+        for products, squares in zip(sums[0], sums[1].T, strict=True)
+    ]
+    return _of_classes(parts, n_free)
+
+
 def _of_classes(parts: Sequence[Arrow], n_free: int) -> Arrow:
     """The matrix of all classes, whose places are one after another, from those of their `pairs`."""
     one, F = parts[0], n_free

@@ -54,6 +54,11 @@ class Layout:
         """The factor with the most columns."""
         return int(np.argmax(self.counts))
 
+    @property
+    def beside(self) -> int:
+        """The columns that are none of that factor's."""
+        return self.n_columns - int(self.counts.max(initial=0))
+
 
 @dataclass(frozen=True)
 class Coded:

@@ -24,14 +24,16 @@ import numpy as np
 
 from ..arrays import Array, Real, Which
 from ..arrow import Arrow, anchor
-from ..class_arrow import class_arrow
+from ..class_arrow import class_arrow, class_blocks, pair_weights
 from ..coordinates import Coordinates
 from ..data import Block, Data, Sums, require_finite, total_weight
 from ..kernels.algebra import dot
 from ..kernels.newton import Limits, Steps
 from ..kernels.rows import AT_ONCE
+from ..scores import other_classes
 from .classes import TWO, Classes
 from .row_loss import RowLoss
+from .row_sums import coded_blocks
 
 __all__ = ["SLIGHT", "TWO", "Classes", "Objective", "RowLoss"]
 
@@ -267,8 +269,23 @@ class Objective:
         row_loss, F = self.row_loss(theta), self.n_free
         loss, odds, by_intercept, by_coef, *made = self.reduce(row_loss.coded)
         self._keep(theta, loss, row_loss.gradient(by_intercept, by_coef), float(odds) / self.total_weight)
-        found = class_arrow(self.data.layout, self.coordinates, F, made).times(1 / self.total_weight).plus(self.pull)
-        self._anchor(found.A, found.few.size // F)  # the intercepts come first
+        return self._of_sums(class_arrow(self.data.layout, self.coordinates, F, made))
+
+    def blocks(self, P: Array) -> Arrow:
+        """The blocks of the Hessian over coded rows that have the probabilities P (n_rows, K): see `class_blocks`."""
+        layout, F = self.data.layout, self.n_free
+        assert layout is not None
+
+        def sums(tile: Block) -> Sums:
+            own = P[tile.first : tile.first + tile.n_rows]
+            return coded_blocks(tile.rows, np.array(pair_weights(own, other_classes(own), tile.weight, F)))
+
+        return self._of_sums(class_blocks(layout, self.coordinates, F, self.over_tiles(sums)))
+
+    def _of_sums(self, products: Arrow) -> Arrow:
+        """The Hessian from products of the columns that are summed over the rows."""
+        found = products.times(1 / self.total_weight).plus(self.pull)
+        self._anchor(found.A, found.few.size // self.n_free)  # the intercepts come first
         return found
 
     def by_newton(self, theta: Array, limits: Limits) -> Steps | None:

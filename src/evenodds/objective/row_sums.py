@@ -10,7 +10,7 @@ from ..coordinates import Coordinates
 from ..data import Block, Sums, is_coded
 from ..data.apart import Apart
 from ..data.coded import Coded
-from ..kernels.algebra import dot, product
+from ..kernels.algebra import dot, grams, product
 from ..kernels.coded import coded_products, coded_sums
 from ..kernels.rows import apart_sums, dense_sums, second_order_sums, sparse_curvature, sparse_sums
 
@@ -71,6 +71,12 @@ def coded_gradient(rows: Coded, r: Array, power: int = 1) -> tuple[Any, Array]:
             sums = np.bincount(at, one if entry is None else one * entry**power, count + 1)[1:]
             found.reshape(layout.n_columns, -1)[first : first + count, k] = sums
     return r.sum(axis=0), found
+
+
+def coded_blocks(rows: Coded, weights: Array) -> Sums:
+    """What `class_blocks` is made of, for some rows, by the weights (pairs, m) of each two classes."""
+    numbers = np.column_stack([np.ones(rows.shape[0]), rows.numbers])
+    return grams(numbers, weights), coded_gradient(rows, weights.T, power=2)[1]
 
 
 def coded_scores(rows: Coded, intercept: object, coef: Array) -> Array:

@@ -19,6 +19,7 @@ from ..solvers.eliminated import Eliminated
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
 from .coded_balance import CodedSides, correction
+from .product_balance import Balance, by_products, proved
 from .sides import Reduce, Sides, SignedHome, away, exactness, rounding
 
 if TYPE_CHECKING:
@@ -95,6 +96,11 @@ def _balanced_in(
 
 def _balanced_beside_wide(signed: SignedHome, rows: CodedSides, multipliers: Multipliers) -> bool:
     """The same of all rows, where a factor has most of the columns."""
+    if by_products(signed, rows):
+        (parts,) = signed.reduce(lambda block: ([multipliers(block).reshape(block.n_rows, -1)],))
+        weights = np.concatenate(parts)
+        found = weights.min(initial=np.inf) > LEAST
+        return found and proved(Balance(signed, rows, weights), _certain(rows.coordinates), BELOW)
     total, by_coef, least, *made = signed.reduce(lambda block: rows.sums(block, multipliers(block)))
     if not min(least) > LEAST:
         return False

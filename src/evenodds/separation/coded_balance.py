@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Array
-from ..arrow import is_wide
+from ..arrow import WIDE, is_wide
 from ..class_arrow import class_arrow, pair_products, pairs
 from ..coordinates import Coordinates
 from ..data import Block, Data, Sums
@@ -37,27 +37,45 @@ class CodedSides:
         sides = signed.sides
         n_classes = sides.n_classes if isinstance(sides, ManySides) else 2
         n_free = n_classes - sides.baseline if isinstance(sides, ManySides) else 1
-        wide = is_wide(signed.data.layout, n_free)
-        return cls(sides.coordinates, n_classes, n_free) if wide else None
+        layout = signed.data.layout
+        many = layout is not None and layout.n_columns > WIDE
+        known = is_wide(layout, n_free) or (many and signed.data.whole() is not None)
+        return cls(sides.coordinates, n_classes, n_free) if known else None
 
     def sums(self, block: Block, multipliers: Array) -> Sums:
         """The sum of the weighted rows, their least weight, and the sum of their products for each two classes."""
-        lam = np.zeros((block.n_rows, self.n_classes))
-        own = block.y[:, None] == np.arange(self.n_classes)
-        lam[~own] = multipliers.ravel()
-        total = lam.sum(axis=1)
-        first = self.n_classes - self.n_free
-        pull = np.where(own, total[:, None], -lam)[:, first:]
+        least = [float(multipliers.min(initial=np.inf))]
+        return *self.total(block, multipliers), least, *pair_products(block.rows, self.weights(block, multipliers))
+
+    def total(self, block: Block, multipliers: Array) -> Sums:
+        """The sum of the weighted rows, by the intercepts and by the coefficients (F, p)."""
+        lam, own = self._of_all(block, multipliers)
+        pull = np.where(own, lam.sum(axis=1)[:, None], -lam)[:, self.n_classes - self.n_free :]
+        by_intercept, by_coef = coded_gradient(block.rows, pull)
+        return by_intercept, by_coef.T
+
+    def weights(self, block: Block, multipliers: Array) -> list[Array]:
+        """What weighs the products of the columns of each two classes (m,)."""
+        lam, own = self._of_all(block, multipliers)
+        total, first = lam.sum(axis=1), self.n_classes - self.n_free
         lam, own = lam[:, first:], own[:, first:]
-        weights = [
+        return [
             np.where(own[:, a], total, lam[:, a])
             if a == b
             else -np.where(own[:, a], lam[:, b], np.where(own[:, b], lam[:, a], 0.0))
             for a, b in pairs(self.n_free)
         ]
-        by_intercept, by_coef = coded_gradient(block.rows, pull)
-        least = [float(multipliers.min(initial=np.inf))]
-        return by_intercept, by_coef.T, least, *pair_products(block.rows, weights)
+
+    def _of_all(self, block: Block, multipliers: Array) -> tuple[Array, Array]:
+        """The multipliers with a 0 for the own class (m, K), and where that is."""
+        lam = np.zeros((block.n_rows, self.n_classes))
+        own = block.y[:, None] == np.arange(self.n_classes)
+        lam[~own] = multipliers.ravel()
+        return lam, own
+
+    def in_theta(self, by_intercept: Array, by_coef: Array) -> Array:
+        """Such a sum as one of theta's columns, class after class."""
+        return np.asarray(self.coordinates.gradient(by_intercept, by_coef).ravel())
 
     def margins(self, block: Block, direction: Array) -> Array:
         """How far each row of a block is on its side of each other class (m, K - 1)."""
@@ -79,5 +97,4 @@ def correction(data: Data, sides: CodedSides, sums: Sums, certain: float) -> Arr
     metric = Eliminated(class_arrow(data.layout, sides.coordinates, sides.n_free, made))
     if not metric.least() > certain:
         return None
-    pairs_of = zip(by_intercept, by_coef, strict=True)
-    return metric.solve(np.concatenate([sides.coordinates.gradient(b, w) for b, w in pairs_of]))
+    return metric.solve(sides.in_theta(by_intercept, by_coef))

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import Array, Mask
+from ..arrow import WIDE
 from ..coordinates import Coordinates, independent
 from ..data import Block, Sums
 from ..exceptions import EvenOddsError
 from ..objective.row_sums import first_order, linear_predictor
-from ..solvers.eliminated import eliminates
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
 from .balance import BELOW, LEAST, ROUGH, balanced, balanced_by_newton
@@ -78,13 +78,14 @@ class Question:
 
     def verdict(self, theta: Array) -> Verdict:
         """What the judge says. At an optimum theta, classes that overlap are proved to do so without asking it."""
-        if self.proves_overlap(theta):
-            return OVERLAP
-        if eliminates(self.objective):
+        layout = self.objective.data.layout
+        if layout is not None and layout.n_columns > WIDE:
             from .lone_levels import lone_levels  # here, as `_judged` does
 
             if (known := lone_levels(self.objective, self.free)) is not None:
                 return known
+        if self.proves_overlap(theta):
+            return OVERLAP
         try:
             found = self._judged(theta)
         except EvenOddsError as error:

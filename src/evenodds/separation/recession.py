@@ -227,7 +227,7 @@ def _overlap(k: int) -> Face:
     return Face(np.zeros(k), np.zeros(0, dtype=bool), np.empty((k, 0)), np.empty((k, 0)))
 
 
-def _cuts(tile: Signed, face: Face, view: Any, on: float) -> Array:
+def _cuts(tile: Signed, face: Face, view: Array, on: float) -> Array:
     """Rows that the face is wrong about, or that are too close to tell: the worst, and those furthest each way."""
     off = doubtful_rows(tile, face.direction, on)
     off[off] = tile.norms(view, off) > on * tile.size()[off]

@@ -63,6 +63,7 @@ _FEW_FOR_EVEN = 48  # dense columns up to which a Hessian costs no more than a f
 _FEW_ROWS_OF_FULL = 4  # rows a column, up to which the curvature at the start soon says little
 _DEAR_SAMPLE = 200.0  # columns^2 / rows, from which the Hessian of a sample takes as long as the reads that it spares
 _DEAR = 256  # dense columns from which a Hessian of all rows costs more than the few reads it may spare
+FEW_ELIMINATED = 300  # coefficients beside the widest factor, of all classes, up to which it is eliminated
 _ELIMINATED = 8.0  # reads that the Hessian takes where a factor is eliminated
 _HELD = 32  # columns for each unit of stretch, beyond which a sample's Hessian costs more than the reads it spares
 _POWER_ROWS = 512
@@ -197,13 +198,19 @@ def rows_of_metric(objective: Objective, sample: Block) -> int:
 def takes_products(objective: Objective) -> bool:
     """Whether Newton's steps are found by products with the Hessian: of sparse rows in memory under a penalty.
 
+    And of several classes beside two factors of many levels, with a penalty or none.
+
     Not where the penalty holds the rows and another metric is good, as the Hessian hardly changes on the way: that of
     several classes, or of two the Hessian of the frequent columns, from a sample of many rows with many entries.
     """
     data = objective.data
-    if not data.sparse or data.layout is not None or not (objective.ridge > 0).all() or data.whole() is None:
-        return False
     several = objective.classes.several
+    if not data.sparse or data.whole() is None:
+        return False
+    if data.layout is not None:
+        return several and data.layout.beside * objective.n_free > FEW_ELIMINATED
+    if not (objective.ridge > 0).all():
+        return False
     if not several and (data.n_rows <= _MANY_ROWS or data.size < _LONG_ROWS * data.n_rows):
         return True
     share = data.class_weights / objective.total_weight

@@ -95,7 +95,7 @@ def quasi_newton(
         return replace(solution, theta=used.outside(solution.theta))
     metric: Metric
     remake = None
-    if eliminates(objective):
+    if eliminates(objective) and not (objective.classes.several and takes_products(objective)):
         metric = exact_metric(objective, theta)
         again = _where_slow(lambda state: exact_metric(objective, state.theta))
         remake = _once(lambda state: exact_metric(objective, state.theta), again)

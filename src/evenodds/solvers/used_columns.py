@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, Numbers
+from ..arrays import Array, Mask, Numbers
 from ..coordinates import Coordinates
 from ..data import Block
 from ..objective import Objective
 from . import Report
 
 _MANY = 0.8  # of the columns, beyond which there is little to spare
+_AT_ONCE = 2**17  # entries
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,10 @@ class UsedColumns:
         block = data.whole() if plain and (objective.ridge > 0).all() else None
         if block is None:
             return None
-        has_entries = np.zeros(data.n_columns, dtype=np.bool_)
-        has_entries[block.X.indices] = True
-        used = np.flatnonzero(has_entries)
-        if used.size > _MANY * data.n_columns or not np.isfinite(block.X.data).all():
+        has_entries = _with_entries(block.X.indices, data.n_columns)
+        if has_entries is None or not np.isfinite(block.X.data).all():
             return None
+        used = np.flatnonzero(has_entries)
         number = np.cumsum(has_entries, dtype=block.X.indices.dtype) - 1
         first = int(coordinates.intercept)
         rows = _renumbered(block, number, used.size)
@@ -73,6 +73,16 @@ class UsedColumns:
         if report is None:
             return None
         return lambda iteration, loss, error, theta: report(iteration, loss, error, self.outside(theta))
+
+
+def _with_entries(indices: Numbers, n_columns: int) -> Mask | None:
+    """Which columns have an entry; None as soon as they are too many."""
+    found = np.zeros(n_columns, dtype=np.bool_)
+    for start in range(0, len(indices), _AT_ONCE):
+        found[indices[start : start + _AT_ONCE]] = True
+        if np.count_nonzero(found) > _MANY * n_columns:
+            return None
+    return found
 
 
 def _renumbered(block: Block, number: Numbers, size: int) -> Block:
