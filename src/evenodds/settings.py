@@ -110,9 +110,8 @@ class Settings:
             names = ", ".join(map(repr, _SOLVERS))
             raise EvenOddsError(f"solver is one of {names} or an SGD(...), got {self.solver!r}.")
         if not _is_random_state(self.random_state):
-            raise EvenOddsError(
-                f"random_state is None, an integer, 0 or more, or a numpy.random.RandomState, got {self.random_state!r}."
-            )
+            kinds = "None, an integer, 0 or more, or a numpy.random.RandomState"
+            raise EvenOddsError(f"random_state is {kinds}, got {self.random_state!r}.")
         if not isinstance(self.firth, (*_BOOLEAN, str)) or self.firth not in _FIRTH:
             raise EvenOddsError(f"firth is one of {', '.join(map(repr, _FIRTH))}, got {self.firth!r}.")
 
@@ -175,7 +174,7 @@ def _is_real(value: object) -> bool:
 def _is_random_state(value: object) -> bool:
     """Whether scikit-learn takes it for one."""
     if isinstance(value, Integral):
-        return value >= 0
+        return int(value) >= 0
     return value is None or value is np.random or isinstance(value, np.random.RandomState)
 
 

@@ -212,7 +212,8 @@ def _label(model: LogisticRegression, baseline: object) -> Any:
     if baseline is None:
         return None
     labels = model.classes_.tolist()
-    known = labels if np.ndim(baseline) == 0 and not is_missing(baseline) else []  # an array equals no label
+    many = np.iterable(baseline) and not isinstance(baseline, str | bytes)  # as an array, which equals no label
+    known = [] if many or is_missing(baseline) else labels
     found = [label for label in known if isinstance(baseline, str) == isinstance(label, str) and baseline == label]
     if not found:
         raise EvenOddsError(f"baseline={baseline!r} is none of the labels, which are {listed_labels(labels, 50)}.")
