@@ -82,7 +82,7 @@ def separation_of(
     bounds : (q,) 1 where an entry of theta has a lower bound, so that it cannot fall for ever, -1 where it has an upper
         one, else 0
     guess : (q,) a direction that nearly separates them if any does, as where a fit has come to
-    signs : whether `infinite` is looked for, at the cost of two programmes a coefficient; else it is nan
+    signs : whether `infinite` is looked for, at the cost of a search for each coefficient; else it is nan
 
     Raises
     ------
