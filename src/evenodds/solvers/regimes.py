@@ -97,8 +97,12 @@ def quasi_newton(
     remake = None
     if eliminates(objective) and not (objective.classes.several and takes_products(objective)):
         metric = exact_metric(objective, theta)
-        again = _where_slow(lambda state: exact_metric(objective, state.theta))
-        remake = _once(lambda state: exact_metric(objective, state.theta), again)
+        once = _once(lambda state: exact_metric(objective, state.theta))
+        slow = _where_slow(lambda state: exact_metric(objective, state.theta), _SHORT_PATIENCE)
+
+        def remake(state: State) -> Metric | None:
+            return once(state) or slow(state)
+
     elif has_few_rows(objective, sample):
         return _of_few_rows(objective, theta, sample, goal)
     elif objective.classes.several and takes_products(objective):

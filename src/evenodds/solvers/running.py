@@ -13,7 +13,7 @@ from ..kernels.newton import Limits, Steps
 from ..objective import Objective
 from . import Metric, Report, Solution, Status
 from .costs import choose, hessian_reads
-from .eliminated import exact_metric
+from .eliminated import eliminates, exact_metric
 from .metrics import Cholesky
 from .quasi_newton import FAR, NOTHING_LEFT, POLISH, Remake, State, Watch, minimize
 
@@ -26,7 +26,7 @@ IN_ONE_CALL = 13  # points: a fit that takes more is looked at by whoever watche
 _LEAST_MEMORY, _MOST_MEMORY = 20, 100  # steps
 _DIAGONAL = 2  # reads that the diagonal of the Hessian takes
 
-Derivatives = tuple[float, Array, Array | None]  # J, its gradient, and its Hessian or None
+Derivatives = tuple[float, Array, Array | Metric | None]  # J, its gradient, and its Hessian or None
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,14 @@ def run(
     patience = np.inf if exact else max(PATIENCE, 0.5 * hessian_reads(objective))
 
     def evaluate(theta: Array, first_order: bool = False) -> Derivatives:
-        second = exact and not first_order
-        result: Derivatives = objective.value_grad_hess(theta) if second else objective.value_grad(theta, single=single)
-        history.append(result[0])
-        return result
+        second, hessian = exact and not first_order, None
+        if second and eliminates(objective):
+            hessian = exact_metric(objective, theta)  # with J and its gradient, from the same read
+        elif second:
+            hessian = objective.hessian(theta)
+        value, gradient, _ = objective.value_grad(theta, single=single and not second)
+        history.append(value)
+        return value, gradient, hessian
 
     def look(state: State) -> Status | None:
         nonlocal exact
@@ -94,7 +98,7 @@ def run(
     loop = functools.partial(
         minimize,
         evaluate,
-        from_hessian=lambda hessian: Cholesky(objective.anchored(hessian)),
+        from_hessian=lambda H: Cholesky(objective.anchored(H)) if isinstance(H, np.ndarray) else H,
         polish=functools.partial(evaluate, first_order=True),
         still_moves=functools.partial(still_moves, objective),
         best_length=objective.best_length if small and not objective.classes.several else None,
