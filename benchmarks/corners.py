@@ -91,7 +91,7 @@ class Meeting:
         }
 
     def climb(self, solver: Solver, setting: str, best: float) -> list[Record]:
-        """Up the ladder of tolerances until the target is reached, or the best peer is far ahead."""
+        """Up the ladder of tolerances to the target, unless the best peer is far ahead; says what keeps it off."""
         trials: list[Record] = []
         limit = min(self.longest, max(2.0, 10 * best))
         begin = time.monotonic()
@@ -102,8 +102,12 @@ class Meeting:
                 late = time.monotonic() - begin > CLIMB * min(self.longest, max(1.0, best))
                 if trials[-1]["off"] <= TARGET or trials[-1]["seconds"] > PATIENCE * best or late:
                     break
-        except Failed:
-            pass  # what it has shown so far counts
+            why = "too slow or not close enough"
+        except Failed as failure:  # what it has shown so far counts
+            why = str(failure)
+        if quickest(trials) is None:
+            shown = [f"{t['off']:.0e} in {spell_time(t['seconds'])} at {t['tol']:.0e}" for t in trials[-1:]]
+            print(f"    {solver.name}: {'; '.join([why, *shown])}", flush=True)
         return trials
 
     def held(self, peers: list[Solver]) -> tuple[Record, list[Record]]:

@@ -257,7 +257,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Take over all that another model has learnt, and more, in the place of what this one has: at once."""
         self.__dict__ = _kept(vars(self), learnt=False) | _kept(vars(fitted), learnt=True) | more
 
-    def _array(self, X: Any, *, reset: bool) -> Any:
+    def _array(self, X: object, *, reset: bool) -> Any:
         """X as a checked 2-d array or CSR matrix. Whether it is finite shows in the first read."""
         X = self._unpacked(X, "What is asked for", reset=reset)
         rows = self._design_rows(X, reset=reset)

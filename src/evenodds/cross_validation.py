@@ -116,7 +116,7 @@ class LogisticRegressionCV(Classifier):
         Cs: int | ArrayLike = 100,
         l1_ratios: Sequence[float] = (1.0,),
         *,
-        cv: Any = 5,
+        cv: object = 5,
         rule: str = "min",
         scoring: str | Callable[..., float] | None = None,
         min_ratio: float = 1e-3,
@@ -283,12 +283,13 @@ class LogisticRegressionCV(Classifier):
     def _folds(self, rows: Rows, metadata: Mapping[str, Any]) -> list[tuple[Any, Any]]:
         """Train and test rows of each fold."""
         largest = int(np.bincount(rows.codes).max())
-        is_number = isinstance(self.cv, numbers.Integral)
-        if is_number and self.cv > largest > 1:
-            text = f"No class has the {self.cv} rows that cv={self.cv} folds need: there are {largest} folds."
+        count = int(self.cv) if isinstance(self.cv, numbers.Integral) else None
+        if count is not None and count > largest > 1:
+            text = f"No class has the {count} rows that cv={count} folds need: there are {largest} folds."
             warnings.warn(text, UserWarning, stacklevel=3)
         try:
-            splitter = check_cv(min(self.cv, max(largest, 2)) if is_number else self.cv, rows.codes, classifier=True)
+            cv = self.cv if count is None else min(count, max(largest, 2))
+            splitter = check_cv(cv, rows.codes, classifier=True)
             folds = list(splitter.split(rows.X, rows.codes, **metadata))
         except (ValueError, TypeError) as error:
             raise EvenOddsError(f"cv does not fit the data: {str(error).rstrip('.')}.") from None
@@ -306,15 +307,15 @@ class LogisticRegressionCV(Classifier):
         X: object,
         y: object,
         ratio: float,
-        Cs: Any,
+        Cs: int | ArrayLike,
         weight: ArrayLike | None,
         offset: ArrayLike | None,
         **other: object,
     ) -> Path:
-        is_count = isinstance(Cs, int | np.integer) and not isinstance(Cs, bool)
         settings: dict[str, Any] = {name: getattr(self, name) for name in _OF_PATHS}
         settings["tol"] = max(_PATH_TOL * min(1.0, float(self.tol) / _TOL) ** 2, _LEAST_TOL)  # a gap, as a square is
-        settings |= {"n_C": int(Cs)} if is_count else {"Cs": Cs}
+        is_count = isinstance(Cs, int | np.integer) and not isinstance(Cs, bool)
+        settings |= {"n_C" if is_count else "Cs": Cs}
         return path(X, y, ratio, sample_weight=weight, offset=offset, **(settings | other))
 
     def _score_fold(
@@ -370,9 +371,9 @@ class LogisticRegressionCV(Classifier):
         return {"groups": groups}, {} if weight is None else {"sample_weight": weight}
 
 
-def _of_rows(value: Any, k: Which, n_rows: int) -> Any:
+def _of_rows(value: ArrayLike, k: Which, n_rows: int) -> Any:
     """Some rows of what has one value a row, and anything else as it is."""
-    return np.asarray(value)[k] if np.ndim(value) and len(value) == n_rows else value
+    return np.asarray(value)[k] if np.shape(value)[:1] == (n_rows,) else value
 
 
 def _tables(

@@ -147,22 +147,22 @@ def score_of(model: Predictor, scoring: object, X: object, labels: Values, metad
         raise EvenOddsError(f"scoring={scoring!r} has no score for these {len(labels)} rows: {error}") from error
 
 
-def _told(scorer: Any, classes: NDArray[Any]) -> Any:
+def _told(scorer: object, classes: NDArray[Any]) -> Any:
     """A scorer, told what it would guess from the labels that it sees: the classes, and which one is positive.
 
     A fold may lack a class, which counts in a score of probabilities all the same; and where no label is 1, the second
     class is the positive one, as in the coefficients.
     """
-    known = getattr(scorer, "_kwargs", None)
-    if known is None:
+    if not (hasattr(scorer, "_kwargs") and hasattr(scorer, "_score_func") and hasattr(scorer, "_response_method")):
         return scorer  # a function of the user's
+    known = scorer._kwargs
     takes, more = inspect.signature(scorer._score_func).parameters, {}
     if "labels" in takes and "labels" not in known and scorer._response_method != "predict":
         more["labels"] = classes
     of_two = classes.size == 2 and known.get("average", "binary") == "binary"
     if of_two and "pos_label" in takes and known.get("pos_label", takes["pos_label"].default) not in classes.tolist():
         more["pos_label"] = classes[1]
-    told = copy.copy(scorer)
+    told: Any = copy.copy(scorer)
     told._kwargs = {**known, **more}
     return told
 

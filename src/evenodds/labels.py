@@ -165,7 +165,7 @@ def _two_numbers(y: NDArray[Any]) -> tuple[NDArray[Any], Codes] | None:
 def plain_labels(y: object) -> NDArray[Any]:
     """Labels as a 1-d array of one kind: what frames hold as objects becomes integers, strings, ... again."""
     labels = labels_of(y)
-    if labels.dtype.kind in "cV":
+    if labels.dtype.kind in "cVmM":
         raise EvenOddsError(f"y holds labels of dtype {labels.dtype}: make them {_KINDS}.")
     return _of_one_kind(labels.astype(object)) if labels.dtype.kind in "OT" else labels
 
@@ -177,7 +177,10 @@ def _column(y: object) -> NDArray[Any]:
     if arrow is not None and isinstance(y, arrow.Array):
         y = y.to_numpy(zero_copy_only=False)
     elif is_convertible(y):
-        y = values_of(y)
+        values = values_of(y)
+        if values.ndim != 1 and nw.dependencies.is_into_series(y):  # of records and lists NumPy makes more columns
+            raise EvenOddsError(f"y holds labels of the type {y.dtype}: make them {_KINDS}.")
+        y = values
     try:
         column = np.asarray(column_or_1d(y, warn=True))
         if column.dtype.kind in "USf" and isinstance(y, list | tuple) and not {*map(type, y)} <= {float}:
@@ -223,8 +226,6 @@ def _require_finite(y: NDArray[Any]) -> None:
     if y.dtype.kind == "f" and not np.isfinite(y.sum()) and not np.isfinite(y).all():
         row = int((~np.isfinite(y)).argmax())
         raise _not_finite("infinity" if np.isinf(y[row]) else "NaN", row)
-    if y.dtype.kind in "mM" and np.isnat(y).any():
-        raise _not_finite("NaT", int(np.isnat(y).argmax()))
 
 
 def _not_finite(kind: str, row: int) -> EvenOddsError:

@@ -1,7 +1,7 @@
 """One number a column: penalty factors and bounds, each checked, with the column named when it is wrong."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def bounds(
     return low, high
 
 
-def check_l1_ratio(value: Any) -> float:
+def check_l1_ratio(value: SupportsFloat) -> float:
     """The `l1_ratio`, a number from 0 to 1."""
     try:
         ratio = float(value)

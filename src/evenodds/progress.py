@@ -21,6 +21,8 @@ except ImportError:
     _callback = None
 
 if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
     from .solvers.proximal_newton import Optimum
 
 Stop: TypeAlias = "Callable[[Sequence[Optimum]], bool]"
@@ -182,7 +184,7 @@ class Callbacks:
     another iteration is known when the fit has ended: the last task is empty.
     """
 
-    def __init__(self, estimator: Any, new: Any, X: object, y: object) -> None:
+    def __init__(self, estimator: BaseEstimator, new: object, X: object, y: object) -> None:
         """
         new : the model in the making, which tasks are told of
         """

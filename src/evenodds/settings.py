@@ -17,6 +17,7 @@ from .solvers.sgd import SGD
 
 _SOLVERS = ("auto", "newton", "quasi-newton", "sgd")
 _BOOLEAN = (bool, np.bool_)
+_SWITCHES = ("fit_intercept", "standardize", "warm_start")
 _FIRTH = (False, True, "flic", "flac")
 _PLAIN = (
     ("C", float),
@@ -52,11 +53,11 @@ class Settings:
     @classmethod
     def of(cls, model: object) -> "Settings":
         """Those of an estimator; an error if one is not what it can be, or does not go with another."""
-        _check(model)
         settings = object.__new__(cls)  # a small fit waits for what a frozen class does with each field
         found = vars(settings)
         for name in cls.__dataclass_fields__:
             found[name] = getattr(model, name)
+        settings._check({name: getattr(model, name) for name in _SWITCHES})
         for name, kind in _PLAIN:
             found[name] = kind(found[name])
         if settings.firth:
@@ -93,6 +94,26 @@ class Settings:
         """The penalty's lam, 1 / (C S)."""
         return 1 / (self.C * total_weight(data))
 
+    def _check(self, switches: Mapping[str, object]) -> None:
+        """Raise an error if a parameter by itself is not what it can be."""
+        if not _is_real(self.C) or not self.C >= LEAST_C:
+            raise EvenOddsError(f"C is a positive number ({LEAST_C:g} or more) or inf (no penalty), got {self.C!r}.")
+        check_l1_ratio(self.l1_ratio)
+        if not _is_real(self.tol) or not 0 < self.tol < np.inf:
+            raise EvenOddsError(f"tol is a positive number, in standard errors, got {self.tol!r}.")
+        if not _is_whole(self.max_iter) or self.max_iter < 0:
+            raise EvenOddsError(f"max_iter is an integer, 0 or more, got {self.max_iter!r}.")
+        if self.n_jobs is not None and (not isinstance(self.n_jobs, Integral) or self.n_jobs == 0):
+            raise EvenOddsError(f"n_jobs is an integer other than 0, or None for all cores, got {self.n_jobs!r}.")
+        if not isinstance(self.solver, SGD) and not (isinstance(self.solver, str) and self.solver in _SOLVERS):
+            names = ", ".join(map(repr, _SOLVERS))
+            raise EvenOddsError(f"solver is one of {names} or an SGD(...), got {self.solver!r}.")
+        for name, value in switches.items():
+            if not isinstance(value, _BOOLEAN):
+                raise EvenOddsError(f"{name} is True or False, got {value!r}.")
+        if not isinstance(self.firth, (*_BOOLEAN, str)) or self.firth not in _FIRTH:
+            raise EvenOddsError(f"firth is one of {', '.join(map(repr, _FIRTH))}, got {self.firth!r}.")
+
     def _check_composite(self) -> None:
         """What an L1 part, penalty factors and bounds go with."""
         if not (self.l1_ratio > 0 or self.composite):
@@ -122,26 +143,6 @@ class Settings:
             raise EvenOddsError(f"{given} corrects the intercept, and fit_intercept=False leaves none. Use firth=True.")
 
 
-def _check(model: Any) -> None:
-    """Raise an error if a parameter by itself is not what it can be."""
-    if not _is_real(model.C) or not model.C >= LEAST_C:
-        raise EvenOddsError(f"C is a positive number ({LEAST_C:g} or more) or inf (no penalty), got {model.C!r}.")
-    check_l1_ratio(model.l1_ratio)
-    if not _is_real(model.tol) or not 0 < model.tol < np.inf:
-        raise EvenOddsError(f"tol is a positive number, in standard errors, got {model.tol!r}.")
-    if not _is_whole(model.max_iter) or model.max_iter < 0:
-        raise EvenOddsError(f"max_iter is an integer, 0 or more, got {model.max_iter!r}.")
-    if model.n_jobs is not None and (not isinstance(model.n_jobs, Integral) or model.n_jobs == 0):
-        raise EvenOddsError(f"n_jobs is an integer other than 0, or None for all cores, got {model.n_jobs!r}.")
-    if not isinstance(model.solver, SGD) and not (isinstance(model.solver, str) and model.solver in _SOLVERS):
-        raise EvenOddsError(f"solver is one of {', '.join(map(repr, _SOLVERS))} or an SGD(...), got {model.solver!r}.")
-    for name in ("fit_intercept", "standardize", "warm_start"):
-        if not isinstance(getattr(model, name), _BOOLEAN):
-            raise EvenOddsError(f"{name} is True or False, got {getattr(model, name)!r}.")
-    if not isinstance(model.firth, (*_BOOLEAN, str)) or model.firth not in _FIRTH:
-        raise EvenOddsError(f"firth is one of {', '.join(map(repr, _FIRTH))}, got {model.firth!r}.")
-
-
 class _Missing(EvenOddsError, AttributeError):
     """A method that an estimator with these parameters does not have, so that `hasattr` says so."""
 
@@ -154,10 +155,10 @@ class WithoutFirth:
         wrapper: Any = self  # it is called by way of `__get__`
         functools.update_wrapper(wrapper, method)
 
-    def __get__(self, model: Any, owner: type) -> Any:
-        if model is not None and model.firth:
+    def __get__(self, model: object, owner: type) -> Any:
+        if firth := getattr(model, "firth", False):
             name = self._method.__name__
-            raise _Missing(f"firth={model.firth!r} needs all rows at once: use fit, not {name}.")
+            raise _Missing(f"firth={firth!r} needs all rows at once: use fit, not {name}.")
         return self._method.__get__(model, owner)
 
 

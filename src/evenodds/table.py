@@ -27,17 +27,12 @@ _PLAIN = frozenset(
 _TIMES = (np.datetime64, np.timedelta64, datetime.date, datetime.timedelta)
 
 
-class Convertible(Protocol):
-    """A column, or a frame, of another package."""
-
-    def to_numpy(self) -> Any:
-        """Its values, as an array."""
-
-    def __iter__(self) -> Iterator[Any]:
-        """Its values, or the columns of a frame."""
+class _Values(Protocol):
+    def to_numpy(self) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
 
 
-def is_convertible(values: object) -> TypeGuard[Convertible]:
+def is_convertible(values: object) -> TypeGuard[_Values]:
     """Whether it is a column, or a frame, of another package."""
     return hasattr(values, "to_numpy")
 
@@ -267,7 +262,7 @@ def doubles(values: NDArray[Any], name: str) -> NDArray[np.float64]:
     return values.astype(np.float64)
 
 
-def values_of(column: Convertible) -> NDArray[Any]:
+def values_of(column: _Values) -> NDArray[Any]:
     """A column, or a frame, of another package as an array; values that NumPy has no type for are objects."""
     if str(getattr(column, "dtype", "")) in ("Int128", "UInt128"):  # at whose `to_numpy` older polars panics
         return np.array(list(column), dtype=object)

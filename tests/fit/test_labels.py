@@ -98,7 +98,7 @@ WRONG = {
     "one class of booleans": (pl.Series([True] * 40), r"one class only, True in all 40 rows"),
     "NaN among strings in a list": ([*STRINGS[:3], np.nan, *STRINGS[4:]], r"y contains NaN, first in row 3"),
     "pandas.NA in a list": ([*STRINGS[:3], pd.NA, *STRINGS[4:]], r"y contains NaN, first in row 3"),
-    "no time": (pd.to_datetime(["2020-01-01", None] * 20), r"y contains NaT, first in row 1"),
+    "times": (pd.to_datetime(["2020-01-01", None] * 20), r"labels of dtype datetime64.*: make them numbers"),
     "only nulls": (pa.nulls(40), r"y contains NaN, first in row 0"),
     "a masked label": (np.ma.array(NUMBERS, mask=np.arange(40) == 3), r"y contains a masked value, first in row 3"),
     "numbers and strings in a list": ([1, "a"] * 20, r"several kinds: number, str\."),

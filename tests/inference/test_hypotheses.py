@@ -198,6 +198,16 @@ def test_a_column_without_a_name(text):
     assert statistic == pytest.approx(wald(unnamed, *rows), rel=1e-9)
 
 
+@pytest.mark.parametrize("names", [" a/a", "`a`/a", "1/2", "-/a = b", "a/a ", "\ta/a\t", "0.5/a,b", "1e5/`"])
+def test_a_name_stands_for_its_coefficient_whatever_it_looks_like(names):
+    names = names.split("/")
+    odd = fitted(FRAME[["a", "b"]].set_axis(names, axis=1), Y)
+    for name in names:
+        assert odd.test(name).statistic == pytest.approx(wald(odd, [{name: 1}], [0]), rel=1e-9)
+    if "a " in names:  # blanks are no part of a name in a longer text
+        assert odd.test("a = 0").statistic == odd.test("a").statistic
+
+
 def test_names_of_arrays():
     plain = fitted(X[:, :3], Y)
     assert plain.test("x0 = x1").statistic == pytest.approx(wald(plain, [{"x0": 1, "x1": -1}], [0]), rel=1e-9)

@@ -1,7 +1,8 @@
-"""Lassos and elastic nets on large sparse data: single fits and paths keep the conditions of optimality.
+"""Lassos and elastic nets by sets of columns: single fits and paths keep the conditions of optimality.
 
-The oracle is NumPy on the dense X: no single coefficient can win more than the gap that is certified. Members differ
-in shape, density, alikeness of columns, weights, offsets, factors and bounds.
+The oracle is NumPy on the dense X: no single coefficient can win more than the gap that is certified. Members are large
+sparse data, and many dense rows of columns most of which the penalty holds; they differ in shape, density, alikeness of
+columns, weights, offsets, factors and bounds.
 """
 
 import warnings
@@ -14,7 +15,7 @@ from scipy.special import expit
 from evenodds import LogisticRegression, path
 from evenodds.kernels.csc import Csc
 
-MEMBERS = 24
+MEMBERS, TALL = 24, 12
 
 
 def member(seed):
@@ -22,9 +23,27 @@ def member(seed):
     rng = np.random.default_rng(seed)
     n, p = int(rng.integers(520, 900)), int(rng.integers(520, 1500))
     often = rng.uniform(0.3, 1.7) * 6 / (1 + np.arange(p)) ** rng.uniform(0.0, 1.0)
-    X = sp.csr_array((rng.random((n, p)) < np.clip(often * 5 / often.sum(), 0, 0.6)) * rng.exponential(1.0, (n, p)))
+    per_row = 50 if seed % 4 == 2 else 5  # so many that products are bounded first, or so few that all are taken
+    X = sp.csr_array(
+        (rng.random((n, p)) < np.clip(often * per_row / often.sum(), 0, 0.6)) * rng.exponential(1.0, (n, p))
+    )
     if seed % 3 == 0:  # each level of a factor, once a row
         X = sp.csr_array((np.ones(n), rng.integers(0, p, n), np.arange(n + 1)), shape=(n, p))
+    return drawn(X, seed, rng)
+
+
+def tall(seed):
+    """The same of many dense rows; a row in 13 is far away, and columns are of any size."""
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.integers(2_500, 7_000)), int(rng.integers(60, 200))
+    X = rng.standard_normal((n, p)) + rng.standard_normal((n, 2)) @ rng.standard_normal((2, p)) * (seed % 2)
+    X[::13] *= 3.0
+    X = (X + rng.standard_normal(p)) * 10 ** rng.uniform(-0.2, 0.2, p)
+    return drawn(np.asfortranarray(X) if seed % 3 == 1 else X, seed, rng)
+
+
+def drawn(X, seed, rng):
+    n, p = X.shape
     if seed % 4 == 1:
         X = X.astype(np.float32)
     z = X @ (rng.standard_normal(p) * (rng.random(p) < 0.2))
@@ -51,14 +70,14 @@ def known_gap(X, y, weight, offset, b, w, l1, l2, low):
     return float((slope * length - 0.5 * L * length**2).max())
 
 
-@pytest.mark.parametrize("seed", range(MEMBERS))
+@pytest.mark.parametrize("seed", range(MEMBERS + TALL))
 def test_single_fits_keep_the_conditions(seed):
-    X, y, weight, offset, rng = member(seed)
+    X, y, weight, offset, rng = member(seed) if seed < MEMBERS else tall(seed)
     ratio, low = (1.0, 0.5, 0.1)[seed % 3], np.where(seed % 6 == 5, -0.1, -np.inf)
     factor = np.where(np.arange(X.shape[1]) == int((X != 0).sum(axis=0).argmax()), 0.0, 1.0) if seed % 8 == 2 else None
-    share, D = weight / weight.sum(), X.toarray().astype(float)
+    share, D = weight / weight.sum(), (X.toarray() if sp.issparse(X) else X).astype(float)
     largest = np.abs(D.T @ (share * (y - share @ y))).max() / ratio
-    lam = largest * 10 ** rng.uniform(-2.5, -0.1)
+    lam = largest * 10 ** rng.uniform(-2.5 if seed < MEMBERS else -0.7, -0.1)
     model = LogisticRegression(
         C=1 / (lam * weight.sum()), l1_ratio=ratio, tol=1e-5, lower=float(low), penalty_factor=factor
     ).fit(X, y, sample_weight=weight, offset=offset)

@@ -216,21 +216,28 @@ def fit(
 
 
 def _read(
-    data: Path, spelling: Spelling, memory: int, target: str, cluster: str | None, **own: Any
+    data: Path,
+    spelling: Spelling,
+    memory: int,
+    target: str,
+    cluster: str | None,
+    *,
+    drop: tuple[str, ...],
+    formula: str | None,
+    weight: str | None,
+    offset: str | None,
 ) -> tuple[Any, Habit | None, Any]:
-    """The table, how its file is written, and the clusters: a column, or of a scan its name.
-
-    own : which columns the fit takes: drop, formula, weight, offset
-    """
+    """The table, how its file is written, and the clusters: a column, or of a scan its name."""
     more = [] if cluster is None else [cluster]
     if is_large(data, memory):
+        own: dict[str, Any] = {"drop": drop, "formula": formula, "weight": weight, "offset": offset}
         scan = scanned(data, spelling, memory, target, more=more, **own)
         return scan, next((unit.habit for unit in scan.source.units), None), cluster
-    beside = [name for name in (own.pop("weight"), own.pop("offset")) if name is not None]
-    table, habit = read(data, spelling, target, beside=beside, more=more, **own)
+    beside = [name for name in (weight, offset) if name is not None]
+    table, habit = read(data, spelling, target, drop=drop, formula=formula, beside=beside, more=more)
     if cluster is None:
         return table, habit, None
-    return table if own["formula"] is not None else table.drop_columns(more), habit, table[cluster]
+    return table if formula is not None else table.drop_columns(more), habit, table[cluster]
 
 
 def _say_counts(table: "pa.Table", target: str) -> None:

@@ -36,12 +36,13 @@ def data_argument(command: Command) -> Command:
     return decorated
 
 
-def column_option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
+def column_option(
+    name: str, help: str, *, multiple: bool = False, required: bool = False
+) -> Callable[[Command], Command]:
     """An option that names a column."""
-    decorator: Callable[[Command], Command] = click.option(
-        *names, metavar="NAME", shell_complete=column_names, **attributes
+    return click.option(
+        name, metavar="NAME", shell_complete=column_names, help=help, multiple=multiple, required=required
     )
-    return decorator
 
 
 _SPELLING = (

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..arrays import CSR, Array, Which
+from ..arrays import CSR, Array, Matrix, Which
 from ..exceptions import EvenOddsError, NonFiniteError
 from .apart import Apart
 
@@ -158,7 +158,7 @@ class Data(Protocol):
 
 
 def as_data(
-    X: Any,
+    X: "Matrix | Coded",
     codes: NDArray[np.integer[Any]],
     weight: Array | None = None,
     offset: Array | None = None,
@@ -181,7 +181,7 @@ def as_data(
     kept = None
     if weight is not None and not weight.all():
         kept = np.flatnonzero(weight)
-        X = (X.tocsr() if sp.issparse(X) else X)[kept]
+        X = (X if isinstance(X, np.ndarray) or is_coded(X) else sp.csr_array(X))[kept]
         codes, weight = codes[kept], weight[kept]
         offset = None if offset is None else offset[kept]
     present = None

@@ -9,11 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..arrays import Values
 from ..exceptions import EvenOddsError
@@ -141,7 +141,7 @@ def _unit(k: int, names: list[list[str]], given: tuple[Any, ...]) -> Unit:
     return Unit(name_of(k), 0, None, opened)
 
 
-def _arrow(given: Any, j: int) -> Any:
+def _arrow(given: "pd.DataFrame | Values", j: int) -> Any:
     """Column j as Arrow has it. Of numbers NaN is one: it is not taken for a missing value."""
     column = given.iloc[:, j] if hasattr(given, "iloc") else given if given.ndim == 1 else given[:, j]
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biufU":
@@ -153,7 +153,7 @@ def _arrow(given: Any, j: int) -> Any:
 # What is given as what is scanned
 
 
-def source_of_frame(frame: "DataFrame") -> Source:
+def source_of_frame(frame: object) -> Source:
     """The columns of a frame, which have names."""
     if not _is_frame(frame) or frame.ndim != 2:
         raise EvenOddsError("scan takes a Dask frame: columns are told by their names. Arrays are for fit(X, y).")
@@ -192,23 +192,28 @@ def _of_workers(workers: Workers, types: dict[str, Any], nameless: object) -> So
     return Source((unit,), types, cluster=workers, nameless=nameless)
 
 
-def scan_of(X: Any, y: object, sample_weight: object, offset: object, groups: object) -> Scan:
+def scan_of(X: object, y: object, sample_weight: object, offset: object, groups: object) -> Scan:
     """X and what is given beside it, of which any may be None, as what is scanned."""
-    if not (_is_array(X) or _is_frame(X)):
-        raise EvenOddsError(f"X is a {type(X).__name__} of Dask: give an array or a frame.")
-    source, roles = (_of_arrays if _is_array(X) else _of_frame)(X, (y, sample_weight, offset, groups))
+    beside = (y, sample_weight, offset, groups)
+    source, roles = _of_arrays(X, beside) if _is_array(X) else _of_frame(_required_frame(X), beside)
     if not roles.columns:
         raise EvenOddsError("No column is left for X.")
     return Scan(source, roles, bytes_of(MEMORY), False)
 
 
-def _is_array(what: object) -> bool:
+def _is_array(what: object) -> "TypeGuard[DaskArray]":
     return type(what).__module__.startswith("dask.array.")
 
 
-def _is_frame(what: object) -> bool:
+def _is_frame(what: object) -> "TypeGuard[DataFrame]":
     """Whether it is a frame of Dask, or a part of one: a series, an index, a scalar."""
     return type(what).__module__.startswith("dask.dataframe.")
+
+
+def _required_frame(X: object) -> "DataFrame":
+    if not _is_frame(X):
+        raise EvenOddsError(f"X is a {type(X).__name__} of Dask: give an array or a frame.")
+    return X
 
 
 def _of_frame(X: "DataFrame", beside: tuple[Any, ...]) -> tuple[Source, Roles]:
@@ -308,32 +313,34 @@ def _whole_rows(array: "DaskArray", role: str) -> Any:
     return array.rechunk({1: -1}) if array.numblocks[1] > 1 else array
 
 
-def _beside(X: "DaskArray", value: Any, role: str) -> Any:
+def _beside(X: "DaskArray", value: object, role: str) -> "DaskArray":
     """What is given beside an array, in its chunks of rows."""
     import dask.array
 
     arrays: Any = dask.array
     known = not np.isnan(np.sum(X.chunks[0]))
     if _is_frame(value) and value.ndim:
-        value = value.to_dask_array()
-    elif not _is_array(value):
-        value = None if is_dask(value) else _array(value, role)
-        if value is None or not known or value.shape[:1] != (sum(X.chunks[0]),):
+        found = value.to_dask_array()
+    elif _is_array(value):
+        found = value
+    else:
+        own = None if is_dask(value) else _array(value, role)
+        if own is None or not known or own.shape[:1] != (sum(X.chunks[0]),):
             raise EvenOddsError(f"X is a Dask array, so {role} has to be one with the same chunks of rows.")
-        value = arrays.from_array(value, chunks=(X.chunks[0], *value.shape[1:]))
-    if not 1 <= value.ndim <= 1 + (role == "offset"):
-        raise EvenOddsError(f"{role} has {value.ndim} dimensions: of Dask arrays it has one number a row.")
-    value = _whole_rows(value, role) if value.ndim > 1 else value
-    if known and not np.isnan(np.sum(value.chunks[0])):
-        if sum(value.chunks[0]) != sum(X.chunks[0]):
-            raise EvenOddsError(f"X has {sum(X.chunks[0])} rows, and {role} {sum(value.chunks[0])}.")
-        value = value.rechunk({0: X.chunks[0]})
-    if value.numblocks[0] != X.numblocks[0]:
-        raise EvenOddsError(f"X has {X.numblocks[0]} chunks of rows, and {role} {value.numblocks[0]}.")
-    return value
+        found = arrays.from_array(own, chunks=(X.chunks[0], *own.shape[1:]))
+    if not 1 <= found.ndim <= 1 + (role == "offset"):
+        raise EvenOddsError(f"{role} has {found.ndim} dimensions: of Dask arrays it has one number a row.")
+    found = _whole_rows(found, role) if found.ndim > 1 else found
+    if known and not np.isnan(np.sum(found.chunks[0])):
+        if sum(found.chunks[0]) != sum(X.chunks[0]):
+            raise EvenOddsError(f"X has {sum(X.chunks[0])} rows, and {role} {sum(found.chunks[0])}.")
+        found = found.rechunk({0: X.chunks[0]})
+    if found.numblocks[0] != X.numblocks[0]:
+        raise EvenOddsError(f"X has {X.numblocks[0]} chunks of rows, and {role} {found.numblocks[0]}.")
+    return found
 
 
-def _array(value: ArrayLike, role: str) -> NDArray[Any]:
+def _array(value: object, role: str) -> NDArray[Any]:
     try:
         return np.asarray(value)
     except ValueError as error:
@@ -343,19 +350,20 @@ def _array(value: ArrayLike, role: str) -> NDArray[Any]:
 # What predicts
 
 
-def lazily(model: Predictor, name: str, X: Any) -> Any:
+def lazily(model: Predictor, name: str, X: object) -> Any:
     """What a method that predicts says of each partition, as a collection of Dask: of a frame one with its index."""
     K, one = model.classes_.size, name == "predict" or (name == "decision_function" and model.classes_.size == 2)
     dtype = model.classes_.dtype if name == "predict" else np.dtype(np.float64)
     if _is_array(X):
-        X = _whole_rows(X, "X")
-        shape: dict[str, Any] = {"drop_axis": 1} if one else {"chunks": (X.chunks[0], (K,))}
+        whole = _whole_rows(X, "X")
+        shape: dict[str, Any] = {"drop_axis": 1} if one else {"chunks": (whole.chunks[0], (K,))}
         work = functools.partial(_predicted, model=model, method=name, dtype=dtype, one=one)
-        return X.map_blocks(work, meta=np.empty((0,) if one else (0, 0), dtype=dtype), **shape)
+        return whole.map_blocks(work, meta=np.empty((0,) if one else (0, 0), dtype=dtype), **shape)
     names = getattr(model, "feature_names_in_", None)
-    X = X if names is None or not set(names) <= set(X.columns) else X[list(names)]
-    meta = _in_frame(X._meta, np.empty((0,) if one else (0, K), dtype=dtype), model)
-    return X.map_partitions(_predicted_in_frame, model, name, dtype, one, meta=meta)
+    frame = _required_frame(X)
+    frame = frame if names is None or not set(names) <= set(frame.columns) else frame[list(names)]
+    meta = _in_frame(frame._meta, np.empty((0,) if one else (0, K), dtype=dtype), model)
+    return frame.map_partitions(_predicted_in_frame, model, name, dtype, one, meta=meta)
 
 
 def _predicted(

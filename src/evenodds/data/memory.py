@@ -19,9 +19,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
-from ..arrays import CSR, Array
+from ..arrays import CSR, Array, Matrix
 from ..exceptions import EvenOddsError
 from . import FLOATS, Block, Data, Sums, csr_rows, is_coded
+from .coded import Coded
 from .groups import Groups
 
 _BLOCK_ENTRIES = 1 << 20  # 8 MB of float64: small beside X, long beside the cost of a call
@@ -39,7 +40,7 @@ class Memory:
 
     def __init__(
         self,
-        X: Any,
+        X: Matrix | Coded,
         codes: NDArray[np.integer[Any]],
         weight: Array | None = None,
         offset: Array | None = None,
@@ -64,10 +65,10 @@ class Memory:
         self._X, self._y, self._weight, self._offset = X, codes, weight, offset
         self.n_rows, self.n_columns = X.shape
         self.center = np.zeros(self.n_columns) if center is None else center
-        self.size = int(X.nnz if csr else X.size)
+        self.size = int(X.size)
         self.present = np.ones(n_classes, dtype=np.bool_) if present is None else present
         self.class_weights = _class_weights(codes, weight, n_classes if present is None else int(present.sum()))
-        self._bounds = _sparse_bounds(X) if csr else _dense_bounds(self.n_rows, self.n_columns)
+        self._bounds = _sparse_bounds(X) if csr else _dense_bounds(self.n_rows, self.n_columns, self.class_weights.size)
         if self.layout is not None:
             rows = max(_BLOCK_ROWS, _CODED * self.n_columns)
             self._bounds = [*range(0, self.n_rows, rows), self.n_rows]
@@ -99,8 +100,7 @@ class Memory:
 
     def whole(self) -> Block:
         """All rows as one block."""
-        X = self._X if self.sparse else _readable(self._X)
-        return Block(X, self._y, self._weight, self._offset, 0, self._groups)
+        return Block(_readable(self._X), self._y, self._weight, self._offset, 0, self._groups)
 
     def where(self, k: int) -> str:
         """The number of row `k` with the rows of weight zero counted."""
@@ -119,7 +119,7 @@ class Memory:
             weight *= self._weight[rows]
         offset = None if self._offset is None else self._offset[rows]
         X = self._X[rows]
-        return Block(X if self.sparse else _readable(X), self._y[rows], weight, offset)
+        return Block(_readable(X), self._y[rows], weight, offset)
 
     def _rows(self, k: int) -> Block:
         """Block k."""
@@ -130,7 +130,7 @@ class Memory:
         weight = None if self._weight is None else self._weight[start:stop]
         offset = None if self._offset is None else self._offset[start:stop]
         groups = None if self._groups is None else self._groups[start:stop]
-        return Block(X if self.sparse else _readable(X), self._y[start:stop], weight, offset, start, groups)
+        return Block(_readable(X), self._y[start:stop], weight, offset, start, groups)
 
 
 def mapped(function: Callable[[Any], Any], items: Iterable[Any], n_threads: int) -> Iterator[Any]:
@@ -178,10 +178,17 @@ def count_threads(n_jobs: int | None) -> int:
     return int(cpu_count())
 
 
-def _dense_bounds(n_rows: int, n_columns: int) -> list[int]:
-    """Blocks of about `_BLOCK_ENTRIES`; of wide data more rows, as products of few rows are slow."""
+def _dense_bounds(n_rows: int, n_columns: int, n_classes: int) -> list[int]:
+    """Blocks of about `_BLOCK_ENTRIES`; of wide data more rows, as products of few rows are slow.
+
+    All are of one size, and where there is enough to do they are four or a multiple of it: a thread that waits for
+    another's last block has nothing to do.
+    """
     rows = min(_BLOCK_ROWS, max(_BLOCK_ENTRIES // n_columns, min(2048, 4 * _BLOCK_ENTRIES // n_columns)))
-    rows = max(256, rows // 256 * 256)
+    count = -(-n_rows // max(256, rows // 256 * 256)) or 1
+    work = n_rows * n_columns * (n_classes if n_classes > 2 else 1)
+    rows = -(-n_rows // max(count, min((count + 3) // 4 * 4, work // _BLOCK_ENTRIES)))
+    rows = max(8, (rows + 7) // 8 * 8)
     return [*range(0, n_rows, rows), n_rows]
 
 
@@ -193,8 +200,10 @@ def _sparse_bounds(X: CSR) -> list[int]:
     return [int(cut) for cut in np.unique([0, *cuts, X.shape[0]])]
 
 
-def _readable(X: NDArray[Any]) -> NDArray[Any]:
-    """A block that the kernels can read: native float32 or float64 with one contiguous axis."""
+def _readable(X: Matrix | Coded) -> Matrix | Coded:
+    """A block that the kernels can read: of an array native float32 or float64 with one contiguous axis."""
+    if not isinstance(X, np.ndarray):
+        return X
     if X.dtype not in FLOATS:
         X = X.astype(np.float64)
     if X.itemsize in X.strides and min(X.strides) > 0 and X.flags.aligned:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import pyarrow as pa
 
 from ..exceptions import EvenOddsError
 from .units import Source, Unit, other_rows, unreadable
+
+if TYPE_CHECKING:
+    from polars import LazyFrame
 
 _TAKES = (
     "scan takes a file, a folder, a pattern, a list of these, a table with __arrow_c_stream__ (such as a frame of "
@@ -15,7 +18,7 @@ _TAKES = (
 )
 
 
-def of_reader(what: Any) -> Source:
+def of_reader(what: object) -> Source:
     """The one unit of a table, or of a function that gives Arrow batches."""
     if _is_used_up(what):
         raise EvenOddsError(
@@ -24,11 +27,11 @@ def of_reader(what: Any) -> Source:
         )
     if not (callable(what) or _is_lazy(what) or hasattr(what, "__arrow_c_stream__")):
         raise EvenOddsError(f"{_TAKES}; got a {type(what).__name__}.")
-    is_made = callable(what) and not (_is_lazy(what) or hasattr(what, "__arrow_c_stream__"))
-    name = "What the function gives" if is_made else f"The {type(what).__name__}"
+    make = what if callable(what) and not (_is_lazy(what) or hasattr(what, "__arrow_c_stream__")) else None
+    name = f"The {type(what).__name__}" if make is None else "What the function gives"
 
     def ask() -> Any:
-        return _reader(what() if is_made else what, name)
+        return _reader(what if make is None else make(), name)
 
     with _told(name), ask() as reader:
         schema = reader.schema
@@ -58,12 +61,12 @@ def _is_used_up(what: object) -> bool:
     return isinstance(what, pa.RecordBatchReader) or (hasattr(what, "__next__") and not callable(what))
 
 
-def _is_lazy(what: object) -> bool:
+def _is_lazy(what: object) -> "TypeGuard[LazyFrame]":
     """Whether it is a lazy frame of polars, which is asked for its batches."""
     return hasattr(what, "collect_schema") and hasattr(what, "collect") and not hasattr(what, "__arrow_c_stream__")
 
 
-def _reader(given: Any, name: str) -> Any:
+def _reader(given: object, name: str) -> Any:
     """A RecordBatchReader of what was given."""
     if isinstance(given, pa.RecordBatchReader):
         return given
@@ -76,8 +79,8 @@ def _reader(given: Any, name: str) -> Any:
         frames = given.collect_batches(maintain_order=True)
         batches = (batch for frame in frames for batch in pa.RecordBatchReader.from_stream(frame, schema))
         return pa.RecordBatchReader.from_batches(schema, batches)
-    if type(given).__name__ == "DuckDBPyRelation":  # an older one is read only once, what is made of it anew each time
-        given = given.project("*")
+    if type(given).__name__ == "DuckDBPyRelation" and hasattr(given, "project"):
+        given = given.project("*")  # an older one is read only once, what is made of it anew each time
     if hasattr(given, "__arrow_c_stream__"):
         return pa.RecordBatchReader.from_stream(given)
     raise EvenOddsError(f"{name} is a {type(given).__name__}, which gives no Arrow batches. {_TAKES}.")

@@ -246,7 +246,7 @@ class Scan:
         """The names of all columns there are."""
         return list(self._source.types)
 
-    def grouped(self, groups: Any, n_jobs: int | None, *, here: bool) -> tuple[Scan, Any]:
+    def grouped(self, groups: object, n_jobs: int | None, *, here: bool) -> tuple[Scan, Any]:
         """The rows read with their groups, and nothing beside them; or the groups of all rows, by number.
 
         groups : the name of a column, or what is given beside the rows

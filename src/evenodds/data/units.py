@@ -127,7 +127,7 @@ def no_room(error: BaseException) -> EvenOddsError:
     )
 
 
-def source_of(what: Any, columns: Sequence[str] | None, spelling: Spelling | None = None) -> Source:
+def source_of(what: object, columns: Sequence[str] | None, spelling: Spelling | None = None) -> Source:
     """The units of a file, a folder, a pattern, a list of these, or of a function that gives Arrow batches.
 
     columns : those that are read; all if None

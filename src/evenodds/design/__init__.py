@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from narwhals.typing import IntoDataFrame
@@ -22,7 +23,7 @@ from .terms import Factor, Number, Part, Term
 
 
 def learn(
-    rows: IntoDataFrame | Scanned,
+    rows: IntoDataFrame | Table | Scanned,
     formula: str | None = None,
     *,
     target: str | None = None,
@@ -37,12 +38,13 @@ def learn(
 ) -> Design:
     """The design of a formula, or of all columns but those of target, weight and offset.
 
-    rows : a frame, or what is scanned
+    rows : a frame, also as a table, or what is scanned
     index : whether the index of a data frame that was saved as a column is taken, too; a formula may name it
 
     Other parameters are those of `fit_table`; the target of a formula is its left side, or `target`.
     """
-    source: Source = rows if isinstance(rows, Scanned) else Frame(Table(rows))
+    rows = rows if isinstance(rows, Scanned | Table) else Table(rows)
+    source: Source = Frame(rows) if isinstance(rows, Table) else rows
     for name in filter(None, (target, weight, offset)):
         if name not in source.names:
             raise EvenOddsError(f"There is no column {name!r}. {nearest(name, source.names)}")
@@ -59,18 +61,8 @@ def learn(
         if not intercept:
             found = Formula(found.target, found.terms, False)
         target = found.target
-    return learnt(
-        source,
-        found,
-        text=formula,
-        target=target,
-        positive=positive,
-        weight=weight,
-        offset=offset,
-        references=references,
-        missing=missing,
-        unseen=unseen,
-    )
+    design = learnt(source, found, text=formula, references=references, missing=missing, unseen=unseen)
+    return replace(design, target=target, positive=positive, weight=weight, offset=offset)
 
 
 def _without_index(table: Table, names: list[str], formula: str) -> list[str]:

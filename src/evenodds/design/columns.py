@@ -173,10 +173,14 @@ class Table:
             raise EvenOddsError(f"There is no column {name!r}. {nearest(name, self.names)}")
         return self._frame[name].to_native()
 
+    def of(self, names: list[str]) -> "Table":
+        """Some of its columns."""
+        return Table(self._frame.select(names).to_native(), self.place)
+
 
 def _column(name: str, series: nw.Series[Any]) -> Column:
     try:
-        array = series.alias("").to_arrow()  # polars panics at a NUL in a name
+        array = _plain(series).alias("").to_arrow()  # polars panics at a NUL in a name
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     except UnicodeEncodeError as error:
         raise EvenOddsError(f"Column {name!r} holds text that is not valid Unicode: {error}.") from None
@@ -185,6 +189,8 @@ def _column(name: str, series: nw.Series[Any]) -> Column:
     if isinstance(array, pa.ChunkedArray):  # more text than one array of 32 bits holds
         array = pa.concat_arrays([chunk.cast(pa.large_string()) for chunk in array.chunks])
     categorical, inner, kind = kind_of(array.type)
+    if kind == "date" and pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
     if series.dtype in (nw.Decimal, nw.Object, nw.Unknown) and kind == "number":
         return Column(name, kind, pa.array(doubles(values_of(series.to_native()), name), from_pandas=True))
     if kind is None:
@@ -194,11 +200,25 @@ def _column(name: str, series: nw.Series[Any]) -> Column:
     return Column(name, kind, array, _order(series, array) if categorical else None, categorical)
 
 
+def _plain(series: nw.Series[Any]) -> nw.Series[Any]:
+    """A column in which intervals, as `pandas.cut` makes them, are text: their levels stay in order."""
+    native: Any = series.to_native()
+    categories: Any = getattr(getattr(native, "dtype", None), "categories", None)
+    if not str(getattr(categories, "dtype", "")).startswith("interval"):
+        return series
+    text: Any = native.cat.rename_categories(categories.astype(str))
+    return nw.from_native(text, series_only=True)
+
+
 def kind_of(of: pa.DataType) -> tuple[bool, Any, str | None]:
-    """Of an Arrow type whether it is a categorical, the type of its values, and their kind; None if it is no kind."""
+    """Of an Arrow type whether it is a categorical, the type of its values, and their kind; None if it is no kind.
+
+    Dates are dates, whichever way they are held: what a model takes of them is parts.
+    """
     categorical = pa.types.is_dictionary(of)
     inner = of.value_type if categorical else of
-    return categorical, inner, next((kind for kind, names in _TYPES.items() if any(_is(inner, n) for n in names)), None)
+    kind = next((kind for kind, names in _TYPES.items() if any(_is(inner, n) for n in names)), None)
+    return categorical and kind != "date", inner, kind
 
 
 def _is(kind: object, name: str) -> bool:
@@ -211,6 +231,11 @@ def no_kind(name: str, of: object) -> EvenOddsError:
         f"Column {name!r} is of type {of}: a model takes numbers, booleans, text, categoricals and parts of "
         "dates. Leave it out, or make one of these of it."
     )
+
+
+def empty_error(name: str) -> EvenOddsError:
+    """The error of a column that says nothing."""
+    return EvenOddsError(f"Column {name!r} has no value in any row. Leave it out.")
 
 
 def _order(series: nw.Series[Any], array: pa.DictionaryArray) -> tuple[Level, ...] | None:
@@ -230,7 +255,10 @@ def _objects(name: str, series: nw.Series[Any]) -> Column:
     if set(first) == {"number"}:
         return Column(name, "number", pa.array(doubles(np.array(values, dtype=object), name), from_pandas=True))
     if len(first) < 2:
-        raise EvenOddsError(f"Column {name!r} cannot be read: it holds {next(iter(first), 'nothing')!r} values.")
+        raise EvenOddsError(
+            f"Column {name!r} cannot be read: it holds {next(iter(first), 'nothing')!r} values. Make numbers or text "
+            "of them, or leave it out."
+        )
     (_, (row, one)), (_, (other_row, other)), *_ = first.items()
     raise KindError(
         f"Column {name!r} mixes {one!r}, a {type(one).__name__} in row {row}, with {other!r}, a "

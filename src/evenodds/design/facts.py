@@ -4,6 +4,7 @@ Counts, levels, means and deviations are those of all rows. Of numbers from whic
 all are kept where they are few, else a random part.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -95,9 +96,8 @@ class Facts:
         self._levels: dict[str, dict[Level, None]] = {repr(one): {} for one in asked.factors}
         self._orders: dict[str, dict[Level, None]] = {}
         own = np.random.default_rng([1, number])
-        self._learning: dict[str, _Moments | _Numbers] = {
-            repr(one): _Moments() if one.operation in LEARNING else _Numbers(most, own) for one in asked.waiting
-        }
+        self._moments = {repr(one): _Moments() for one in asked.waiting if one.operation in LEARNING}
+        self._numbers = {repr(one): _Numbers(most, own) for one in asked.waiting if one.operation not in LEARNING}
 
     def add(self, table: Table) -> None:
         """Some rows more."""
@@ -107,7 +107,7 @@ class Facts:
         for one in self._asked.factors:
             self._add_levels(one, table.column(one.columns()[0]), kept)
         for one in self._asked.waiting:
-            self._learning[repr(one)].add(one.args[0].values(rows)[kept])
+            self._learning(one).add(one.args[0].values(rows)[kept])
 
     def _kept(self, table: Table) -> NDArray[np.bool_]:
         """The rows that the fit takes; missing values are counted, and let be as the policy has it."""
@@ -135,7 +135,10 @@ class Facts:
             return
         if column.levels_in_order is not None:
             self._orders.setdefault(repr(factor), {}).update(dict.fromkeys(column.levels_in_order))
-        found.update(dict.fromkeys(column.levels(kept)))
+        levels = column.levels(kept)
+        if math.inf in levels or -math.inf in levels:
+            raise EvenOddsError(f"Column {column.name!r} holds infinity, which is no level. Replace it by a number.")
+        found.update(dict.fromkeys(levels))
         if len(found) > MOST_LEVELS:
             raise EvenOddsError(
                 f"Column {column.name!r} has more than {MOST_LEVELS:,} different values, each of which would have a "
@@ -154,8 +157,13 @@ class Facts:
             self._levels[key].update(levels)
         for key, levels in other._orders.items():
             self._orders.setdefault(key, {}).update(levels)
-        for key, one in other._learning.items():
-            self._learning[key].merge(one)
+        for key, moments in other._moments.items():
+            self._moments[key].merge(moments)
+        for key, numbers in other._numbers.items():
+            self._numbers[key].merge(numbers)
+
+    def _learning(self, one: Expression) -> "_Moments | _Numbers":
+        return self._moments.get(repr(one)) or self._numbers[repr(one)]
 
     def levels(self, factor: Expression) -> tuple[Level, ...]:
         """Of a factor, in the order of the categorical or enum, else sorted."""
@@ -171,7 +179,7 @@ class Facts:
 
     def states(self) -> dict[str, Mapping[str, Any]]:
         """Of each operation that was asked for what it has learnt, by what it looks like as text."""
-        return {repr(one): _state(one, self._learning[repr(one)]) for one in self._asked.waiting}
+        return {repr(one): _state(one, self._learning(one)) for one in self._asked.waiting}
 
 
 def merged(parts: list[Facts]) -> Facts:
@@ -187,9 +195,10 @@ def _state(one: Expression, learnt: "_Moments | _Numbers") -> Mapping[str, Any]:
         return learnt_basis(one, learnt.every())
     if one.operation == "center":
         return {"mean": learnt.mean}
-    if not learnt.deviation > 0:
+    if learnt.deviation == 0:
         raise EvenOddsError(f"scale({', '.join(one.columns())}): the column is constant, so that it has no scale.")
-    return {"mean": learnt.mean, "deviation": learnt.deviation}
+    # Of what is infinite, or too large to be squared: whoever reads the rows finds no number and says where.
+    return {"mean": learnt.mean, "deviation": learnt.deviation if np.isfinite(learnt.deviation) else np.nan}
 
 
 @dataclass(frozen=True)
@@ -219,10 +228,11 @@ class _Moments:
 
     def add(self, x: Array) -> None:
         if x.size:
-            mean = float(np.mean(x))
-            self.merge(_Moments(x.size, mean, float(np.square(x - mean).sum())))
+            with np.errstate(over="ignore", invalid="ignore"):
+                mean = float(np.mean(x))
+                self.merge(_Moments(x.size, mean, float(np.square(x - mean).sum())))
 
-    def merge(self, other: Any) -> None:
+    def merge(self, other: "_Moments") -> None:
         if other.n == 0:
             return
         if self.n == 0:
@@ -249,7 +259,7 @@ class _Numbers:
     def add(self, x: Array) -> None:
         self._take(x, self._rng.random(x.size))
 
-    def merge(self, other: Any) -> None:
+    def merge(self, other: "_Numbers") -> None:
         for x, keys in zip(other._x, other._keys, strict=True):
             self._take(x, keys)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..advice import listed, nearest, warn
 from ..exceptions import CollinearWarning, EvenOddsError
-from .columns import WORDS, Level
+from .columns import WORDS, Level, empty_error
 from .design import MISSING, UNSEEN, Design
 from .expressions import BASES, PARTS, Expression
 from .facts import Asked, Source
@@ -26,13 +26,11 @@ def learnt(
     references: Mapping[str, Any] | None = None,
     missing: str = "error",
     unseen: str = "error",
-    **given: Any,
 ) -> Design:
     """The design of a formula on the rows of a fit.
 
     text : the formula as it was written; None where all columns are taken
     references : levels by the column, or the term, that they are the reference of
-    given : what the design keeps as it is: target, positive, weight, offset
     """
     _require(missing, MISSING, "missing")
     _require(unseen, UNSEEN, "unseen")
@@ -50,7 +48,6 @@ def learnt(
         formula=text,
         counts={name: learner.facts.counts[name] for name in learner.kinds if name in learner.facts.counts},
         dropped=learner.facts.n_rows - learner.facts.n_kept,
-        **given,
     )
     _require_names(design)
     return design
@@ -89,6 +86,9 @@ class _Learner:
         columns, self._states = list(self.kinds), dict[str, Mapping[str, Any]]()
         first = [] if self._missing == "indicator" else self._waiting(numbers)
         self.facts = source.read(Asked(columns, self._missing, factors, first))
+        for name in columns:
+            if self.facts.counts.get(name) == self.facts.n_rows:
+                raise empty_error(name)
         self.fills = {name: fill for name, fill in self.facts.fills().items() if name in columns}
         if not self.facts.n_kept:
             return
@@ -107,9 +107,8 @@ class _Learner:
         for name in one.expression.columns():
             kind, _ = self.kinds[name]
             if kind == "nothing":
-                raise EvenOddsError(f"Column {name!r} has no value in any row. Leave it out.")
-            is_part = one.expression.operation in PARTS
-            if kind == "date" and (one.is_column or one.factor) and not is_part:
+                raise empty_error(name)
+            if kind == "date" and name in _as_they_are(one.expression):
                 quoted = name if name.isidentifier() else f"`{name}`"
                 raise EvenOddsError(
                     f"Column {name!r} holds dates, of which a model takes parts: name them in a formula, such as "
@@ -194,6 +193,14 @@ class _Learner:
         count = width_of(expression)
         first = int(expression.operation == "cr" and self._formula.intercept)  # the columns of cr add up to 1
         return Number(re.sub(r"\s+", " ", one.text), expression, count - first, first)
+
+
+def _as_they_are(expression: Expression) -> set[str]:
+    """The columns of which an expression takes the values, not parts of dates."""
+    if expression.operation == "column":
+        return set(expression.args)
+    inner = [arg for arg in expression.args if isinstance(arg, Expression) and expression.operation not in PARTS]
+    return set().union(*map(_as_they_are, inner))
 
 
 def _part_name(expression: Expression) -> str:

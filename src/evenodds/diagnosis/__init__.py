@@ -7,9 +7,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import narwhals as nw
 import numpy as np
-from narwhals.typing import IntoDataFrame
 from numpy.typing import NDArray
 
 from ..advice import nearest
@@ -93,7 +91,7 @@ def diagnose(frame: object, target: str) -> Diagnosis:
             doubtful |= {name} if any(one.kind == "sentinel" for one in found) else set()
     gone = {name for one in findings if one.kind == "identifier" for name in one.columns}
     findings += _repeated(table, [name for name in table.names if name not in gone])
-    findings += _together(frame, table, names, labels, unlabelled, doubtful) if names else []
+    findings += _together(table, names, labels, unlabelled, doubtful) if names else []
     return Diagnosis(target, labels.size, dict(zip(classes.tolist(), counts.tolist(), strict=True)), ordered(findings))
 
 
@@ -129,20 +127,15 @@ def _repeated(table: Table, names: list[str]) -> Iterator[Finding]:
 
 
 def _together(
-    frame: IntoDataFrame,
-    table: Table,
-    names: list[str],
-    labels: NDArray[Any],
-    unlabelled: NDArray[np.bool_],
-    doubtful: set[str],
+    table: Table, names: list[str], labels: NDArray[Any], unlabelled: NDArray[np.bool_], doubtful: set[str]
 ) -> Iterator[Finding]:
     """What the columns show together, in the rows that have all values."""
-    design_frame = nw.from_native(frame, eager_only=True).select(names).to_native()
+    some = table.of(names)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
-            design = learn(design_frame, missing="drop", unseen="missing")
-            read = design.read(design_frame)
+            design = learn(some, missing="drop", unseen="missing")
+            read = design.read(some)
         except EvenOddsError as error:
             yield Finding("undecided", (), f"The columns were not looked at together: {error}", "Mend this first.")
             return

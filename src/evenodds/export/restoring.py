@@ -165,7 +165,7 @@ def _parameters(found: dict[str, Any]) -> dict[str, Any]:
     return read
 
 
-def _per_column(found: Any) -> Any:
+def _per_column(found: list[Any] | float | None) -> Any:
     """Numbers by column, infinite ones among them: a list, pairs of a column and a number, one for all, or None."""
     if not isinstance(found, list):
         return None if found is None else float(found)

@@ -6,6 +6,7 @@ that are small (leverages do not become less with them), of the curvature that t
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from ..kernels.algebra import cholesky, dot, product
 from ..objective import Objective
 from ..solvers import Metric, Report, Solution, Status, running
 from ..solvers.metrics import Cholesky
-from ..solvers.quasi_newton import Evaluate, State, minimize
+from ..solvers.quasi_newton import Evaluate, Remake, State, Watch, minimize
 from .objective import FirthObjective, Point, Whitened
 
 _SMALL = 2e6  # multiplications up to which a fit goes on to machine precision
@@ -151,7 +152,15 @@ class Climber:
 
 
 def descend(
-    objective: Objective, evaluate: Evaluate, theta: Array, metric: Metric, tol: float, max_iter: int, **more: Any
+    objective: Objective,
+    evaluate: Evaluate,
+    theta: Array,
+    metric: Metric,
+    tol: float,
+    max_iter: int,
+    from_hessian: Callable[[Any], Metric] = Cholesky,
+    watch: Watch | None = None,
+    remake: Remake | None = None,
 ) -> State:
     """The smooth loop, for a gap of `tol` standard errors.
 
@@ -167,5 +176,7 @@ def descend(
         polish=evaluate,
         still_moves=lambda state: False,
         size=1.0,
-        **{"from_hessian": Cholesky, **more},
+        from_hessian=from_hessian,
+        watch=watch,
+        remake=remake,
     )

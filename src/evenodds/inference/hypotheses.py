@@ -61,7 +61,9 @@ def chi_squared(statistic: float, df: int, hypothesis: str) -> TestResult:
 def wald(result: "Inference", restrictions: str) -> TestResult:
     """Wald's test of linear restrictions, given as text."""
     if isinstance(result.theta_covariance, LowRank) and isinstance(restrictions, str):
-        columns = np.array(terms_of(result).get(_unquoted(restrictions), []), dtype=np.intp)
+        terms = terms_of(result)
+        own = terms.get(restrictions, terms.get(_unquoted(restrictions), []))
+        columns = np.array(own, dtype=np.intp)
         se = result.se.reshape(-1, len(result.names))[:, columns[result.problem.estimated[columns]]]
         if se.size and not np.isnan(se).any():
             statistic, df = wide_term(result.problem, result.theta_covariance, columns)
@@ -270,17 +272,20 @@ def _tokens(text: str, names: Sequence[str], baseline: object) -> list[str]:
     """Numbers, signs and names; a name is marked by a backtick before it."""
     if not isinstance(text, str) or not text.strip():
         raise EvenOddsError(f'Restrictions are text such as "x1 = x2" or "x1 = 0, x2 = 0", got {text!r}.')
+    if text in names:  # whatever it looks like: a number, a quotation, blanks around
+        return [f"`{text}"]
     number = r"\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?"
-    there = [name for name in names if name in text and name.strip() and not re.fullmatch(number, name)]
+    # A number is a number, and blanks are no part of a name, but between backticks.
+    there = [name for name in names if name in text and name == name.strip() != "" and not re.fullmatch(number, name)]
     plain = sorted(there, key=len, reverse=True)
     known = "|".join(rf"{re.escape(name)}(?![\w.\[])" for name in plain) or r"(?!)"
-    pattern = re.compile(rf"\s*(?:`([^`]*)`|({known})|({number})(?![\w.])|([-+*/=,])|([^\s*/=,+-]+))")
+    pattern = re.compile(rf"\s*(?:({known})|`([^`]*)`|({number})(?![\w.])|([-+*/=,])|([^\s*/=,+-]+))")
     tokens, at = [], 0
     while text[at:].strip():
         match = pattern.match(text, at)
         if match is None:
             raise EvenOddsError(f"The restriction {text!r} cannot be read from {text[at:].strip()!r} on.")
-        quoted, name, value, sign, other = match.groups()
+        name, quoted, value, sign, other = match.groups()
         if other is not None or (quoted is not None and quoted not in names):
             raise _unknown(str(other if quoted is None else quoted), names, baseline)
         name = name if quoted is None else quoted

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 def ends_of_row(result: Inference, row: Coded, sign: float) -> tuple[float, float]:
     """The interval of the log odds of a row that go to inf, -inf or, if the sign is NaN, have no limit."""
     found = recession_of(result)
-    if found.rays is None:
-        raise AssertionError("only levels separate beside a wide factor")
+    assert found.rays is not None  # only levels separate beside a wide factor
     moves = (design_of(result.whole, row) @ found.null).toarray()[0]
     moves[np.abs(moves) < ROUNDING] = 0.0
     left = found.rays.left(moves)

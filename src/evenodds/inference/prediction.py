@@ -173,7 +173,7 @@ def spread(values: Array, kept: Rows, n_rows: int) -> Array:
     return whole
 
 
-def read(result: "Inference", X: object) -> Any:
+def read(result: "Inference", X: object) -> Matrix:
     """X checked against the model's columns, and finite. A frame may have others beside them."""
     names = columns_of(result)
     by_name = is_frame(X) and hasattr(result.model, "feature_names_in_")

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import solve_triangular
 
-from ..arrays import Array, Floats
+from ..arrays import Array, Floats, Matrix, Values
 from .library import function, pointer, vector
 from .rows import padded
 
@@ -29,7 +29,7 @@ def dot(a: Array, b: Array) -> float:
     return float(function("vector_product")(pointer(a), pointer(b), size))
 
 
-def product(a: Any, b: Any, out: Array | None = None, *, own: bool = False) -> Any:
+def product(a: Matrix, b: Matrix, out: Array | None = None, *, own: bool = False) -> Any:
     """a @ b of a matrix and a vector, or of two matrices, of real numbers.
 
     out : room for the product of two matrices, in C order
@@ -203,7 +203,7 @@ class LastSteps:
             function(name)(*arrays, *sizes, pointer(q), pointer(self._factors))
 
 
-def _real(a: Any) -> Array:
+def _real(a: Values) -> Array:
     ready = a.__class__ is np.ndarray and a.dtype == np.float64 and a.flags.aligned
     return a if ready else np.require(a, np.float64, ["A"])
 

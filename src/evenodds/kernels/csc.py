@@ -1,7 +1,5 @@
 """Loops over some columns of a CSC matrix: their products and moments, scores of rows, coordinate descent."""
 
-from typing import Any
-
 import numpy as np
 import scipy.sparse as sp
 
@@ -75,7 +73,7 @@ class Csc:
         loop = function("descend_sparse", self._kind)
         return float(loop(*where, places.size, *numbers, accuracy, sweeps))
 
-    def _call(self, name: str, columns: Numbers, *rest: Any) -> None:
+    def _call(self, name: str, columns: Numbers, *rest: object) -> None:
         columns = vector(columns, columns.size, np.int64)
         self._check(columns, self.shape[1])
         where = map(pointer, (self._data, self._indices, self.indptr, columns))

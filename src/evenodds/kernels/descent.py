@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arrays import Array, Codes, Floats, Numbers
+from ..arrays import Array, Codes, Floats, Mask, Numbers
 from .library import function, in_place, pointer, vector
 from .rows import layout
 
@@ -47,7 +47,7 @@ def all_products(X: Floats, R: Array) -> Array:
     return out
 
 
-def beyond_bounds(a: Array, products: Array, rest: float, lengths: Array, limit: Array, skip: object) -> Numbers:
+def beyond_bounds(a: Array, products: Array, rest: float, lengths: Array, limit: Array, skip: Mask) -> Numbers:
     """The columns j, not in `skip`, for which |sum_i a_i products_ij| + rest lengths_j is more than limit_j."""
     m, k = products.shape
     a, products = vector(a, m), vector(products, m * k)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ..arrays import Array, Values
 
 _ENDINGS = {"win32": ".dll", "darwin": ".dylib"}
 PATH = Path(__file__).with_name("_kernels" + _ENDINGS.get(sys.platform, ".so"))
@@ -108,16 +109,16 @@ def pointer(array: Any) -> Any:
         return int(array.__array_interface__["data"][0])
 
 
-def vector(a: Any, size: int, dtype: type[np.generic] | np.dtype[Any] = _DOUBLE) -> NDArray[Any]:
+def vector(a: Values, size: int, dtype: type[np.generic] | np.dtype[Any] = _DOUBLE) -> Values:
     """An array as the loops read it: in one piece, aligned and of this type. An error if it has not `size` numbers."""
     ready = a.__class__ is np.ndarray and a.dtype == dtype and (flags := a.flags).c_contiguous and flags.aligned
-    found: NDArray[Any] = a if ready else np.require(a, dtype, ["C", "A"])
+    found: Values = a if ready else np.require(a, dtype, ["C", "A"])
     if found.size != size:
         raise ValueError(f"A loop over {size:,} numbers was given {found.size:,}.")
     return found
 
 
-def in_place(a: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+def in_place(a: Array, size: int) -> Array:
     """An array that a loop writes to: it has to be as the loop reads it."""
     if a.dtype != np.float64 or a.size != size or not a.flags.carray:
         raise ValueError(f"A loop cannot write {size:,} numbers to {a.dtype}, shape {a.shape} and strides {a.strides}.")

@@ -222,7 +222,7 @@ def rows_as_read(m: int, y: Codes, weight: Array | None, offset: Array | None) -
     )
 
 
-def _csr(name: str, X: CSR, *given: Any) -> Any:
+def _csr(name: str, X: CSR, *given: object) -> Any:
     """What a loop over CSR rows gives back; it is given where they are and how many, and then the rest."""
     m = X.shape[0]
     indptr = vector(X.indptr, m + 1, np.int64)

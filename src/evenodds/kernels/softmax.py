@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, Matrix
+from ..arrays import Array, Codes, Matrix
 from .library import function, pointer, vector
 from .rows import layout, padded
 
@@ -13,7 +13,7 @@ _ROWS = 32  # of a tile
 
 def softmax_sums(
     X: Matrix,
-    y: object,
+    y: Codes,
     weight: Array | None,
     offset: Array | None,
     baseline: bool,
@@ -46,7 +46,7 @@ def softmax_sums(
 
 def softmax_second_sums(
     X: Matrix,
-    y: object,
+    y: Codes,
     weight: Array | None,
     offset: Array | None,
     baseline: bool,
@@ -71,7 +71,7 @@ def softmax_second_sums(
 
 
 def rows_of_classes(
-    m: int, K: int, y: object, weight: Array | None, offset: Array | None
+    m: int, K: int, y: Codes, weight: Array | None, offset: Array | None
 ) -> tuple[Any, Array | None, Array | None]:
     """Codes, weights and offsets (m, K) as the loops read them; an error where a code is that of no class."""
     y = vector(y, m, np.int32)

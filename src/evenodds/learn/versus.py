@@ -33,7 +33,7 @@ def compare(X: Values, y: Values, C: float) -> dict[str, Any]:
     """
     if not np.isfinite(X).all():
         raise ValueError("the data hold numbers that are not finite: switch the mistake off first")
-    separated, best, seconds = _fit(X, y)
+    separated, best, seconds = _fit(LogisticRegression(), X, y)
     solution = best.solution_
     descent = _descent(X, y)
     optimum = 0.0 if separated else float(solution.loss)
@@ -54,11 +54,11 @@ def compare(X: Values, y: Values, C: float) -> dict[str, Any]:
     }
 
 
-def _fit(X: Values, y: Values, **parameters: Any) -> tuple[bool, Any, float]:
+def _fit(model: LogisticRegression, X: Values, y: Values) -> tuple[bool, Any, float]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         before = time.perf_counter()
-        model = LogisticRegression(**parameters).fit(X, y)
+        model.fit(X, y)
         seconds = time.perf_counter() - before
     return any(issubclass(warning.category, SeparationWarning) for warning in caught), model, seconds
 
@@ -82,9 +82,9 @@ def _table(X: Values, y: Values, C: float, best: object, separated: bool) -> lis
 
     rows = [
         ("evenodds, default: C = inf", best),
-        (f"evenodds, C = {C:.3g}", _fit(X, y, C=C)[1]),
+        (f"evenodds, C = {C:.3g}", _fit(LogisticRegression(C=C), X, y)[1]),
         ("scikit-learn, default: C = 1", Theirs(tol=1e-10, max_iter=1000).fit(X, y)),
-        ("evenodds, firth=True", _fit(X, y, firth=True)[1]),
+        ("evenodds, firth=True", _fit(LogisticRegression(firth=True), X, y)[1]),
     ]
     return [
         {

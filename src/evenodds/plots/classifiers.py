@@ -18,7 +18,7 @@ from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 from ..data.elsewhere import Predictor
 from ..exceptions import EvenOddsError
 from ..labels import plain_labels, require_two
-from ..table import require_same_order
+from ..table import is_frame, require_same_order
 from .style import COLORS, MARKERS, SHADES, TINTS, VERMILION, legend, new_axes, shown
 
 
@@ -296,14 +296,13 @@ def _scores(model: Predictor, X: object) -> NDArray[np.float64]:
     return np.asarray(model.decision_function(X) if has_scores else model.predict_proba(X)[:, 1])
 
 
-def _two_features(X: Any) -> tuple[NDArray[np.float64], tuple[str, str]]:
+def _two_features(X: object) -> tuple[NDArray[np.float64], tuple[str, str]]:
     """Return the rows as an array (m, 2), and the names of the two features."""
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    named = isinstance(frame, nw.DataFrame)
-    points = np.asarray(frame.to_numpy() if named else X, dtype=float)
+    frame = nw.from_native(X, eager_only=True) if is_frame(X) else None
+    points = np.asarray(X if frame is None else frame.to_numpy(), dtype=float)
     if points.ndim != 2 or points.shape[1] != 2:
         raise EvenOddsError(f"This picture needs two features, X of shape (m, 2), not {points.shape}.")
-    return points, tuple(frame.columns) if named else ("feature 1", "feature 2")
+    return points, ("feature 1", "feature 2") if frame is None else (frame.columns[0], frame.columns[1])
 
 
 def _corners(X: object, points: NDArray[np.float64]) -> Any:

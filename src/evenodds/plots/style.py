@@ -46,11 +46,11 @@ def legend(ax: Axes, n_points: int, **options: object) -> None:
     ax.legend(loc="best" if n_points <= 5000 else "upper right", framealpha=0.85, edgecolor="none", **options)
 
 
-def legend_above(ax: Axes, names: Sequence[str], **options: Any) -> None:
+def legend_above(ax: Axes, names: Sequence[str], title: str | None) -> None:
     """A legend above the axes, for curves that leave it no room: two names beside each other if they are short."""
     ncols = 1 + (max(map(len, names)) <= _SHORT)
     where: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1.02), "borderaxespad": 0, "alignment": "left"}
-    ax.legend(ncols=ncols, frameon=False, fontsize="small", title_fontsize="small", **where, **options)
+    ax.legend(ncols=ncols, frameon=False, fontsize="small", title_fontsize="small", title=title, **where)
 
 
 def shown(name: object, width: int = _LONGEST) -> str:

@@ -1,8 +1,8 @@
 """How good probabilities are on some rows: areas, calibration, and what a threshold would call."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,7 +146,7 @@ def calibrated(rows: Rows, c: int) -> list[Bin]:
     ]
 
 
-def checked_cost(cost: Any, n_classes: int) -> tuple[float, float]:
+def checked_cost(cost: Iterable[SupportsFloat], n_classes: int) -> tuple[float, float]:
     """The costs of a false positive and of a false negative."""
     try:
         first, second = (float(value) for value in cost)

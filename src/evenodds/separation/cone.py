@@ -4,14 +4,14 @@ By Tucker's theorem the rows fall into two parts. Some d of the cone is positive
 on the second; and the second part balances: lambda' rows = 0 for some positive lambda, so that no d of the cone is
 other than zero there. Both are looked for, and an answer is given only where both are found.
 
-A linear programme (HiGHS) guesses the parts. Its tolerance is far above rounding, so that rows which seem to lie on
-the boundary may be apart by less. These are taken as the unit of measure, by a singular value decomposition of their
-own, and the programme is asked again, until the parts are proved. Where it tells none from the others, the unit is
-the directions of all rows (`units`). Least squares take the place of a programme that fails.
+A few steps of a logistic fit guess the parts, or else an interior point (`interior`). Rows which seem to lie on the
+boundary may be apart by less than these can see. They are taken as the unit of measure, by a singular value
+decomposition of their own, and the guess is made again, until the parts are proved. Where it tells none from the
+others, the unit is the directions of all rows (`units`).
 
-That rows balance is proved by a logistic fit, whose gradient is sum_i lambda_i rows_i with lambda = sigmoid(-margin).
-Regress 1 on the rows with weights lambda: where all fitted values are below 1, the lambda_i (1 - fitted_i) are positive
-and balance the rows exactly.
+That rows balance is proved by the gradient of the fit, sum_i lambda_i rows_i with lambda = sigmoid(-margin), or by the
+multipliers of the interior point. Regress 1 on the rows with weights lambda: where all fitted values are below 1, the
+lambda_i (1 - fitted_i) are positive and balance the rows exactly.
 """
 
 import contextlib
@@ -21,25 +21,23 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
-import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
-from ..arrays import Array, Mask, Matrix
+from ..arrays import Array, Mask
 from ..exceptions import EvenOddsError
 from ..solvers.metrics import Cholesky
 from .balance import ROUGH, SINGLE
+from .interior import parts_of
 from .sides import EXACT
 from .units import ROOMY, decomposed, evenly, in_units_of, noise_of, normalised, rounding, spectrum, whitening
 
-_CLEAR = 1e-3  # a margin above it is beyond the tolerance of the programme, 1e-7
+_CLEAR = 1e-3  # a margin of a guess that is certainly positive
 _BEYOND = 100  # times what is rounding
 _NEAREST = 1e-9  # what rounding leaves of an angle, times weights
 _ROOM = 1e-3  # beside a length of 1, what rounding may add up to in a proof
-_BOX = 1e4  # the largest entry of a direction in the programme
-_SMALL = (1e-3, 1e-3, 1.0, 1.0, 30.0, 1e-1)  # up to which a margin is small, one attempt after another
-_QUICK = 30  # steps of a fit that most rows that balance need less of
-_PATIENT = 60  # classes that overlap by 1e-14 only have a fit with margins of 35, about a step each
+_ATTEMPTS = 4  # one unit of measure after another
+_STEPS = 30  # of a fit that most rows that balance need less of
 _MOVED = 0.1  # the move from which a row is certainly on its way out: some that others draw along are slow
 _SHORT = 3.0  # the move of a margin from which a fit is too far from its end for the proof to be tried
 
@@ -79,7 +77,7 @@ def support(rows: Array, exact: float = EXACT, guess: Array | None = None) -> Fa
     if len(unique) == 0:
         free = np.eye(rows.shape[1])
         return Face(np.zeros(rows.shape[1]), strict, free, free)
-    face = None if guess is None else _proved(unique, unique @ guess <= _CLEAR, guess, exact, programme=False)
+    face = None if guess is None else _proved(unique, unique @ guess <= _CLEAR, guess, exact)
     face = face or _support(unique, exact)
     strict[strict] = face.strict[inverse]
     return Face(face.direction, strict, face.null, face.basis)
@@ -97,7 +95,7 @@ def span_of(rows: Array, exact: float = EXACT) -> Array:
     """Orthonormal directions (k, q) that span a space which the cone lies in: all, where no quick fit shows less."""
     rows = normalised(rows[rows.any(axis=1)])
     every = np.ones(len(rows), dtype=bool)
-    face = _fitted_face(rows, in_units_of(rows, every, exact), exact, programme=False) if len(rows) else None
+    face = _fitted_face(rows, in_units_of(rows, every, exact), exact) if len(rows) else None
     return np.eye(rows.shape[1]) if face is None else face.null
 
 
@@ -159,40 +157,35 @@ def _is_beyond(rows: Array, d: Array, exact: float) -> bool:
 
 
 def _support(rows: Array, exact: float) -> Face:
-    units = np.ones(len(rows), dtype=bool)
-    for attempt, small in enumerate(_SMALL):
-        alike = attempt > 0 and units.all()  # nothing was told apart
-        basis, seen, noise = view = evenly(rows, exact) if alike else in_units_of(rows, units, exact)
-        face = _fitted_face(rows, view, exact, again=attempt > 0)
+    near = np.ones(len(rows), dtype=bool)
+    for attempt in range(_ATTEMPTS):
+        alike = attempt > 0 and near.all()  # nothing was told apart
+        view = evenly(rows, exact) if alike else in_units_of(rows, near, exact)
+        basis, seen = view[:2]
+        face = None if attempt else _fitted_face(rows, view, exact)
         if face is not None:
             return face
-        guess, weight = _widest(seen)
-        near = seen @ guess <= _CLEAR
-        if near.all() and _proves_balance(seen, weight, noise):
+        parts = parts_of(seen)
+        near = parts.near
+        if near.all() and _are_balanced_by(rows, basis, parts.weight, exact):
             return _none(rows, exact)
-        for inward in (False, True):
-            inside = _most_inward(seen, near) if inward and not near.all() else guess
-            face = _proved(rows, near, basis @ inside, exact)
-            if face is not None:
-                return face
-        units = seen @ guess <= small
+        face = _proved(rows, near, basis @ parts.direction, exact)
+        if face is not None:
+            return face
     raise Undecided(
         "Whether the classes are separated cannot be told: rows of both are closer to one another than the numbers "
         "are exact. Round the columns to the digits that mean something, or drop columns that nearly repeat others."
     )
 
 
-def _fitted_face(
-    rows: Array, view: tuple[Array, Array, float], exact: float, *, again: bool = False, programme: bool = True
-) -> Face | None:
+def _fitted_face(rows: Array, view: tuple[Array, Array, float], exact: float) -> Face | None:
     """The face, if a fit of the rows in a basis shows it."""
     basis, seen, noise = view
-    fit = fitted(seen, _PATIENT if again else _QUICK, noise, alert=True, careful=again)
+    fit = fitted(seen, noise, alert=True)
     if fit.guess is not None:
-        face = _proved(rows, seen @ fit.guess <= _CLEAR, basis @ fit.guess, exact, programme)
-        if face is not None or not programme:
+        face = _proved(rows, seen @ fit.guess <= _CLEAR, basis @ fit.guess, exact)
+        if face is not None:
             return face
-        fit = fitted(seen, _PATIENT, noise, careful=True)
     return _none(rows, exact) if fit.balanced else None
 
 
@@ -202,105 +195,62 @@ def _none(rows: Array, exact: float) -> Face:
     return Face(np.zeros(rows.shape[1]), np.zeros(len(rows), dtype=bool), null, null)
 
 
-def _balances(rows: Array, exact: float, programme: bool) -> bool:
-    """Whether the rows are proved to balance: by a fit, or by the multipliers of the programme."""
-    if fitted(rows, _PATIENT, exact).balanced:
+def _balance(rows: Array, seen: Array, basis: Array, noise: float, exact: float) -> bool:
+    """Whether rows, seen so in a basis, are proved to balance: by a fit, or at the end of the path."""
+    if fitted(seen, noise).balanced:
         return True
-    if not programme:
+    return _are_balanced_by(rows, basis, parts_of(normalised(seen)).weight, exact)
+
+
+def _are_balanced_by(rows: Array, basis: Array, weight: Array, exact: float) -> bool:
+    """Whether rows of size 1, seen in a basis and normalised, are balanced by the weights, once these are corrected.
+
+    And would be if each entry of the rows moved by `exact`. 1 is regressed on the weighted rows, which makes the
+    correction the least beside each weight. Rows that move by E move the fitted values by (weighted rows)^+' E' weight,
+    to first order.
+    """
+    seen = rows @ basis
+    weight = weight / np.abs(seen).max(axis=1)
+    Q, R = scipy.linalg.qr(seen * weight[:, None], mode="economic", check_finite=False)
+    if not np.abs(R.diagonal()).min(initial=np.inf) > 0:
         return False
-    _, even, noise = evenly(rows, exact)
-    return any(_proves_balance(seen, _widest(seen)[1], blur) for seen, blur in ((rows, exact), (even, noise)))
+    values = Q @ Q.sum(axis=0)
+    with np.errstate(all="ignore"):
+        inverse = scipy.linalg.solve_triangular(R, Q.T, check_finite=False)
+        moved = exact * np.abs(basis @ inverse).sum(axis=0) * weight.sum()
+    return bool((values + moved < 0.9).all())
 
 
-def _proved(rows: Array, near: Mask, guess: Array, exact: float, programme: bool = True) -> Face | None:
+def _proved(rows: Array, near: Mask, guess: Array, exact: float) -> Face | None:
     """The face with the rows `near` on the boundary and the others off it, if it is one."""
     if near.all():
         return None
-    left, size, _, null = decomposed(rows[near], exact)
-    if null.shape[1] == 0 or (near.any() and not _balances(left, noise_of(size, exact), programme)):
+    left, size, right, null = decomposed(rows[near], exact)
+    if null.shape[1] == 0:
         return None
-    whole = null @ (null.T @ guess)
-    for least in (1e-9, 1e-12, 0.0):  # zeros that rounding hides are made zeros, if that is right
+    if near.any() and not _balance(rows[near], left, right.T / size, noise_of(size, exact), exact):
+        return None
+    off = rows[~near]
+    change, seen_there = whitening(off @ null, exact)
+    basis = null @ change
+    direction = _positive(rows, near, null @ (null.T @ guess))
+    if direction is None and seen_there.any():
+        inward = basis[:, seen_there]
+        direction = _positive(rows, near, inward @ parts_of(normalised(off @ inward)).direction)
+    return None if direction is None else Face(direction, ~near, null, basis)
+
+
+def _positive(rows: Array, near: Mask, whole: Array) -> Array | None:
+    """A direction that is zero on the rows that are near, if it is positive on the others.
+
+    Zeros that rounding hides are made zeros, if that is right.
+    """
+    for least in (1e-9, 1e-12, 0.0):
         direction = np.where(np.abs(whole) > least * np.abs(whole).max(), whole, 0.0)
         margins, room = rows @ direction, rounding(rows.shape[1]) * (np.abs(rows) @ np.abs(direction))
         if (margins[~near] > room[~near]).all():
-            return Face(direction, ~near, null, null @ whitening(rows[~near] @ null, exact)[0])
+            return direction
     return None
-
-
-def _widest(rows: Array) -> tuple[Array, Array]:
-    """A d in the cone that is clearly positive on as many rows as can be; and multipliers of the rows.
-
-    One programme may leave rows out for the sake of others where the cone is narrow, so these are asked for again.
-    """
-    d = np.zeros(rows.shape[1])
-    left = np.ones(len(rows), dtype=bool)
-    while True:
-        more, weight = _programme(rows, left)
-        gained = left & (rows @ more > _CLEAR)
-        d, left = d + more, left & ~gained
-        if not (gained.any() and left.any()):
-            return d, weight
-
-
-def _programme(rows: Array, wanted: Mask) -> tuple[Array, Array]:
-    """A d in the cone, in a box, with the largest sum of min(rows @ d, 1) over the rows that are wanted.
-
-    The multipliers are at least 1 for the rows that cannot be positive.
-    """
-    k, m = rows.shape[1], np.count_nonzero(wanted)
-    reach = sp.eye_array(len(rows), format="csc")[:, wanted]
-    d, weight = _solved(
-        np.repeat([0.0, -1.0], [k, m]),
-        sp.hstack([sp.csr_array(-rows), reach], format="csr"),
-        np.repeat([[-_BOX, _BOX], [0.0, 1.0]], [k, m], axis=0),
-    )
-    return (d[:k], weight) if d.any() or weight.any() else _by_squares(rows, wanted)
-
-
-def _by_squares(rows: Array, wanted: Mask) -> tuple[Array, Array]:
-    """The same, but for the largest sum, by least squares; zeros if they fail.
-
-    The rows that are wanted and non-negative multiples of all rows, at their shortest sum, balance; or the sum is a d
-    of the cone that is positive on a row that is wanted.
-    """
-    once = wanted.astype(float)
-    sum_of = once @ rows
-    size = float(np.linalg.norm(sum_of))
-    more = _multiples(rows, -sum_of / size) if size > 0 else np.zeros_like(once)
-    if more is None:
-        return np.zeros(rows.shape[1]), np.zeros_like(once)
-    d = _left(rows[more > 0], sum_of / (size or 1.0))
-    if not np.linalg.norm(d) > rounding(d.size) * (1 + more.sum()):
-        return np.zeros_like(d), once + size * more
-    return d * (_BOX / np.abs(d).max()), once + size * more
-
-
-def _most_inward(rows: Array, near: Mask) -> Array:
-    """A d in the cone, in a box, with the largest margin on the rows that are not near."""
-    k = rows.shape[1]
-    d, _ = _solved(
-        np.repeat([0.0, -1.0], [k, 1]),
-        np.hstack([-rows, ~near[:, None]]),
-        np.repeat([[-_BOX, _BOX], [0.0, np.inf]], [k, 1], axis=0),
-    )
-    return d[:k]
-
-
-def _solved(cost: Array, matrix: Matrix, bounds: Array) -> tuple[Array, Array]:
-    """The x of least cost with matrix @ x <= 0, and the multipliers of that; zeros if the programme fails.
-
-    It has a solution, but may not find it where its numbers differ by many powers of ten. All is proved afterwards.
-    """
-    from scipy.optimize import linprog
-
-    zeros, most = np.zeros(matrix.shape[0]), {"maxiter": 100 + 10 * sum(matrix.shape)}  # it may turn in circles
-    tight = most | {"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9}  # another way round
-    for method, options in (("highs", most), ("highs", tight), ("highs-ipm", most)):
-        answer = linprog(cost, A_ub=matrix, b_ub=zeros, bounds=bounds, method=method, options=options)
-        if answer.status == 0:
-            return np.asarray(answer.x), -np.asarray(answer.ineqlin.marginals)
-    return np.zeros_like(cost), zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,25 +266,22 @@ class Fit:
     guess: Array | None = None
 
 
-def fitted(
-    rows: Array, steps: int = _QUICK, exact: float = EXACT, *, alert: bool = False, careful: bool = False
-) -> Fit:
+def fitted(rows: Array, exact: float = EXACT, *, alert: bool = False) -> Fit:
     """A logistic fit by Newton's method, until it shows something.
 
     alert : end where it seems that some rows are separated. Far out, where the loss of a row is exp(-margin), a step
         moves these by 1 or more, and the others no longer.
-    careful : find steps from the rows themselves, which keeps the digits that their products lose
     """
     d = np.zeros(rows.shape[1])
-    single = rows.astype(np.float32) if d.size >= SINGLE and not careful else None
-    for _ in range(steps):
+    single = rows.astype(np.float32) if d.size >= SINGLE else None
+    for _ in range(_STEPS):
         margins = rows @ d
         if margins.min(initial=np.inf) > _CLEAR:
             return Fit(d, guess=d)
         wrong, right = expit(-margins), expit(margins)
         step = None if single is None else _rough_step(rows, single, wrong, right)
         if step is None:
-            single, step = None, (_careful_step if careful else _newton_step)(rows, wrong, right)
+            single, step = None, _newton_step(rows, wrong, right)
         moves = rows @ step
         if moves.max(initial=0.0) < _SHORT and _proves_balance(rows, wrong, exact):
             return Fit(d, balanced=True)
@@ -386,11 +333,3 @@ def _products(rows: NDArray[Any], weight: NDArray[Any]) -> Array:
     """The sum of the weighted products of the rows: with the same matrix on both sides, half the work."""
     weighted = rows * np.sqrt(weight)[:, None]
     return np.asarray(weighted.T @ weighted)
-
-
-def _careful_step(rows: Array, wrong: Array, right: Array) -> Array:
-    """The same by least squares."""
-    root = np.sqrt(wrong * right)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        target = np.where(root > 0, np.sqrt(wrong / right), 0.0)
-    return np.asarray(scipy.linalg.lstsq(rows * root[:, None], target, cond=1e-15, lapack_driver="gelsy")[0])

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -103,7 +102,7 @@ def doubtful_rows(tile: Signed, direction: Array, least: float) -> Mask:
     return np.asarray(tile.dot(direction) <= least * np.abs(direction).max() * tile.size())
 
 
-def on_boundary(tile: Signed, face: Face, view: Any, least: float, among: Mask | None = None) -> Mask:
+def on_boundary(tile: Signed, face: Face, view: Array, least: float, among: Mask | None = None) -> Mask:
     """The rows, of some, that every direction of the cone is zero on.
 
     view : of the face's null space, as the rows take it

@@ -82,7 +82,7 @@ def separation_of(
     bounds : (q,) 1 where an entry of theta has a lower bound, so that it cannot fall for ever, -1 where it has an upper
         one, else 0
     guess : (q,) a direction that nearly separates them if any does, as where a fit has come to
-    signs : whether `infinite` is looked for, at the cost of two programmes a coefficient; else it is nan
+    signs : whether `infinite` is looked for, at the cost of a search for each coefficient; else it is nan
 
     Raises
     ------
@@ -227,7 +227,7 @@ def _overlap(k: int) -> Face:
     return Face(np.zeros(k), np.zeros(0, dtype=bool), np.empty((k, 0)), np.empty((k, 0)))
 
 
-def _cuts(tile: Signed, face: Face, view: Any, on: float) -> Array:
+def _cuts(tile: Signed, face: Face, view: Array, on: float) -> Array:
     """Rows that the face is wrong about, or that are too close to tell: the worst, and those furthest each way."""
     off = doubtful_rows(tile, face.direction, on)
     off[off] = tile.norms(view, off) > on * tile.size()[off]

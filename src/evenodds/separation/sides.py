@@ -9,7 +9,7 @@ either as the signed rows of one home.
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class Signed(Protocol):
     def terms(self, direction: Array) -> Array:
         """The sum of the sizes of what `dot` adds up."""
 
-    def norms(self, view: Any, k: Which) -> Array:
+    def norms(self, view: Array, k: Which) -> Array:
         """Of each row of k its products with orthonormal directions, as `Sides.view_of` prepares them: their norm."""
 
     def size(self) -> Array:
@@ -103,14 +103,14 @@ class Pairs:
         own, others = self._scores(np.abs(self.D), np.abs(direction))
         return np.asarray((own + others).reshape(-1, *direction.shape[1:]))
 
-    def norms(self, view: list[list[Array]], k: Which) -> Array:
+    def norms(self, view: Array, k: Which) -> Array:
         """See `Signed`."""
         i, other = self._classes(k)
         norms, pair = np.empty(i.size), self.own[i] * self.n_classes + other
         for each in np.unique(pair):
             at = np.flatnonzero(pair == each)
             a, b = divmod(int(each), self.n_classes)
-            norms[at] = np.linalg.norm(self.D[i[at]] @ view[a][b], axis=1)
+            norms[at] = np.linalg.norm(self.D[i[at]] @ view[a, b], axis=1)
         return norms
 
     def size(self) -> Array:
@@ -165,7 +165,7 @@ class Sides(Protocol):
     def signed(self, block: Block) -> Signed:
         """The signed rows of a block."""
 
-    def view_of(self, null: Array) -> Any:
+    def view_of(self, null: Array) -> Array:
         """Orthonormal directions (n_coef, q) as rows take the norm of their products with all of them."""
 
     def balance(self, block: Block, weight: Array, dtype: Real) -> Sums:
@@ -241,11 +241,12 @@ class ManySides:
         D = dense_design(self.coordinates, block)
         return Pairs(D, block.y.astype(np.intp), self.n_classes, self.baseline)
 
-    def view_of(self, null: Array) -> list[list[Array]]:
-        """See `Sides`. For each two classes what their parts differ by, without the directions in which they do not."""
+    def view_of(self, null: Array) -> Array:
+        """See `Sides`. For each two classes what their parts differ by (K, K, columns, r), r the largest rank."""
         parts = null.reshape(self.n_classes - self.baseline, self.n_columns, -1)
         parts = np.pad(parts, ((self.baseline, 0), (0, 0), (0, 0)))
-        return [[_squeezed(one - other) for other in parts] for one in parts]
+        views = np.array([[_turned(one - other) for other in parts] for one in parts])
+        return np.asarray(views[..., np.linalg.norm(views, axis=2).max(axis=(0, 1), initial=0.0) > _NOTHING])
 
     def balance(self, block: Block, weight: Array, dtype: Real) -> Sums:
         """See `Sides`. The product of a row goes, with its sign, to the four places of both its classes."""
@@ -270,10 +271,10 @@ class ManySides:
         return over_tiles(block, function, max(64, _TILE_ENTRIES // (self.n_columns + self.n_classes)))
 
 
-def _squeezed(matrix: Array) -> Array:
-    """A matrix with the same products with its transpose, and no more columns than its rank."""
+def _turned(matrix: Array) -> Array:
+    """A matrix with the same product with its transpose, its columns by their lengths: beyond its rank they are 0."""
     left, size, _ = np.linalg.svd(matrix, full_matrices=False)
-    return np.asarray((left * size)[:, size > _NOTHING])
+    return np.asarray(left * size)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ read tells how far along all the directions that were found the other rows allow
 say more.
 """
 
-from typing import Any
-
 import numpy as np
 import scipy.linalg
 
@@ -143,7 +141,7 @@ def _within(home: Home, face: Face, ways: Array) -> tuple[Array, Array]:
     return np.concatenate(shares), np.concatenate(rows)
 
 
-def _stops(tile: Signed, face: Face, ways: Array, view: Any = None, on: float = 0.0) -> Sums:
+def _stops(tile: Signed, face: Face, ways: Array, view: Array | None = None, on: float = 0.0) -> Sums:
     """`_within` of a tile.
 
     view, on : if rows of the tile may be on the boundary: of its null space, and how far off it they may seem

@@ -1,4 +1,4 @@
-"""What rows are measured in, so that a cone of them is not narrow beside the tolerance of a programme or a fit.
+"""What rows are measured in, so that a cone of them is not narrow beside what a fit can see.
 
 A cone is the same for rows of any length, and its directions are so in any basis. A basis in which rows that lie near
 its boundary are orthonormal measures what sets them apart. Where all do, and a few of them are far from the others in

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..advice import listed, listed_labels, warn
+from ..arrays import Array, Mask
 from ..exceptions import SeparationWarning
 from .cuts import Cut
 from .verdict import Verdict
@@ -83,7 +84,7 @@ def _belong(some: Sequence[Any], others: Sequence[Any]) -> str:
     return "belong to {} and never to {}".format(*sides)
 
 
-def _apart(apart: Any, classes: Sequence[Any]) -> str:
+def _apart(apart: Mask | None, classes: Sequence[Any]) -> str:
     """Which classes are told apart: one from others, all of some from each other, or some of these."""
     apart = ~np.eye(len(classes), dtype=bool) if apart is None else apart
     some = np.flatnonzero(apart.any(axis=0)).tolist()
@@ -95,7 +96,7 @@ def _apart(apart: Any, classes: Sequence[Any]) -> str:
     return f"{of}the classes {listed_labels([classes[k] for k in some])} apart"
 
 
-def _slopes(verdict: Verdict) -> Any:
+def _slopes(verdict: Verdict) -> Array:
     return np.zeros((1, 0)) if verdict.separating is None else verdict.separating
 
 

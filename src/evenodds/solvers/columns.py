@@ -21,6 +21,8 @@ _MANY = 0.15  # of the columns, from which products with all of them are cheaper
 _ALIKE = 1e-12  # of the largest eigenvalue: what is less tells kept vectors apart by rounding alone
 _PIECE = 1 << 18  # entries that keep a thread busy
 _MANY_BY_ROWS = 0.03  # the same where the entries of a column lie far apart
+_FEW_ENTRIES = 24  # of a sparse row, up to which a read of all columns costs less than a bound on their products
+_FEW_DENSE = 128  # of a dense row, with what it costs to measure the columns
 
 
 class Columns:
@@ -55,8 +57,9 @@ class Columns:
         self.full = 0
         self._kept = 0
         self._combine: Array = np.empty((0, 0))
+        self._light = loss.data.size <= (_FEW_DENSE if self.csc is None else _FEW_ENTRIES) * self.n_rows
         self._many = _MANY_BY_ROWS if not sp.issparse(X) and X.strides[1] == X.itemsize else _MANY
-        self._lengths = self._measure(loss.data)
+        self._lengths = np.empty(0) if self._light else self._measure(loss.data)
         if not np.isfinite(self._lengths).all():
             require_finite(loss.data)
             self._lengths = np.nan_to_num(self._lengths, nan=1e300, posinf=1e300)  # the squares were too large
@@ -90,7 +93,9 @@ class Columns:
         return found
 
     def keep(self, R: Array, products: Array) -> None:
-        """Take the products of all columns with the rows of R as known, in the place of the oldest."""
+        """Take the products of all columns with the rows of R as known, in the place of the oldest, if bounds pay."""
+        if self._light:
+            return
         for r, known in zip(R / np.sqrt(self.weight), products, strict=True):
             at = self._kept % _REFERENCES
             self._kept_rows[at], self._kept_products[at] = r, known
@@ -113,10 +118,14 @@ class Columns:
 
         Those that are furthest beyond it come first.
         """
-        a = self.estimate(r)[0]
-        found = self._over(a, 0.0, limit, skip)
-        over = np.abs(product(a, self._kept_products[: a.size, found])) - limit[found]
-        return found[np.argsort(-over, kind="stable")]
+        if self._kept:
+            a = self.estimate(r)[0]
+            guess = product(a, self._kept_products[: a.size])
+        else:
+            guess = self.products(r)[0]
+        over = np.abs(guess) - limit
+        found = np.flatnonzero((over > 0) & ~skip)
+        return found[np.argsort(-over[found], kind="stable")]
 
     def beyond(
         self, r: Array, limit: Array, skip: Mask, ahead: Callable[[], Array] | None = None
@@ -125,12 +134,11 @@ class Columns:
 
         ahead : residuals such as will be asked about later; a read of all columns tells of them too
         """
-        a, rest = self.estimate(r)
-        found = self._over(a, rest, limit, skip)
+        found = np.flatnonzero(~skip) if self._light else self._over(*self.estimate(r), limit, skip)
         if found.size <= max(self._many * self.n_coef, 1):
             products = self._some(found, r)
         else:
-            every = self.products(r, *([] if ahead is None else [ahead()]))[0]
+            every = self.products(r, *([] if ahead is None or self._light else [ahead()]))[0]
             found = np.flatnonzero(~skip)
             products = every[found]
         over = np.abs(products) > limit[found]

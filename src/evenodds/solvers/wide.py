@@ -57,7 +57,6 @@ def wide_fit(loss: MeanLoss, penalty: Penalty, theta: Array, *, warm: bool, targ
     state = working_set(loss)
     start = penalty.nearest(theta if warm else np.where(penalty.bare, theta, 0.0))
     state.add(np.flatnonzero((start != 0) | penalty.bare))
-    state.columns.products(state.rows(start[state.numbers]).r)
     point = state.step(penalty, start, target, max_iter)
     loss.objective.passes += state.columns.full
     return point
