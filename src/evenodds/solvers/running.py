@@ -24,6 +24,7 @@ _PROOF = 1 / 8  # of the reads of a fit is what a look at its end may cost
 ONE_CALL = 4000  # rows up to which one call saves more than the loops for single evaluations are faster
 IN_ONE_CALL = 13  # points: a fit that takes more is looked at by whoever watches for separation
 _LEAST_MEMORY, _MOST_MEMORY = 20, 100  # steps
+_WHOLE = 1000  # coefficients up to which a whole Hessian, which keeps more digits, takes no longer than a few reads
 _DIAGONAL = 2  # reads that the diagonal of the Hessian takes
 
 Derivatives = tuple[float, Array, Array | Metric | None]  # J, its gradient, and its Hessian or None
@@ -77,12 +78,8 @@ def run(
     patience = np.inf if exact else max(PATIENCE, 0.5 * hessian_reads(objective))
 
     def evaluate(theta: Array, first_order: bool = False) -> Derivatives:
-        second, hessian = exact and not first_order, None
-        if second and eliminates(objective):
-            hessian = exact_metric(objective, theta)  # with J and its gradient, from the same read
-        elif second:
-            hessian = objective.hessian(theta)
-        value, gradient, _ = objective.value_grad(theta, single=single and not second)
+        hessian = _hessian(objective, theta) if exact and not first_order else None
+        value, gradient, _ = objective.value_grad(theta, single=single and hessian is None)
         history.append(value)
         return value, gradient, hessian
 
@@ -118,6 +115,12 @@ def run(
         theta, done = begun.thetas[-1], len(begun.thetas) - 1
     state = loop(theta, metric, target=target, max_iter=most, watch=look, memory=memory, done=done, begun=begun)
     return record(name, objective, state, history)
+
+
+def _hessian(objective: Objective, theta: Array) -> Array | Metric:
+    """The Hessian, as a metric where a factor is eliminated; J and its gradient are known of the same read."""
+    parts = eliminates(objective) and objective.n_coef > _WHOLE
+    return exact_metric(objective, theta) if parts else objective.hessian(theta)
 
 
 def _begun(objective: Objective, theta: Array, goal: Goal) -> Steps | None:
