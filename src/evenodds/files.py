@@ -28,6 +28,18 @@ _TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
 _ARROW = (".feather", ".arrow")
 FORMATS = (*_TEXTS, *(f"{suffix}.gz" for suffix in _TEXTS), ".parquet", *_ARROW)
 _MAGIC = ((b"PAR1", ".parquet"), (b"ARROW1", ".arrow"), (b"\x1f\x8b", ".csv.gz"))
+# What is given for a text file, and is none, by its first bytes in small letters.
+_OTHERS = {
+    b"pk\x03\x04": "a spreadsheet or a ZIP archive",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet or a document of Office",
+    b"%pdf-": "a PDF",
+    b"sqlite format 3\0": "a database of SQLite",
+    b"<!doctype": "a page of HTML",
+    b"<html": "a page of HTML",
+    b"bzh91ay&sy": "packed by bzip2",
+    b"\xfd7zxz": "packed by xz",
+    b"\x28\xb5\x2f\xfd": "packed by zstd",
+}
 STANDARD = Path("-")  # input or output
 _ROWS = 1 << 16  # rows of a CSV written at a time
 
@@ -136,7 +148,13 @@ def _bytes(path: Path) -> tuple[Any, str]:
         raw, suffix = path.read_bytes(), ""  # a pipe
     if suffix in ("", *_TEXTS):
         suffix = next((kind for magic, kind in _MAGIC if raw[: len(magic)] == magic), suffix or ".csv")
-    return (gzip.decompress(raw), suffix) if suffix.endswith(".gz") else (raw, suffix)
+    raw = gzip.decompress(raw) if suffix.endswith(".gz") else raw
+    if suffix.startswith(_TEXTS):
+        start = raw[:16].lower()
+        for magic, what in _OTHERS.items():
+            if start.startswith(magic):
+                raise NotRead(f"is {what}, and no table in text. Save its table as CSV.")
+    return raw, suffix
 
 
 def _mapped(path: Path) -> Any:

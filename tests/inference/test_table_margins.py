@@ -91,6 +91,48 @@ def test_effects_are_differences_of_probabilities(right, seed):
     assert_allclose(ours["se"], np.sqrt(np.einsum("ij,jk,ik->i", G, result.covariance, G)), rtol=2e-3)
 
 
+@pytest.mark.parametrize(
+    ("right", "names"),
+    [
+        ("C(f) + b:f", ["f[b]", "f[c]", "b[True]"]),
+        ("f + C(f, Treatment('b')):x", ["f[b]", "f[c]", "x"]),
+        ("C(f, Treatment('c')):x + f", ["f[b]", "f[c]", "x"]),
+        ("C(k) + k:z", ["C(k)[2]", "C(k)[3]", "z"]),
+        ("C(k, Treatment(2)):x + I(k * z)", ["k[1]", "k[3]", "x", "z"]),
+        ("b*x + I(b * z)", ["b[True]", "x", "z"]),
+        ("I(b * z) + log(w) + b", ["z", "w", "b[True]"]),
+    ],
+)
+def test_a_column_moves_in_all_that_a_formula_makes_of_it(right, names):
+    """In one factor and another, and as a number beside; errors by differences along the coefficients."""
+    frame = table(5)
+    model = fit_table(f"y ~ {right}", frame)
+    result = infer(model, frame)
+    found = result.margins(frame).set_index("term")
+    assert sorted(found.index) == sorted(names)
+
+    def effect(model, source, start, end):
+        return np.diff([model.predict_proba(frame.assign(**{source: level}))[:, 1].mean() for level in (start, end)])[0]
+
+    def moved(j, step):
+        other = copy.deepcopy(model)
+        whole = np.append(other.intercept_, other.coef_[0])
+        whole[j] += step
+        other.intercept_, other.coef_ = whole[:1], whole[None, 1:]
+        return other
+
+    for name in names:
+        factor = next((one for one in model.design_.factors if name.startswith(f"{one.name}[")), None)
+        if factor is None:
+            continue
+        level = next(one for one in factor.levels if name == f"{factor.name}[{one}]")
+        asked = factor.source, factor.reference, level
+        assert_allclose(found.loc[name, "effect"], effect(model, *asked), rtol=1e-9, atol=1e-12)
+        steps = 1e-4 * result.se
+        by = [(effect(moved(j, h), *asked) - effect(moved(j, -h), *asked)) / (2 * h) for j, h in enumerate(steps)]
+        assert_allclose(found.loc[name, "se"], np.sqrt(np.array(by) @ result.covariance @ by), rtol=1e-6)
+
+
 def test_published_shares_of_a_factor():
     level = np.repeat(np.arange(4), 100)
     y = np.concatenate([np.arange(100) < 100 * share for share in (0.62, 0.41, 0.25, 0.24)]).astype(int)

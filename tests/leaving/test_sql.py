@@ -183,6 +183,8 @@ def model_of(*names, labels=("no", "yes")):
         (["a.b"], ["a", "b"], "bigquery", "BigQuery cannot have .* it holds '.'"),
         (["Probability"], ["a", "b"], "duckdb", "the query adds one of this name"),
         (["probability"], ["a", "b"], "postgres", "the query adds one of this name"),
+        (["probability_a"], ["a", "b", "c"], "duckdb", "the query adds one of this name"),
+        (["x"], ["a", "A", "b"], "duckdb", "columns 'probability_A' and 'probability_a' apart. Rename .* the label"),
     ],
 )
 def test_names_that_a_database_cannot_have_are_an_error(names, labels, dialect, message):

@@ -3,12 +3,15 @@
 The writer below shares nothing with the reader: it makes each cell's text from its value by a style drawn at random.
 """
 
+import bz2
 import codecs
 import csv
 import datetime
 import gzip
 import io
+import lzma
 import random
+import zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -157,6 +160,13 @@ def read(content, **said):
     return found.table(found.names).to_pydict()
 
 
+def zipped():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("xl/workbook.xml", "<workbook/>")
+    return buffer.getvalue()
+
+
 READ = {
     "thousands that only a second cell explains": ('x,y\n"1,234",a\n"1,234.5",b\n', {"x": [1234, 1234.5]}),
     "thousands that another column explains": ("x;z\n1,234;0.5\n2,345;1.5\n", {"x": [1234, 2345]}),
@@ -167,6 +177,7 @@ READ = {
     "a minus of typographers": ("x,y\n−5,1\n3,2\n", {"x": [-5, 3]}),
     "per cent": ("x,y\n12%,1\n13.5 %,2\n", {"x": [12.0, 13.5]}),
     "money": ('x,y\n"$1,200.50",1\n$3,2\n', {"x": [1200.5, 3.0]}),
+    "money that is owed": ('x,y\n"$-1,200.50",1\n$3,2\n-$4,3\n$ +5,4\n', {"x": [-1200.5, 3.0, -4.0, 5.0]}),
     "a sign that is no missing value": ("x,y\n1,+\n2,-\n", {"y": ["+", "-"]}),
     "a header that is a comment": ("# x, y\n1,2\n3,4\n", {"x": [1, 3], "y": [2, 4]}),
     "spaces before quotes": ('x, y\n1, "a, b"\n2, "c"\n', {"y": ["a, b", "c"]}),
@@ -390,6 +401,26 @@ def test_files_and_pipes(tmp_path):
         Source(tmp_path)
     with pytest.raises(EvenOddsError, match="Save the sheet as CSV"):
         Source(tmp_path / "t.xlsx")
+
+
+OTHERS = {
+    "a spreadsheet or a ZIP archive": zipped(),
+    "a spreadsheet or a document of Office": bytes.fromhex("d0cf11e0a1b11ae1") + bytes(100),
+    "a PDF": b"%PDF-1.7\n1 0 obj",
+    "a database of SQLite": b"SQLite format 3\0" + bytes(100),
+    "a page of HTML": b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n",
+    "packed by bzip2": bz2.compress(b"x,y\n1,2\n"),
+    "packed by xz": lzma.compress(b"x,y\n1,2\n"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("what", OTHERS)
+def test_what_is_no_text_is_told_by_what_it_is(what, packed, tmp_path):
+    path = tmp_path / ("t.csv.gz" if packed else "t.csv")
+    path.write_bytes(gzip.compress(OTHERS[what]) if packed else OTHERS[what])
+    with pytest.raises(EvenOddsError, match=f"is {what}, and no table in text. Save its table as CSV"):
+        Source(path)
 
 
 any_text = st.text(st.sampled_from(list("ab1290.,;\t|\"\n\r #-+?%eE\\'éß\u20ac\U0001f600\0")), max_size=60)

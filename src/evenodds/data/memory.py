@@ -68,7 +68,7 @@ class Memory:
         self.size = int(X.size)
         self.present = np.ones(n_classes, dtype=np.bool_) if present is None else present
         self.class_weights = _class_weights(codes, weight, n_classes if present is None else int(present.sum()))
-        self._bounds = _sparse_bounds(X) if csr else _dense_bounds(self.n_rows, self.n_columns)
+        self._bounds = _sparse_bounds(X) if csr else _dense_bounds(self.n_rows, self.n_columns, self.class_weights.size)
         if self.layout is not None:
             rows = max(_BLOCK_ROWS, _CODED * self.n_columns)
             self._bounds = [*range(0, self.n_rows, rows), self.n_rows]
@@ -178,10 +178,17 @@ def count_threads(n_jobs: int | None) -> int:
     return int(cpu_count())
 
 
-def _dense_bounds(n_rows: int, n_columns: int) -> list[int]:
-    """Blocks of about `_BLOCK_ENTRIES`; of wide data more rows, as products of few rows are slow."""
+def _dense_bounds(n_rows: int, n_columns: int, n_classes: int) -> list[int]:
+    """Blocks of about `_BLOCK_ENTRIES`; of wide data more rows, as products of few rows are slow.
+
+    All are of one size, and where there is enough to do they are four or a multiple of it: a thread that waits for
+    another's last block has nothing to do.
+    """
     rows = min(_BLOCK_ROWS, max(_BLOCK_ENTRIES // n_columns, min(2048, 4 * _BLOCK_ENTRIES // n_columns)))
-    rows = max(256, rows // 256 * 256)
+    count = -(-n_rows // max(256, rows // 256 * 256)) or 1
+    work = n_rows * n_columns * (n_classes if n_classes > 2 else 1)
+    rows = -(-n_rows // max(count, min((count + 3) // 4 * 4, work // _BLOCK_ENTRIES)))
+    rows = max(8, (rows + 7) // 8 * 8)
     return [*range(0, n_rows, rows), n_rows]
 
 

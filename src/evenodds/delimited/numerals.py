@@ -86,7 +86,7 @@ def written(texts: pa.Array) -> Written:
     unit = ""
     for sign in _UNITS:
         quoted = f"[{sign}]"
-        after, before = rf"\d[{_SPACES}]?{quoted}$", rf"^[+-]?{quoted}[{_SPACES}]?[\d.,]"
+        after, before = rf"\d[{_SPACES}]?{quoted}$", rf"^[+-]?{quoted}[{_SPACES}]?[+-]?[\d.,]"
         for pattern, cut in ((after, rf"[{_SPACES}]?{quoted}$"), (before, rf"{quoted}[{_SPACES}]?")):
             if len(texts) and not unit and pc.all(pc.match_substring_regex(texts, pattern)).as_py():
                 texts, unit = pc.replace_substring_regex(texts, cut, ""), sign

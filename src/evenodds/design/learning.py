@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..advice import listed, nearest, warn
@@ -67,9 +68,12 @@ class _Learner:
     """
 
     def __init__(self, source: Source, formula: Formula, missing: str, chosen: bool) -> None:
+        self.kinds = {name: source.kind(name) for name in formula.columns()}
+        every = [one for term in formula.terms for one in term]
+        self._bare = {one.text for one in every if one.is_column and not one.factor}
+        formula = replace(formula, terms=[[self._plain(one) for one in term] for term in formula.terms])
         self._formula, self._missing, self._chosen = formula, missing, chosen
         wanted = [one for term in formula.terms for one in term]
-        self.kinds = {name: source.kind(name) for name in formula.columns()}
         for one in wanted:
             self._require_kind(one)
         factors = {repr(one.expression): one.expression for one in wanted if self._is_factor(one)}
@@ -80,6 +84,12 @@ class _Learner:
                 f"No row is left: each has a missing value, {self.facts.counts[worst]:,} of {self.facts.n_rows:,} in "
                 f"{worst!r}. Leave such columns out."
             )
+
+    def _plain(self, one: Wanted) -> Wanted:
+        """An atom; C(x) of what is a factor anyway, and asks for nothing else, is x."""
+        bare = replace(one, text=" ".join(one.expression.columns()), factor=False)
+        alike = one.expression.operation == "column" and one.reference is None and one.levels is None
+        return bare if alike and self._is_factor(bare) else one
 
     def _learn(self, source: Source, factors: list[Expression], numbers: list[Expression]) -> None:
         """Ask all of the rows: in one read, but for what waits for what another read finds."""
@@ -129,14 +139,14 @@ class _Learner:
         place: dict[str, int] = {}
         products = []
         used: set[str] = set()
-        bare = {one.text for term in self._formula.terms for one in term if one.is_column and not one.factor}
         for term in self._formula.terms:
             for one in term:
                 if one.text not in place:
                     place[one.text] = len(atoms)
-                    atoms.append(self._atom(one, bare, references, used))
+                    atoms.append(self._atom(one, references, used))
             members = tuple(dict.fromkeys(place[one.text] for one in term))
             products.append((":".join(atoms[k].name for k in members), members))
+        products = list({frozenset(members): (name, members) for name, members in reversed(products)}.values())[::-1]
         unknown = [name for name in references if name not in used]
         if unknown:
             known = [atom.name for atom in atoms if isinstance(atom, Factor)]
@@ -147,13 +157,13 @@ class _Learner:
                 atoms.append(Number(f"{name}[missing]", Expression("missing", (name,))))
         return atoms, products
 
-    def _atom(self, one: Wanted, bare: set[str], references: Mapping[str, Any], used: set[str]) -> Number | Factor:
+    def _atom(self, one: Wanted, references: Mapping[str, Any], used: set[str]) -> Number | Factor:
         column = one.expression.columns()[0]
         if not self._is_factor(one):
             return self._number(one)
         is_part = one.expression.operation in PARTS
         name = _part_name(one.expression) if is_part else column
-        if one.factor and not is_part and column in bare:
+        if one.factor and not is_part and column in self._bare:
             name = one.text
         levels = self._levels(one, column)
         reference: Level = next(level for level in levels if level is not None)

@@ -65,18 +65,18 @@ class Dialect:
         added : those that the query adds
         """
         seen: dict[str, str] = {}
-        for name in (*names, *added):
+        for place, name in enumerate((*names, *added)):
             self.require_name(name, "a column")
             key = "".join(c.lower() if c.isascii() else c for c in name) if self.folds else name
-            if key in seen and name in added:
+            if key in seen and place >= len(names) and seen[key] in names:
                 raise EvenOddsError(
                     f"The model takes a column {seen[key]!r}, and the query adds one of this name. Rename the column "
                     "before the fit."
                 )
             if key in seen:
                 raise EvenOddsError(
-                    f"{self.title} does not tell the columns {seen[key]!r} and {name!r} apart. Rename one before the "
-                    "fit."
+                    f"{self.title} does not tell the columns {seen[key]!r} and {name!r} apart. Rename one, or "
+                    "the label that it is about, before the fit."
                 )
             seen[key] = name
 

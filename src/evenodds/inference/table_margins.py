@@ -148,16 +148,16 @@ def _subjects(
     design: Design, asked: Asked, rows: TablePlaces, switched: Collection[str], wide: bool
 ) -> Iterable[Subject]:
     """In the order in which columns come in the model. switched : numbers that are 0 or 1."""
-    done: set[str] = set()
+    numbers = number_sources(design)
+    factors = [one for one in design.factors if not one.is_part]
+    done = set() if asked.times else {one.source for one in factors}  # a column that is both has levels
     for k, atom in enumerate(design.atoms):
         if isinstance(atom, Factor):
-            if not asked.times and wide and (found := alone(design, k)) is not None:
+            several = sum(one.source == atom.source for one in factors) > 1 or atom.source in numbers
+            if not asked.times and wide and not several and (found := alone(design, k)) is not None:
                 yield Subject(atom.name, levels=(atom, *found))
             elif not asked.times:
-                reference = np.full_like(rows.values[k], atom.levels.index(atom.reference))
-                for level in atom.shown(False):
-                    end = np.full_like(reference, atom.levels.index(level))
-                    yield Subject(f"{atom.name}[{atom.label(level)}]", None, {k: reference}, {k: end})
+                yield from _levels(design, rows, k)
             continue
         if atom.expression.operation == "missing":
             continue
@@ -169,6 +169,24 @@ def _subjects(
                 yield Subject(source, None, rows.moved({source: 0.0}), rows.moved({source: 1.0}))
             else:
                 yield Subject(source, rows.slopes(source), values=rows.number(source))
+
+
+def _levels(design: Design, rows: TablePlaces, k: int) -> Iterable[Subject]:
+    """Each level of a factor against its reference, in all that a formula makes of its column."""
+    atom: Any = design.atoms[k]
+    alike = {
+        j: one for j, one in enumerate(design.atoms) if isinstance(one, Factor) and one.expression == atom.expression
+    }
+    is_number = not atom.is_part and atom.source in number_sources(design)
+
+    def at(level: Any) -> Values:
+        codes = {j: np.full_like(rows.values[j], one.levels.index(level)) for j, one in alike.items()}
+        return {**rows.moved({atom.source: float(level)}), **codes} if is_number and level is not None else codes
+
+    if k == min(alike):
+        start = at(atom.reference)
+        for level in atom.shown(False):
+            yield Subject(f"{atom.name}[{atom.label(level)}]", None, start, at(level))
 
 
 class _Sums:

@@ -1,7 +1,8 @@
 """Loss and gradient of one block of rows in one read of X, and the moments of its columns.
 
 A dense block is read where it lies, C or F ordered, in rows or columns of any distance; a sparse one is CSR. Scores are
-taken from `x - center`, as centring the sums afterwards would cancel badly when a mean is far larger than the spread.
+taken from `x - center`, as centring the sums afterwards would cancel badly when a mean is far larger than the spread;
+where none is, of rows in C order the sums are centred, which is faster.
 Everything is serial; threads belong to the caller.
 """
 
