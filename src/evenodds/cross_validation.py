@@ -24,7 +24,7 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from .arrays import Array, Which
 from .classifier import Classifier
 from .data.memory import count_threads, one_blas_thread
-from .exceptions import EvenOddsError, within_range
+from .exceptions import EvenOddsError, is_one_of, within_range
 from .fold_scores import Rows, certain, choose, score, score_of
 from .labels import combine_weights, encode_labels, plain_labels, row_numbers, row_offsets
 from .model import LogisticRegression
@@ -251,7 +251,7 @@ class LogisticRegressionCV(Classifier):
         return LogisticRegression(**{name: getattr(self, name) for name in shared})
 
     def _check(self) -> list[float]:
-        if self.rule not in ("min", "1se"):
+        if not is_one_of(self.rule, ("min", "1se")):
             raise EvenOddsError(f"rule is 'min' or '1se', got {self.rule!r}.")
         if isinstance(self.scoring, str) and self.scoring not in get_scorer_names():
             raise EvenOddsError(f"scoring is a scorer of scikit-learn, such as {_QUICK}, got {self.scoring!r}.")
@@ -290,8 +290,9 @@ class LogisticRegressionCV(Classifier):
         try:
             cv = self.cv if count is None else min(count, max(largest, 2))
             splitter = check_cv(cv, rows.codes, classifier=True)
-            folds = list(splitter.split(rows.X, rows.codes, **metadata))
-        except (ValueError, TypeError) as error:
+            every, given = np.arange(rows.codes.size), splitter.split(rows.X, rows.codes, **metadata)
+            folds = [(every[np.atleast_1d(train)], every[np.atleast_1d(test)]) for train, test in given]
+        except (ValueError, TypeError, IndexError) as error:
             raise EvenOddsError(f"cv does not fit the data: {str(error).rstrip('.')}.") from None
         if len(folds) < 2:
             raise EvenOddsError("cv has to have two folds or more.")

@@ -1,6 +1,6 @@
 """The one family of errors, and the warnings that a user can filter."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -32,6 +32,18 @@ class NonFiniteError(EvenOddsError):
             f"Input X contains {kind}, first in column {column!r}, {where}. "
             "Drop or impute such rows before fitting, for example with sklearn.impute.SimpleImputer."
         )
+
+
+def is_one_of(value: object, words: Container[object]) -> bool:
+    """Whether an argument is one of a few words; an array, for one, would not know whether it is equal to one."""
+    return (value is None or isinstance(value, str)) and value in words
+
+
+def require_flags(**given: object) -> None:
+    """An error for an argument that is neither true nor false."""
+    for name, value in given.items():
+        if not isinstance(value, bool | np.bool_):
+            raise EvenOddsError(f"{name} is True or False, got {value!r}.")
 
 
 @contextmanager

@@ -223,7 +223,9 @@ def _kind(value: object) -> str:
 
 
 def _require_finite(y: NDArray[Any]) -> None:
-    if y.dtype.kind == "f" and not np.isfinite(y.sum()) and not np.isfinite(y).all():
+    with np.errstate(over="ignore"):  # the sum is finite where all labels are, or nearly so
+        finite = y.dtype.kind != "f" or np.isfinite(y.sum())
+    if not finite and not np.isfinite(y).all():
         row = int((~np.isfinite(y)).argmax())
         raise _not_finite("infinity" if np.isinf(y[row]) else "NaN", row)
 
@@ -294,7 +296,9 @@ def combine_weights(sample_weight: object, class_weight: object, codes: Codes, c
         if (weight < 0).any():
             row = int((weight < 0).argmax())
             raise EvenOddsError(f"sample_weight is negative, {weight[row]:g} in row {row} (counted from 0).")
-        if not np.isfinite(weight.sum()):
+        with np.errstate(over="ignore"):
+            total = weight.sum()
+        if not np.isfinite(total):
             raise EvenOddsError("The sum of sample_weight is larger than numbers go: divide all of them by a constant.")
         if not weight.any():
             raise EvenOddsError("Sample weights must contain at least one non-zero number: all rows have weight 0.")
@@ -318,4 +322,6 @@ def class_factors(class_weight: object, codes: Codes, classes: NDArray[Any], wei
         raise EvenOddsError(f"class_weight: {error}") from None
     if not (np.isfinite(factors).all() and (factors >= 0).all()):
         raise EvenOddsError(f"class_weight holds a negative or infinite weight: {class_weight!r}.")
+    if not factors.any():
+        raise EvenOddsError(f"class_weight is 0 for each class of y: {class_weight!r}.")
     return np.asarray(factors, dtype=np.float64)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .absent import completed
 from .arrays import Array
 from .data.memory import one_blas_thread
-from .exceptions import EvenOddsError, require_range, within_range
+from .exceptions import EvenOddsError, require_flags, require_range, within_range
 from .per_column import LEAST_C, bounds, check_l1_ratio, penalty_factors
 from .progress import PathLines
 from .reading import read
@@ -165,6 +165,7 @@ def path(
     """
     ratio = check_l1_ratio(l1_ratio)
     _check_grid(n_C, min_ratio, tol)
+    require_flags(fit_intercept=fit_intercept, standardize=standardize)
     own: dict[str, Any] = {"intercept": bool(fit_intercept), "every": not fit_intercept, "n_jobs": n_jobs}
     data, classes = read(X, y, sample_weight, offset, caller="path", class_weight=class_weight, **own)
     p, names = data.n_columns, data.names

@@ -44,7 +44,7 @@ def _by_name(
     known: Sequence[Any] = range(n_columns) if names is None else list(names)
     unknown = [name for name in values if name not in known]
     if unknown:
-        of = "X has no names: use column numbers" if names is None else "X has no such column"
+        of = f"X has no names: use column numbers, 0 to {n_columns - 1}" if names is None else "X has no such column"
         raise EvenOddsError(f"{what} names {', '.join(map(repr, unknown[:5]))}: {of}.")
     return [values.get(name, default) for name in known]
 

@@ -131,7 +131,7 @@ def numbers_of(X: object, check: Callable[..., Any]) -> tuple[Any, list[Any] | N
             array = check(numeric_rows(X), dtype="numeric", ensure_all_finite=False, accept_sparse="csr")
     except EvenOddsError:
         raise
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise EvenOddsError(str(error)) from None
     require_some(array)
     return array, columns

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from .data import Data, total_weight
-from .exceptions import EvenOddsError
+from .exceptions import EvenOddsError, is_one_of, require_flags
 from .per_column import LEAST_C, check_l1_ratio
 from .solvers.sgd import SGD
 
@@ -57,7 +57,11 @@ class Settings:
         found = vars(settings)
         for name in cls.__dataclass_fields__:
             found[name] = getattr(model, name)
-        settings._check({name: getattr(model, name) for name in _SWITCHES})
+        settings._check()
+        require_flags(**{name: getattr(model, name) for name in _SWITCHES})
+        verbose: object = getattr(model, "verbose", 0)
+        if not isinstance(verbose, Integral | np.bool_):
+            raise EvenOddsError(f"verbose is an integer, 0 for no lines, got {verbose!r}.")
         for name, kind in _PLAIN:
             found[name] = kind(found[name])
         if settings.firth:
@@ -85,16 +89,13 @@ class Settings:
         """A seed from what scikit-learn takes for a random state; None is 0."""
         if self.random_state is None or isinstance(self.random_state, Integral):
             return int(self.random_state or 0)
-        try:
-            return int(check_random_state(self.random_state).randint(2**31 - 1))
-        except ValueError as error:
-            raise EvenOddsError(f"random_state: {error}") from None
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def strength(self, data: Data) -> float:
         """The penalty's lam, 1 / (C S)."""
         return 1 / (self.C * total_weight(data))
 
-    def _check(self, switches: Mapping[str, object]) -> None:
+    def _check(self) -> None:
         """Raise an error if a parameter by itself is not what it can be."""
         if not _is_real(self.C) or not self.C >= LEAST_C:
             raise EvenOddsError(f"C is a positive number ({LEAST_C:g} or more) or inf (no penalty), got {self.C!r}.")
@@ -105,12 +106,12 @@ class Settings:
             raise EvenOddsError(f"max_iter is an integer, 0 or more, got {self.max_iter!r}.")
         if self.n_jobs is not None and (not isinstance(self.n_jobs, Integral) or self.n_jobs == 0):
             raise EvenOddsError(f"n_jobs is an integer other than 0, or None for all cores, got {self.n_jobs!r}.")
-        if not isinstance(self.solver, SGD) and not (isinstance(self.solver, str) and self.solver in _SOLVERS):
+        if not isinstance(self.solver, SGD) and not is_one_of(self.solver, _SOLVERS):
             names = ", ".join(map(repr, _SOLVERS))
             raise EvenOddsError(f"solver is one of {names} or an SGD(...), got {self.solver!r}.")
-        for name, value in switches.items():
-            if not isinstance(value, _BOOLEAN):
-                raise EvenOddsError(f"{name} is True or False, got {value!r}.")
+        if not _is_random_state(self.random_state):
+            kinds = "None, an integer, 0 or more, or a numpy.random.RandomState"
+            raise EvenOddsError(f"random_state is {kinds}, got {self.random_state!r}.")
         if not isinstance(self.firth, (*_BOOLEAN, str)) or self.firth not in _FIRTH:
             raise EvenOddsError(f"firth is one of {', '.join(map(repr, _FIRTH))}, got {self.firth!r}.")
 
@@ -168,6 +169,13 @@ def _is_real(value: object) -> bool:
         return True
     too_large = isinstance(value, int) and abs(value) >= 2**1023
     return isinstance(value, Real) and not isinstance(value, bool) and not too_large
+
+
+def _is_random_state(value: object) -> bool:
+    """Whether scikit-learn takes it for one."""
+    if isinstance(value, Integral):
+        return int(value) >= 0
+    return value is None or value is np.random or isinstance(value, np.random.RandomState)
 
 
 def _is_whole(value: object) -> bool:

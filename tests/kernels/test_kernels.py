@@ -656,6 +656,36 @@ def test_coordinate_descent_comes_to_the_least_of_its_quadratic(dtype):
     assert_allclose(slope[moving], -bounds[0][moving] * np.sign(x[moving]), atol=1e-6)
 
 
+def alike(seed):
+    """A quadratic of columns that are alike, on which descent alone is slow, a penalty and bounds."""
+    rng = np.random.default_rng(seed)
+    k = int(rng.integers(2, 60))
+    B = rng.normal(size=(2 * k, k)) + 10 ** rng.uniform(-0.3, 0.8) * rng.normal(size=(2 * k, 1))
+    H = (B.T @ B / len(B)).astype((np.float64, np.float32)[seed % 2])
+    low, high = (-0.3, 0.5) if seed % 3 == 0 else (-np.inf, np.inf)
+    l1 = np.where(rng.random(k) < 0.2, 0.0, rng.uniform(0, 0.5, k))
+    bounds = (l1, rng.uniform(0, 0.1, k) * (seed % 4 == 1), np.full(k, low), np.full(k, high))
+    return H, rng.normal(size=k), bounds
+
+
+def test_descent_goes_on_by_conjugate_gradients():
+    """The conditions of the least value, by NumPy; 100 sweeps are too few for descent alone on many a member."""
+    rested = 0
+    for seed in range(300):
+        H, c, (l1, l2, low, high) = alike(seed)
+        x, q = np.zeros(c.size), c.copy()
+        rested += descent.descend(H, q, (l1, l2, low, high), x, 1e-12, 100)
+        assert ((low <= x) & (x <= high)).all()
+        assert_allclose(q, H.astype(float) @ x + c, atol=1e-9)
+        if not descent.descend(H, q, (l1, l2, low, high), x, 1e-12, 5000):
+            continue
+        slope = q + l2 * x
+        up, down = np.where(x >= 0, slope + l1, slope - l1), np.where(x > 0, slope + l1, slope - l1)
+        assert np.maximum(-up, 0)[x < high].max(initial=0.0) < 1e-4
+        assert np.maximum(down, 0)[x > low].max(initial=0.0) < 1e-4
+    assert rested > 240
+
+
 # The same bits
 
 

@@ -19,7 +19,7 @@ from ..advice import listed_labels
 from ..data import Data, require_finite
 from ..data.elsewhere import brought, gathered
 from ..data.scan import Scan
-from ..exceptions import EvenOddsError, within_range
+from ..exceptions import EvenOddsError, is_one_of, within_range
 from ..labels import combine_weights, encode_labels, labels_of, row_numbers, row_offsets
 from ..model import LogisticRegression
 from ..penalised import penalty_of
@@ -182,7 +182,7 @@ def _check_arguments(
         raise EvenOddsError("This LogisticRegression is not fitted: call fit before infer.") from None
     if not hasattr(model, "solution_"):
         raise EvenOddsError("partial_fit ends at no optimum, so there is nothing to infer: call fit on all rows.")
-    if post_selection not in (None, "split"):
+    if not is_one_of(post_selection, (None, "split")):
         raise EvenOddsError(f'post_selection is None or "split", got {post_selection!r}.')
     if post_selection == "split" and not model.l1_ratio > 0:
         raise EvenOddsError('post_selection="split" is for a fit with an L1 penalty: this one has chosen no columns.')
@@ -193,7 +193,7 @@ def _check_arguments(
             'with post_selection="split"; a debiased lasso; or a fit without penalty on columns that were chosen '
             "beforehand."
         )
-    if cov not in KINDS:
+    if not is_one_of(cov, KINDS):
         raise EvenOddsError(f"cov is one of {', '.join(map(repr, KINDS))}, got {cov!r}.")
     if (cov == "cluster") != (groups is not None):
         raise EvenOddsError(
@@ -203,7 +203,7 @@ def _check_arguments(
         )
     if not isinstance(level, float | int | np.number) or isinstance(level, bool) or not 0 < level < 1:
         raise EvenOddsError(f"level is a number between 0 and 1, such as 0.95, got {level!r}.")
-    if weights not in ("frequency", "sampling", "precision"):
+    if not is_one_of(weights, ("frequency", "sampling", "precision")):
         raise EvenOddsError(f"weights is 'frequency', 'sampling' or 'precision', got {weights!r}.")
 
 
@@ -212,7 +212,9 @@ def _label(model: LogisticRegression, baseline: object) -> Any:
     if baseline is None:
         return None
     labels = model.classes_.tolist()
-    found = [label for label in labels if isinstance(baseline, str) == isinstance(label, str) and baseline == label]
+    many = np.iterable(baseline) and not isinstance(baseline, str | bytes)  # as an array, which equals no label
+    known = [] if many or is_missing(baseline) else labels
+    found = [label for label in known if isinstance(baseline, str) == isinstance(label, str) and baseline == label]
     if not found:
         raise EvenOddsError(f"baseline={baseline!r} is none of the labels, which are {listed_labels(labels, 50)}.")
     if len(labels) == 2 and found[0] != labels[0]:

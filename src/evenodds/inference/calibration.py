@@ -53,6 +53,8 @@ def hosmer_lemeshow(
     if not isinstance(n_groups, Integral) or isinstance(n_groups, bool) or n_groups < 3:
         raise EvenOddsError(f"n_groups is an integer, 3 or more, got {n_groups!r}.")
     z, y01, weight = _scored(result, X, y, sample_weight, offset)
+    if n_groups > z.size:
+        raise EvenOddsError(f"n_groups is {n_groups}, and there are {z.size} rows: give fewer groups than rows.")
     p = expit(z)
     group = _groups(p, weight, int(n_groups))
     total, observed, expected = (np.bincount(group, weights=weight * v) for v in (np.ones_like(p), y01, p))

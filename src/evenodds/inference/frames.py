@@ -8,7 +8,7 @@ from typing import Any
 
 import narwhals as nw
 
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, is_one_of
 from ..table import is_frame
 
 _BACKENDS: dict[str, Any] = {
@@ -20,8 +20,9 @@ _BACKENDS: dict[str, Any] = {
 
 def frame(columns: Mapping[str, Any], backend: str | None) -> Any:
     """Columns as a frame of the backend, by default the first one that is installed."""
-    name = backend or next(name for name in _BACKENDS if importlib.util.find_spec(name) is not None)
-    if name not in _BACKENDS:
+    installed = (name for name in _BACKENDS if importlib.util.find_spec(name) is not None)
+    name = next(installed) if backend is None else backend
+    if not is_one_of(name, _BACKENDS):
         raise EvenOddsError(f"backend is one of {', '.join(map(repr, _BACKENDS))}, got {backend!r}.")
     if importlib.util.find_spec(name) is None:
         raise EvenOddsError(f"{name} is not installed: pip install {name}, or choose another backend.")

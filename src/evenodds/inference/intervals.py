@@ -23,7 +23,7 @@ from scipy.special import chdtri, logsumexp, softmax
 from ..arrays import Array
 from ..data import Block
 from ..data.memory import Memory
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, is_one_of
 from ..separation.rays import certain_along
 from ..separation.recession import Recession, separation_of
 from ..separation.sides import sides_of
@@ -45,7 +45,9 @@ _NEAR = 10.0  # times the fall of the end, within which the profile falls like a
 def intervals(result: Inference, terms: Sequence[str] | None) -> dict[str, Any]:
     """The table term, lower, upper."""
     problem = result.problem
-    wanted = problem.keys if terms is None else [terms] if isinstance(terms, str) else list(terms)
+    wanted = problem.keys if terms is None else [terms] if isinstance(terms, str) else terms
+    if not np.iterable(wanted):
+        raise EvenOddsError(f"terms is a name, or a list of them, got {terms!r}.")
     places = [j for name in wanted for j in places_of(problem, name)]
     if problem.penalised:
         raise EvenOddsError("A ridge fit has no likelihood to profile: fit with C=inf, or with firth=True.")
@@ -63,11 +65,12 @@ def intervals(result: Inference, terms: Sequence[str] | None) -> dict[str, Any]:
 
 def places_of(problem: Problem, name: str) -> list[int]:
     """The numbers of the coefficients that a name stands for: name[class], or the name in all classes."""
-    problem.require_one_meaning(name)
     k = len(problem.names)
-    if name in problem.keys:
+    if is_one_of(name, problem.names):
+        problem.require_one_meaning(name)
+    if is_one_of(name, problem.keys):
         return [problem.keys.index(name)]
-    if name in problem.names:
+    if is_one_of(name, problem.names):
         return [a * k + problem.names.index(name) for a in range(len(problem.listed))]
     raise EvenOddsError(f"There is no coefficient {name!r} in the model: {', '.join(map(repr, problem.keys))}.")
 

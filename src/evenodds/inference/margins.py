@@ -17,7 +17,7 @@ from ..data.coded import Coded
 from ..data.elsewhere import gathered
 from ..data.memory import one_blas_thread
 from ..data.scan import Scan
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, is_one_of, require_flags
 from ..labels import row_numbers
 from ..reading import require_finite_array, unpacked
 from ..table import require_same_order
@@ -43,7 +43,8 @@ def margins(
     offset: ArrayLike | None,
 ) -> dict[str, Any]:
     """The columns of the table."""
-    if kind not in _KINDS:
+    require_flags(discrete=discrete)
+    if not is_one_of(kind, _KINDS):
         raise EvenOddsError(f"kind is one of {', '.join(map(repr, _KINDS))}, got {kind!r}.")
     times = kind[2:] == "ex"
     if times and groups:

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.linalg
 
 from ..arrays import Array
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, is_one_of
 from .problem import Problem
 from .profile import constrained_maximum, maxima, require_lower
 from .wide import RawMap
@@ -45,7 +45,7 @@ def bends_of(result: "Inference") -> dict[str, tuple[str, Array]]:
 
 def anova(result: "Inference", kind: str) -> dict[str, Any]:
     """The columns of the table."""
-    if kind not in _KINDS:
+    if not is_one_of(kind, _KINDS):
         raise EvenOddsError(f"kind is one of {', '.join(map(repr, _KINDS))}, got {kind!r}.")
     if result.limit is not None:
         raise EvenOddsError(

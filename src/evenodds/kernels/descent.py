@@ -21,9 +21,11 @@ def descend(H: Floats, q: Array, bounds: Bounds, x: Array, accuracy: float, swee
     if not by_rows or min(H.shape) < k:
         raise ValueError(f"Coordinate descent on {k} numbers was given a matrix of shape {H.shape}.")
     parts = [vector(part, k) for part in bounds]
-    active = np.empty(k, np.int64)
+    active, room = np.empty(k, np.int64), np.empty(2 * k)
     numbers = map(pointer, (vector(q, k), *parts, in_place(x, k)))
-    return bool(function("descend", kind)(pointer(H), ld, k, *numbers, accuracy, sweeps, pointer(active)))
+    return bool(
+        function("descend", kind)(pointer(H), ld, k, *numbers, accuracy, sweeps, pointer(active), pointer(room))
+    )
 
 
 def some_products(X: Floats, columns: Numbers, r: Array) -> Array:

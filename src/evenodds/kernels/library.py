@@ -41,7 +41,7 @@ _SIGNATURES = {
     "centres": (None, "pnnnip"),
     "softmax_rows": (None, "pnnniiipppppppppp"),
     "softmax_second": (None, "pnnniiiippppppp"),
-    "descend": ("i", "pnippppppdip"),
+    "descend": ("i", "pnippppppdipp"),
     "csc_products": (None, "ppppnpp"),
     "csc_moments": (None, "ppppnppp"),
     "csc_scores": (None, "ppppnpp"),

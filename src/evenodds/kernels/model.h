@@ -1,6 +1,9 @@
 /* Steps on a quadratic with slopes q at x and Hessian H (k, k), plus the penalty of an elastic net with bounds.
 
    The scalar loops of coordinate descent and of Newton steps: no vectors, and so one copy for all levels. */
+#define FIRST_SWEEPS 60                            /* of descent, which is often done by then */
+#define MOST_TURNS 30                              /* of conjugate gradients, before descent looks at the signs again */
+
 typedef struct { int k; const double *l1, *l2, *lower, *upper; } penalty;
 
 /* The best value of one coefficient: q is the slope of the quadratic at x, h its curvature. */
@@ -10,6 +13,32 @@ static inline double best(double q, double h, double x, double l1, double l2, do
     double u = h * x - q, size = fabs(u) - l1;
     double new = size <= 0 ? 0 : (u > 0 ? size : -size) / (h + l2);
     return fmin(fmax(new, lower), upper);
+}
+
+/* The slope of the quadratic and the penalty, of a coefficient that can move both ways without a kink; else 0. */
+static inline double face_slope(double q, double x, double l1, double l2, double lower, double upper)
+{
+    if ((x == 0 && l1 > 0) || !(lower < x && x < upper) || l1 == INFINITY) return 0;
+    return q + l2 * x + (x > 0 ? l1 : -l1);
+}
+
+/* The first of coefficients `at` (m) that a step t d brings to 0, where it has a kink, or to a bound, `end`; t is cut to it.
+   -1 if none does. */
+static int first_stop(const int64_t *at, int m, const double *d, const double *x, const double *l1, const double *lower,
+                      const double *upper, double *t, double *end)
+{
+    int first = -1;
+    for (int a = 0; a < m; a++) {
+        int64_t j = at[a];
+        double limit = d[a] > 0 ? upper[j] : lower[j];
+        if (l1[j] > 0 && x[j] * d[a] < 0 && limit * x[j] < 0) limit = 0;
+        if (d[a] != 0 && fabs(d[a]) * *t >= fabs(limit - x[j])) {
+            *t = (limit - x[j]) / d[a];
+            *end = limit;
+            first = a;
+        }
+    }
+    return first;
 }
 
 /* Omega */

@@ -14,7 +14,7 @@ from ..arrays import Array
 from ..coordinates import choose_coordinates
 from ..data import Block, Sums, require_finite
 from ..data.memory import one_blas_thread
-from ..exceptions import EvenOddsError, within_range
+from ..exceptions import EvenOddsError, require_flags, within_range
 from ..reading import read
 from ..solvers.costs import sample_rows
 from .recession import separation_of
@@ -111,6 +111,7 @@ def find_separation(
     >>> found.kind, found.infinite
     ('quasi-complete', {'(intercept)': -inf, 'x0': inf})
     """
+    require_flags(fit_intercept=fit_intercept)
     found, aliased = searched(X, y, sample_weight, fit_intercept=bool(fit_intercept))
     if aliased:
         warn_of_aliased(aliased, searched=True)
