@@ -16,6 +16,7 @@ from .kernels.labels import two_labels
 from .table import is_convertible, is_missing, values_of
 
 _KINDS = "numbers, strings or booleans"
+_NEVER_MISSING = frozenset([str, bytes, bool, int])
 
 
 def encode_labels(y: object, n_rows: int, classes: ArrayLike | None = None) -> tuple[NDArray[Any], Codes]:
@@ -195,11 +196,13 @@ def _column(y: object) -> NDArray[Any]:
 
 def _of_one_kind(labels: NDArray[Any]) -> NDArray[Any]:
     """An array of objects as one of numbers, strings or booleans."""
-    missing = np.array([is_missing(value) for value in labels], dtype=bool)
-    if missing.any():
-        raise _not_finite("NaN", int(missing.argmax()))
     values = labels.tolist()
-    kinds = sorted({_kind(value) for value in values})
+    types = {*map(type, values)}  # a few, while there is a value for each row
+    if types - _NEVER_MISSING:
+        missing = np.array([is_missing(value) for value in values], dtype=bool)
+        if missing.any():
+            raise _not_finite("NaN", int(missing.argmax()))
+    kinds = sorted({_kind(each) for each in types})
     if len(kinds) > 1:
         raise EvenOddsError(f"y mixes labels of several kinds: {', '.join(kinds)}.")
     if kinds and kinds[0] not in ("number", "str", "bool", "bytes"):
@@ -207,19 +210,20 @@ def _of_one_kind(labels: NDArray[Any]) -> NDArray[Any]:
     if not values:
         return labels
     # NumPy's strings end before a NUL, and its numbers have 64 bits: objects hold what would not stay as it is.
-    values = [value.item() if isinstance(value, np.generic) else value for value in values]
+    if any(issubclass(each, np.generic) for each in types):
+        values = [value.item() if isinstance(value, np.generic) else value for value in values]
     array, objects = np.array(values), np.empty(len(values), dtype=object)
     objects[:] = values
     return array if array.dtype.kind != "O" and array.tolist() == values else objects
 
 
-def _kind(value: object) -> str:
-    if isinstance(value, bool | np.bool_):
+def _kind(of: type) -> str:
+    if issubclass(of, bool | np.bool_):
         return "bool"
     for kind, name in ((str, "str"), (bytes, "bytes"), (int | float | np.number, "number")):
-        if isinstance(value, kind):
+        if issubclass(of, kind):
             return name
-    return type(value).__name__
+    return of.__name__
 
 
 def _require_finite(y: NDArray[Any]) -> None:
