@@ -136,6 +136,47 @@ def check_planted(problem):
     check(problem, problem.facts["separated"])
 
 
+def far(rng):
+    """Several classes beside columns of all sizes and far values: separated in part, or as they come, or balanced."""
+    K, p = int(rng.integers(3, 9)), int(rng.integers(10, 41))
+    n = int(rng.integers(60, 301))
+    X = _draw.columns(rng, n, p)
+    if rng.random() < 0.3:
+        X[:, ::2] = np.exp(3 * rng.normal(size=X[:, ::2].shape))
+    X = _draw.units(rng, X)
+    y = _draw.labels(rng, X, K)
+    truth = None
+    kind = rng.choice(["open", "planted", "balanced"])
+    if kind != "open":
+        X, y = np.vstack([X] * K), np.concatenate([(y + k) % K for k in range(K)])
+        own, signal = y == rng.integers(K), np.zeros(len(y))
+        if kind == "planted":
+            some = rng.permutation(np.flatnonzero(own))[: int(rng.integers(1, 10))]
+            signal[some] = 10.0 ** rng.integers(-3, 4, some.size)
+        X = np.column_stack([X, signal]) if kind == "planted" else X
+        truth = kind == "planted"
+    weight = np.exp(rng.normal(size=len(y)) * 2) if rng.random() < 0.5 else None
+    return Problem(X, y, weight, None, {"fit_intercept": True, "n_jobs": 1}, {"separated": truth})
+
+
+def check_far(problem):
+    """The answer in time, what is true where that is known, and the same of other units in another order."""
+    start = time.process_time()
+    model, _ = problem.fit()
+    assert time.process_time() - start < _LONGEST, "the fit took long"
+    truth, order = problem.facts["separated"], slice(None, None, -1)
+    says = _verdict(model)
+    assert truth is None or says is truth, f"separated: {truth}, and the fit says {model.solution_.status.name}"
+    scaled = replace(problem, X=problem.X * 2.0 ** (np.arange(problem.X.shape[1]) % 7 - 3)).rows(order)
+    other = _verdict(scaled.fit()[0])
+    assert None in (says, other) or says is other, "another answer in other units"
+
+
+def _verdict(model):
+    """Whether the classes are separated, None if the fit does not know."""
+    return {Status.SEPARATED: True, Status.CONVERGED: False}.get(model.solution_.status)
+
+
 def tables(rng):
     """Dummies of a factor with rare levels, some without events, beside noise: the usual way to be separated."""
     n, levels, noise = int(10 ** rng.uniform(1.5, 4.5)), int(rng.integers(2, 12)), int(rng.integers(0, 4))
@@ -183,6 +224,7 @@ def check_signs(problem):
 FAMILIES = [
     Family("separation in small integers", small, check_small, 400),
     Family("separation that is planted", planted, check_planted, 40),
+    Family("separation of several classes, far values", far, check_far, 16),
     Family("separation by levels of a factor", tables, check_planted, 60),
     Family("signs of separated coefficients", two_classes, check_signs, 80),
 ]

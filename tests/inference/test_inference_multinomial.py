@@ -659,6 +659,27 @@ def test_empty_cells_of_a_table_are_infinite_and_the_others_exact():
     assert_allclose(effects["se"].to_numpy().reshape(3, 2), np.sqrt(spread[1:] ** 2 + spread[0] ** 2).T, rtol=1e-8)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_ends_of_certain_probabilities_of_a_table_have_closed_forms(seed):
+    """Of n rows of a group none is of a class: p has fallen too far where n log(1 - p) has."""
+    rng = np.random.default_rng(seed)
+    groups, K = int(rng.integers(3, 7)), int(rng.integers(3, 6))
+    counts = rng.integers(1, 30, size=(groups, K)).astype(float)
+    counts[0] += 1
+    counts[rng.integers(1, groups, size=K), np.arange(K)] = 0
+    counts[1, 1:] = 0
+    counts[1, 0] = rng.integers(1, 30)
+    result = quietly(*cells(counts))
+    found = result.predict(np.eye(groups)[:, 1:])
+    least = np.exp(-stats.chi2.ppf(0.95, 1) / 2 / counts.sum(axis=1))
+    for c in range(K):
+        for g in np.flatnonzero(counts[:, c] == 0):
+            assert (found[f"probability_{c}"][g], found[f"lower_{c}"][g]) == (0, 0)
+            assert found[f"upper_{c}"][g] == pytest.approx(1 - least[g], rel=1e-8)
+    assert (found["probability_0"][1], found["upper_0"][1]) == (1, 1)
+    assert found["lower_0"][1] == pytest.approx(least[1], rel=1e-7)
+
+
 @pytest.mark.parametrize("asked", [{}, {"cov": "HC1"}, {"cov": "HC3"}, {"cov": "cluster"}], ids=str)
 def test_a_class_apart_leaves_the_fit_of_the_others(asked):
     rng = np.random.default_rng(5)

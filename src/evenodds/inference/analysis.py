@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..advice import listed_labels
 from ..data import Data, require_finite
 from ..data.elsewhere import brought, gathered
+from ..data.memory import one_blas_thread
 from ..data.scan import Scan
 from ..exceptions import EvenOddsError, is_one_of, within_range
 from ..labels import combine_weights, encode_labels, labels_of, row_numbers, row_offsets
@@ -134,7 +135,8 @@ def infer(
         if not np.isfinite(evidence.log_likelihood + evidence.score.sum()):
             require_finite(data)
         _require_same_rows(model, problem, evidence, total)
-        limit = limit_of(problem) if _may_be_separated(model, problem) else None
+        with one_blas_thread:  # more are no faster for matrices of this size
+            limit = limit_of(problem) if _may_be_separated(model, problem) else None
         if limit is not None and limit.problem.full:
             problem = problem.in_full()
             evidence = gather(problem)

@@ -80,10 +80,8 @@ class Inverse:
 
 def inverse_of(A: Array | Arrow) -> Inverse | WideInverse:
     """The inverse of a curvature, in whichever form it is."""
-    if not isinstance(A, Arrow):
-        return Inverse(A)
     with one_blas_thread:  # more are no faster, and round in another way
-        return WideInverse(A)
+        return WideInverse(A) if isinstance(A, Arrow) else Inverse(A)
 
 
 def covariance(

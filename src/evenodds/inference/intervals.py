@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
-from scipy.optimize import brentq
 from scipy.special import chdtri, logsumexp, softmax
 
 from ..arrays import Array
 from ..data import Block
 from ..data.memory import Memory
 from ..exceptions import EvenOddsError, is_one_of
-from ..separation.rays import certain_along
-from ..separation.recession import Recession, separation_of
+from ..separation.rays import ROUNDING, certain_along
+from ..separation.recession import Recession
 from ..separation.sides import sides_of
 from .limit import without
 from .problem import Problem
@@ -39,6 +38,8 @@ _STEPS = 200
 _FALL = 1e-9  # of l, to which an end is found
 _NO_SHARE = 1e-8  # of a class among the others
 _HEAVIEST = 14.0  # the logarithm of the weight of a row that asks for a probability
+_LONGEST = 3.0  # of its steps, on the way
+_CLOSE = 1e-12  # of the fall and of the logarithms, what there is nothing to tell between
 _NEAR = 10.0  # times the fall of the end, within which the profile falls like an exponential
 
 
@@ -160,34 +161,44 @@ def most_of(result: Inference, x: Array, shift: Array, c: int) -> float:
     """The largest probability of a class that is not rejected, for a row that is certainly not of it in the limit.
 
     Log p is concave in theta, so that it is largest, where the likelihood has fallen by so much, at the fit with one
-    more row, x of class c, of some weight.
+    more row, x of class c, of some weight w. Its theta moves by w A^-1 v as log w rises, v the derivative of log p, and
+    the likelihood falls by w^2 v' A^-1 v, about as a power of w: the logarithm of the fall is followed.
     """
     fall = float(chdtri(1, 1 - result.level)) / 2
-    problem = _with_row(result.whole, x, shift, c)
+    problem = _with_row(result, x, shift, c)
     block = problem.data.sample(problem.data.n_rows, 0)
     rest = np.ones(block.n_rows) if block.weight is None else block.weight
-    theta, loss = problem.theta, math.inf
-
-    def beyond(log_weight: float) -> float:
-        nonlocal theta, loss
-        weight = np.append(rest[:-1], math.exp(log_weight))
-        weighted = _on(problem, replace(block, weight=weight)).at(theta)
+    theta, loss, t, near, far = problem.theta, math.inf, 0.0, -math.inf, math.inf
+    for _ in range(_STEPS):
+        weight = math.exp(t)
+        weighted = _on(problem, replace(block, weight=np.append(rest[:-1], weight))).at(theta)
         point = constrained_maximum(weighted)
-        theta = point.theta
-        loss = float(FittedRows.at(weighted.at(theta))(block.take(slice(-1, None))).loss[0])
-        return float(result.log_likelihood - point.value - weight[-1] * loss - fall)
-
-    far, step = 0.0, 1.0 if beyond(0.0) < 0 else -1.0
-    while (beyond(far + step) < 0) == (step > 0):
-        far += step
-        if far >= _HEAVIEST:
+        row = FittedRows.at(weighted.at(point.theta))(block.take(slice(-1, None)))
+        loss, v = float(row.loss[0]), row.outer(row.residual)[0]
+        fallen = result.log_likelihood - point.value - weight * loss
+        if abs(fallen - fall) < _CLOSE * fall:
+            break
+        near, far = (t, far) if fallen < fall else (near, min(far, t))
+        if near >= _HEAVIEST:
             return 1.0
-    brentq(beyond, far, far + step, xtol=1e-11)
+        along = point.inverse.full @ (weight * v)
+        steep = float(weight * v @ along)
+        guess = t + math.log(fall / fallen) * fallen / steep if fallen > 0 and steep > 0 else math.inf
+        if not near < guess < far:
+            guess = 0.5 * (near + far) if math.isfinite(near + far) else t + (1.0 if fallen < fall else -1.0)
+        guess = min(guess, t + _LONGEST, _HEAVIEST)
+        if far - near < _CLOSE:
+            break
+        t, theta = guess, point.theta + (guess - t) * along
     return math.exp(-loss)
 
 
-def _with_row(whole: Problem, x: Array, shift: Array, c: int) -> Problem:
-    """The problem with one more row, at the end, without what is certain with it."""
+def _with_row(result: Inference, x: Array, shift: Array, c: int) -> Problem:
+    """The problem with one more row, at the end, without what is certain with it.
+
+    A direction that separates these rows separates those without it, so that it is among those that are known.
+    """
+    whole = result.whole
     data, K = whole.data, whole.data.class_weights.size
     block = data.sample(data.n_rows, 0)
     one = x[None, :] - data.center
@@ -196,11 +207,15 @@ def _with_row(whole: Problem, x: Array, shift: Array, c: int) -> Problem:
     offset = np.zeros((block.n_rows, K)) if block.offset is None else block.offset
     y = np.append(block.y, block.y.dtype.type(c))
     larger = _on(whole, Block(X, y, np.append(weight, 1.0), np.vstack([offset, shift])))
-    objective = larger.objective
-    found = separation_of(sides_of(objective, objective.coordinates, bounded=False), whole.to_raw[:1])
+    null, signed = recession_of(result).null, sides_of(larger.objective, larger.objective.coordinates, bounded=False)
+    rows = signed.sample(signed.n_rows)
+    freely = rows @ null
+    freely[np.abs(freely) <= ROUNDING * np.linalg.norm(rows, axis=1, keepdims=True)] = 0.0
+    freely[: len(rows) - K + 1][~recession_of(result).separated] = 0.0
+    found = certain_along(freely, np.eye(null.shape[1]))
     if found.kind == "overlap":
         return larger.at(np.zeros(whole.theta.size))
-    return without(larger, found.separated, found.null)
+    return without(larger, found.separated, null @ found.null)
 
 
 def _on(problem: Problem, block: Block) -> Problem:

@@ -169,13 +169,22 @@ def _support(rows: Array, exact: float) -> Face:
         near = parts.near
         if near.all() and _are_balanced_by(rows, basis, parts.weight, exact):
             return _none(rows, exact)
-        face = _proved(rows, near, basis @ parts.direction, exact)
+        guess = basis @ parts.direction
+        face = _proved(rows, near, guess, exact) or _proved(rows, _narrowed(rows, near, exact), guess, exact)
         if face is not None:
             return face
     raise Undecided(
         "Whether the classes are separated cannot be told: rows of both are closer to one another than the numbers "
         "are exact. Round the columns to the digits that mean something, or drop columns that nearly repeat others."
     )
+
+
+def _narrowed(rows: Array, near: Mask, exact: float) -> Mask:
+    """Of rows that are near those that still are among themselves: others hide them where a cone is narrow."""
+    narrowed = near.copy()
+    if near.any():
+        narrowed[near] = parts_of(normalised(decomposed(rows[near], exact)[0])).near
+    return narrowed
 
 
 def _fitted_face(rows: Array, view: tuple[Array, Array, float], exact: float) -> Face | None:
@@ -230,14 +239,18 @@ def _proved(rows: Array, near: Mask, guess: Array, exact: float) -> Face | None:
         return None
     if near.any() and not _balance(rows[near], left, right.T / size, noise_of(size, exact), exact):
         return None
-    off = rows[~near]
-    change, seen_there = whitening(off @ null, exact)
-    basis = null @ change
-    direction = _positive(rows, near, null @ (null.T @ guess))
-    if direction is None and seen_there.any():
-        inward = basis[:, seen_there]
-        direction = _positive(rows, near, inward @ parts_of(normalised(off @ inward)).direction)
-    return None if direction is None else Face(direction, ~near, null, basis)
+    spanned = np.linalg.norm(rows @ null, axis=1) <= noise_of(size, exact)  # what is in the span of the near is near
+    for on in (near, near | spanned):
+        off = rows[~on]
+        change, seen_there = whitening(off @ null, exact)
+        basis = null @ change
+        direction = _positive(rows, on, null @ (null.T @ guess))
+        if direction is None and seen_there.any():
+            inward = basis[:, seen_there]
+            direction = _positive(rows, on, inward @ parts_of(normalised(off @ inward)).direction)
+        if direction is not None and direction.any():
+            return Face(direction, ~on, null, basis)
+    return None
 
 
 def _positive(rows: Array, near: Mask, whole: Array) -> Array | None:

@@ -25,7 +25,7 @@ _SEEN = 2.0  # the ratio from which a path that hardly goes on is not followed f
 _SLOW = 2  # steps that do not halve what is left
 _SHORT = 0.99  # of the way to the nearest zero
 _ROUNDED = 2.0  # the ratio of theta and the mean of s_i lambda_i, from which they are rounding
-_POOR = 1e-10  # a least eigenvalue of products from which their rounding counts
+_POOR = 1e-13  # a least eigenvalue of products from which their rounding counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,14 +93,14 @@ def certain_along(freely: Array, held: Array) -> Recession:
     """
     moved = freely @ held
     moved[np.abs(moved) <= ROUNDING * np.linalg.norm(freely, axis=1, keepdims=True)] = 0.0
-    return _judged(moved, None)
+    return _judged(moved, None)  # of which no signs are asked
 
 
 def _judged(rows: Array, functionals: Array | None) -> Recession:
     """What separates rows that all have to be on one side."""
     d, home = rows.shape[1], Memory(rows, np.ones(len(rows), dtype=np.uint8))
     plain = Coordinates(np.zeros(d), np.ones(d), np.arange(d), False)
-    return separation_of(two_sided(home, plain), functionals)
+    return separation_of(two_sided(home, plain), functionals, signs=functionals is not None)
 
 
 def _seen(block: Block, coordinates: Coordinates, null: Matrix) -> Sums:

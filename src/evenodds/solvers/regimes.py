@@ -94,11 +94,9 @@ def quasi_newton(
         objective.passes += used.objective.passes
         return replace(solution, theta=used.outside(solution.theta))
     metric: Metric
-    remake = None
+    remake: Remake | None = None
     if eliminates(objective) and not (objective.classes.several and takes_products(objective)):
-        metric = exact_metric(objective, theta)
-        again = _where_slow(lambda state: exact_metric(objective, state.theta))
-        remake = _once(lambda state: exact_metric(objective, state.theta), again)
+        metric, remake = exact_metric(objective, theta), _exact_again(objective)
     elif has_few_rows(objective, sample):
         return _of_few_rows(objective, theta, sample, goal)
     elif objective.classes.several and takes_products(objective):
@@ -309,6 +307,13 @@ def _once(make: Remake, then: Remake | None = None) -> Remake:
         return make(state)
 
     return remake
+
+
+def _exact_again(objective: Objective) -> Remake:
+    """The exact Hessian once on the way, and wherever it is slow: also where the loss as a whole hardly falls."""
+    once = _once(lambda state: exact_metric(objective, state.theta))
+    slow = _where_slow(lambda state: exact_metric(objective, state.theta), _SHORT_PATIENCE)
+    return lambda state: once(state) or slow(state)
 
 
 def _where_slow(make: Remake, patience: int = PATIENCE) -> Remake:

@@ -13,7 +13,7 @@ from ..kernels.newton import Limits, Steps
 from ..objective import Objective
 from . import Metric, Report, Solution, Status
 from .costs import choose, hessian_reads
-from .eliminated import exact_metric
+from .eliminated import eliminates, exact_metric
 from .metrics import Cholesky
 from .quasi_newton import FAR, NOTHING_LEFT, POLISH, Remake, State, Watch, minimize
 
@@ -24,9 +24,10 @@ _PROOF = 1 / 8  # of the reads of a fit is what a look at its end may cost
 ONE_CALL = 4000  # rows up to which one call saves more than the loops for single evaluations are faster
 IN_ONE_CALL = 13  # points: a fit that takes more is looked at by whoever watches for separation
 _LEAST_MEMORY, _MOST_MEMORY = 20, 100  # steps
+_WHOLE = 1000  # coefficients up to which a whole Hessian, which keeps more digits, takes no longer than a few reads
 _DIAGONAL = 2  # reads that the diagonal of the Hessian takes
 
-Derivatives = tuple[float, Array, Array | None]  # J, its gradient, and its Hessian or None
+Derivatives = tuple[float, Array, Array | Metric | None]  # J, its gradient, and its Hessian or None
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,10 @@ def run(
     patience = np.inf if exact else max(PATIENCE, 0.5 * hessian_reads(objective))
 
     def evaluate(theta: Array, first_order: bool = False) -> Derivatives:
-        second = exact and not first_order
-        result: Derivatives = objective.value_grad_hess(theta) if second else objective.value_grad(theta, single=single)
-        history.append(result[0])
-        return result
+        hessian = _hessian(objective, theta) if exact and not first_order else None
+        value, gradient, _ = objective.value_grad(theta, single=single and hessian is None)
+        history.append(value)
+        return value, gradient, hessian
 
     def look(state: State) -> Status | None:
         nonlocal exact
@@ -94,7 +95,7 @@ def run(
     loop = functools.partial(
         minimize,
         evaluate,
-        from_hessian=lambda hessian: Cholesky(objective.anchored(hessian)),
+        from_hessian=lambda H: Cholesky(objective.anchored(H)) if isinstance(H, np.ndarray) else H,
         polish=functools.partial(evaluate, first_order=True),
         still_moves=functools.partial(still_moves, objective),
         best_length=objective.best_length if small and not objective.classes.several else None,
@@ -114,6 +115,12 @@ def run(
         theta, done = begun.thetas[-1], len(begun.thetas) - 1
     state = loop(theta, metric, target=target, max_iter=most, watch=look, memory=memory, done=done, begun=begun)
     return record(name, objective, state, history)
+
+
+def _hessian(objective: Objective, theta: Array) -> Array | Metric:
+    """The Hessian, as a metric where a factor is eliminated; J and its gradient are known of the same read."""
+    parts = eliminates(objective) and objective.n_coef > _WHOLE
+    return exact_metric(objective, theta) if parts else objective.hessian(theta)
 
 
 def _begun(objective: Objective, theta: Array, goal: Goal) -> Steps | None:
