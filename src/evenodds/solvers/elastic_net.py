@@ -30,7 +30,7 @@ _MOST_FULL_SPARSE = 300
 _SOME_COLUMNS = 250  # dense columns from which working sets are tried; measured: at 2,000 x 500 as fast or twice
 _FEW_ROWS = 10.0  # each, of a single fit: at 10,000 x 500 a model of all columns takes two thirds of the time
 _FEW_IN_PLAY = 0.3  # of dense columns, that the penalty does not hold at the start: so many are cheaper on their own
-_TOLD_BY = 2048  # rows, that tell how many they are
+_TOLD_BY = 4096  # rows, that tell how many they are
 _POLISHED = 1e-20  # a gap that is one in name only
 _ENOUGH = 16  # rows a coefficient from which the sample's optimum is a good start
 
