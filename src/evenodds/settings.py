@@ -60,7 +60,7 @@ class Settings:
         settings._check()
         require_flags(**{name: getattr(model, name) for name in _SWITCHES})
         verbose: object = getattr(model, "verbose", 0)
-        if not isinstance(verbose, Integral | np.bool_):
+        if not _is_whole(verbose) and not isinstance(verbose, _BOOLEAN):
             raise EvenOddsError(f"verbose is an integer, 0 for no lines, got {verbose!r}.")
         for name, kind in _PLAIN:
             found[name] = kind(found[name])
@@ -173,9 +173,9 @@ def _is_real(value: object) -> bool:
 
 def _is_random_state(value: object) -> bool:
     """Whether scikit-learn takes it for one."""
-    if isinstance(value, Integral):
-        return int(value) >= 0
-    return value is None or value is np.random or isinstance(value, np.random.RandomState)
+    if value is None or value is np.random or isinstance(value, np.random.RandomState):
+        return True
+    return isinstance(value, Integral) and int(value) >= 0
 
 
 def _is_whole(value: object) -> bool:
