@@ -142,6 +142,11 @@ def _is_clear(matrix: Array, least: float) -> bool:
     return float(scipy.linalg.lapack.dpocon(factor, size, uplo="L")[0]) * size > _CLEAR * least
 
 
+def is_large(layout: Layout | None) -> bool:
+    """Whether factors are codes and columns more than a full matrix serves."""
+    return layout is not None and layout.n_columns > WIDE
+
+
 def is_wide(layout: Layout | None, n_free: int = 1) -> bool:
     """Whether one factor has most of many columns, so that it is to be eliminated.
 

@@ -17,7 +17,6 @@ from .solvers.sgd import SGD
 
 _SOLVERS = ("auto", "newton", "quasi-newton", "sgd")
 _BOOLEAN = (bool, np.bool_)
-_SWITCHES = ("fit_intercept", "standardize", "warm_start")
 _FIRTH = (False, True, "flic", "flac")
 _PLAIN = (
     ("C", float),
@@ -58,7 +57,8 @@ class Settings:
         for name in cls.__dataclass_fields__:
             found[name] = getattr(model, name)
         settings._check()
-        require_flags(**{name: getattr(model, name) for name in _SWITCHES})
+        warm: object = getattr(model, "warm_start", False)
+        require_flags(fit_intercept=settings.fit_intercept, standardize=settings.standardize, warm_start=warm)
         verbose: object = getattr(model, "verbose", 0)
         if not _is_whole(verbose) and not isinstance(verbose, _BOOLEAN):
             raise EvenOddsError(f"verbose is an integer, 0 for no lines, got {verbose!r}.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Array
-from ..arrow import WIDE, is_wide
+from ..arrow import is_large, is_wide
 from ..class_arrow import class_arrow, pair_products, pairs
 from ..coordinates import Coordinates
 from ..data import Block, Data, Sums
@@ -38,8 +38,7 @@ class CodedSides:
         n_classes = sides.n_classes if isinstance(sides, ManySides) else 2
         n_free = n_classes - sides.baseline if isinstance(sides, ManySides) else 1
         layout = signed.data.layout
-        many = layout is not None and layout.n_columns > WIDE
-        known = is_wide(layout, n_free) or (many and signed.data.whole() is not None)
+        known = is_wide(layout, n_free) or (is_large(layout) and signed.data.whole() is not None)
         return cls(sides.coordinates, n_classes, n_free) if known else None
 
     def sums(self, block: Block, multipliers: Array) -> Sums:

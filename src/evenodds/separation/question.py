@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import Array, Mask
-from ..arrow import WIDE
+from ..arrow import is_large
 from ..coordinates import Coordinates, independent
 from ..data import Block, Sums
 from ..exceptions import EvenOddsError
@@ -78,8 +78,7 @@ class Question:
 
     def verdict(self, theta: Array) -> Verdict:
         """What the judge says. At an optimum theta, classes that overlap are proved to do so without asking it."""
-        layout = self.objective.data.layout
-        if layout is not None and layout.n_columns > WIDE:
+        if is_large(self.objective.data.layout):
             from .lone_levels import lone_levels  # here, as `_judged` does
 
             if (known := lone_levels(self.objective, self.free)) is not None:
