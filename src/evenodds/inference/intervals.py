@@ -190,6 +190,8 @@ def most_of(result: Inference, x: Array, shift: Array, c: int) -> float:
         if far - near < _CLOSE:
             break
         t, theta = guess, point.theta + (guess - t) * along
+    else:
+        return math.nan  # the last weight tried is no end
     return math.exp(-loss)
 
 
