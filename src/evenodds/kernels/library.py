@@ -73,8 +73,8 @@ _SIGNATURES = {
 def open_library(path: Path) -> ctypes.CDLL:
     """The shared library at `path`; an ImportError that says what to do if it cannot be loaded, or is an old one.
 
-    In a checkout, where the C files lie beside it, it has to be built from them: calls of others would crash. Their digest
-    is in `sources.h`, which a wheel does not have.
+    In a checkout, where the C files lie beside it, it has to be built from them: calls of others would crash. Their
+    digest is in `sources.h`, which a wheel does not have.
     """
     sources = path.with_name("sources.h")
     try:
