@@ -407,7 +407,7 @@ def test_the_highest_maximum_of_many_columns():
     ],
 )
 def test_members_of_which_a_lower_maximum_was_taken(name, seed):
-    """By 0.11, by 0.09 and, at the end of an interval, by 0.30; what the families' oracle finds is the highest that is known of them."""
+    """By 0.11, by 0.09 and, at an interval's end, by 0.30; what the families' oracle finds is the highest known."""
     (family,) = (one for one in families() if one.name == name)
     family.check(family.member(seed))
 
