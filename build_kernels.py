@@ -3,8 +3,12 @@
 The C compiler of the system does it, or the one of the package `ziglang` where there is none. EVENODDS_PLATFORM, one of
 `PLATFORMS`, asks for a wheel for another platform, which Zig compiles. Run as a program, it compiles the library of a
 checkout where it lies: `python build_kernels.py`.
+
+`sources.h` holds the digest of the other C files. It is compiled in, so that a checkout whose library was built from
+others says so (`library.py`) where calling it would crash.
 """
 
+import hashlib
 import os
 import shlex
 import shutil
@@ -63,8 +67,19 @@ def zig(platform: str) -> list[str]:
     return [sys.executable, "-m", "ziglang", "cc", *target, f"-mcpu={cpu}"]
 
 
+def write_digest(folder: Path) -> None:
+    """Write `sources.h`, if the C files in the folder are no longer those that it is of."""
+    header = folder / "sources.h"
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".c", ".h", ".inc") and path != header)
+    digest = hashlib.sha256("".join(path.read_text("utf-8") for path in files).encode()).hexdigest()[:16]
+    text = f'/* The digest of the other C files, as build_kernels.py writes it. */\n#define SOURCES "{digest}"\n'
+    if not header.exists() or header.read_text("utf-8") != text:
+        header.write_text(text, "utf-8", newline="\n")
+
+
 def compile_kernels(root: Path, folder: Path, platform: str) -> Path:
     """Compile the library of a checkout at `root` into a folder; the old one is there until the new one is whole."""
+    write_digest(root / FOLDER)
     compiler = (None if platform in PLATFORMS else system_compiler()) or zig(platform)
     name = "_kernels" + ENDINGS.get(platform.split("_")[0].removesuffix("32"), ".so")
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,10 @@
 """The compiled loops against plain NumPy and numbers of 50 digits: scores of any size, odd shapes, all types."""
 
 import ctypes
+import hashlib
 import itertools
+import re
+from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -740,3 +743,29 @@ def test_a_library_that_does_not_load_says_what_to_do(tmp_path):
         with pytest.raises(ImportError, match=r"cannot be loaded.*Install evenodds anew"):
             library.open_library(path)
     assert isinstance(library.open_library(library.PATH), ctypes.CDLL)
+
+
+def test_a_library_of_other_c_files_is_not_called(tmp_path):
+    """In a checkout only: beside the library of a wheel there are no sources."""
+    library.load()[0].sources.restype = ctypes.c_char_p
+    digest = library.load()[0].sources()
+    compiled, changed = library.PATH.read_bytes(), bytes(reversed(digest))
+    for name, stale in (
+        ("other", compiled.replace(digest, changed)),
+        ("old", compiled.replace(b"sources", b"no_name")),
+    ):
+        path = tmp_path / name / library.PATH.name
+        path.parent.mkdir()
+        path.write_bytes(stale)
+        assert isinstance(library.open_library(path), ctypes.CDLL)
+        path.with_name("sources.h").write_bytes(b'#define SOURCES "%b"\n' % digest)
+        with pytest.raises(ImportError, match=r"cannot be loaded.*Install evenodds anew"):
+            library.open_library(path)
+
+
+def test_the_digest_is_of_the_c_files():
+    folder = Path(__file__).parents[2] / "src" / "evenodds" / "kernels"
+    files = sorted([*folder.glob("*.[ch]"), *folder.glob("*.inc")], key=lambda path: path.name)
+    text = "".join(path.read_text("utf-8") for path in files if path.name != "sources.h")
+    said = re.search('"(.*)"', (folder / "sources.h").read_text("utf-8"))[1]
+    assert said == hashlib.sha256(text.encode()).hexdigest()[:16], "run 'make .venv/.test'"

@@ -116,14 +116,15 @@ def safe_curvature(s: Array, h: Array, z: Array) -> Array:
 
     tanh(z/2) / 2z is that of a parabola which touches log(1 + e^-z) at z and at -z and is nowhere below it (Jaakkola
     and Jordan, Statistics and Computing 10, 2000). It serves what is on the wrong side, whose curvature vanishes while
-    its pull does not. What is on the right side has neither, and takes its own curvature `_LEEWAY` nearer to z = 0.
+    its pull does not. What is on the right side has neither, and takes its own curvature `_LEEWAY` nearer to z = 0. A
+    pair of pseudo-observations takes the parabola on both sides: its step ends at z = 0, where the pair's minimum is.
     """
     size = np.abs(z)
     with np.errstate(all="ignore"):
         wrong = np.where(size > 1e-3, np.tanh(size / 2) / (2 * size), 0.25)
         t = np.exp(-size)
         right = np.minimum(wrong, math.exp(_LEEWAY) * t / (1 + t) ** 2)
-        return np.asarray(s * np.where(z < 0, wrong, right) + 0.5 * h * (wrong + right))
+        return np.asarray(s * np.where(z < 0, wrong, right) + h * wrong)
 
 
 _rooms = threading.local()

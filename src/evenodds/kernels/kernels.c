@@ -4,6 +4,7 @@
    A function's name ends in what it is for: rows_c_d4 takes C order, double entries, level 4. Python picks the level. */
 #include "lanes.h"
 #include "model.h"
+#include "sources.h"
 
 #define MOST_ROWS 64                               /* of a tile in C order */
 #define COLUMNS 512                                /* at a time: with those of all classes they stay near */
@@ -77,3 +78,5 @@ EXPORT int machine_level(void)
 #else
 EXPORT int machine_level(void) { return 2; }
 #endif
+
+EXPORT const char *sources(void) { return SOURCES; }

@@ -71,10 +71,20 @@ _SIGNATURES = {
 
 
 def open_library(path: Path) -> ctypes.CDLL:
-    """The shared library at `path`; an ImportError that says what to do if it cannot be loaded."""
+    """The shared library at `path`; an ImportError that says what to do if it cannot be loaded, or is an old one.
+
+    In a checkout, where the C files lie beside it, it has to be built from them: calls of others would crash. Their
+    digest is in `sources.h`, which a wheel does not have.
+    """
+    sources = path.with_name("sources.h")
     try:
-        return ctypes.CDLL(str(path))
-    except OSError as error:
+        library = ctypes.CDLL(str(path))
+        if sources.exists():
+            library.sources.restype = ctypes.c_char_p
+            if library.sources() not in sources.read_bytes():
+                raise OSError("it was built from other C files than those beside it")
+        return library
+    except (OSError, AttributeError) as error:
         raise ImportError(
             f"The compiled loops of evenodds, {path.name}, cannot be loaded ({error}). Install evenodds anew: "
             "'pip install --force-reinstall --no-deps evenodds', in a checkout 'pip install --editable .'."
