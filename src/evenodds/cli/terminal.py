@@ -11,10 +11,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 _PIPE_WIDTH = 100_000
 _PATIENCE = 1.0  # seconds
-_GIVEN = re.compile(r"""(?<![\w'"-])(missing|unseen|positive|baseline|cov|solver|C)=(?:"(\w+)"|(?=\S))""")
+_GIVEN = re.compile(r"""(?<![\w'"-])(missing|unseen|positive|baseline|cov|solver)=(?:"(\w+)"|(?=\S))""")
 _OPTIONS = {
     "LogisticRegression(firth=True)": "--firth",
     "firth=True": "--firth",
+    "C=1)": "--C 1)",
+    "C=1.": "--C 1.",
     "standardize=True": "--standardize",
     "l1_ratio=": "--l1-ratio ",
     'positive="> 0" in fit_table': '--positive ">0"',
