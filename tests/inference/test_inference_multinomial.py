@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize, stats
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax, logsumexp, softmax
 
 import evenodds.fitting
 from evenodds import EvenOddsError, LogisticRegression, SeparationWarning, infer, plots
@@ -678,6 +678,42 @@ def test_ends_of_certain_probabilities_of_a_table_have_closed_forms(seed):
             assert found[f"upper_{c}"][g] == pytest.approx(1 - least[g], rel=1e-8)
     assert (found["probability_0"][1], found["upper_0"][1]) == (1, 1)
     assert found["lower_0"][1] == pytest.approx(least[1], rel=1e-7)
+
+
+@pytest.mark.parametrize("seed", [6, 7, 10, 13, 23])
+def test_the_least_of_a_certain_probability_beside_numbers(seed):
+    """A group has rows of one class: the least is where log odds are least, of a likelihood that is not rejected."""
+    rng = np.random.default_rng(seed)
+    groups, K, n = int(rng.integers(2, 4)), int(rng.integers(3, 5)), 60
+    group, x, weight = rng.integers(0, groups, n), rng.normal(size=n), rng.integers(1, 4, n).astype(float)
+    Z = rng.normal(size=(groups, K))[group] + x[:, None] * rng.normal(size=K)
+    Z[group == 0, 1:] = -np.inf
+    y = (Z + rng.gumbel(size=Z.shape)).argmax(axis=1)
+    y[np.flatnonzero(group == 1)[:K]] = np.arange(K)  # no class is without rows
+    D = np.column_stack([np.eye(groups)[group], x])
+    result = quietly(D[:, 1:], y, weight)
+    row = D[group == 0][0]
+    fall, size = stats.chi2.ppf(0.95, 1) / 2, (groups + 1, K - 1)
+
+    def odds(t):
+        z = row @ np.pad(t.reshape(size), ((0, 0), (1, 0)))
+        return -logsumexp(z[1:]), np.outer(row, -softmax(z[1:])).ravel()
+
+    def room(t):
+        logs = log_softmax(D @ np.pad(t.reshape(size), ((0, 0), (1, 0))), axis=1)
+        slope = (D.T @ (weight[:, None] * (np.eye(K)[y] - np.exp(logs))))[:, 1:]
+        return weight @ logs[np.arange(n), y] - result.log_likelihood + fall, slope.ravel()
+
+    limit = {"type": "ineq", "fun": lambda t: room(t)[0], "jac": lambda t: room(t)[1]}
+    found = []
+    for k in range(1, K):  # from where one other class has most of what is left
+        t = np.zeros(size)
+        t[0] = -8.0
+        t[0, k - 1] = -3.0
+        asked = {"method": "SLSQP", "bounds": [(-50, 50)] * t.size, "constraints": limit, "options": {"ftol": 1e-13}}
+        end = optimize.minimize(odds, t.ravel(), jac=True, **asked)
+        found.append(end.fun if room(end.x)[0] > -1e-8 else np.inf)
+    assert result.predict(row[None, 1:])["lower_0"][0] == pytest.approx(1 / (1 + np.exp(-min(found))), rel=1e-6)
 
 
 @pytest.mark.parametrize("asked", [{}, {"cov": "HC1"}, {"cov": "HC3"}, {"cov": "cluster"}], ids=str)

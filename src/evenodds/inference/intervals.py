@@ -9,8 +9,9 @@ has both signs all separated rows are certain at any value of it, so that none i
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
 _STEPS = 200
 _FALL = 1e-9  # of l, to which an end is found
 _NO_SHARE = 1e-8  # of a class among the others
+_SOME = 1e-3  # share of the others that is next to none
 _HEAVIEST = 14.0  # the logarithm of the weight of a row that asks for a probability
 _LONGEST = 3.0  # of its steps, on the way
+_FLAT = 0.001  # of the curvature where there is no more
 _CLOSE = 1e-12  # of the fall and of the logarithms, what there is nothing to tell between
 _NEAR = 10.0  # times the fall of the end, within which the profile falls like an exponential
 
@@ -125,36 +128,81 @@ def least_of(result: Inference, behind: Array, shift: Array) -> float:
 
     behind : the scores of the other classes less its own (K - 1, q); shift : their offsets (K - 1,)
 
-    These log odds are minus the logarithm of the sum of exp, which is convex: where the likelihood has fallen by so
-    much it is above its tangent. So the highest place of the tangent is higher, as that of a single score is found, and
-    so are those that follow (Yuille and Rangarajan, Neural Computation 15, 2003). They end where a maximum is, which
-    need not be the only one: they start with most of the weight on each class, and with equal ones.
+    These log odds are minus the logarithm of the sum of exp, which is convex. At its highest where the likelihood has
+    fallen by so much their gradients are parallel, which Newton's method looks for, as there can be several, from the
+    ends of means of the scores: of equal weights, and with nearly all of the weight on each class.
     """
     K = len(behind)
-    starts = np.vstack([np.full(K, 1 / K), 0.9 * np.eye(K) + 0.1 / K])
-    return min(_least_from(result, behind, shift, share) for share in starts)
-
-
-def _least_from(result: Inference, behind: Array, shift: Array, share: Array) -> float:
-    """The log odds at the end of `least_of`, from the first shares of the other classes.
-
-    One whose share vanishes is left out: its rows can be certain where the maximum is.
-    """
-    left, point, odds = _left(result, share @ behind), None, math.inf
-    for _ in range(_STEPS):
-        if left is None:
+    starts = np.vstack([np.full(K, 1 / K), (1 - _SOME) * np.eye(K) + _SOME / K])
+    left_of = functools.cache(lambda kept: _left(result, behind[list(kept)].mean(axis=0)))
+    problem, point, least = left_of(tuple(range(K))), None, math.inf
+    for share in starts:
+        if problem is None:
             return -math.inf
-        point = finite_end(result, left, share @ behind, -1.0, point)
-        scores = behind @ point.theta + shift
-        before, odds = odds, -float(logsumexp(scores))
-        if before - odds < _FALL:
-            break
-        share = softmax(scores)
-        if share.min() < _NO_SHARE:
-            kept = share > _NO_SHARE
-            behind, shift, share = behind[kept], shift[kept], share[kept] / share[kept].sum()
-            left, point = _left(result, share @ behind), None
-    return odds
+        point = finite_end(result, problem, share @ behind, -1.0, point)
+        least = min(least, _least_from(result, behind, shift, point, left_of))
+    return least
+
+
+def _least_from(
+    result: Inference, behind: Array, shift: Array, point: Point, left_of: Callable[[tuple[int, ...]], Problem | None]
+) -> float:
+    """The log odds at the end of `least_of` that is near a place where the likelihood has fallen so far.
+
+    left_of : the rows that are not certain where some of the scores are held. A class whose share of the others
+        vanishes is left out, as its rows can be certain where the end is.
+    """
+    target, kept = result.log_likelihood - float(chdtri(1, 1 - result.level)) / 2, np.arange(len(behind))
+    for _ in range(_STEPS):
+        share = softmax(behind[kept] @ point.theta + shift[kept])
+        gone = share.min() < _NO_SHARE
+        if gone:
+            kept = kept[share > _NO_SHARE]
+            share = softmax(behind[kept] @ point.theta + shift[kept])
+        problem = left_of(tuple(kept.tolist()))
+        if problem is None:
+            return -math.inf
+        if gone:
+            point = _at(problem, point.theta - problem.gauge @ (problem.gauge.T @ point.theta))
+        missing = target - point.value
+        step, gain = _to_parallel(point, behind[kept], share, missing)
+        if abs(missing) + gain < _FALL:
+            return -float(logsumexp(behind[kept] @ point.theta + shift[kept]))
+        point = _at(problem, point.theta + step)
+    raise EvenOddsError("The end of the interval of a probability was not found.")
+
+
+def _at(problem: Problem, theta: Array) -> Point:
+    point = at(problem, theta)
+    if point is None:
+        raise EvenOddsError("The likelihood could not be followed: the information became singular on the way.")
+    return point
+
+
+def _to_parallel(point: Point, behind: Array, share: Array, missing: float) -> tuple[Array, float]:
+    """Newton's step to where the gradient of the log-sum-exp of scores is parallel to that of the likelihood l, and
+    l higher by so much; and what it promises of the former along the level of l.
+
+    Lengths are those of the information A. Along the level the curvature is nu, how much the sum grows as l falls, less
+    that of the sum: where this is not positive there is no maximum near, and the step goes up all the same.
+    """
+    inverse, u, v = point.inverse.full, point.score, share @ behind
+    steep = inverse @ u
+    length = float(u @ steep)
+    nu = abs(float(v @ steep)) / length
+    bent = (np.sqrt(share)[:, None] * behind) - np.outer(np.sqrt(share), v)
+    normal = steep * (missing / length)
+    pull = v + bent.T @ (bent @ normal)
+    pull, bent = pull - u * (pull @ steep / length), bent - np.outer(bent @ steep / length, u)  # along the level
+    size, ways = np.linalg.eigh(bent @ inverse @ bent.T)
+    along = inverse @ (bent.T @ ways)
+    some = size > ROUNDING * nu
+    along, size = along[:, some], size[some]
+    factor = (nu / np.maximum(np.abs(nu - size), _FLAT * nu) - 1) / size
+    level = (inverse @ pull + along @ (factor * (along.T @ pull))) / nu
+    gain = float(level @ pull)
+    longest = max(math.sqrt(max(gain, 0.0) / nu), float(np.abs(behind @ level).max()) / _LONGEST, 1.0)
+    return normal + level / longest, gain
 
 
 def most_of(result: Inference, x: Array, shift: Array, c: int) -> float:
