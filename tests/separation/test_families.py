@@ -44,6 +44,9 @@ ONCE_WRONG = [
     ("near twins", 3211),  # infer: a score of 1e5 brought back the class that a row is certainly not of
     ("crossed optimum", 531588091),  # 57 coefficients in a narrow cone, a programme for the sign of each: 5 s
     ("crossed optimum", 40507),  # what three classes share, under a penalty of 1e-16: a thirtieth of the gap was seen
+    ("end of a fit", 920056),  # the same at 4e-7, got into theta by L-BFGS: 100 of Newton's steps, which do not see it
+    ("end of a fit", 920069),
+    ("end of a fit", 941343),
     ("crossed optimum", 20218),  # a factor of 1 but for rounding on a dual point that nothing was beyond: 1e-16 of J
     ("crossed relations", 40476),  # 1e8 in a row: a penalty in factors saw the others from a mean that was none of them
     ("crossed relations", 20040),  # the oracle: weights of 1e297 under Firth's penalty, stalled here and refused there

@@ -52,6 +52,7 @@ class State:
     surprise : by what factor the decrement has ever risen above its lowest
     slow : iterations since the decrement last fell tenfold, below `milestone`
     sure : of an end that came in one call, see `Steps`
+    centred : takes from a step what J is no lower with, see `minimize`
     """
 
     theta: Array
@@ -72,6 +73,7 @@ class State:
     surprise: float = 1.0
     slow: int = 0
     sure: tuple[float, ...] | None = None
+    centred: Callable[[Array], Array] | None = None
 
     @property
     def exact(self) -> bool:
@@ -102,7 +104,7 @@ class State:
             bend = dot(turn, self.metric.solve(turn))
             self.factor = curvature / bend if bend > _LEAST_BEND else 1.0
         q = self.memory.after_metric(self.factor * self.metric.solve(q))
-        self.step = -q
+        self.step = -q if self.centred is None else -self.centred(q)
         self.decrement = 0.5 * dot(q, self.gradient)
 
     def forget(self) -> None:
@@ -159,6 +161,7 @@ def minimize(
     polish: Evaluate | None,
     still_moves: Callable[[State], bool],
     best_length: BestLength | None = None,
+    centred: Callable[[Array], Array] | None = None,
     remake: Remake | None = None,
     confirm: Confirm | None = None,
     watch: Watch | None = None,
@@ -175,6 +178,7 @@ def minimize(
     polish : evaluates the last steps, taken with a Hessian that is already close; None where the Hessian is solved
         with to a few digits only, so that these steps gain no more than others
     still_moves : whether the step is too long for the decrement to mean what it says
+    centred : takes from a step what the classes share, where J hardly tells it from nothing: once in theta, it stays
     best_length : theta, step -> the factor on the step at which J is least, where that costs less than an evaluation;
         asked for where steps with the exact Hessian are still far from the optimum
     remake : asked each iteration for a better metric, or None to keep the one there is
@@ -189,7 +193,8 @@ def minimize(
     exact_at, value, gradient, hessian = _first(evaluate, theta, begun)
     first = metric if metric is not None else from_hessian(_given(hessian))
     memory = LastSteps() if memory is None else memory
-    state = State(theta, value, gradient, first, np.zeros(theta.size), rough=polish is None, memory=memory)
+    step = np.zeros(theta.size)
+    state = State(theta, value, gradient, first, step, rough=polish is None, memory=memory, centred=centred)
     polished = math.inf
     for state.iteration in range(done, max_iter + 1):
         state.exact_at = None if hessian is None else exact_at

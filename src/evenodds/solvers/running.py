@@ -98,6 +98,7 @@ def run(
         from_hessian=lambda H: Cholesky(objective.anchored(H)) if isinstance(H, np.ndarray) else H,
         polish=functools.partial(evaluate, first_order=True),
         still_moves=functools.partial(still_moves, objective),
+        centred=objective.centred if objective.shares else None,
         best_length=objective.best_length if small and not objective.classes.several else None,
         remake=remake,
         confirm=functools.partial(_confirm, objective),
