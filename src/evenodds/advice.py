@@ -1,6 +1,5 @@
 """What a fit tells its user in words: warnings that say what, where and what to do."""
 
-import difflib
 import math
 import sys
 import warnings
@@ -10,6 +9,7 @@ from typing import Any
 from sklearn.exceptions import ConvergenceWarning
 
 from .exceptions import CollinearWarning
+from .naming import listed
 from .solvers import Solution, Status
 
 
@@ -26,11 +26,6 @@ def warn_of_aliased(names: Sequence[Any], *, searched: bool = False) -> None:
         "out with a ridge (for example C=1)."
     )
     warn(f"{listed(names)} {what} of earlier columns and {out}", CollinearWarning)
-
-
-def listed_labels(labels: Sequence[Any], most: int = 5) -> str:
-    """Labels in words."""
-    return ", ".join(map(repr, labels[:most])) + (f" and {len(labels) - most} more" if len(labels) > most else "")
 
 
 def warn_of_distance(solution: Solution, tol: float, max_iter: int, firth: object) -> None:
@@ -54,21 +49,6 @@ def warn_of_growing_losses(solution: Solution, n_classes: int) -> None:
             f"{guess:.3g}. The steps are too long: give SGD a smaller learning_rate.",
             ConvergenceWarning,
         )
-
-
-def listed(names: Sequence[Any], most: int = 10) -> str:
-    """Names in words: "column 'a'" or "columns 'a', 'b' and 3 more"."""
-    shown = ", ".join(map(repr, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
-    return f"{'column' if len(names) == 1 else 'columns'} {shown}"
-
-
-def nearest(name: str, known: Sequence[str], otherwise: str = "There are") -> str:
-    """Which of the known names could have been meant; all of them where none is close."""
-    by_lower = {one.lower(): one for one in known}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    if close:
-        return f"Did you mean {by_lower[close[0]]!r}?"
-    return f"{otherwise} {listed_labels(known, 10)}." if known else "There is none."
 
 
 def warn(message: str, category: type[Warning]) -> None:

@@ -1,7 +1,8 @@
 """The one family of errors, and the warnings that a user can filter."""
 
-from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,28 @@ class NonFiniteError(EvenOddsError):
 def is_one_of(value: object, words: Container[object]) -> bool:
     """Whether an argument is one of a few words; an array, for one, would not know whether it is equal to one."""
     return (value is None or isinstance(value, str)) and value in words
+
+
+def require_text(**given: object) -> None:
+    """An error for an argument that is neither text nor None."""
+    for name, value in given.items():
+        if not isinstance(value, str | None):
+            raise EvenOddsError(f"{name} is text, not a {type(value).__name__}.")
+
+
+def texts_of(what: str, given: object) -> list[str]:
+    """The texts of an argument that is a list of them; one text alone is no list of letters."""
+    if isinstance(given, Iterable) and not isinstance(given, str | Mapping):
+        with suppress(TypeError):  # an array without an axis says that it can be walked
+            return list(map(str, given))
+    raise EvenOddsError(f"{what} is a list of texts, not a {type(given).__name__}.")
+
+
+def require_count(least: int, **given: object) -> None:
+    """An error for an argument that is no integer, or a smaller one."""
+    for name, value in given.items():
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            raise EvenOddsError(f"{name} is an integer, {least} or more, got {value!r:.80}.")
 
 
 def require_flags(**given: object) -> None:

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from .advice import listed, nearest
 from .delimited import NO_HEADER, Delimited, Habit, NotRead, Spelling, is_number
 from .design import Table, is_index
 from .exceptions import EvenOddsError
 from .export import replacing
+from .naming import listed, nearest
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -141,6 +141,14 @@ def accuracy(y: object, predicted: NDArray[Any], sample_weight: object) -> float
     return float(np.average(np.asarray(labels == predicted, dtype=np.float64), weights=weight))
 
 
+def is_label(value: Any) -> bool:
+    """Whether this is one value, which knows whether it is equal to another."""
+    try:
+        return np.ndim(value) == 0 and bool(value == value)
+    except (TypeError, ValueError):
+        return False
+
+
 def require_two(classes: NDArray[Any], what: str) -> None:
     """An error where something is for two classes only."""
     if classes.size != 2:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from .advice import listed_labels
 from .arrays import Array
+from .naming import listed_labels
 from .solvers import Report
 
 try:

@@ -15,9 +15,9 @@ import scipy.sparse as sp
 from narwhals.typing import IntoDataFrame
 from numpy.typing import NDArray
 
-from .advice import listed
 from .arrays import CSR, Matrix
 from .exceptions import EvenOddsError, KindError
+from .naming import listed
 
 _NUMBERS = (numbers.Real, decimal.Decimal, np.bool_)
 _AS_OBJECTS = (nw.Object, nw.Unknown, nw.Decimal, nw.Int128, nw.UInt128)

@@ -8,13 +8,13 @@ import narwhals as nw
 import numpy as np
 from narwhals.typing import IntoDataFrame
 
-from .advice import listed_labels, nearest
 from .arrays import Values
 from .data.scan import Scan
 from .design import Design, Scanned, encoded, is_formula, is_positive, learn, left_side
 from .exceptions import EvenOddsError
-from .labels import kept_labels
+from .labels import is_label, kept_labels
 from .model import LogisticRegression
+from .naming import known_column, listed_labels
 from .table import is_frame, unique_names
 
 
@@ -116,8 +116,7 @@ def fit_table(
     )
     if design.target is None:
         raise EvenOddsError(f"The formula {formula!r} has no left side: write the target and ~ before it.")
-    if design.target not in names:
-        raise EvenOddsError(f"There is no column {design.target!r}. {nearest(design.target, names)}")
+    known_column(design.target, names)
     model.set_params(fit_intercept=design.intercept)
     design, classes = _with_positive(design, frame)
     return model._fit_rows(frame, None, None, None, design, classes)
@@ -140,7 +139,7 @@ def _meant(text: str, names: list[Any]) -> tuple[str | None, str | None]:
         return None, text
     if is_formula(text):
         return text, None
-    raise EvenOddsError(f"There is no column {text!r}. {nearest(text, [str(name) for name in names])}")
+    return None, known_column(text, names)
 
 
 def _with_positive(design: Design, frame: Scan | IntoDataFrame) -> tuple[Design, Values | None]:
@@ -152,6 +151,8 @@ def _with_positive(design: Design, frame: Scan | IntoDataFrame) -> tuple[Design,
         labels = np.unique(kept_labels(list(encoded(frame, plain, False).labels(None)))).tolist()
     else:
         labels = np.unique(kept_labels(nw.from_native(frame, eager_only=True)[str(design.target)].to_native())).tolist()
+    if not is_label(design.positive):
+        raise EvenOddsError(f"positive is one label of {design.target!r}, not a {type(design.positive).__name__}.")
     found = [label for label in labels if label == design.positive or str(label) == design.positive]
     sides = {is_positive(label, design.positive) for label in labels}
     if not found and True in sides:

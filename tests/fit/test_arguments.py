@@ -6,13 +6,15 @@ import fractions
 import inspect
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
 
-from evenodds import SGD, EvenOddsError, LogisticRegression, LogisticRegressionCV, find_separation, infer, path
+import evenodds
+from evenodds import SGD, EvenOddsError, LogisticRegression, LogisticRegressionCV, find_separation, infer, path, plots
 
 N = 40
 RNG = np.random.default_rng(0)
@@ -69,15 +71,55 @@ def calls():
             yield function.__name__, name, lambda v, f=function, g=given, k=name: f(**{**g, k: v})
 
 
+TABLE = X.assign(g=[*"uvwx"] * 10, w=1.0, o=0.0, y=np.where(TWO == 1, "yes", "no"))
+
+
+def table_calls(folder):
+    """The same of what takes tables and files, and of what leaves the house."""
+    model = evenodds.fit_table("y ~ a + b + g", TABLE)
+    result = infer(model, TABLE)
+    TABLE.to_csv(folder / "rows.csv", index=False)
+    evenodds.save(model, folder / "model.json")
+    fitted = evenodds.fit_table
+    for function, given in [
+        (fitted, {"formula_or_target": "y", "frame": TABLE.drop(columns=["w", "o"])}),
+        (fitted, {"formula_or_target": "y ~ a + C(g)", "frame": TABLE, "weight": "w", "offset": "o"}),
+        (evenodds.diagnose, {"frame": TABLE, "target": "y"}),
+        (evenodds.scan, {"path": folder / "rows.csv", "target": "y"}),
+        (evenodds.to_sql, {"model": model, "table": "t"}),
+        (evenodds.to_onnx, {"model": model, "path": folder / "model.onnx"}),
+        (evenodds.save, {"model": model, "path": folder / "again.json"}),
+        (evenodds.compare_table, {"results": [result, result]}),
+        *[(function, {}) for function in (result.to_latex, result.to_html, result.to_markdown)],
+        *[(function, {"X": TABLE}) for function in (model.predict, result.predict, result.margins, result.influence)],
+        (result.test, {"restrictions": "g"}),
+    ]:
+        for name in set(parameters(function)) - {"path", "parameters"}:  # a path is what Python's open says
+            yield function.__name__, name, lambda v, f=function, g=given, k=name: f(**{**g, k: v})
+
+
+def picture_calls():
+    """The same of the pictures."""
+    model, result = LogisticRegression().fit(X[["a", "b"]], TWO), infer(LogisticRegression().fit(X, TWO), X, TWO)
+    rows = {"X": X[["a", "b"]], "y": TWO}
+    given = {"model": model, **rows, "losses": [1.0, 0.5], "result": result, "column": "a", "fits": path(**rows, n_C=3)}
+    for name in set(plots.__all__) - {"cross_validation"}:
+        function = getattr(plots, name)
+        needs = {k for k, one in inspect.signature(function).parameters.items() if one.default is one.empty}
+        base = {k: given[k] for k in needs} | ({"X": X} if "result" in needs and "X" in needs else {})
+        for k in parameters(function):
+            yield f"plots.{name}", k, lambda v, f=function, b=base, k=k: f(**{**b, k: v})
+
+
 # What costs as much as is asked for: so many numbers, or so much time.
 _AS_MUCH_AS_ASKED = {"n_C", "Cs", "epochs", "n_jobs", "max_iter"}
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_anything_in_the_place_of_an_argument(seed):
+def wrong_of(asked, seed, n_values):
+    """The calls that end in an error of another's, with some of the values each."""
     rng, wrong = np.random.default_rng(seed), []
-    for where, name, call in calls():
-        for k in rng.permutation(len(VALUES))[:6]:
+    for where, name, call in asked:
+        for k in rng.permutation(len(VALUES))[:n_values]:
             value = VALUES[k]
             if name in _AS_MUCH_AS_ASKED and isinstance(value, int) and abs(value) > 1000:
                 continue
@@ -90,4 +132,19 @@ def test_anything_in_the_place_of_an_argument(seed):
                 pass
             except Exception as error:  # whatever it is
                 wrong.append(f"{where}({name}={value!r:.40}): {type(error).__name__}: {error!s:.100}")
-    assert not wrong, "\n".join(wrong)
+            plt.close("all")
+    return wrong
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_anything_in_the_place_of_an_argument(seed):
+    assert not wrong_of(calls(), seed, 6)
+
+
+def test_anything_in_the_place_of_an_argument_about_tables(tmp_path):
+    assert not wrong_of(table_calls(tmp_path), 0, 15)
+
+
+def test_anything_in_the_place_of_an_argument_of_a_picture():
+    # Weights near the end of what numbers can be have no picture.
+    assert not wrong_of((one for one in picture_calls() if one[1] != "sample_weight"), 0, 8)

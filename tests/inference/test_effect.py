@@ -248,7 +248,7 @@ def test_what_cannot_be_drawn():
     ):
         with pytest.raises(EvenOddsError, match=words):
             plots.effect(result, *asked[:1], **(asked[1] if len(asked) > 1 else {}))
-    with pytest.raises(EvenOddsError, match="effect draws what infer returned, got a LogisticRegression"):
+    with pytest.raises(EvenOddsError, match="This picture is of what infer returns, not of a LogisticRegression"):
         plots.effect(result.model, "x")
 
 

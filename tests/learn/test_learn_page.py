@@ -453,7 +453,10 @@ def test_csv_files(visit, tmp_path):
 
 # Without Python
 
+TAPES = pytest.mark.xdist_group("tapes")  # one process writes them
 
+
+@TAPES
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_tapes_play_each_chapter(visit, static, chapter):
     page = visit(f"chapter={chapter}", base=static)
@@ -475,6 +478,7 @@ def test_tapes_play_each_chapter(visit, static, chapter):
         page.wait_for_selector("#code mark")
 
 
+@TAPES
 def test_tapes_play_mistakes_and_say_what_needs_python(visit, static):
     page = visit("chapter=descent", base=static)
     page.click("#d-mistakes summary")

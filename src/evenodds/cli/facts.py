@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.special import log_expit
 
 from .. import EvenOddsError, Inference, LogisticRegression, infer
-from ..advice import listed_labels
 from ..arrays import Array, Codes
 from ..data import Block, Sums, is_coded
 from ..data.scan import Scan
@@ -19,6 +18,7 @@ from ..design.columns import WORDS, Place, Table, counted
 from ..export import plain, said
 from ..inference.wide import in_matrices
 from ..labels import labels_of, missing_labels, row_numbers
+from ..naming import listed_labels
 from ..objective.row_sums import coded_scores
 from ..scores import linear_scores, log_probabilities
 from .terminal import progress, say

@@ -7,13 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..advice import listed
 from ..data.budget import said
 from ..data.opening import open_scan
 from ..data.scan import Scan
 from ..delimited import Spelling
 from ..design import parsed
 from ..files import STANDARD, format_of, require_columns
+from ..naming import listed
 from .terminal import progress, say
 
 _PACKED = 5  # bytes of text in one that is packed

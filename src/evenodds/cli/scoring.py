@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from .. import EvenOddsError, LogisticRegression
-from ..advice import listed
 from ..data.folding import tables_of
 from ..delimited import Habit, Spelling
 from ..design.columns import Place, counted
@@ -29,6 +28,7 @@ from ..files import (
     write_table,
     write_tables,
 )
+from ..naming import listed
 from ..scores import log_probabilities
 from .facts import scores_of
 from .options import data_argument, memory_option, spelling_options, writable

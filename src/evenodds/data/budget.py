@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, texts_of
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
@@ -41,19 +41,8 @@ def folder_of(spill: object) -> bool | str:
 
 def names_of(columns: Sequence[str]) -> tuple[str, ...]:
     """Columns that are read, each once."""
-    names = (columns,) if isinstance(columns, str) else tuple(map(str, columns))
+    names = (columns,) if isinstance(columns, str) else tuple(texts_of("columns", columns))
     twice = [name for k, name in enumerate(names) if name in names[:k]]
     if twice:
         raise EvenOddsError(f"columns has {twice[0]!r} twice.")
     return names
-
-
-def require_column(name: str, names: Sequence[str]) -> None:
-    """An error for a column that there is not, with one that could have been meant."""
-    if name not in names:
-        import difflib
-
-        close = difflib.get_close_matches(str(name), names, 1)
-        shown = ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
-        hint = f"Is it {close[0]!r}?" if close else f"There are {shown}."
-        raise EvenOddsError(f"There is no column {name!r}. {hint}")

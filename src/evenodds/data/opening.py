@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..delimited import Spelling
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, texts_of
+from ..naming import known_column
 from .batches import Roles, require_numbers
-from .budget import bytes_of, folder_of, names_of, require_column
+from .budget import bytes_of, folder_of, names_of
 from .scan import MEMORY, Scan
 from .units import is_read, source_of
 
@@ -89,12 +90,12 @@ def open_scan(
     spelling: Spelling | None = None,
 ) -> Scan:
     """See `scan`. spelling : what its user says of delimited text."""
-    beside = () if offset is None else (offset,) if isinstance(offset, str) else tuple(offset)
+    beside = () if offset is None else (offset,) if isinstance(offset, str) else tuple(texts_of("offset", offset))
     own = None if columns is None else names_of(columns)
     asked = [name for name in (target, weight, *beside) if name is not None]
     source = source_of(path, None if own is None else [*own, *asked], spelling)
     for name in [*(own or ()), *asked]:
-        require_column(name, list(source.types))
+        known_column(name, list(source.types))
     used = {target, weight, *beside}
     chosen = tuple(name for name in source.types if name not in used) if own is None else own
     twice = [name for name in chosen if name == target]

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from ..arrays import Array
 from ..exceptions import EvenOddsError
+from ..naming import known_column
 from . import Block, Data
-from .budget import require_column, said
+from .budget import said
 
 if TYPE_CHECKING:
     from .batches import Encoding, Reading, Roles
@@ -167,7 +168,7 @@ class Scan:
 
         roles = replace(roles, groups=self.roles.groups)
         for name in roles.every:
-            require_column(name, self.known)
+            known_column(name, self.known)
         last = self._encoded
         if last is None or last._encoding != encoding or last.roles != roles:
             again = self._again
@@ -255,7 +256,7 @@ class Scan:
         name = groups if isinstance(groups, str) else self.roles.groups
         if name is None or (name == self.roles.groups and not here):
             return self, None if name else groups
-        require_column(name, self.known)
+        known_column(name, self.known)
         last = self if self._encoded is None else self._encoded
         if not last._known and last._source.cluster is None and self.is_numeric:
             last._surveyed(n_jobs)
@@ -283,7 +284,7 @@ class Scan:
         """A column of any kind, as numbers that tell its values apart."""
         from .tables import one_column
 
-        require_column(name, self.known)
+        known_column(name, self.known)
         return one_column(self._source, self.roles.rows, name)
 
     def beside(self) -> tuple[Any, Array | None]:

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from ..exceptions import EvenOddsError
+from ..naming import known_column
 from .batches import Roles
-from .budget import bytes_of, require_column
+from .budget import bytes_of
 from .elsewhere import Predictor
 from .folding import in_a_tree
 from .partitions import name_of
@@ -183,7 +184,7 @@ def _beside(frame: "DataFrame", value: object, role: str) -> tuple[Any, str]:
     from pyspark.sql import Column
 
     if isinstance(value, str):
-        require_column(value, frame.columns)
+        known_column(value, frame.columns)
         return frame, value
     advice = (
         "Frames of Spark have no order by which one could be put beside another: name a column of X, such as "

@@ -9,8 +9,9 @@ from typing import Any
 
 from narwhals.typing import IntoDataFrame
 
-from ..advice import listed, nearest, warn
+from ..advice import warn
 from ..exceptions import EvenOddsError
+from ..naming import known_column, listed
 from .columns import Column, Level, Table, is_index
 from .design import MISSING, UNSEEN, Design, is_positive
 from .expressions import Expression
@@ -45,10 +46,7 @@ def learn(
     """
     rows = rows if isinstance(rows, Scanned | Table) else Table(rows)
     source: Source = Frame(rows) if isinstance(rows, Table) else rows
-    for name in filter(None, (target, weight, offset)):
-        if name not in source.names:
-            raise EvenOddsError(f"There is no column {name!r}. {nearest(name, source.names)}")
-    beside = [name for name in (target, weight, offset) if name is not None]
+    beside = [known_column(name, source.names) for name in (target, weight, offset) if name is not None]
     if len(set(beside)) < len(beside):
         raise EvenOddsError("target, weight and offset name the same column.")
     others = [name for name in source.names if name not in beside]

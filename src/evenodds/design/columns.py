@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from narwhals.typing import IntoDataFrame
 from numpy.typing import NDArray
 
-from ..advice import nearest
 from ..exceptions import EvenOddsError, KindError
+from ..naming import known_column
 from ..table import doubles, is_missing, unique_names, values_of
 
 Level = str | int | float | bool | None  # of a factor; None stands for a missing value
@@ -162,15 +162,13 @@ class Table:
     def column(self, name: str) -> Column:
         """A column by its name; an error says which could have been meant."""
         if name not in self._read:
-            if name not in self.names:
-                raise EvenOddsError(f"There is no column {name!r}. {nearest(name, self.names)}")
+            known_column(name, self.names)
             self._read[name] = replace(_column(name, self._frame[name]), place=self.place)
         return self._read[name]
 
     def native(self, name: str) -> Any:
         """A column as the package that holds it has it."""
-        if name not in self.names:
-            raise EvenOddsError(f"There is no column {name!r}. {nearest(name, self.names)}")
+        known_column(name, self.names)
         return self._frame[name].to_native()
 
     def of(self, names: list[str]) -> "Table":

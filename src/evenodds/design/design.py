@@ -16,10 +16,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..advice import listed_labels, nearest
 from ..arrays import Array
 from ..exceptions import EvenOddsError
 from ..labels import labels_of
+from ..naming import listed_labels, nearest
 from ..table import is_frame, is_missing
 from .columns import WORDS, Codes, Column, Table, coded, counted
 from .expressions import BASES, part_level, part_of

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..advice import nearest
 from ..exceptions import EvenOddsError
+from ..naming import nearest
 from .expressions import BASES, FUNCTIONS, PARTS, Expression
 from .splines import OPTIONS, formulaic
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..advice import listed, nearest, warn
-from ..exceptions import CollinearWarning, EvenOddsError
+from ..advice import warn
+from ..exceptions import CollinearWarning, EvenOddsError, is_one_of
+from ..naming import listed, nearest
 from .columns import WORDS, Level, empty_error
 from .design import MISSING, UNSEEN, Design
 from .expressions import BASES, PARTS, Expression
@@ -35,6 +36,8 @@ def learnt(
     """
     _require(missing, MISSING, "missing")
     _require(unseen, UNSEEN, "unseen")
+    if not isinstance(references, Mapping | None) or not all(isinstance(name, str) for name in references or ()):
+        raise EvenOddsError(f"reference holds levels by column, such as {{'carrier': 'AA'}}, got {references!r:.80}.")
     learner = _Learner(source, formula, missing, chosen=text is not None)
     atoms, products = learner.atoms(dict(references or {}))
     terms = coded_terms(products, atoms, formula.intercept)
@@ -218,7 +221,7 @@ def _part_name(expression: Expression) -> str:
 
 
 def _require(value: object, choices: Sequence[str], what: str) -> None:
-    if value not in choices:
+    if not is_one_of(value, choices):
         raise EvenOddsError(f"{what} is one of {', '.join(map(repr, choices))}, got {value!r}.")
 
 

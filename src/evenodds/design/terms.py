@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..advice import nearest
 from ..arrays import Array, Which
 from ..exceptions import EvenOddsError
+from ..naming import nearest
 from .columns import Codes, Level
 from .expressions import PARTS, Expression
 

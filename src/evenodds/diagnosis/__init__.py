@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..advice import nearest
 from ..design import Table, is_index, learn
 from ..exceptions import EvenOddsError
 from ..labels import kept_labels, labels_of, missing_labels, plain_labels
+from ..naming import known_column
 from ..table import is_frame
 from .columns import FEW, of_column, of_index, of_spellings, stays
 from .record import Diagnosis, Finding, ordered
@@ -70,8 +70,7 @@ def diagnose(frame: object, target: str) -> Diagnosis:
     if not is_frame(frame):
         raise EvenOddsError(f"diagnose takes a frame of pandas, polars or Arrow, not a {type(frame).__name__}.")
     table = Table(frame)
-    if target not in table.names:
-        raise EvenOddsError(f"There is no column {target!r}. {nearest(str(target), table.names)}")
+    known_column(target, table.names)
     labels = labels_of(table.native(target))
     unlabelled = missing_labels(labels)
     classes, counts = np.unique(kept_labels(labels), return_counts=True)

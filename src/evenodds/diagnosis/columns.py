@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..advice import listed_labels
 from ..design import Column
+from ..naming import listed_labels
 from .record import Finding, in_formula
 
 FEW = 20  # different values, of which a text column may have any number of rows

@@ -13,11 +13,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.stats import chi2, rankdata
 
-from ..advice import listed, listed_labels
 from ..arrays import Array
 from ..design import Design
 from ..exceptions import EvenOddsError
 from ..model import LogisticRegression
+from ..naming import listed, listed_labels
 from ..separation.finding import searched
 from .record import Finding, in_formula
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from ..advice import nearest
 from ..exceptions import EvenOddsError
+from ..naming import nearest
 
 if TYPE_CHECKING:
     from sqlglot import exp

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..arrays import Array
 from ..design import Factor, Number, Part
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, require_text
 from ..model import LogisticRegression
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ def by_level(weights: Array, factors: Sequence[tuple[Part, Factor]], shape: Sequ
 
 def offset_of(scorer: Scorer, given: str | None) -> str | None:
     """The column that is added to the score: what is given, or else the one that the model was fitted with."""
+    require_text(offset=given)
     found = scorer.design.offset if given is None and scorer.design is not None else given
     if found is not None and not scorer.binary:
         raise EvenOddsError("offset is one column, and more than two classes have an offset each.")

@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from ..advice import listed_labels
 from ..data import Data, require_finite
 from ..data.elsewhere import brought, gathered
 from ..data.memory import one_blas_thread
@@ -23,6 +22,7 @@ from ..data.scan import Scan
 from ..exceptions import EvenOddsError, is_one_of, within_range
 from ..labels import combine_weights, encode_labels, labels_of, row_numbers, row_offsets
 from ..model import LogisticRegression
+from ..naming import listed_labels
 from ..penalised import penalty_of
 from ..reading import unpacked
 from ..scores import log_probabilities

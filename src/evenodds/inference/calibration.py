@@ -1,6 +1,5 @@
 """Whether predicted probabilities mean what they say."""
 
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, ndtri
 
 from ..arrays import Array
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, require_count
 from ..labels import combine_weights, encode_kept, encode_labels, require_two
 from ..model import LogisticRegression
 from ..reading import unpacked
@@ -50,8 +49,7 @@ def hosmer_lemeshow(
     result: "Inference", X: object, y: object, n_groups: int, sample_weight: object, offset: ArrayLike | None
 ) -> TestResult:
     """Observed and expected counts by group (Hosmer and Lemeshow, Communications in Statistics 9, 1980)."""
-    if not isinstance(n_groups, Integral) or isinstance(n_groups, bool) or n_groups < 3:
-        raise EvenOddsError(f"n_groups is an integer, 3 or more, got {n_groups!r}.")
+    require_count(3, n_groups=n_groups)
     z, y01, weight = _scored(result, X, y, sample_weight, offset)
     if n_groups > z.size:
         raise EvenOddsError(f"n_groups is {n_groups}, and there are {z.size} rows: give fewer groups than rows.")

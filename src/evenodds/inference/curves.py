@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..advice import nearest
 from ..arrays import Array
 from ..design import Column, Design, Factor, Number, Table
-from ..exceptions import EvenOddsError, within_range
+from ..exceptions import EvenOddsError, is_one_of, within_range
 from ..labels import row_numbers
+from ..naming import known_column, nearest
 from ..table import is_frame
 from .margins_table import number_at
 from .prediction import columns_of, probabilities, read
@@ -62,6 +62,8 @@ class Ground:
     @within_range()
     def curves(self, column: str, at: Mapping[str, Any] | None = None, by: str | None = None) -> list[Curve]:
         """The curves along a column: one, or one for each value of another."""
+        if not isinstance(at, Mapping | None):
+            raise EvenOddsError(f"at holds values by column, such as {{'age': 40}}, not a {type(at).__name__}.")
         known, at = self.columns, dict(at or {})
         name = known.named(column)
         held = {known.named(one): known.value(known.named(one), value, "at") for one, value in at.items()}
@@ -101,9 +103,7 @@ class _Columns:
 
     def named(self, name: object) -> str:
         """A column that there is."""
-        if str(name) not in self.names:
-            raise EvenOddsError(f"There is no column {name!r} in the model. {nearest(str(name), self.names)}")
-        return str(name)
+        return known_column(str(name), self.names, " in the model")
 
     def value(self, name: str, value: object, what: str) -> Value:
         """A value that a column is held at."""
@@ -149,13 +149,13 @@ class _Table:
     def named(self, name: str) -> str:
         """A column that there is, or the one that a term is made of."""
         sources = [factor.source for factor in self._design.factors if not factor.is_part]
-        if name in self.names or name in sources:
+        if is_one_of(name, [*self.names, *sources]):
             return str(name)
-        atom = self._atoms.get(name)
+        atom = self._atoms.get(str(name))
         if atom is not None and len(atom.expression.columns()) == 1 and atom.expression.columns()[0] in self.names:
             return atom.expression.columns()[0]
         known = list(dict.fromkeys([*self.names, *sources]))
-        raise EvenOddsError(f"There is no column {name!r} in the model. {nearest(str(name), known)}")
+        return known_column(name, known, " in the model")
 
     def factors(self, name: str) -> list[Factor]:
         """The factors that a column is."""

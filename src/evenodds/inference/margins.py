@@ -10,7 +10,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from ..advice import listed
 from ..arrays import Array, Matrix, dense
 from ..data import Block, Sums, is_coded
 from ..data.coded import Coded
@@ -19,6 +18,7 @@ from ..data.memory import one_blas_thread
 from ..data.scan import Scan
 from ..exceptions import EvenOddsError, is_one_of, require_flags
 from ..labels import row_numbers
+from ..naming import listed
 from ..reading import require_finite_array, unpacked
 from ..table import require_same_order
 from .effects import Columns, Effects

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, ndtri
 
-from ..advice import listed
 from ..arrays import Array, Matrix, dense
 from ..data.coded import Coded
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..labels import row_offsets
+from ..naming import listed
 from ..reading import require_finite_array
 from ..table import count_rows, is_frame, require_same_order
 from .certain import design_of, functionals_of, limit_scores, warn_of_open

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, require_flags, require_text, texts_of
 from . import writers
 from .display import COVARIANCES, Line, lines, number, printable, sentence, title_of
 
@@ -73,6 +73,7 @@ class PublishedTable:
         -------
         str
         """
+        require_text(caption=caption, label=label)
         return writers.latex(self, caption, label)
 
     def to_html(self, *, caption: str | None = None) -> str:
@@ -87,6 +88,7 @@ class PublishedTable:
         -------
         str
         """
+        require_text(caption=caption)
         return writers.html(self, caption)
 
     def to_markdown(self) -> str:
@@ -115,6 +117,7 @@ class Style:
     digits: int = 2
 
     def __post_init__(self) -> None:
+        require_flags(odds_ratio=self.odds_ratio, intercept=self.intercept, stars=self.stars)
         if isinstance(self.digits, bool) or not isinstance(self.digits, int) or not 0 <= self.digits <= 7:
             raise EvenOddsError(f"digits is an integer from 0 to 7, got {self.digits!r}.")
 
@@ -169,11 +172,12 @@ def compare_table(
     """
     from .record import Inference
 
-    fits = [results] if isinstance(results, Inference) else list(results)
-    if not fits or not all(isinstance(one, Inference) for one in fits):
-        wrong = next((type(one).__name__ for one in fits if not isinstance(one, Inference)), "nothing")
+    given: list[object] = list(results) if isinstance(results, Iterable) else [results]
+    fits = [one for one in given if isinstance(one, Inference)]
+    if not fits or len(fits) < len(given):
+        wrong = next((type(one).__name__ for one in given if not isinstance(one, Inference)), "nothing")
         raise EvenOddsError(f"compare_table takes what infer returned, such as [infer(...), infer(...)]: got {wrong}.")
-    shown = [f"({k + 1})" for k in range(len(fits))] if names is None else list(map(str, names))
+    shown = [f"({k + 1})" for k in range(len(fits))] if names is None else texts_of("names", names)
     if len(shown) != len(fits):
         raise EvenOddsError(f"There are {len(fits)} fits but {len(shown)} names.")
     return tabled(fits, [printable(name) for name in shown], Style(odds_ratio, intercept, stars, digits))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..advice import nearest
 from ..arrays import Array
 from ..design import Design, Factor, Number
 from ..exceptions import EvenOddsError
 from ..labels import row_numbers
+from ..naming import nearest
 from .margins_table import MIDDLES, number_at, require_overall
 from .prediction import shifts
 

@@ -16,10 +16,10 @@ from sklearn.inspection import DecisionBoundaryDisplay
 from sklearn.metrics import PrecisionRecallDisplay, RocCurveDisplay
 
 from ..data.elsewhere import Predictor
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, require_count, require_text
 from ..labels import plain_labels, require_two
 from ..table import is_frame, require_same_order
-from .style import COLORS, MARKERS, SHADES, TINTS, VERMILION, legend, new_axes, shown
+from .style import COLORS, MARKERS, SHADES, TINTS, VERMILION, classifier, legend, new_axes, shown
 
 
 def sigmoid(ax: Axes | None = None) -> Axes:
@@ -108,7 +108,7 @@ def decision_boundary(model: Predictor, X: object, y: ArrayLike, ax: Axes | None
     require_same_order(X=X, y=y)
     points, names = _two_features(X)
     ax = new_axes(ax)
-    n_classes = len(model.classes_)
+    n_classes = len(classifier(model).classes_)
     has_probabilities = hasattr(model, "predict_proba")
     style: dict[str, Any] = {"levels": np.linspace(0, 1, 11)} if has_probabilities else {}
     style |= {"cmap": SHADES} if n_classes == 2 else {"multiclass_colors": [*islice(cycle(TINTS), n_classes)]}
@@ -147,8 +147,9 @@ def loss_curve(losses: object, ax: Axes | None = None, label: str | None = None)
     -------
     matplotlib Axes
     """
+    require_text(label=label)
     curves = losses if isinstance(losses, Mapping) else {label: losses}
-    arrays = [np.asarray(getattr(curve, "history", curve), dtype=float) for curve in curves.values()]
+    arrays = [_numbers(getattr(curve, "history", curve), "A loss curve") for curve in curves.values()]
     for values in arrays:
         if values.ndim != 1 or values.size == 0:
             raise EvenOddsError(f"A loss curve needs one loss a pass, shape (passes,), not {values.shape}.")
@@ -183,8 +184,7 @@ def roc(model: Predictor, X: object, y: ArrayLike, ax: Axes | None = None) -> Ax
     require_same_order(X=X, y=y)
     ax = new_axes(ax)
     display = RocCurveDisplay.from_predictions(
-        _is_second(model, y),
-        _scores(model, X),
+        *_seen(model, y, _scores(model, X)),
         name=type(model).__name__,
         ax=ax,
         curve_kwargs={"color": VERMILION, "linewidth": 2},
@@ -223,8 +223,7 @@ def precision_recall(model: Predictor, X: object, y: ArrayLike, ax: Axes | None 
     require_same_order(X=X, y=y)
     ax = new_axes(ax)
     display = PrecisionRecallDisplay.from_predictions(
-        _is_second(model, y),
-        _scores(model, X),
+        *_seen(model, y, _scores(model, X)),
         ax=ax,
         plot_chance_level=True,
         chance_level_kw={"color": "0.6", "linewidth": 0.8},
@@ -266,9 +265,10 @@ def calibration(model: Predictor, X: object, y: ArrayLike, ax: Axes | None = Non
     """
     require_same_order(X=X, y=y)
     ax = new_axes(ax)
-    seen, predicted = _is_second(model, y), model.predict_proba(X)[:, 1]
+    require_count(1, n_bins=n_bins)
+    seen, predicted = _seen(model, y, classifier(model).predict_proba(X)[:, 1])
     options = {"strategy": "quantile", "name": type(model).__name__, "color": VERMILION, "marker": "o"}
-    CalibrationDisplay.from_predictions(seen, predicted, n_bins=n_bins, ax=ax, **options)
+    CalibrationDisplay.from_predictions(seen, predicted, n_bins=min(n_bins, seen.size), ax=ax, **options)
     positive = shown(model.classes_[1])
     ax.set(
         xlim=(-0.02, 1.02),
@@ -280,29 +280,42 @@ def calibration(model: Predictor, X: object, y: ArrayLike, ax: Axes | None = Non
     return ax
 
 
-def _is_second(model: Predictor, y: object) -> NDArray[np.intp]:
-    """Whether each row is of the second of two classes, as 0 or 1: labels may be what scikit-learn does not know."""
-    require_two(model.classes_, "This picture")
+def _seen(model: Predictor, y: object, predicted: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Whether each row is of the second of two classes, as 0 or 1, and what is predicted of it.
+
+    Labels may be what scikit-learn does not know.
+    """
+    require_two(classifier(model).classes_, "This picture")
     labels = plain_labels(y)
     known = np.isin(labels, model.classes_)
     if not known.all():
         raise EvenOddsError(f"y holds {labels[~known].tolist()[0]!r}, which is none of the classes of the model.")
-    return np.asarray(labels == model.classes_[1:], dtype=np.intp)
+    if labels.shape != predicted.shape:
+        raise EvenOddsError(f"X has {predicted.size} rows but y has {labels.size} labels: one label a row is needed.")
+    return np.asarray(labels == model.classes_[1:], dtype=np.intp), predicted
 
 
 def _scores(model: Predictor, X: object) -> NDArray[np.float64]:
     """What rows are sorted by: log odds, which tell rows apart where probabilities are 0 or 1."""
-    has_scores = hasattr(model, "decision_function")
+    has_scores = hasattr(classifier(model), "decision_function")
     return np.asarray(model.decision_function(X) if has_scores else model.predict_proba(X)[:, 1])
 
 
 def _two_features(X: object) -> tuple[NDArray[np.float64], tuple[str, str]]:
     """Return the rows as an array (m, 2), and the names of the two features."""
     frame = nw.from_native(X, eager_only=True) if is_frame(X) else None
-    points = np.asarray(X if frame is None else frame.to_numpy(), dtype=float)
+    points = _numbers(X if frame is None else frame.to_numpy(), "This picture")
     if points.ndim != 2 or points.shape[1] != 2:
         raise EvenOddsError(f"This picture needs two features, X of shape (m, 2), not {points.shape}.")
     return points, ("feature 1", "feature 2") if frame is None else (frame.columns[0], frame.columns[1])
+
+
+def _numbers(values: object, what: str) -> NDArray[np.float64]:
+    """Values as an array of numbers."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise EvenOddsError(f"{what} is of numbers: {error}.") from None
 
 
 def _corners(X: object, points: NDArray[np.float64]) -> Any:

@@ -13,10 +13,11 @@ from matplotlib.ticker import MaxNLocator
 from scipy.special import logit
 
 from ..arrays import Array
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, is_one_of
 from ..inference import Inference
 from ..inference.curves import Curve, Ground
-from .style import COLORS, MARKERS, VERMILION, legend_above, new_axes, shown, shown_all
+from ..labels import is_label
+from .style import COLORS, MARKERS, VERMILION, legend_above, new_axes, require_inference, shown, shown_all
 
 _MOST = 40  # levels that are drawn
 _DASHES = ("-", "--", "-.", ":")
@@ -71,9 +72,8 @@ def effect(
     EvenOddsError
         If a column, a level or a class is unknown.
     """
-    if not isinstance(result, Inference):
-        raise EvenOddsError(f"effect draws what infer returned, got a {type(result).__name__}.")
-    if scale not in _SCALES:
+    require_inference(result)
+    if not is_one_of(scale, _SCALES):
         raise EvenOddsError(f"scale is one of {', '.join(map(repr, _SCALES))}, got {scale!r}.")
     classes = _classes(result, label)
     if by is not None and len(classes) > 1:
@@ -134,7 +134,7 @@ def _classes(result: Inference, label: object) -> list[int]:
     labels = list(result.classes)
     if label is None:
         return [1] if len(labels) == 2 else list(range(len(labels)))
-    if label not in labels:
+    if not is_label(label) or label not in labels:
         raise EvenOddsError(f"label is one of the classes {', '.join(map(repr, labels))}, got {label!r}.")
     if len(labels) == 2 and label != labels[1]:
         raise EvenOddsError(f"Of two classes the second is drawn, {labels[1]!r}; got label={label!r}.")

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from ..advice import nearest
 from ..arrays import Array, Numbers, dense
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, require_flags, texts_of
 from ..inference import Inference
-from .style import BLUE, VERMILION, columns, new_axes, shown, shown_all, shown_pairs
+from ..naming import nearest
+from .style import BLUE, VERMILION, columns, new_axes, require_inference, shown, shown_all, shown_pairs
 
 if TYPE_CHECKING:
     from ..model import LogisticRegression
@@ -46,6 +46,7 @@ class Forest:
         k, keys = len(result.names), result.problem.keys
         chosen = [j for j in range(result.coef.size) if j % k >= first]
         if terms is not None:
+            terms = texts_of("terms", terms)
             unknown = [term for term in terms if term not in keys and term not in result.names]
             if unknown:
                 raise EvenOddsError(f"There is no coefficient {unknown[0]!r}. {nearest(str(unknown[0]), keys)}")
@@ -92,9 +93,10 @@ def coefficients(model: LogisticRegression, ax: Axes | None = None, names: Seque
         lines, what = Forest.of(model, int(bool(model.model.fit_intercept))), _log_odds(model)
     else:
         lines, what = _estimates(model), f"change in the log-odds of class {shown(model.classes_[1])}"
-    if names is not None and len(names) != lines.values.size:
-        raise EvenOddsError(f"There are {lines.values.size} coefficients but {len(names)} names.")
     if names is not None:
+        names = texts_of("names", names)
+        if len(names) != lines.values.size:
+            raise EvenOddsError(f"There are {lines.values.size} coefficients but {len(names)} names.")
         lines = Forest(shown_all(names), lines.values, lines.ends, lines.notes)
     # What has no coefficient at all goes to the bottom, what is infinite to the top and the bottom by itself.
     known = lines.drawn | np.isinf(lines.values)
@@ -138,6 +140,8 @@ def forest(
     -------
     matplotlib Axes
     """
+    require_flags(odds_ratio=odds_ratio, intercept=intercept)
+    require_inference(result)
     lines = Forest.of(result, 0 if intercept else int(bool(result.model.fit_intercept)), terms)
     lines = lines.take(np.arange(lines.values.size)[::-1])
     what = f"{100 * result.level:g}% interval"
@@ -209,6 +213,7 @@ def margins(
     -------
     matplotlib Axes
     """
+    require_inference(result)
     asked: dict[str, Any] = {"at": at, "kind": kind, "groups": groups, "discrete": discrete}
     table = columns(result.margins(X, **asked, sample_weight=sample_weight, offset=offset))
     terms = list(map(str, table["term"]))

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 
 from ..arrays import Array, Numbers
 from ..cross_validation import LogisticRegressionCV
-from ..exceptions import EvenOddsError
+from ..exceptions import EvenOddsError, require_count
+from ..labels import is_label
 from ..paths import Path
 from .style import BLUE, COLORS, VERMILION, new_axes, shown, shown_all, shown_pairs
 
@@ -34,6 +35,7 @@ def path(fits: object, ax: Axes | None = None, n_labels: int = 8, label: object 
     -------
     matplotlib Axes
     """
+    require_count(0, n_labels=n_labels)
     found = fits.path_ if isinstance(fits, LogisticRegressionCV) else fits
     if not isinstance(found, Path):
         raise EvenOddsError(f"path draws what evenodds.path returns, got a {type(fits).__name__}.")
@@ -60,7 +62,7 @@ def path(fits: object, ax: Axes | None = None, n_labels: int = 8, label: object 
 def _lines(found: Path, label: object) -> tuple[Any, list[str]]:
     """The coefficients to draw, a column each, and their names."""
     classes = found.classes.tolist()
-    if label is not None and (label not in classes or len(classes) == 2):
+    if label is not None and (not is_label(label) or label not in classes or len(classes) == 2):
         known = ", ".join(map(repr, classes))
         raise EvenOddsError(f"label chooses one of more than two classes, got {label!r}; the path is of {known}.")
     if len(classes) == 2:

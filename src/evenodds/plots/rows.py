@@ -11,10 +11,11 @@ from scipy.special import expit, ndtri
 
 from ..arrays import Array, Numbers
 from ..data.elsewhere import Predictor
+from ..exceptions import require_count
 from ..inference import Inference
 from ..labels import encode_labels, require_two, row_numbers
 from ..table import require_same_order
-from .style import BLUE, VERMILION, columns, legend, new_axes, shown
+from .style import BLUE, VERMILION, classifier, columns, legend, new_axes, require_inference, shown
 
 _MOST_BINS = 100
 _LARGEST = 300.0  # area of the largest bubble, in square points
@@ -52,7 +53,8 @@ def influence(
     -------
     matplotlib Axes
     """
-    require_two(result.model.classes_, "This picture")
+    require_count(0, n_labels=n_labels)
+    require_two(require_inference(result).model.classes_, "This picture")
     table = columns(result.influence(X, y, sample_weight=sample_weight, offset=offset))
     leverage, residual, cook = (table[name] for name in ("leverage", "studentized", "cooks_distance"))
     rows = np.flatnonzero(np.isfinite(cook))
@@ -148,13 +150,14 @@ def residuals(
     matplotlib Axes
     """
     require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
+    require_count(1, n_bins=1 if n_bins is None else n_bins)
     model = result.model if isinstance(result, Inference) else result
-    require_two(model.classes_, "This picture")
+    require_two(classifier(model).classes_, "This picture")
     p = model.predict_proba(X)[:, 1] if offset is None else _shifted(model, X, offset)
     _, codes = encode_labels(y, p.size, model.classes_)
     weight = np.ones(p.size) if sample_weight is None else row_numbers(sample_weight, "sample_weight", p.size)
     spread = weight**2 if getattr(result, "weights", "frequency") == "sampling" else weight
-    count = min(max(round(p.size**0.5), 2), _MOST_BINS) if n_bins is None else max(n_bins, 1)
+    count = min(max(round(p.size**0.5), 2), _MOST_BINS) if n_bins is None else min(n_bins, p.size)
     edges = np.unique(np.quantile(p, np.linspace(0, 1, count + 1)[1:-1]))
     group = np.searchsorted(edges, p, side="left")
     total, center, rest, variance = (

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from narwhals.typing import IntoDataFrame
 
+from ..exceptions import EvenOddsError
+from ..inference import Inference
 from ..inference.display import printable, shortened
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
@@ -36,8 +38,24 @@ def new_axes(ax: Axes | None, height: float = 4.2) -> Axes:
     """The axes that were given, or those of a new figure."""
     if ax is None:
         _, ax = plt.subplots(figsize=(5.6, height), layout="constrained")
+    if not isinstance(ax, Axes):
+        raise EvenOddsError(f"ax is Matplotlib's Axes, not a {type(ax).__name__}.")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def require_inference(result: object) -> Inference:
+    """What `infer` returns, or one error."""
+    if not isinstance(result, Inference):
+        raise EvenOddsError(f"This picture is of what infer returns, not of a {type(result).__name__}.")
+    return result
+
+
+def classifier(model: object) -> Any:
+    """What has learnt classes, or one error."""
+    if not hasattr(model, "classes_"):
+        raise EvenOddsError(f"This picture is of a fitted classifier, not of a {type(model).__name__}.")
+    return model
 
 
 def legend(ax: Axes, n_points: int, **options: object) -> None:

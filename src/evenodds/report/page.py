@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from ..cross_validation import LogisticRegressionCV
-from ..exceptions import EvenOddsError, within_range
+from ..exceptions import EvenOddsError, require_text, within_range
 from ..export import replacing
 from ..inference import Inference
 from ..inference.display import printable, shortened
@@ -93,6 +93,7 @@ def write_report(
         lstrip_blocks=True,
     )
     environment.filters["parted"] = _parted
+    require_text(title=title)
     facts = _facts(fitted, known, rows, costs, title)
     text = environment.get_template("page.html.jinja").render(facts)
     with replacing(path) as file:

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from ..advice import nearest
 from ..arrays import Array
 from ..data.scan import Scan
 from ..exceptions import EvenOddsError
 from ..labels import encode_kept, encode_labels, row_numbers, row_offsets
+from ..naming import known_column, nearest
 from ..table import is_frame, unique_names
 
 Model = Any  # a LogisticRegression or a LogisticRegressionCV
@@ -107,8 +107,7 @@ def _labels(
     if not is_frame(frame):
         raise EvenOddsError(f"target={target!r} names a column, and a {type(frame).__name__} has none: give labels.")
     table, names = unique_names(frame)
-    if target not in names:
-        raise EvenOddsError(f"There is no column {target!r}. {nearest(target, list(map(str, names)))}")
+    known_column(target, names)
     return table[target].to_native(), sample_weight, offset, target
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ..advice import listed, listed_labels, warn
+from ..advice import warn
 from ..arrays import Array, Mask
 from ..exceptions import SeparationWarning
+from ..naming import listed, listed_labels
 from .cuts import Cut
 from .verdict import Verdict
 
