@@ -6,7 +6,8 @@ gradient along all other coefficients is zero". Where that strays, as with Firth
 itself is followed, from one maximum to the next. For Firth's fit l is the penalised likelihood, with all columns kept
 in the penalty (Heinze and Schemper, Statistics in Medicine 21, 2002). That can have several maxima, under restrictions
 too: each restricted maximum is looked for as the free one was (`peaks`), with fewer starts, from the highest that is
-next to one of the free ones; an interval holds all values that are not rejected, and a restricted maximum above the free one is a `HigherMaximum`, from where the free one is found anew.
+next to one of the free ones; an interval holds all values that are not rejected, and a restricted maximum above the
+free one is a `HigherMaximum`, from where the free one is found anew.
 """
 
 import math
