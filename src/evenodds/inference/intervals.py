@@ -130,22 +130,27 @@ def least_of(result: Inference, behind: Array, shift: Array) -> float:
 
     These log odds are minus the logarithm of the sum of exp, which is convex. At its highest where the likelihood has
     fallen by so much their gradients are parallel, which Newton's method looks for, as there can be several, from the
-    ends of means of the scores: of equal weights, and with nearly all of the weight on each class.
+    ends of means of the scores: of equal weights, and with nearly all of the weight on each class. NaN if one of these
+    ends nowhere, as the lowest could be there.
     """
     K = len(behind)
     starts = np.vstack([np.full(K, 1 / K), (1 - _SOME) * np.eye(K) + _SOME / K])
     left_of = functools.cache(lambda kept: _left(result, behind[list(kept)].mean(axis=0)))
-    problem, point, least = left_of(tuple(range(K))), None, math.inf
+    problem, point, ends = left_of(tuple(range(K))), None, []
     for share in starts:
         if problem is None:
             return -math.inf
         point = finite_end(result, problem, share @ behind, -1.0, point)
-        least = min(least, _least_from(result, behind, shift, point, left_of))
-    return least
+        ends.append(_least_from(result, behind, shift, point, left_of))
+    return float(np.min(ends))
 
 
 def _least_from(
-    result: Inference, behind: Array, shift: Array, point: Point, left_of: Callable[[tuple[int, ...]], Problem | None]
+    result: Inference,
+    behind: Array,
+    shift: Array,
+    point: Point | None,
+    left_of: Callable[[tuple[int, ...]], Problem | None],
 ) -> float:
     """The log odds at the end of `least_of` that is near a place where the likelihood has fallen so far.
 
@@ -153,30 +158,24 @@ def _least_from(
         vanishes is left out, as its rows can be certain where the end is.
     """
     target, kept = result.log_likelihood - float(chdtri(1, 1 - result.level)) / 2, np.arange(len(behind))
+    problem = left_of(tuple(kept.tolist()))
     for _ in range(_STEPS):
-        share = softmax(behind[kept] @ point.theta + shift[kept])
-        gone = share.min() < _NO_SHARE
-        if gone:
-            kept = kept[share > _NO_SHARE]
-            share = softmax(behind[kept] @ point.theta + shift[kept])
-        problem = left_of(tuple(kept.tolist()))
         if problem is None:
             return -math.inf
-        if gone:
-            point = _at(problem, point.theta - problem.gauge @ (problem.gauge.T @ point.theta))
+        if point is None:  # the information became singular on the way
+            break
+        share = softmax(behind[kept] @ point.theta + shift[kept])
+        if share.min() < _NO_SHARE:
+            kept = kept[share > _NO_SHARE]
+            problem, theta = left_of(tuple(kept.tolist())), point.theta
+            point = None if problem is None else at(problem, theta - problem.gauge @ (problem.gauge.T @ theta))
+            continue
         missing = target - point.value
         step, gain = _to_parallel(point, behind[kept], share, missing)
         if abs(missing) + gain < _FALL:
             return -float(logsumexp(behind[kept] @ point.theta + shift[kept]))
-        point = _at(problem, point.theta + step)
-    raise EvenOddsError("The end of the interval of a probability was not found.")
-
-
-def _at(problem: Problem, theta: Array) -> Point:
-    point = at(problem, theta)
-    if point is None:
-        raise EvenOddsError("The likelihood could not be followed: the information became singular on the way.")
-    return point
+        point = at(problem, point.theta + step)
+    return math.nan
 
 
 def _to_parallel(point: Point, behind: Array, share: Array, missing: float) -> tuple[Array, float]:
