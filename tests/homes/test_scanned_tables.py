@@ -150,6 +150,38 @@ def test_all_that_follows_a_fit(policy, tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "model.json").predict_proba(few), there.predict_proba(table))
 
 
+@pytest.mark.parametrize("policy", ["drop", "indicator"])
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+def test_policies_hold_where_all_columns_are_numbers(policy, format, tmp_path):
+    rng = np.random.default_rng(4)
+    n = 300
+    lost = rng.random(n) < 0.05
+    table = pa.table(
+        {
+            "x": pa.array(rng.normal(size=n), mask=lost),
+            "z": rng.normal(size=n),
+            "w": rng.integers(0, 3, n) * 1.0,
+            "g": np.arange(n) % 20,
+            "y": rng.integers(0, 2, n),
+        }
+    )
+    what = WRITERS[format](table, (100, 200), tmp_path)
+
+    def rows():  # each time as if nobody had read them
+        return scan(what, "y", columns=["x", "z"], weight="w")
+
+    assert len(rows()) == n
+    here, there = (fit_table("y ~ x + z", one, missing=policy, weight="w", tol=1e-10) for one in (table, rows()))
+    for cov, groups in (("model", (None, None)), ("cluster", (table["g"], "g"))):
+        result, its = (
+            infer(m, f, cov=cov, groups=g) for m, f, g in zip((here, there), (table, rows()), groups, strict=True)
+        )
+        np.testing.assert_allclose(its.covariance, result.covariance, rtol=1e-7)
+        for answer in ("influence", "margins", "predict", "calibration"):
+            frames = [as_pandas(getattr(one, answer)(given)) for one, given in ((its, rows()), (result, table))]
+            np.testing.assert_allclose(*(frame.select_dtypes("number") for frame in frames), rtol=1e-6, atol=1e-12)
+
+
 def test_what_has_no_formula(tmp_path):
     rng = np.random.default_rng(5)
     n = 700

@@ -62,8 +62,11 @@ class Scan:
 
         if self._encoded is not None:
             return len(self._encoded)
-        if self._encoding is not None or self.is_numeric:
+        if self._encoding is not None or self._known:
             return self._surveyed(None)[0].read
+        known = [unit.n_rows for unit in self._source.units]
+        if None not in known and self._source.cluster is None:
+            return sum(filter(None, known))
 
         def rows(_: int, tables: Tables) -> list[int]:
             return [int(table.num_rows) for table, _ in tables]
@@ -247,18 +250,19 @@ class Scan:
         """The names of all columns there are."""
         return list(self._source.types)
 
-    def grouped(self, groups: object, n_jobs: int | None, *, here: bool) -> tuple[Scan, Any]:
+    def grouped(self, groups: object, n_jobs: int | None, *, here: bool, coded: bool) -> tuple[Scan, Any]:
         """The rows read with their groups, and nothing beside them; or the groups of all rows, by number.
 
         groups : the name of a column, or what is given beside the rows
         here : whether all are needed here
+        coded : whether the rows are read by a design, which may know what to do where a value is missing
         """
         name = groups if isinstance(groups, str) else self.roles.groups
         if name is None or (name == self.roles.groups and not here):
             return self, None if name else groups
         known_column(name, self.known)
         last = self if self._encoded is None else self._encoded
-        if not last._known and last._source.cluster is None and self.is_numeric:
+        if not last._known and last._source.cluster is None and self.is_numeric and not coded:
             last._surveyed(n_jobs)
         if here or (last._source.cluster is None and not (last._source is self._source and last._is_read_again)):
             return self, self.column(name)

@@ -30,6 +30,7 @@ from .starts import PRODUCTS, Together
 HIGHER = 1e-7  # of the penalised log-likelihood, from which a maximum is higher than another
 _SAME = 0.1  # standard errors within which two maxima are one
 _STARTS = 512  # of a round
+_RESTRICTED = 4  # times fewer where theta is restricted: the maxima that are next to free ones are known
 _LOOSE = 2.0  # the v of a row from which its part of the curvature can be negative
 _MANY = 5.0  # the largest v from which these are made; it was above 2 wherever several maxima were seen, but once
 _ROUNDS = 8  # at the most
@@ -83,6 +84,7 @@ def maxima(climb: Climber, theta: Array, report: Report | None = None) -> list[S
     if nearest.status is not Status.CONVERGED or is_only(objective, point, climb.inside()):
         return [nearest]
     count = _STARTS if point.largest >= _MANY else max(int(_STARTS * (point.largest / _MANY) ** 3), 1)
+    count = count if climb.fixed is None else -(-count // _RESTRICTED)
     part = part or _few(objective, objective.at(nearest.theta))
     if part is objective:
         return _others(short, nearest, count, history)

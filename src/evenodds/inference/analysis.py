@@ -120,7 +120,8 @@ def infer(
     X, y, sample_weight, offset = gathered(X, y, sample_weight, offset, groups)
     given = groups
     if isinstance(X, Scan) and groups is not None:
-        X, groups = X.grouped(groups, model.n_jobs, here=post_selection is not None)
+        coded = hasattr(model, "design_")
+        X, groups = X.grouped(groups, model.n_jobs, here=post_selection is not None, coded=coded)
     groups = brought(groups)
     require_same_order(X=X, groups=groups)
     baseline = _label(model, baseline)

@@ -123,8 +123,8 @@ def compare(larger: "Inference", smaller: "Inference") -> TestResult:
     if larger.whole.firth:
         dropped = [name for name in larger.names if name not in smaller.names]
         fixed = np.stack([larger.whole.row_of(name) for name in dropped])
-        best = maxima(larger.whole)[0]
-        null = constrained_maximum(larger.whole, fixed, start=best)
+        best, *_ = tops = maxima(larger.whole)
+        null = constrained_maximum(larger.whole, fixed, start=best, tops=tops)
         require_lower(larger.whole, best, null)
         fall = best.value - null.value
         return chi_squared(max(2 * fall, 0.0), df, f"penalised {words}")

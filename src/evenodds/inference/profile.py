@@ -5,8 +5,9 @@ Venzon and Moolgavkar (Applied Statistics 37, 1988): Newton's method for the sys
 gradient along all other coefficients is zero". Where that strays, as with Firth's fit of a handful of rows, the profile
 itself is followed, from one maximum to the next. For Firth's fit l is the penalised likelihood, with all columns kept
 in the penalty (Heinze and Schemper, Statistics in Medicine 21, 2002). That can have several maxima, under restrictions
-too: each restricted maximum is looked for as the free one was (`peaks`), an interval holds all values that are not
-rejected, and a restricted maximum above the free one is a `HigherMaximum`, from where the free one is found anew.
+too: each restricted maximum is looked for as the free one was (`peaks`), with fewer starts, from the highest that is
+next to one of the free ones; an interval holds all values that are not rejected, and a restricted maximum above the
+free one is a `HigherMaximum`, from where the free one is found anew.
 """
 
 import math
@@ -66,14 +67,20 @@ def at(problem: Problem, theta: Array) -> Point | None:
 
 
 def constrained_maximum(
-    problem: Problem, fixed: Array | None = None, values: Array | None = None, start: Point | None = None
+    problem: Problem,
+    fixed: Array | None = None,
+    values: Array | None = None,
+    start: Point | None = None,
+    tops: Sequence[Point] = (),
 ) -> Point:
     """The maximum of l where fixed @ theta = values; fixed (m, q), values (m,). Without constraints, that of l.
+
+    tops : the maxima of l, the highest first: of Firth's, the search starts from the highest that is next to one
 
     Where the way onto the constraints is too long for one step, it is taken in parts.
     """
     if problem.firth:
-        return peaks(problem, fixed, values, start)[0]
+        return peaks(problem, fixed, values, _nearest(problem, fixed, values, tops) or start)[0]
     fixed = np.empty((0, problem.theta.size)) if fixed is None else fixed
     values = np.zeros(len(fixed)) if values is None else values
     point = start or at(problem, problem.theta)
@@ -150,6 +157,20 @@ def peaks(
     return found
 
 
+def _nearest(problem: Problem, fixed: Array | None, values: Array | None, tops: Sequence[Point]) -> Point | None:
+    """The highest of the restricted maxima next to those of l: none is above the one that it is next to."""
+    near: Point | None = None
+    for top in tops:
+        if near is not None and near.value >= top.value:
+            break
+        try:
+            here = peaks(problem, fixed, values, top, search=False)[0]
+        except EvenOddsError:  # the way from another may not be singular
+            continue
+        near = here if near is None or here.value > near.value else near
+    return near
+
+
 def _climb(problem: Problem, fixed: Array, values: Array, point: Point) -> Point | None:
     """Newton's method under constraints: a step onto them, then steps halved until l rises. None if it fails."""
     last = math.inf
@@ -204,7 +225,7 @@ def interval(problem: Problem, row: Array, level: float, tops: Sequence[Point]) 
         for _ in range(_BRANCHES if problem.firth else 0):
             if not math.isfinite(end):
                 break
-            other = constrained_maximum(problem, row[None, :], np.array([end]), inner)
+            other = constrained_maximum(problem, row[None, :], np.array([end]), inner, tops)
             require_lower(problem, best, other)
             if other.value < best.value - fall + _BRANCH:
                 break

@@ -83,7 +83,7 @@ def record(
         penalized = tops[0].value
         if asked.cov == "model":
             table = firth_table(problem, tops, table, asked.level, skip_intercept=model.firth == "flic")
-            ratio = _penalised_ratio(problem, tops[0])
+            ratio = _penalised_ratio(problem, tops)
     shape = problem.shape
     return Inference(
         names=problem.names,
@@ -201,7 +201,7 @@ def firth_table(problem: Problem, tops: list[Point], wald: Table, level: float, 
         if not np.isfinite(wald.se[j]) or (skip_intercept and j < int(problem.objective.coordinates.intercept)):
             continue
         row = problem.to_raw[j]
-        null = constrained_maximum(problem, row[None, :], np.zeros(1), best)
+        null = constrained_maximum(problem, row[None, :], np.zeros(1), best, tops)
         require_lower(problem, best, null)
         fall = 2 * (best.value - null.value)
         z[j] = np.sign(row @ best.theta) * np.sqrt(max(fall, 0.0))
@@ -252,10 +252,10 @@ def _likelihood_ratio(problem: Problem, told: Evidence, null: float, asked: Aske
     return chi_squared(statistic, problem.n_coef - first * (problem.data.class_weights.size - 1), words)
 
 
-def _penalised_ratio(problem: Problem, best: Point) -> TestResult:
-    first = int(problem.objective.coordinates.intercept)
+def _penalised_ratio(problem: Problem, tops: list[Point]) -> TestResult:
+    first, best = int(problem.objective.coordinates.intercept), tops[0]
     slopes = np.eye(problem.theta.size)[first:]
-    null = constrained_maximum(problem, slopes, np.zeros(len(slopes)), best)
+    null = constrained_maximum(problem, slopes, np.zeros(len(slopes)), best, tops)
     require_lower(problem, best, null)
     return chi_squared(
         max(2 * (best.value - null.value), 0.0),

@@ -89,7 +89,7 @@ class _Falls:
         self._known: dict[tuple[frozenset[str], str | None], tuple[int, float, float]]
         self._known = {(frozenset(), None): (0, 0.0, 0.0)}
         self._has_likelihood = result.has_likelihood
-        self._best = maxima(self._problem)[0] if self._has_likelihood else None
+        self._tops = maxima(self._problem) if self._has_likelihood else []
 
     def of(self, dropped: list[str], bend: str | None = None) -> tuple[int, float, float]:
         """(df, W, D) without some terms, and with a straight line in the place of a bent one."""
@@ -120,11 +120,12 @@ class _Falls:
         return float(z @ np.linalg.solve(V / np.outer(size, size), z))
 
     def _fall(self, L: Array) -> float:
-        if self._best is None:
+        if not self._tops:
             return np.nan
-        point = constrained_maximum(self._problem, L, np.zeros(len(L)), self._best)
-        require_lower(self._problem, self._best, point)
-        return 2 * (self._best.value - point.value)
+        best = self._tops[0]
+        point = constrained_maximum(self._problem, L, np.zeros(len(L)), best, self._tops)
+        require_lower(self._problem, best, point)
+        return 2 * (best.value - point.value)
 
 
 def _independent(L: Array, problem: Problem) -> Array:
