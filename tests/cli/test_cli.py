@@ -418,6 +418,30 @@ def test_text_columns_are_factors_with_a_reference_that_is_said(run):
     assert "NAME=LEVEL" in err
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "options", "named"),
+    [
+        ("age", [None], [], ["--missing drop", "--missing indicator"]),
+        ("deck", [None], [], ["--missing drop", "--missing indicator"]),
+        ("survived", [None], [], ["--missing drop"]),
+        ("survived", [None], ["--missing", "drop", "--positive", "no body"], ["--positive 'no body'"]),
+        ("survived", [k + 0.5 for k in range(N)], [], ["--positive"]),
+        ("fare", [-1.0], ["--weight", "fare", "--missing", "drop"], ["--weight is negative"]),
+        ("fare", [None], ["--offset", "fare"], ["--offset contains NaN"]),
+        ("deck", ["A"], ["--reference", "deck=nothing", "--missing", "drop"], []),
+    ],
+)
+def test_a_problem_is_told_in_terms_of_options(run, column, values, options, named):
+    table = MIXED.dropna().reset_index(drop=True)
+    table[column] = table[column].astype(object)
+    table.loc[: len(values) - 1, column] = values[: len(table)]
+    table.to_csv("mixed.csv", index=False)
+    said = problem(run("fit", "mixed.csv", *FIT, *options))
+    for option in named:
+        assert option in said
+    assert not re.search(r"\b(missing|unseen|positive|firth|l1_ratio)=|sample_weight|sklearn", said)
+
+
 def test_missing_values_are_dropped_or_have_a_coefficient_and_it_is_said(run):
     MIXED.to_csv("mixed.csv", index=False)
     count = int(MIXED["age"].isna().sum())
@@ -469,7 +493,7 @@ def test_the_positive_label_is_chosen(run):
     assert status == 0
     assert out.startswith("Log odds of survived = no against yes")
     assert_allclose(load("model.json").coef_, -expected.coef_, rtol=1e-6)
-    assert "positive='maybe' is no label of 'survived'" in problem(
+    assert "--positive 'maybe' is no label of 'survived'" in problem(
         run("fit", "people.csv", *FIT, "--positive", "maybe")
     )
 

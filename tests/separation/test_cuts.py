@@ -91,3 +91,22 @@ def test_the_words_do_not_hang_on_how_rows_are_held():
                 LogisticRegression(fit_intercept=intercept).fit(rows, labels, weights)
             told.append({re.sub(r", in the direction [^.;]*", "", str(one.message)) for one in caught})
         assert all(words == told[0] for words in told), (seed, told)
+
+
+@pytest.mark.parametrize(("seed", "K"), [(1, 2), (2, 2), (3, 3)])
+def test_levels_of_a_wide_factor_are_named_as_columns_are(seed, K):
+    """Of 515 levels some, with the reference or without, have rows of some classes only; the others of all."""
+    rng, n_levels = np.random.default_rng(seed), 515
+    level = np.repeat(np.arange(n_levels), 6)
+    y, x = np.tile(np.arange(6) % K, n_levels), rng.normal(size=level.size)
+    lone = rng.choice(np.arange(1, n_levels), int(rng.integers(1, 7)), replace=False).tolist() + [0] * (seed % 2)
+    for k in lone:
+        y[level == k] = rng.choice(rng.permutation(K)[: rng.integers(1, K)], 6)
+    coded = pd.DataFrame({"x": x, "f": [f"l{k:03d}" for k in level]})
+    columns = {f"f[l{k:03d}]": (level == k).astype(float) for k in range(1, n_levels)}
+    said = []
+    for X in (coded, pd.DataFrame({"x": x, **columns})):
+        with pytest.warns(SeparationWarning) as told:
+            LogisticRegression().fit(X, LABELS[y])
+        said.append(str(told[0].message))
+    assert said[0] == said[1]

@@ -11,16 +11,18 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 _PIPE_WIDTH = 100_000
 _PATIENCE = 1.0  # seconds
+_GIVEN = re.compile(r"""(?<![\w'"-])(missing|unseen|positive|baseline|cov|solver)=(?:"(\w+)"|(?=\S))""")
 _OPTIONS = {
     "LogisticRegression(firth=True)": "--firth",
+    "firth=True": "--firth",
     "C=1)": "--C 1)",
     "C=1.": "--C 1.",
-    'missing="drop"': "--missing drop",
-    'missing="indicator"': "--missing indicator",
     "standardize=True": "--standardize",
+    "l1_ratio=": "--l1-ratio ",
     'positive="> 0" in fit_table': '--positive ">0"',
-    'unseen="reference"': "--unseen reference",
-    'unseen="missing"': "--unseen missing",
+    "sample_weight is": "--weight is",
+    "sum of sample_weight": "sum of --weight",
+    "offset contains": "--offset contains",
     ", for example with sklearn.impute.SimpleImputer": "",
     " (for example with sklearn.preprocessing.OneHotEncoder)": "",
     "Drop the rows without a label.": "Leave rows without a label out with --missing drop.",
@@ -69,7 +71,7 @@ def as_options(text: str) -> str:
     """Advice in terms of Python in terms of options."""
     for python, option in _OPTIONS.items():
         text = text.replace(python, option)
-    return text
+    return _GIVEN.sub(r"--\1 \2", text)
 
 
 def printable(value: object) -> str:

@@ -60,6 +60,17 @@ class _Cuts:
         """Some of them."""
         return _Cuts(*(getattr(self, one.name)[kept] for one in fields(self)))
 
+    def grouped(self, columns: NDArray[np.intp], n_columns: int) -> list[Cut]:
+        """Those by which some rows are told, by their classes, of columns (c,) that are some of all."""
+        signs: dict[bytes, tuple[Mask, Array]] = {}
+        for column, above, up, down in zip(self.column, self.above, self.up, self.down, strict=True):
+            few = 2 * np.count_nonzero(above) + above[0] <= above.size
+            high = up and (few or not down)
+            classes = above if high else ~above
+            _, of_cut = signs.setdefault(classes.tobytes(), (classes, np.zeros(n_columns)))
+            of_cut[columns[column]] = 1.0 if high else -1.0
+        return [Cut(*one) for one in signs.values()]
+
     def told(self, tile: Block, values: Array) -> Mask:
         """Which rows are told from which classes (m, K): no row of that side of a cut has their value."""
         above = self.above.T[tile.y.astype(np.intp)]
@@ -93,14 +104,14 @@ def cuts_of(signed: SignedHome, separated: Mask, bounds: Array) -> tuple[list[Cu
         told = cuts.told(tile, dense_design(coordinates, tile)[:, first:][:, cuts.column])
         return ([~told[every != tile.y[:, None]].reshape(tile.n_rows, n_classes - 1)],)
 
-    signs: dict[bytes, tuple[Mask, Array]] = {}
-    for column, above, up, down in zip(cuts.column, cuts.above, cuts.up, cuts.down, strict=True):
-        few = 2 * np.count_nonzero(above) + above[0] <= n_classes
-        high = up and (few or not down)
-        classes = above if high else ~above
-        _, of_cut = signs.setdefault(classes.tobytes(), (classes, np.zeros(signed.data.n_columns)))
-        of_cut[coordinates.columns[column]] = 1.0 if high else -1.0
-    return [Cut(*one) for one in signs.values()], separated & np.concatenate(signed.over_tiles(left)[0])
+    together = separated & np.concatenate(signed.over_tiles(left)[0])
+    return cuts.grouped(coordinates.columns, signed.data.n_columns), together
+
+
+def cuts_between(low: Array, high: Array, columns: NDArray[np.intp], n_columns: int) -> list[Cut]:
+    """The cuts by some columns whose values of each class begin and end there (K, c)."""
+    cuts = _Cuts.between(low, high, anywhere=True)
+    return cuts.only(cuts.up | cuts.down).grouped(columns, n_columns)
 
 
 def _least(x: Array) -> Array:

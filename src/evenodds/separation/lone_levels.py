@@ -23,7 +23,7 @@ from ..solvers import regimes
 from ..solvers.costs import sample_rows
 from ..solvers.running import Goal
 from .balance import balanced
-from .cuts import Cut
+from .cuts import cuts_between
 from .rays import Rays
 from .recession import Recession
 from .sides import SignedHome, TwoSides
@@ -48,18 +48,22 @@ def lone_levels(objective: Objective, free: Coordinates) -> Verdict | None:
     sign = np.where(usable, signs_of_levels(rows), 0.0)
     if not sign.any():
         return None
-    alone = np.zeros((n_classes - 1, layout.n_columns + 1))
-    alone[:, layout.places] = sign
-    alone[:, -1] = 0.0
-    slopes = alone.copy()
-    for f, start in enumerate(layout.starts[:-1].tolist()):
+    slopes = np.zeros((n_classes - 1, layout.n_columns + 1))
+    slopes[:, layout.places] = sign
+    slopes[:, -1] = 0.0
+    starts, single = layout.starts[:-1], usable.copy()
+    single[starts] = False
+    for f, start in enumerate(starts.tolist()):
         levels = layout.places[start + 1 : start + 1 + layout.counts[f]]
-        if sign[:, start].any() and not slopes[:, levels].any():
-            slopes[:, levels] = -sign[:, [start]]
-    certain = bool((sign < 0).any()), bool((sign > 0).any())
-    apart = (there & usable).astype(float) @ (~there).T > 0
-    cuts = (Cut(np.array([False, True]), alone[0, :-1]),) if n_classes == 2 else ()
-    return Verdict(slopes[:, :-1], cuts, certain, apart | apart.T)
+        others = levels[~slopes[:, levels].any(axis=0)]
+        slopes[:, others] = -sign[:, [start]]
+    every = np.add.reduceat(rows, starts, axis=1).max(axis=1, keepdims=True)  # of each class
+    low, high = (rows[:, single] == every).astype(float), there[:, single].astype(float)
+    cuts = cuts_between(low, high, layout.places[single], layout.n_columns)
+    together = sign[:, starts]
+    apart = (there & usable)[:, starts].astype(float) @ (~there)[:, starts].T > 0
+    certain = bool((together < 0).any()), bool((together > 0).any())
+    return Verdict(slopes[:, :-1], tuple(cuts), certain, apart | apart.T)
 
 
 def levels_by_class(block: Block, n_classes: int, left: Mask | None = None) -> Sums:

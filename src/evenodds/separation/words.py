@@ -58,7 +58,8 @@ def _of_two(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]
         return [] if verdict.cuts else [f"rows {belong}, by the intercept alone"]
     at_once, way = (", taken together,", f", in the direction {_sum(terms)}") if len(terms) > 1 else ("", "")
     these = "of the rows that these leave, " * bool(verdict.cuts)
-    return [f"{these}{_sides(terms)}{at_once} {belong}{way}"]
+    sides = _sides(terms).removesuffix(",") if at_once else _sides(terms)
+    return [f"{these}{sides}{at_once} {belong}{way}"]
 
 
 def _of_more(verdict: Verdict, classes: Sequence[Any], name: Callable[[int], Any]) -> list[str]:
@@ -119,5 +120,5 @@ def _sum(direction: Mapping[Any, float], most: int = 10) -> str:
         (value / largest, f"x{name}" if isinstance(name, int) else repr(name))
         for name, value in list(direction.items())[:most]
     ]
-    words = "".join(f" {'-' if v < 0 else '+'} {'' if abs(v) == 1 else f'{abs(v):.3g} '}{name}" for v, name in terms)
+    words = "".join(f" {'-' if v < 0 else '+'} {f'{abs(v):.3g} '.removeprefix('1 ')}{name}" for v, name in terms)
     return words.removeprefix(" +").strip() + (" + ..." if len(direction) > most else "")
