@@ -5,6 +5,7 @@ import http.server
 import re
 import shutil
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -329,6 +330,20 @@ def test_every_control_learns_anew(visit):
     learnt(page)
     page.locator("#runs button").last.click()
     learnt(page)
+
+
+def test_what_was_asked_of_a_run_that_is_over_is_no_alarm(visit):
+    """The values of its last epoch, which the next run does not have."""
+    page = visit("chapter=descent&epochs=100")
+    learnt(page)
+    page.route("**/call", lambda route: (time.sleep(0.6 * ('"begin"' in route.request.post_data)), route.continue_()))
+    page.evaluate(
+        "(() => { window.problems = []; evenodds.problem = (error) => problems.push(error.message);"
+        " evenodds.at = 99; evenodds.settle(); evenodds.set({ epochs: 50 }); })()"
+    )
+    page.wait_for_function("evenodds.run.settings.epochs === 50")
+    learnt(page)
+    assert page.evaluate("problems") == []
 
 
 def test_the_line_can_be_drawn(visit):

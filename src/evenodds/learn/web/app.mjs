@@ -274,7 +274,7 @@ class App {
         $("where-in").textContent = `Values of epoch ${(got.epoch ?? at) + 1}, batch ${got.batch + 1} of ${got.batches}.`;
         if (this.found) this.code.mark(this.found.place, "bad");
       } catch (error) {
-        this.problem(error);
+        if (run === this.run) this.problem(error); // the next run may not have this epoch
       }
     }, 250);
   }
