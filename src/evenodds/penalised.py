@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .arrays import Array
+from .arrays import Array, Numbers
 from .coordinates import Coordinates, choose_coordinates
 from .data import Block, Data
+from .data.used import Used
 from .objective import Classes, Objective
-from .per_column import bounds, penalty_factors
+from .per_column import all_at_zero, bounds, penalty_factors
 from .separation.question import Question
 from .separation.verdict import OVERLAP, Verdict
 from .settings import Settings
@@ -39,6 +40,11 @@ class RawPenalty:
         factor = penalty_factors(settings.penalty_factor, data.n_columns, data.names)
         low, high = bounds(settings.lower, settings.upper, data.n_columns, data.names)
         return cls(settings.strength(data), settings.l1_ratio, settings.standardize, factor, low, high)
+
+    def on(self, columns: Numbers) -> "RawPenalty":
+        """The penalty of some of the columns."""
+        factor, low, high = (None if a is None else a[columns] for a in (self.factor, self.lower, self.upper))
+        return replace(self, factor=factor, lower=low, upper=high)
 
 
 def penalty_of(settings: Settings, data: Data, w: Array) -> float:
@@ -78,6 +84,27 @@ def fit(
     last : the intercepts and coefficients of an earlier fit to start from
     """
     wanted = RawPenalty.of(settings, data)
+    pull = wanted.strength * wanted.l1_ratio
+    used = Used.of(data) if all_at_zero(pull, wanted.factor, wanted.lower, wanted.upper) else None
+    if used is None:
+        return _fit(wanted, settings, data, last, report)
+    first, last = int(settings.fit_intercept), last and (last[0], last[1][:, used.columns])
+    (intercepts, coefs), solution, verdict = _fit(wanted.on(used.columns), settings, used.data, last, report)
+    return (
+        (intercepts, used.outside(coefs)),
+        replace(solution, theta=used.outside_theta(solution.theta, first)),
+        verdict,
+    )
+
+
+def _fit(
+    wanted: RawPenalty,
+    settings: Settings,
+    data: Data,
+    last: tuple[Array, Array] | None,
+    report: Report | None,
+) -> tuple[tuple[Array, Array], Solution, Verdict]:
+    """See `fit`."""
     sample = data.sample(costs.sample_rows(data), settings.seed)
     coordinates = _coordinates(data, sample, settings)
     penalty = Penalty.of(
