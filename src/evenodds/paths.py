@@ -178,7 +178,7 @@ def path(
     if data.class_weights.size == 1:
         left = classes[data.present].tolist()[0]
         raise EvenOddsError(f"All rows that have a weight are of class {left!r}: a path needs two classes.")
-    problem = Strengths(data, ratio, bool(fit_intercept), bool(standardize), factor, low, high)
+    problem = Strengths(data, ratio, bool(fit_intercept), bool(standardize), factor, low, high).in_used_columns()
     lines = PathLines(_kind(ratio), data.n_rows, p) if verbose else None
     with one_blas_thread, within_range():
         loss, start, null = problem.null(tol)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .arrays import Array, Mask
+from .arrays import Array, Mask, Numbers
 from .coordinates import Coordinates, choose_coordinates, without_repeats
 from .data import Block, Data
+from .data.used import Used
 from .objective import Classes, Objective
-from .per_column import bounds, free_columns, penalty_factors
+from .per_column import all_at_zero, bounds, free_columns, penalty_factors
 from .separation.question import Question
 from .separation.verdict import OVERLAP, Verdict
 from .settings import Settings
@@ -45,6 +46,11 @@ class RawPenalty:
         """(p,) the columns that have neither a penalty nor a bound."""
         factor = self.factor if self.strength > 0 else np.zeros(n_columns)
         return free_columns(n_columns, factor, self.lower, self.upper)
+
+    def on(self, columns: Numbers) -> "RawPenalty":
+        """The penalty of some of the columns."""
+        factor, low, high = (None if a is None else a[columns] for a in (self.factor, self.lower, self.upper))
+        return replace(self, factor=factor, lower=low, upper=high)
 
 
 def penalty_of(settings: Settings, data: Data, w: Array) -> float:
@@ -84,6 +90,28 @@ def fit(
     last : the intercepts and coefficients of an earlier fit to start from
     """
     wanted = RawPenalty.of(settings, data)
+    pull = wanted.strength * wanted.l1_ratio
+    used = Used.of(data) if all_at_zero(pull, wanted.factor, wanted.lower, wanted.upper) else None
+    if used is None:
+        return _fit(wanted, settings, data, last, report)
+    first, last = int(settings.fit_intercept), last and (last[0], last[1][:, used.columns])
+    (intercepts, coefs), solution, _, verdict = _fit(wanted.on(used.columns), settings, used.data, last, report)
+    return (
+        (intercepts, used.outside(coefs)),
+        replace(solution, theta=used.outside_theta(solution.theta, first)),
+        (),  # as all have a penalty
+        verdict,
+    )
+
+
+def _fit(
+    wanted: RawPenalty,
+    settings: Settings,
+    data: Data,
+    last: tuple[Array, Array] | None,
+    report: Report | None,
+) -> tuple[tuple[Array, Array], Solution, Sequence[int], Verdict]:
+    """See `fit`."""
     sample = data.sample(costs.sample_rows(data), settings.seed)
     free = wanted.free(data.n_columns)
     coordinates = without_repeats(data, sample, _coordinates(data, sample, settings), free)
