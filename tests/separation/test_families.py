@@ -42,6 +42,8 @@ ONCE_WRONG = [
     ("near twins", 84),  # infer: coefficients of 1e14, whose last digits are seen in the likelihood of the rows
     ("near twins", 2098),  # infer: 2,000 steps that rounding had made, 200 times
     ("near twins", 3211),  # infer: a score of 1e5 brought back the class that a row is certainly not of
+    ("near twins", 912995),  # an intercept that went to -inf, told 0: what was taken for rounding hid where it moves
+    ("near twins", 913391),
     ("crossed optimum", 531588091),  # 57 coefficients in a narrow cone, a programme for the sign of each: 5 s
     ("crossed optimum", 40507),  # what three classes share, under a penalty of 1e-16: a thirtieth of the gap was seen
     ("end of a fit", 920056),  # the same at 4e-7, got into theta by L-BFGS: 100 of Newton's steps, which do not see it
@@ -51,6 +53,7 @@ ONCE_WRONG = [
     ("crossed relations", 40476),  # 1e8 in a row: a penalty in factors saw the others from a mean that was none of them
     ("crossed relations", 20040),  # the oracle: weights of 1e297 under Firth's penalty, stalled here and refused there
     ("a slight penalty in other words", 96),  # rounding of a gradient, times coefficients that a ridge holds nearer
+    ("results path", 3817470875),  # free columns alike to 3e-13: steps that rounding made of their difference
     ("crossed optimum", 4128408733),  # the oracle's own rounding: scores of 1e6 beside weights of 1e17
 ]
 

@@ -317,16 +317,19 @@ def _proves_balance(rows: Array, weight: Array, exact: float) -> bool:
     """Whether the weights, corrected, balance the rows; with room for rounding to change the rows by `exact`."""
     if len(rows) < rows.shape[1] or not weight.min() > 1e-290:
         return False
-    products = _products(rows, weight)
+    products, k = _products(rows, weight), rows.shape[1]
     factor, largest = Cholesky(products), float(products.diagonal().max(initial=0.0))
-    if factor.least() * largest > max(ROOMY * largest, 100 * exact * float(weight.sum())):
+    least, needed = factor.least() * largest, 100 * exact * float(weight.sum())
+    if least > max(ROOMY * largest, needed):
         return bool((rows @ factor.solve(weight @ rows) < 0.9).all())
+    if np.sqrt(k) * least + k * EXACT * largest < needed:  # what the least eigenvalue is at most
+        return False
     root = np.sqrt(weight)
     Q, R = scipy.linalg.qr(rows * root[:, None], mode="economic", check_finite=False)
     if not (Q @ (Q.T @ root) < 0.9 * root).all():
         return False
     least = scipy.linalg.svdvals(R, check_finite=False)[-1]  # the diagonal of R can hide it
-    return bool(least > 10 * np.sqrt(exact) * np.linalg.norm(root))
+    return bool(least**2 > needed)
 
 
 def _newton_step(rows: Array, wrong: Array, right: Array) -> Array:

@@ -9,6 +9,7 @@ leave free is a space that the cone lies in: from then on nothing but that is lo
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,8 @@ def separation_of(
         gauge, face = face.null, _seen(home, face)
         blur = blur_of(home, face)
         infinite[places] = signs_of(home, face, asked, blur) if signs else np.nan
+        if signs and _hidden(home, face, asked, infinite[places]):
+            face, blur, infinite[places] = _as_they_stand(home, face, asked, guess) or (face, blur, infinite[places])
         if signs and every and infinite.size > home.n_coef:
             group, tied = _collinear(home)
             grows = np.bincount(group, infinite != 0)[group] > 0
@@ -118,6 +121,28 @@ def separation_of(
         direction[places] = values_of(asked, face.direction / np.abs(face.direction).max(), blur, home.exact)
     kind = "complete" if separated.all() else "quasi-complete"
     return Recession(kind, infinite, direction, separated, gauge)
+
+
+def _hidden(home: Home, face: Face, asked: Array, infinite: Array) -> bool:
+    """Whether what is taken for rounding hides that a coefficient moves in the cone."""
+    if home.exact == EXACT:
+        return False
+    moves = values_of(asked, face.null, blur_of(home, face, EXACT), EXACT).any(axis=1)
+    return bool((moves & (infinite == 0)).any())
+
+
+def _as_they_stand(home: Home, face: Face, asked: Array, guess: Array | None) -> tuple[Face, Array, Array] | None:
+    """The face, its blur and the signs with all digits taken to mean something; None if they make it another face."""
+    kept = home.exact
+    home.take_as_exact()
+    with contextlib.suppress(EvenOddsError):
+        again = _face(home, guess)
+        if np.array_equal(home.strict(again), home.strict(face)) and again.direction.any():
+            again = _seen(home, again)
+            blur = blur_of(home, again)
+            return again, blur, signs_of(home, again, asked, blur)
+    home.exact = kept
+    return None
 
 
 def _seen(home: Home, face: Face) -> Face:

@@ -45,16 +45,19 @@ def signs_of(home: Home, face: Face, functionals: Array, blur: Array) -> Array:
         return np.where(~moves, 0.0, np.where(both, np.nan, inside * np.inf))
 
 
-def blur_of(home: Home, face: Face) -> Array:
+def blur_of(home: Home, face: Face, exact: float | None = None) -> Array:
     """What rounding of the rows on the boundary may make of the entries (n_coef,) of a direction of largest entry 1.
 
     Such a direction is zero on these rows. Where they hardly see a change of theta, as that between columns which are
     nearly the same, a trace of rounding in them leaves much of it open.
+
+    exact : what is rounding in a row of size 1, if not what the home takes for it
     """
+    exact = home.exact if exact is None else exact
     rows = normalised(home.on_boundary_of_known(face))
-    size, right, _ = spectrum(rows, home.exact)
+    size, right, _ = spectrum(rows, exact)
     open_ = np.sqrt(len(rows)) * np.abs(right / size[:, None]).max(axis=0, initial=0.0)
-    return np.asarray(_BLUR * home.exact * np.maximum(open_, 1.0))
+    return np.asarray(_BLUR * exact * np.maximum(open_, 1.0))
 
 
 def values_of(functionals: Array, direction: Array, blur: Array, exact: float) -> Array:
