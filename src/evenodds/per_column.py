@@ -5,7 +5,7 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 
-from .arrays import Array
+from .arrays import Array, Mask
 from .exceptions import EvenOddsError
 
 LEAST_C = 1e-300  # the inverse of a strength of a penalty has to be a number
@@ -75,6 +75,14 @@ def bounds(
         k = int(np.argmax(low > high))
         raise EvenOddsError(f"The bounds cross for {_named(k, names)}: lower {low[k]:g} is above upper {high[k]:g}.")
     return low, high
+
+
+def free_columns(n_columns: int, factor: Array | None, lower: Array | None, upper: Array | None) -> Mask:
+    """(p,) the columns that have neither a penalty nor a bound."""
+    free = np.zeros(n_columns, dtype=bool) if factor is None else factor == 0
+    for bound in (lower, upper):
+        free = free if bound is None else free & np.isinf(bound)
+    return np.asarray(free, dtype=bool)
 
 
 def all_at_zero(pull: float, factor: Array | None, lower: Array | None, upper: Array | None) -> bool:

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from .arrays import Array
-from .coordinates import Coordinates, choose_coordinates
+from .arrays import Array, Mask
+from .coordinates import Coordinates, choose_coordinates, without_repeats
 from .data import Block, Data
 from .data.used import Used
 from .exceptions import EvenOddsError
 from .objective import Classes
-from .per_column import LEAST_C, all_at_zero
+from .per_column import LEAST_C, all_at_zero, free_columns
 from .progress import PathLines, Stop
 from .separation.question import Question
 from .separation.verdict import OVERLAP, Verdict
@@ -80,6 +80,14 @@ class Strengths:
         return takes_sets(self.data, _FEW_ROWS if not self.classes.several and self.l1_ratio > 0 else 0.0)
 
     @property
+    def _free(self) -> Mask:
+        return free_columns(self.data.n_columns, self.factor, self.lower, self.upper)
+
+    def aliased(self, coordinates: Coordinates) -> list[int]:
+        """The columns without a penalty and bounds that have no coefficient of their own."""
+        return coordinates.told_nothing(self._free)
+
+    @property
     def S(self) -> float:
         """The total weight."""
         return float(self.data.class_weights.sum())
@@ -87,7 +95,7 @@ class Strengths:
     def null(self, tol: float) -> tuple[MeanLoss, Array, float]:
         """F, the optimum without any penalised column, and the loss of the intercept alone."""
         sample = self.data.sample(_SAMPLE, 0)
-        coordinates = self._coordinates(sample)
+        coordinates = without_repeats(self.data, sample, self._coordinates(sample), self._free)
         loss = MeanLoss(self.data, coordinates, sample)
         loss.objective.passes = coordinates.reads
         start = loss.objective.start(sample)
