@@ -20,7 +20,7 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .arrays import Array, Matrix, dense
+from .arrays import Array, Mask, Matrix, dense
 from .arrow import is_wide, null_space, products
 from .data import Block, Data, Sums, require_finite
 from .data.coded import Layout
@@ -45,7 +45,7 @@ _MOST_COLUMNS = 3000  # beyond which only constant columns are looked for: the f
 class Coordinates:
     """The affine change between coefficients and theta.
 
-    center, scale : (p,), of all columns; the scale of one that is always at its centre, but not left out, is infinite
+    center, scale : (p,), of all columns; the scale of one that has nothing to tell, but is not left out, is infinite
     columns : (k,) the columns that are solved for; the others are aliased, with coefficient 0
     intercept : whether theta[0] is an intercept
     reads : of all data, that it took to find them
@@ -62,6 +62,10 @@ class Coordinates:
         if self.columns.size == self.center.size:
             return []
         return [int(column) for column in np.setdiff1d(np.arange(self.center.size), self.columns)]
+
+    def told_nothing(self, free: Mask) -> list[int]:
+        """The `free` columns that are not left out and stay at 0: they are aliased too."""
+        return [int(column) for column in np.flatnonzero(free & np.isinf(self.scale))]
 
     @functools.cached_property
     def inverse(self) -> Array:
@@ -242,6 +246,21 @@ def independent(data: Data, sample: Block, coordinates: Coordinates) -> Coordina
     if not (dependent.size or reads):
         return coordinates
     return replace(coordinates, columns=np.delete(columns, dependent), reads=coordinates.reads + reads)
+
+
+def without_repeats(data: Data, sample: Block, coordinates: Coordinates, free: Mask) -> Coordinates:
+    """Coordinates in which `free` columns that are combinations of earlier ones stay at 0, by an infinite scale.
+
+    free : (p,) the columns that neither a penalty nor a bound decides on; those that are left out as constant stay so
+    """
+    asked = free & np.isfinite(coordinates.scale)
+    if not asked.any():
+        return coordinates
+    found = independent(data, sample, replace(coordinates, columns=np.flatnonzero(asked)))
+    asked[found.columns] = False
+    if not asked.any():
+        return replace(coordinates, reads=found.reads)
+    return replace(coordinates, scale=np.where(asked, np.inf, coordinates.scale), reads=found.reads)
 
 
 def _usable(deviation: Array, strength: float) -> Array:

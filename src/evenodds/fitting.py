@@ -81,8 +81,8 @@ def _in_parts(settings: Settings, data: Data, last: Coefs | None, reporter: Repo
         from . import penalised
 
         report = reporter and reporter("proximal newton", settings.max_iter + 1, None)
-        coefs, solution, verdict = penalised.fit(settings, data, last=last, report=report)
-        return Fit(coefs, solution).judged(verdict)
+        coefs, solution, aliased, verdict = penalised.fit(settings, data, last=last, report=report)
+        return Fit(coefs, solution, aliased).judged(verdict)
     sample = data.sample(_sample_rows(settings, data), settings.seed)
     strength = settings.strength(data)
     coordinates = choose_coordinates(

@@ -106,7 +106,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         Only if all names of the columns are strings.
     aliased_ : tuple
         Names (numbers where there are no names) of columns that are linear combinations of earlier ones,
-        or constant beside the intercept. Their coefficient is 0. Only without a penalty.
+        or constant beside the intercept. Their coefficient is 0. Only of columns without a penalty and bounds.
     solution_ : Solution
         What the solver found and how well it knows: ``status``, ``loss``, ``gap``, ``error``, ``passes``...
         With `firth`, ``loss`` is the negative penalised log-likelihood over the total weight; it is of Firth's

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .absent import completed
+from .advice import warn_of_aliased
 from .arrays import Array
 from .data.memory import one_blas_thread
 from .exceptions import EvenOddsError, require_flags, require_range, within_range
 from .per_column import LEAST_C, bounds, check_l1_ratio, penalty_factors
 from .progress import PathLines
 from .reading import read
+from .separation.verdict import Verdict
 from .separation.words import tell
 from .strengths import Strengths, until_explained
 
@@ -146,6 +148,8 @@ def path(
     SeparationWarning
         Columns without a penalty separate the classes, at every C. They then have a ridge of 1e-10, of columns of unit
         size, and the gaps are with it.
+    CollinearWarning
+        Columns without a penalty and bounds are combinations of earlier such ones, or constant: they stay at 0.
     ConvergenceWarning
         Some fits ended before their gap reached `tol`.
 
@@ -174,7 +178,7 @@ def path(
     if data.class_weights.size == 1:
         left = classes[data.present].tolist()[0]
         raise EvenOddsError(f"All rows that have a weight are of class {left!r}: a path needs two classes.")
-    problem = Strengths(data, ratio, bool(fit_intercept), bool(standardize), factor, low, high)
+    problem = Strengths(data, ratio, bool(fit_intercept), bool(standardize), factor, low, high).in_used_columns()
     lines = PathLines(_kind(ratio), data.n_rows, p) if verbose else None
     with one_blas_thread, within_range():
         loss, start, null = problem.null(tol)
@@ -188,7 +192,8 @@ def path(
         require_range(coefs, intercepts)
         intercepts, coefs = completed(data.present, intercepts, coefs, low, high)
         grid = 1 / (grid * problem.S) if given is None else given
-    tell(verdict, classes[data.present].tolist(), (lambda k: k) if names is None else (lambda k: names[k]))
+    named: Sequence[Any] = range(p) if names is None else names
+    _tell(verdict, problem.aliased(loss.coordinates), classes[data.present].tolist(), named)
     if lines is not None:
         lines.end(f"{len(points)} fits, {loss.objective.passes} reads of the data")
     return Path(
@@ -197,11 +202,18 @@ def path(
         intercepts=intercepts,
         deviance_ratio=np.array([1 - point.loss / null for point in points]),
         gaps=np.array([point.gap for point in points]),
-        names=tuple(range(p)) if names is None else tuple(names),
+        names=tuple(named),
         classes=classes,
         l1_ratio=ratio,
         passes=loss.objective.passes,
     )
+
+
+def _tell(verdict: Verdict, aliased: Sequence[int], classes: Sequence[Any], named: Sequence[Any]) -> None:
+    """Warn of what columns without a penalty do."""
+    tell(verdict, classes, lambda k: named[k])
+    if aliased:
+        warn_of_aliased([named[k] for k in aliased])
 
 
 def _kind(l1_ratio: float) -> str:

@@ -4,15 +4,17 @@ Where the classes are separated by what has no penalty, no optimum exists, and w
 given what a next to vanishing ridge makes of them: one answer, however the rows are held and weighted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .arrays import Array
-from .coordinates import Coordinates, choose_coordinates
+from .arrays import Array, Mask, Numbers
+from .coordinates import Coordinates, choose_coordinates, without_repeats
 from .data import Block, Data
+from .data.used import Used
 from .objective import Classes, Objective
-from .per_column import bounds, penalty_factors
+from .per_column import all_at_zero, bounds, free_columns, penalty_factors
 from .separation.question import Question
 from .separation.verdict import OVERLAP, Verdict
 from .settings import Settings
@@ -39,6 +41,16 @@ class RawPenalty:
         factor = penalty_factors(settings.penalty_factor, data.n_columns, data.names)
         low, high = bounds(settings.lower, settings.upper, data.n_columns, data.names)
         return cls(settings.strength(data), settings.l1_ratio, settings.standardize, factor, low, high)
+
+    def free(self, n_columns: int) -> Mask:
+        """(p,) the columns that have neither a penalty nor a bound."""
+        factor = self.factor if self.strength > 0 else np.zeros(n_columns)
+        return free_columns(n_columns, factor, self.lower, self.upper)
+
+    def on(self, columns: Numbers) -> "RawPenalty":
+        """The penalty of some of the columns."""
+        factor, low, high = (None if a is None else a[columns] for a in (self.factor, self.lower, self.upper))
+        return replace(self, factor=factor, lower=low, upper=high)
 
 
 def penalty_of(settings: Settings, data: Data, w: Array) -> float:
@@ -70,16 +82,39 @@ def fit(
     *,
     last: tuple[Array, Array] | None,
     report: Report | None,
-) -> tuple[tuple[Array, Array], Solution, Verdict]:
+) -> tuple[tuple[Array, Array], Solution, Sequence[int], Verdict]:
     """The intercepts (1,) and coefficients (1, p), of K > 2 classes (K,) and (K, p), and what the solver says.
 
-    And whether the classes are separated by columns that have no penalty.
+    And which columns are aliased, and whether the classes are separated by columns that have no penalty.
 
     last : the intercepts and coefficients of an earlier fit to start from
     """
     wanted = RawPenalty.of(settings, data)
+    pull = wanted.strength * wanted.l1_ratio
+    used = Used.of(data) if all_at_zero(pull, wanted.factor, wanted.lower, wanted.upper) else None
+    if used is None:
+        return _fit(wanted, settings, data, last, report)
+    first, last = int(settings.fit_intercept), last and (last[0], last[1][:, used.columns])
+    (intercepts, coefs), solution, _, verdict = _fit(wanted.on(used.columns), settings, used.data, last, report)
+    return (
+        (intercepts, used.outside(coefs)),
+        replace(solution, theta=used.outside_theta(solution.theta, first)),
+        (),  # as all have a penalty
+        verdict,
+    )
+
+
+def _fit(
+    wanted: RawPenalty,
+    settings: Settings,
+    data: Data,
+    last: tuple[Array, Array] | None,
+    report: Report | None,
+) -> tuple[tuple[Array, Array], Solution, Sequence[int], Verdict]:
+    """See `fit`."""
     sample = data.sample(costs.sample_rows(data), settings.seed)
-    coordinates = _coordinates(data, sample, settings)
+    free = wanted.free(data.n_columns)
+    coordinates = without_repeats(data, sample, _coordinates(data, sample, settings), free)
     penalty = Penalty.of(
         coordinates,
         wanted.strength,
@@ -109,7 +144,7 @@ def fit(
         solution = _without(held.l2 - penalty.l2, solution, second, float(objective.observations))
     solution = replace(solution, passes=solution.passes + objective.passes)  # with the judge's reads
     intercepts, coefs = to_coefs(penalty, coordinates, solution.theta[None, :], wanted.lower, wanted.upper)
-    return (intercepts[0], coefs[0]), solution, verdict
+    return (intercepts[0], coefs[0]), solution, coordinates.told_nothing(free), verdict
 
 
 def _without(ridge: Array, first: Solution, second: Solution, observations: float) -> Solution:

@@ -5,10 +5,11 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 
-from .arrays import Array
+from .arrays import Array, Mask
 from .exceptions import EvenOddsError
 
 LEAST_C = 1e-300  # the inverse of a strength of a penalty has to be a number
+_LEAST_PULL = 1e-100  # of an L1 part, that is one in any unit of the columns
 
 
 def column_numbers(
@@ -74,6 +75,24 @@ def bounds(
         k = int(np.argmax(low > high))
         raise EvenOddsError(f"The bounds cross for {_named(k, names)}: lower {low[k]:g} is above upper {high[k]:g}.")
     return low, high
+
+
+def free_columns(n_columns: int, factor: Array | None, lower: Array | None, upper: Array | None) -> Mask:
+    """(p,) the columns that have neither a penalty nor a bound."""
+    free = np.zeros(n_columns, dtype=bool) if factor is None else factor == 0
+    for bound in (lower, upper):
+        free = free if bound is None else free & np.isinf(bound)
+    return np.asarray(free, dtype=bool)
+
+
+def all_at_zero(pull: float, factor: Array | None, lower: Array | None, upper: Array | None) -> bool:
+    """Whether an L1 part pulls every coefficient to 0, where its bounds let it be: with nothing to tell, it is 0.
+
+    pull : the strength of the L1 part, of a factor of 1
+    """
+    least = pull if factor is None else pull * float(factor.min(initial=1.0))
+    low, high = lower is None or bool((lower <= 0).all()), upper is None or bool((upper >= 0).all())
+    return least > _LEAST_PULL and low and high
 
 
 def check_l1_ratio(value: SupportsFloat) -> float:

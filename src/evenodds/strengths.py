@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from .arrays import Array
-from .coordinates import Coordinates, choose_coordinates
+from .arrays import Array, Mask
+from .coordinates import Coordinates, choose_coordinates, without_repeats
 from .data import Block, Data
+from .data.used import Used
 from .exceptions import EvenOddsError
 from .objective import Classes
-from .per_column import LEAST_C
+from .per_column import LEAST_C, all_at_zero, free_columns
 from .progress import PathLines, Stop
 from .separation.question import Question
 from .separation.verdict import OVERLAP, Verdict
@@ -47,6 +48,7 @@ class Strengths:
     """One problem at every strength of its penalty.
 
     separated : whether columns without a penalty separate the classes
+    used : of the columns as given those that there are here; None if all are
     """
 
     data: Data
@@ -57,6 +59,16 @@ class Strengths:
     lower: Array | None
     upper: Array | None
     separated: bool = False
+    used: Used | None = None
+
+    def in_used_columns(self) -> Strengths:
+        """The problem in the columns that have entries, if all others have a coefficient of 0 and they are many."""
+        of_columns = self.factor, self.lower, self.upper
+        used = Used.of(self.data) if all_at_zero(self.l1_ratio, *of_columns) else None
+        if used is None:
+            return self
+        factor, low, high = (None if values is None else values[used.columns] for values in of_columns)
+        return replace(self, data=used.data, factor=factor, lower=low, upper=high, used=used)
 
     @property
     def classes(self) -> Classes:
@@ -68,6 +80,14 @@ class Strengths:
         return takes_sets(self.data, _FEW_ROWS if not self.classes.several and self.l1_ratio > 0 else 0.0)
 
     @property
+    def _free(self) -> Mask:
+        return free_columns(self.data.n_columns, self.factor, self.lower, self.upper)
+
+    def aliased(self, coordinates: Coordinates) -> list[int]:
+        """The columns without a penalty and bounds that have no coefficient of their own."""
+        return coordinates.told_nothing(self._free)
+
+    @property
     def S(self) -> float:
         """The total weight."""
         return float(self.data.class_weights.sum())
@@ -75,7 +95,7 @@ class Strengths:
     def null(self, tol: float) -> tuple[MeanLoss, Array, float]:
         """F, the optimum without any penalised column, and the loss of the intercept alone."""
         sample = self.data.sample(_SAMPLE, 0)
-        coordinates = self._coordinates(sample)
+        coordinates = without_repeats(self.data, sample, self._coordinates(sample), self._free)
         loss = MeanLoss(self.data, coordinates, sample)
         loss.objective.passes = coordinates.reads
         start = loss.objective.start(sample)
@@ -214,6 +234,7 @@ class Strengths:
         thetas = np.array([point.theta for point in points])
         one = self.of_one_class(coordinates, 1.0)
         intercepts, coefs = to_coefs(one, coordinates, thetas, self.lower, self.upper)
+        coefs = coefs if self.used is None else self.used.outside(coefs)
         return (coefs, intercepts) if self.classes.several else (coefs[:, 0], intercepts[:, 0])
 
 

@@ -346,14 +346,19 @@ def _aliased(problem, model):
     left_out = np.isin(np.arange(len(names)), [names.index(name) for name in model.aliased_])
     if left_out.any():
         assert not model.coef_[:, left_out].any(), "an aliased column has a coefficient"
-        question = Question.of(problem)
-        D = question.design().astype(float) * np.sqrt(question.s / question.s.max()).astype(float)[:, None]
-        D /= np.maximum(np.sqrt(np.square(D).sum(axis=0)), 1e-300)
-        kept = D[:, np.concatenate([[question.intercept], ~left_out])]
-        for column in D[:, 1:][:, left_out].T:
-            rest = column - kept @ np.linalg.lstsq(kept, column, rcond=1e-15)[0] if kept.size else column
-            assert np.sqrt(np.square(rest).sum()) < 1e-6, "a column is called aliased that is no combination of others"
+        require_combinations(problem, left_out)
     return left_out
+
+
+def require_combinations(problem: Problem, left_out) -> None:
+    """An error if a column is left out that is no combination of the others, within 1e-6 of its size."""
+    question = Question.of(problem)
+    D = question.design().astype(float) * np.sqrt(question.s / question.s.max()).astype(float)[:, None]
+    D /= np.maximum(np.sqrt(np.square(D).sum(axis=0)), 1e-300)
+    kept = D[:, np.concatenate([[question.intercept], ~left_out])]
+    for column in D[:, 1:][:, left_out].T:
+        rest = column - kept @ np.linalg.lstsq(kept, column, rcond=1e-15)[0] if kept.size else column
+        assert np.sqrt(np.square(rest).sum()) < 1e-6, "a column is called aliased that is no combination of others"
 
 
 def rounding(objective, intercepts, coefs, theta) -> float:

@@ -61,16 +61,30 @@ def check_path(problem: Problem) -> None:
     alone = problem.columns(np.arange(0))
     null = _oracle.least(replace(alone, settings={k: v for k, v in alone.settings.items() if k == "fit_intercept"}))
     facts = {**problem.facts, "held": 1e-10 if SeparationWarning in told else 0}
+    kept = kept_of_path(problem, fits, told)
     for k in {0, len(fits.Cs) // 2, len(fits.Cs) - 1}:
         one = replace(problem, settings={**given, "C": float(fits.Cs[k])}, facts=facts)
-        excess, rounding = _oracle.excess(one, fits.intercepts[k], fits.coefs[k])
+        excess, rounding = _oracle.excess(one.columns(kept), fits.intercepts[k], fits.coefs[k][..., kept])
         assert excess <= max(1e-7 * null, fits.gaps[k] if told else 0) * 1.01 + rounding, (
             f"a point of a path is {excess / null:.1e} of the null loss from its optimum"
         )
     model, told = quietly(LogisticRegression(**one.settings, tol=1e-6).fit, *rows, *weights.values())
+    assert len(model.aliased_) == problem.X.shape[1] - len(kept), "a single fit has other columns than the path"
     if model.solution_.status is Status.CONVERGED:
-        excess, _ = _oracle.excess(one, model.intercept_, model.coef_)
+        excess, _ = _oracle.excess(one.columns(kept), model.intercept_, model.coef_[:, kept])
         assert excess <= 1e-10, "a single fit differs from the path"
+
+
+def kept_of_path(problem: Problem, fits, told) -> np.ndarray:
+    """The columns, by number, that a path has not left out as combinations of others."""
+    every = np.arange(problem.X.shape[1])
+    if CollinearWarning not in told:
+        return every
+    free = np.broadcast_to(np.asarray(problem.settings.get("penalty_factor", 1.0)) == 0, every.size)
+    left_out = free & ~fits.coefs.reshape(-1, every.size).any(axis=0)
+    assert left_out.any(), "a path warns of columns that it has not left out"
+    _oracle.require_combinations(problem, left_out)
+    return every[~left_out]
 
 
 def draw_cv(rng: np.random.Generator) -> Problem:

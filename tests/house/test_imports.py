@@ -60,7 +60,9 @@ LAYERS = {
         *("naming", "scores", "table"),
     },
     "strengths": {"coordinates", "data", "exceptions", "objective", "per_column", "progress", "separation", "solvers"},
-    "paths": {"absent", "data", "exceptions", "per_column", "progress", "reading", "separation", "strengths"},
+    "paths": {
+        *("absent", "advice", "data", "exceptions", "per_column", "progress", "reading", "separation", "strengths"),
+    },
     "fold_scores": {"data", "exceptions", "model", "paths", "scores"},
     "cross_validation": {
         *("classifier", "data", "exceptions", "fold_scores", "labels", "model"),

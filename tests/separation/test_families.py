@@ -53,6 +53,7 @@ ONCE_WRONG = [
     ("crossed relations", 40476),  # 1e8 in a row: a penalty in factors saw the others from a mean that was none of them
     ("crossed relations", 20040),  # the oracle: weights of 1e297 under Firth's penalty, stalled here and refused there
     ("a slight penalty in other words", 96),  # rounding of a gradient, times coefficients that a ridge holds nearer
+    ("results path", 3817470875),  # free columns alike to 3e-13: steps that rounding made of their difference
     ("crossed optimum", 4128408733),  # the oracle's own rounding: scores of 1e6 beside weights of 1e17
 ]
 

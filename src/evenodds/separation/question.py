@@ -15,7 +15,7 @@ import numpy as np
 
 from ..arrays import Array, Mask
 from ..arrow import is_large
-from ..coordinates import Coordinates, independent
+from ..coordinates import Coordinates
 from ..data import Block, Sums
 from ..exceptions import EvenOddsError
 from ..objective.row_sums import first_order, linear_predictor
@@ -66,12 +66,7 @@ class Question:
             free, signs = ~held & ~(lower & upper), lower.astype(float) - upper
         if not free.any():
             return None
-        if penalty is None:
-            columns = np.flatnonzero(free)
-        else:  # what repeats other columns without a bound adds no direction to theirs
-            alone = replace(coordinates, columns=coordinates.columns[free & (signs == 0)])
-            kept = independent(objective.data, sample, alone).columns
-            columns = np.flatnonzero(free & ((signs != 0) | np.isin(coordinates.columns, kept)))
+        columns = np.flatnonzero(free)  # of those without a bound none repeats others: see `without_repeats`
         every = columns.size == coordinates.columns.size
         part = coordinates if every else replace(coordinates, columns=coordinates.columns[columns])
         return cls(objective, sample, part, np.concatenate([np.zeros(first), signs[columns]]))
