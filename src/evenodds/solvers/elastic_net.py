@@ -206,6 +206,7 @@ def _few_columns(
     polished = _POLISHED if cheap else math.inf
     models = Models(
         hessian_of(loss),
+        better=None if cheap else hessian_of(loss),
         every=cheap,
         odds=odds,
         reach=loss.reach,
