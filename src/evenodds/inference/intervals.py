@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .record import Inference
 
 _STEPS = 200
+_HALVED = 10  # how often a step that leaves the likelihood's numbers is
 _FALL = 1e-9  # of l, to which an end is found
 _NO_SHARE = 1e-8  # of a class among the others
 _SOME = 1e-3  # share of the others that is next to none
@@ -174,7 +175,8 @@ def _least_from(
         step, gain = _to_parallel(point, behind[kept], share, missing)
         if abs(missing) + gain < _FALL:
             return -float(logsumexp(behind[kept] @ point.theta + shift[kept]))
-        point = at(problem, point.theta + step)
+        parts = (at(problem, point.theta + step / 2**k) for k in range(_HALVED))
+        point = next((end for end in parts if end is not None), None)  # of a whole step as a rule
     return math.nan
 
 

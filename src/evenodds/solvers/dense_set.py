@@ -16,7 +16,7 @@ from .quadratic import minimize_quadratic
 from .working_set import At, WorkingSet
 
 _ACCURACY = 1e-4  # of a step: the square of the last changes over that of the largest
-_SWEEPS = 200
+_SWEEPS = 500
 
 
 class DenseSet(WorkingSet):

@@ -14,13 +14,17 @@ import numpy as np
 from ..arrays import Array, Mask, Numbers
 from ..kernels.algebra import dot, product
 from ..kernels.descent import descend
+from .faces import Faces
 from .metrics import Cholesky
 from .penalty import Penalty
 
 _MOST_FACTORED = 2000  # coefficients; a factorisation of more costs as much as many sweeps
-_SWEEPS = 200
+_SWEEPS = 500
 _STEPS = 300
 _ROUNDING = 1e-15  # of an entry of the diagonal, for each coefficient
+_MANY = 1000  # coefficients from which a matrix of those in play pays
+_MOST_IN_PLAY = 0.7  # of them
+_ROUNDS = 20
 _IDLE = 5  # steps in a row that neither the value nor the conditions of optimality gain by
 _SWEPT = 60  # coefficients from which coordinate descent comes first
 _SWEPT_EXACT = 500  # where every digit counts, or several have no penalty: they may be nearly collinear
@@ -33,18 +37,18 @@ def minimize_quadratic(
 
     exact : whether digits count more than time: coordinate descent is slow to tell nearly equal columns apart
     accuracy : of coordinate descent: the square of the last changes over that of the first; of Newton's steps: how far
-        the conditions of optimality may be from holding, over how far they were
+        the conditions of optimality may be from holding, over how far they were. 0 for Newton's steps alone
     """
     settled = False
     hard = exact or np.count_nonzero((penalty.l1 == 0) & (penalty.l2 == 0)) > 1
-    if x.size >= (_SWEPT_EXACT if hard else _SWEPT):
+    if accuracy > 0 and x.size >= (_SWEPT_EXACT if hard else _SWEPT):
         x = x.copy()
         bounds = (penalty.l1, penalty.l2, penalty.lower, penalty.upper)
         settled = descend(np.ascontiguousarray(H), product(H, x) + c, bounds, x, accuracy, _SWEEPS)
     if settled or x.size > _MOST_FACTORED:
         return x
     with np.errstate(over="ignore", invalid="ignore"):  # where H is next to nothing a step may leave the numbers
-        return _newton(*_convex(H, c, penalty, x), penalty, x, accuracy)
+        return _in_play(*_convex(H, c, penalty, x), penalty, x, accuracy)
 
 
 def _convex(H: Array, c: Array, penalty: Penalty, x: Array) -> tuple[Array, Array]:
@@ -55,6 +59,23 @@ def _convex(H: Array, c: Array, penalty: Penalty, x: Array) -> tuple[Array, Arra
     return H + np.diag(held), c - held * x
 
 
+def _in_play(H: Array, c: Array, penalty: Penalty, x: Array, accuracy: float) -> Array:
+    """`_newton` on the coefficients that are not settled at 0 or at a bound, as long as others come into play."""
+    some = np.empty(0, np.intp)
+    for _ in range(_ROUNDS):
+        q = product(H, x) + c
+        now = np.flatnonzero(penalty.inside(x) | (penalty.violation(x, q) > 0))
+        if np.isin(now, some, assume_unique=True).all() and some.size:
+            return x
+        some = np.union1d(now, some)
+        if x.size < _MANY or some.size > _MOST_IN_PLAY * x.size:
+            break
+        part, at = H[np.ix_(some, some)], x[some]
+        x = x.copy()
+        x[some] = _newton(part, q[some] - product(part, at), penalty.on(some), at, accuracy)
+    return _newton(H, c, penalty, x, accuracy)
+
+
 def _newton(H: Array, c: Array, penalty: Penalty, x: Array, accuracy: float) -> Array:
     """Projected Newton steps, or along a face, until the conditions of optimality hold, to rounding at the most."""
     size = np.abs(c) + product(np.abs(H), np.abs(x)) + np.where(np.isinf(penalty.l1), 0.0, penalty.l1)
@@ -63,15 +84,20 @@ def _newton(H: Array, c: Array, penalty: Penalty, x: Array, accuracy: float) -> 
     violation = penalty.violation(x, q)
     least = np.maximum(least, accuracy * violation.max())
     best, worst, idle, late = x, float(violation.max()), 0, 0
-    for _ in range(_STEPS):
+    faces, rest, failed = Faces(H + np.diag(penalty.l2)), 0, 0
+    for _ in range(_STEPS + 2 * x.size):
         if not (violation > least).any():
             return x
-        free = np.flatnonzero((violation > least) | penalty.inside(x))
-        new = None if idle else _search(H, c, q, penalty, x, free)  # which goes by values: they may be rounding
+        new = None
+        if not idle and not rest:  # a search goes by values: they may be rounding
+            new = _search(faces, H, c, q, penalty, x, np.flatnonzero((violation > least) | penalty.inside(x)))
+            failed = failed + 1 if new is None else 0
+            rest = 2**failed if failed else 0
         if new is None:
             # What is at rest but for rounding, beside the worst, must not keep that waiting.
             wrong = violation > np.maximum(least, 1e-6 * violation.max())
-            new = _along_face(H, q, penalty, x, wrong, int(np.argmax(violation)))
+            new = _along_face(faces, q, penalty, x, wrong, int(np.argmax(violation)))
+            rest = max(rest - 1, 0)
         value = _value(c, q, penalty, x)
         rounding = 1e-15 * (abs(value) + abs(dot(c, x)))
         x, q = new, product(H, new) + c
@@ -86,9 +112,9 @@ def _newton(H: Array, c: Array, penalty: Penalty, x: Array, accuracy: float) -> 
     return best
 
 
-def _search(H: Array, c: Array, q: Array, penalty: Penalty, x: Array, free: Numbers) -> Array | None:
+def _search(faces: Faces, H: Array, c: Array, q: Array, penalty: Penalty, x: Array, free: Numbers) -> Array | None:
     """A Newton step of the free coefficients, each held on its side of 0; None if it is far too long."""
-    step, low, high = _newton_step(H, q, penalty, x, free)
+    step, low, high = _newton_step(faces, q, penalty, x, free)
     value = _value(c, q, penalty, x)
     rounding = 1e-15 * (abs(value) + abs(dot(c, x)))
     for t in (1.0, 0.5, 0.25):
@@ -101,7 +127,7 @@ def _search(H: Array, c: Array, q: Array, penalty: Penalty, x: Array, free: Numb
     return None
 
 
-def _along_face(H: Array, q: Array, penalty: Penalty, x: Array, wrong: Mask, worst: int) -> Array:
+def _along_face(faces: Faces, q: Array, penalty: Penalty, x: Array, wrong: Mask, worst: int) -> Array:
     """A Newton step that stops where the first coefficient comes to 0 or to a bound: the value falls.
 
     Of the coefficients inside; where these are at rest, with the one that is furthest from its condition.
@@ -110,7 +136,7 @@ def _along_face(H: Array, q: Array, penalty: Penalty, x: Array, wrong: Mask, wor
     if not (wrong & inside).any():
         inside[worst] = True
     free = np.flatnonzero(inside)
-    step, low, high = _newton_step(H, q, penalty, x, free)
+    step, low, high = _newton_step(faces, q, penalty, x, free)
     limit = np.where(step > 0, high, low)
     with np.errstate(divide="ignore", invalid="ignore"):
         room = np.where(step == 0, np.inf, (limit - x[free]) / step)
@@ -122,22 +148,14 @@ def _along_face(H: Array, q: Array, penalty: Penalty, x: Array, wrong: Mask, wor
     return new
 
 
-def _newton_step(H: Array, q: Array, penalty: Penalty, x: Array, free: Numbers) -> tuple[Array, Array, Array]:
+def _newton_step(faces: Faces, q: Array, penalty: Penalty, x: Array, free: Numbers) -> tuple[Array, Array, Array]:
     """The step of the free coefficients to the least value on their sides of 0, and the ends of those sides."""
     l1, l2, at = penalty.l1[free], penalty.l2[free], x[free]
     slope = q[free] + l2 * at
     side = np.where(at != 0, np.sign(at), -np.sign(slope))
-    block = H[np.ix_(free, free)]
-    np.einsum("ii->i", block)[:] += l2
     low = np.where((l1 > 0) & (side > 0), np.maximum(penalty.lower[free], 0.0), penalty.lower[free])
     high = np.where((l1 > 0) & (side < 0), np.minimum(penalty.upper[free], 0.0), penalty.upper[free])
-    factor, wanted = Cholesky(block), -(slope + l1 * side)
-    step = factor.solve(wanted)
-    return (
-        step + factor.solve(wanted - product(block, step)),
-        low,
-        high,
-    )  # refined, as classes can leave a block nearly singular
+    return faces.solve(free, -(slope + l1 * side)), low, high
 
 
 def _value(c: Array, q: Array, penalty: Penalty, x: Array) -> float:
