@@ -144,7 +144,7 @@ class WorkingSet(ABC):
             A = self.some(bare)
             W = rows.h[:, None] * A
             slope, H = product(rows.r, A), _crossed(A, W)
-            v, free, step, left = penalty.on(bare).freed(theta[bare], slope, lambda some: H[:, some])
+            v, free, step, left = penalty.on(bare).freed(theta[bare], rows.loss, slope, lambda some: H[:, some])
             reach = float(np.abs(product(A[:, free], step)).max(initial=0.0))
             dual, near, base = (
                 dual - product(W[:, free], step),
