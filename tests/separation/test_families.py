@@ -62,6 +62,7 @@ ONCE_WRONG = [
     ),  # weights of 1e300 beside columns of 1e8: a loss without an end, and zeros as an answer
     ("separation of several classes, far values", 920040),  # the judge: what rounding had left in a null space
     ("starts: scales", 920251),  # a variance below 0, by three products of a penalised fit's matrices
+    ("crossed optimum", 920133),  # weights of 1e-11: maxima that are one in standard errors, and 4.8 apart in height
     ("crossed optimum", 4128408733),  # the oracle's own rounding: scores of 1e6 beside weights of 1e17
 ]
 
