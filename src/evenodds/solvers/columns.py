@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import scipy.sparse as sp
 
-from ..arrays import CSR, Array, Mask, Numbers
+from ..arrays import Array, Mask, Numbers
 from ..coordinates import Coordinates, about_mean
 from ..data import Data, require_finite, whole_rows
 from ..data.memory import Memory, count_threads, mapped
@@ -39,7 +39,7 @@ class Columns:
         coordinates = loss.coordinates
         every = coordinates.columns.size == coordinates.scale.size
         X = block.X if every else block.X[:, coordinates.columns]
-        self.csc = Csc(_by_columns(X)) if sp.issparse(X) else None
+        self.csc = Csc(X) if sp.issparse(X) else None
         self._X, n_jobs = X, loss.data.n_jobs
         # A home whose rows are the dense columns, so that its threads share them out.
         of_columns = np.empty((0, block.n_rows)) if self.csc is not None else X.T
@@ -200,14 +200,6 @@ class Columns:
                 about = second = total * (square + (mean - self._center) ** 2)
             lengths = np.sqrt(np.maximum(about, 0.0) + 1e-13 * second) / self._scale * (1 + 1e-8)
         return np.concatenate([[np.sqrt(total)], lengths]) if self._first else lengths
-
-
-def _by_columns(X: CSR) -> sp.csc_array:
-    """A CSR array as CSC, with one entry in each place, as sums of squares are taken entry by entry."""
-    found = sp.csc_array(X)
-    if not found.has_canonical_format:
-        found.sum_duplicates()
-    return found
 
 
 _moments: WeakKeyDictionary[Data, tuple[Array, Array]] = WeakKeyDictionary()
