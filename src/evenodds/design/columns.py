@@ -283,6 +283,11 @@ def _missing(values: pa.Array) -> NDArray[np.bool_]:
     return found
 
 
+def without_values(column: Column) -> Column:
+    """A column as one that has no value in any row, of whatever type it is."""
+    return Column(column.name, "nothing", pa.nulls(len(column.values)), place=column.place)
+
+
 def is_index(table: Table, name: str) -> bool:
     """Whether a column is the index of a data frame that was saved with it: by its name, and as it tells rows apart."""
     plain = _INDEX_NAME.fullmatch(name) is not None

@@ -21,7 +21,7 @@ from ..exceptions import EvenOddsError
 from ..labels import labels_of
 from ..naming import listed_labels, nearest
 from ..table import is_frame, is_missing
-from .columns import WORDS, Codes, Column, Table, coded, counted
+from .columns import WORDS, Codes, Column, Table, coded, counted, without_values
 from .expressions import BASES, part_level, part_of
 from .rows import DesignRows
 from .slopes import derivative
@@ -302,6 +302,8 @@ class _Memorised:
         column, kind = self._table.column(name), self._design.kinds[name]
         alike = {column.kind, kind} == {"number", "boolean"}  # 0 is False, and 1 True
         if column.kind not in (kind, "nothing") and not alike:
+            if column.missing.all():  # pandas has NaN, a number, in the place of any value
+                return without_values(column)
             raise EvenOddsError(
                 f"Column {name!r} held {WORDS[kind]} in the fit, and holds {WORDS[column.kind]} here, such as "
                 f"{_some(column)!r}. Give it the type that it had."
