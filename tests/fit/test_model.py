@@ -26,6 +26,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import evenodds
 from evenodds import (
@@ -38,6 +39,8 @@ from evenodds import (
     Status,
     scratch,
 )
+from evenodds.data.memory import _release
+from machine import environment
 from oracle import newton, quiet
 
 HAS_CALLBACKS = importlib.util.find_spec("sklearn.callback") is not None
@@ -200,10 +203,17 @@ def test_a_grid_search_in_threads_over_data_of_compiled_size():
     np.testing.assert_array_equal(numbers(parallel.best_estimator_), numbers(serial.best_estimator_))
 
 
+@pytest.fixture
+def two_blas_threads():
+    """OpenBLAS has two, and nobody holds them: the tests' own processes may have one each."""
+    with threadpool_limits(2):
+        _release()
+        yield
+
+
+@pytest.mark.usefixtures("two_blas_threads")
 @pytest.mark.parametrize("n", [300, 140_000])
 def test_two_fits_at_once_in_two_threads_are_the_serial_ones(n):
-    from threadpoolctl import threadpool_info
-
     before = [pool["num_threads"] for pool in threadpool_info()]
     data = [draw(n, 9, seed) for seed in (1, 2)]
     serial = [LogisticRegression(n_jobs=2).fit(X, y) for X, y in data]
@@ -227,10 +237,9 @@ def test_two_fits_at_once_in_two_threads_are_the_serial_ones(n):
     assert [pool["num_threads"] for pool in threadpool_info()] == before
 
 
+@pytest.mark.usefixtures("two_blas_threads")
 @pytest.mark.parametrize("held", [False, True], ids=["free", "held by the main thread"])
 def test_a_fit_in_another_thread_has_the_same_bits(held):
-    from threadpoolctl import threadpool_limits
-
     X, _ = draw(3000, 20, 3)
     y = np.random.default_rng(4).integers(0, 3, 3000)
     model = LogisticRegression(C=1.0).fit(X, y)
@@ -239,9 +248,8 @@ def test_a_fit_in_another_thread_has_the_same_bits(held):
     assert other.coef_.tobytes() == model.coef_.tobytes()
 
 
+@pytest.mark.usefixtures("two_blas_threads")
 def test_threads_of_blas_are_given_back_after_an_error():
-    from threadpoolctl import threadpool_info
-
     before = [pool["num_threads"] for pool in threadpool_info()]
     spoilt = X0.copy()
     spoilt[3, 2] = np.nan
@@ -737,14 +745,12 @@ def test_a_fit_that_runs_out_of_iterations_says_so(max_iter, solver):
 
 
 def run(code, **env):
-    import os
-
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         capture_output=True,
         text=True,
         timeout=100,
-        env={**os.environ, **env},
+        env=environment(**env),
         check=False,
     )
     assert result.returncode == 0, result.stderr

@@ -342,7 +342,7 @@ def test_a_cluster_without_workers_is_said(monkeypatch):
         with pytest.raises(EvenOddsError, match=r"has had no worker for 0 seconds.*wait_for_workers"):
             LogisticRegression().fit(X, y)
         cluster.scale(1)
-        client.wait_for_workers(1)
+        client.wait_for_workers(1, timeout=120)
         assert fitted(X, y) == here
 
 
@@ -368,4 +368,4 @@ def test_a_worker_that_is_killed_costs_no_bit(monkeypatch):
             monkeypatch.setattr(Workers, "run", deadly)
             assert fitted(X, y) == here
             assert len(reads) >= last
-            client.wait_for_workers(2)
+            client.wait_for_workers(2, timeout=120)

@@ -1,13 +1,13 @@
 """The same bits for any number of threads, any level of vector instructions and any kernel of OpenBLAS."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import machine
 from evenodds.kernels import library
 
 SCRIPT = Path(__file__).with_name("same_bits.py")
@@ -17,7 +17,7 @@ KERNELS = {"Prescott": 2, "Haswell": 3, "SkylakeX": 4}  # and the level of vecto
 def digests(*arguments, **environment):
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *map(str, arguments)],
-        env={**os.environ, **environment},
+        env=machine.environment(**environment),
         capture_output=True,
         text=True,
         check=True,

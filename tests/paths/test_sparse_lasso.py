@@ -121,3 +121,70 @@ def test_sums_over_some_columns(dtype, index):
     np.testing.assert_allclose(z, 1 + D[:, columns] @ np.arange(4.0), rtol=1e-12)
     with pytest.raises(ValueError, match="of 40"):
         csc.products(np.array([40]), h)
+
+
+class OnSomeColumns:
+    """A lasso or elastic net on some columns, in units of their own, with an intercept or none; J by NumPy."""
+
+    def __init__(self, seed, dtype, index):
+        rng = np.random.default_rng(seed)
+        n, p, self.first = int(rng.integers(60, 300)), int(rng.integers(1, 90)), seed % 2
+        X = sp.csc_array(sp.random_array((n, p), density=0.2, rng=rng, dtype=dtype))
+        X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
+        self.csc, self.columns = Csc(X), rng.permutation(p)[: int(rng.integers(1, p + 1))]
+        k = self.columns.size
+        self.unit = rng.uniform(0.5, 2, k)
+        self.D = X.toarray().astype(float)[:, self.columns] * self.unit
+        self.y = (rng.random(n) < expit(self.D @ rng.normal(size=k))).astype(float)
+        self.share, self.offset = rng.dirichlet(np.full(n, 5.0)), rng.normal(size=n) * (seed % 3 == 0)
+        self.l1 = rng.uniform(0.5, 1.5, k) * 10 ** rng.uniform(-3.5, -1.5)
+        self.l2 = self.l1 * rng.uniform(0, 1, k) * (seed % 4 > 1)
+        self.start = rng.normal(size=self.first + k) * (rng.random(self.first + k) < 0.3)
+
+    def scores(self, theta):
+        return self.D @ theta[self.first :] + theta[: self.first].sum() + self.offset
+
+    def J(self, theta):
+        z, w = self.scores(theta), theta[self.first :]
+        return self.share @ (np.logaddexp(0, z) - self.y * z) + self.l1 @ abs(w) + self.l2 @ w**2 / 2
+
+    def slopes(self, theta):
+        r = self.share * (expit(self.scores(theta)) - self.y)
+        return r.sum(), self.D.T @ r + self.l2 * theta[self.first :]
+
+    def newton(self, aim, rough=0.0, most=400):
+        """Where it ends, after how many steps, and to which gap it went."""
+        theta, ends = self.start.copy(), np.full(self.l1.size, np.inf)
+        rows, bounds = (np.where(self.y > 0, 1.0, -1.0), self.share), (self.l1, self.l2, -ends, ends)
+        scores = self.scores(theta)
+        return theta, *self.csc.newton(self.columns, self.unit, rows, bounds, theta, scores, aim, rough, most)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_newton_on_some_columns(dtype, index):
+    for seed in range(24):
+        on = OnSomeColumns(seed, dtype, index)
+        exact, steps, _ = on.newton(0.0)  # as far as rounding lets it: a step that only rounds is undone
+        assert steps < 400
+        least, (by_intercept, g) = on.J(exact), on.slopes(exact)
+        w = exact[on.first :]
+        np.testing.assert_allclose(g[w != 0], -(on.l1 * np.sign(w))[w != 0], atol=1e-7)
+        assert (abs(g[w == 0]) <= on.l1[w == 0] + 1e-7).all()
+        assert on.first == 0 or abs(by_intercept) < 1e-7
+        theta, most, aim = on.newton(1e-10)
+        assert aim == 1e-10
+        assert on.J(theta) - least <= 1e-10 + 1e-15
+        theta, steps, _ = on.newton(1e-10, most=1)
+        assert steps == 1
+        assert on.J(theta) < on.J(on.start)
+        theta, steps, aim = on.newton(1e-10, rough=0.1)
+        assert aim >= 0.1 * (on.J(on.start) - least)
+        assert on.J(theta) - least <= aim + 1e-10
+        assert steps <= most
+        theta, steps, _ = on.newton(np.inf)
+        assert steps == 0
+        np.testing.assert_array_equal(theta, on.start)
+    on.columns = on.columns + on.csc.shape[1]
+    with pytest.raises(ValueError, match=f"of {on.csc.shape[1]}"):
+        on.newton(1e-10)

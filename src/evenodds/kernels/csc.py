@@ -1,4 +1,4 @@
-"""Loops over some columns of a CSC matrix: their products and moments, scores of rows, coordinate descent."""
+"""Loops over some columns of a CSC matrix: their products and moments, scores of rows, descent and proximal Newton."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -72,6 +72,43 @@ class Csc:
         numbers = map(pointer, (in_place(rows, 2 * self.shape[0]), *parts[1:], in_place(x, k)))
         loop = function("descend_sparse", self._kind)
         return float(loop(*where, places.size, *numbers, accuracy, sweeps))
+
+    def newton(
+        self,
+        columns: Numbers,
+        unit: Array,
+        rows: tuple[Array, Array],
+        bounds: Bounds,
+        theta: Array,
+        scores: Array,
+        aim: float,
+        rough: float,
+        most: int,
+    ) -> tuple[int, float]:
+        """Proximal Newton on some columns, theta in place, as long as its steps gain.
+
+        rows : (n,) and (n,), their signs and shares, see `row_sums`
+        bounds : of the columns; l1 is positive and finite, lower and upper are infinite
+        theta : (k,) or, with an intercept before these, which has no penalty, (1 + k,)
+        aim, rough : the gap to go to, and the least as a share of the first one
+        scores : (n,) at theta
+        most : steps
+
+        Returns how many steps it has taken, and the gap that it went to.
+        """
+        k, n, first = columns.size, self.shape[0], theta.size - columns.size
+        columns = vector(columns, k, np.int64)
+        self._check(columns, self.shape[1])
+        parts = [vector(part, k) for part in (unit, *bounds)]
+        of_rows = [vector(part, n) for part in rows]
+        end = np.array([aim])
+        by_row = [np.empty(n) for _ in range(5)]  # not in one piece: so much at once the system gives, and takes back
+        room = np.empty(2 * k, np.int64), np.empty(4 * k), *by_row, np.empty(2 * n)
+        where = map(pointer, (self._data, self._indices, self.indptr, columns, parts[0]))
+        numbers = map(pointer, (*parts[1:], *of_rows, in_place(theta, first + k), vector(scores, n), end))
+        loop = function("newton_sparse", self._kind)
+        steps = loop(*where, k, n, first, *numbers, rough, most, *map(pointer, room))
+        return int(steps), float(end[0])
 
     def _call(self, name: str, columns: Numbers, *rest: object) -> None:
         columns = vector(columns, columns.size, np.int64)

@@ -46,6 +46,7 @@ _SIGNATURES = {
     "csc_moments": (None, "ppppnppp"),
     "csc_scores": (None, "ppppnpp"),
     "descend_sparse": ("d", "pppppppnpppppppppdi"),
+    "newton_sparse": ("i", "pppppnnipppppppppdi" + "p" * 8),
     "some_products": (None, "pninpnpp"),
     "all_products": (None, "pninnpnp"),
     "beyond_bounds": ("n", "ppnnndpppp"),

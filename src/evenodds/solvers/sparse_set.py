@@ -5,17 +5,19 @@ coordinate descent on the columns themselves: the model's change of each row's s
 and writes it where its column has entries (Yuan, Ho and Lin, J. Mach. Learn. Res. 13, 2012). The intercept is not one
 coefficient among others: it follows each of them to where the model is least, as rows hold many positive entries,
 which together look like it. A step touches only columns that have a coefficient or are further from 0 than the penalty
-allows.
+allows. Without bounds all steps are one call: where few columns are in play Python takes longer than they do.
 """
 
 import numpy as np
 
 from ..arrays import Array, Numbers
 from ..kernels.csc import Csc
+from ..kernels.descent import Bounds
 from .columns import Columns
 from .mean_loss import MeanLoss
 from .penalty import Penalty
-from .working_set import At, WorkingSet
+from .proximal_newton import Point
+from .working_set import At, Rows, WorkingSet
 
 _ACCURACY, _SWEEPS = 1e-2, 30  # of a step: the square of the last changes over that of the largest; through the columns
 _TO_THE_END = 1e-20, 500
@@ -61,6 +63,23 @@ class SparseSet(WorkingSet):
             self._some = self.columns.take(self.numbers[places])
         return self._some
 
+    def descend(
+        self, point: Point, rows: Rows, target: float, max_iter: int, drift: float = 0.0, rough: float = 0.0
+    ) -> At:
+        """In one call as far as steps gain, where there are no bounds; the rest, and the gap, as in `WorkingSet`."""
+        penalty = point.penalty.on(self.numbers)
+        own = slice(self._first, None)
+        bounds = penalty.l1[own], penalty.l2[own], penalty.lower[own], penalty.upper[own]
+        if _has_corners_alone(bounds) and penalty.bare[: self._first].all():
+            theta, of_rows = point.theta[self.numbers], (self._sign, self._share)
+            own_columns = self._which, self._unit
+            steps, target = self._csc.newton(*own_columns, of_rows, bounds, theta, rows.scores, target, rough, max_iter)
+            if steps:
+                point.theta, rows = self.whole(theta), self.rows(theta)
+                point.iterations, max_iter = point.iterations + steps, max_iter - steps
+            rough = 0.0
+        return super().descend(point, rows, target, max_iter, drift, rough)
+
     def model(self, h: Array, drift: float) -> bool:
         """The moments of the columns about their means, weighted by the curvature of the rows."""
         first, second = self._csc.moments(self._which, h)
@@ -86,3 +105,9 @@ class SparseSet(WorkingSet):
         x[own] = moved
         x[: self._first] += shift
         return x
+
+
+def _has_corners_alone(bounds: Bounds) -> bool:
+    """Whether there is an L1 part for every column, and no bound."""
+    l1, _, lower, upper = bounds
+    return bool(((l1 > 0) & (l1 < np.inf) & (lower == -np.inf) & (upper == np.inf)).all())

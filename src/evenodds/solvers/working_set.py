@@ -15,6 +15,7 @@ Columns are needed one by one, so the data are in memory.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -40,6 +41,8 @@ _ROUGH = 1e-4  # the gap to which it does
 LEAST = 0.9  # of the penalty: what the strong rule is not to go below, as after a long step it would take in all
 
 Stop = Callable[[Sequence[Point]], bool]
+Result = TypeVar("Result")
+OfStep = Callable[[Numbers, Array], Result]  # in some columns, by their place
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class WorkingSet(ABC):
         self.inside = np.zeros(loss.n_coef, bool)
         self._last: Penalty | None = None
         self._share = self.columns.weight / loss.total_weight
+        self._intercept = loss.coordinates.intercept
         self._sign = np.where(self.columns.y > 0, 1.0, -1.0)
 
     @abstractmethod
@@ -141,21 +145,34 @@ class WorkingSet(ABC):
         bare = np.flatnonzero(penalty.bare)
         dual, near, base, v = rows.r, theta, 0.0, np.zeros(0)
         if bare.size:
-            A = self.some(bare)
-            W = rows.h[:, None] * A
-            slope, H = product(rows.r, A), _crossed(A, W)
+            H, slope, turned, move = self.freely(bare, rows)
             v, free, step, left = penalty.on(bare).freed(theta[bare], slope, lambda some: H[:, some])
-            reach = float(np.abs(product(A[:, free], step)).max(initial=0.0))
             dual, near, base = (
-                dual - product(W[:, free], step),
+                rows.r - turned(free, step),
                 theta.copy(),
-                left + freed_gap(step, slope[free], reach),
+                left + freed_gap(step, slope[free], move(free, step)),
             )
             near[bare[free]] -= step
         gradient = self.slopes(dual)
         gradient[bare] = -v
         gap = penalty.gap_at(-gradient, theta, rows.loss, rows.odds, base)
         return At(theta, rows.loss + penalty.value(theta), rows, dual, near, gradient, base, gap)
+
+    def freely(self, bare: Numbers, rows: Rows) -> tuple[Array, Array, OfStep[Array], OfStep[float]]:
+        """Of the columns without penalty: the Hessian of F, its slopes, and what a step in some of them does.
+
+        To the residuals of the rows, to first order, and to a score, at the most.
+        """
+        if self._intercept and bare.size == 1 and self.numbers[bare[0]] == 0:  # alone: its column is of ones
+            H, slope = np.array([[rows.h.sum()]]), np.array([rows.r.sum()])
+            return H, slope, lambda _, step: rows.h * step, lambda _, step: abs(float(step[0]))
+        A = self.some(bare)
+        W = rows.h[:, None] * A
+
+        def move(free: Numbers, step: Array) -> float:
+            return float(np.abs(product(A[:, free], step)).max(initial=0.0))
+
+        return _crossed(A, W), product(rows.r, A), lambda free, step: product(W[:, free], step), move
 
     def step(self, penalty: Penalty, theta: Array, target: float, max_iter: int, after: Penalty | None = None) -> Point:
         """The optimum for one penalty, from a point near that for a stronger one: by the strong rule first.
