@@ -161,3 +161,11 @@ def test_rows_without_any_value_in_a_column_are_as_in_their_table(column, missin
     lost = frame.index[frame[column].isna()]
     alone = frame.loc[lost].reset_index(drop=True).assign(**{column: EMPTY[empty](len(lost))})
     assert_array_equal(model.predict_proba(alone), model.predict_proba(frame)[lost])
+
+
+@pytest.mark.parametrize("term", ["month(x)", "bs(hour(x), df=4)", "I(2 * hour(x))"])
+def test_parts_of_dates_are_missing_where_no_row_has_a_date(term):
+    times = pd.Timestamp("2020-01-01") + pd.to_timedelta(RNG.integers(0, 10**7, N), unit="s")
+    model = fit_table(f"y ~ {term}", pd.DataFrame({"y": Y, "x": times}), missing="drop", C=1.0)
+    for nothing in (pd.DataFrame({"x": [np.nan]}), pl.DataFrame({"x": [None]}), pd.DataFrame({"x": [pd.NaT]})):
+        assert np.isnan(model.predict_proba(nothing)).all()
