@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.xdist_group("spark")  # one process has the session
 N, NAMES = 2400, [f"x{j}" for j in range(4)]
 SETTINGS = {
     "spark.ui.enabled": "false",
+    "spark.python.daemon.module": "warm_daemon",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "500",
     # Most of the time of a job on so few rows goes to plan it and to compile it, twice: as Java and as machine code.
     "spark.sql.adaptive.enabled": "false",
@@ -44,6 +46,7 @@ def session():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
         from pyspark.sql import SparkSession
 
         builder = SparkSession.builder.master("local[2]")
