@@ -39,12 +39,11 @@ class Home:
         """Take all digits of the numbers to mean something, also of those far from 0."""
         self.exact = EXACT
 
-    def over_rows(self, null: Array, function: Callable[[Signed, Array], Sums]) -> Sums:
-        """The sum of a function of all rows and what their norms take of a null space, by tiles if they are many."""
+    def over_rows(self, function: Callable[[Array], Sums]) -> Sums:
+        """Join the lists that the function makes of all rows, a tile at a time if they are many."""
         if self.few:
-            return function(Dense(self.sample[: self.signed.n_rows]), null)
-        view = self.sides.view_of(null)
-        return self.signed.read(lambda tile: function(tile, view))
+            return function(self.sample[: self.signed.n_rows])
+        return self.signed.read(lambda tile: function(tile.rows(slice(None))))
 
     def learn(self, rows: Array) -> bool:
         """Add rows to those known; False if all are."""

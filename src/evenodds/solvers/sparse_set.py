@@ -72,8 +72,8 @@ class SparseSet(WorkingSet):
         bounds = penalty.l1[own], penalty.l2[own], penalty.lower[own], penalty.upper[own]
         if _has_corners_alone(bounds) and penalty.bare[: self._first].all():
             theta, of_rows = point.theta[self.numbers], (self._sign, self._share)
-            own_columns = self._which, self._unit
-            steps, target = self._csc.newton(*own_columns, of_rows, bounds, theta, rows.scores, target, rough, max_iter)
+            own_columns, known = (self._which, self._unit), (rows.scores, rows.r, rows.h, rows.loss, rows.odds)
+            steps, target = self._csc.newton(*own_columns, of_rows, bounds, theta, known, target, rough, max_iter)
             if steps:
                 point.theta, rows = self.whole(theta), self.rows(theta)
                 point.iterations, max_iter = point.iterations + steps, max_iter - steps
