@@ -549,6 +549,30 @@ def test_fit_of_three_labels(run, options, C):
     assert "Cherbourg: " in out
 
 
+@pytest.mark.parametrize(
+    ("labels", "asked", "label"),
+    [
+        (["TRUE", "FALSE"], "TRUE", True),
+        (["TRUE", "FALSE"], "false", False),
+        (["1.0", "0.0"], "0", 0.0),
+        (["1", "0"], "0.0", 0),
+        (["2.00", "7.00"], "2.00", 2.0),
+        (["9007199254740993", "9007199254740992"], "9007199254740993", 9007199254740993),
+    ],
+)
+def test_labels_and_levels_are_named_as_the_file_writes_them(run, labels, asked, label):
+    rows = [f"{labels[k % 2]},{labels[k % 3 > 0]},{k % 4},{k % 3}.0" for k in range(24)]
+    with open("rows.csv", "w") as file:
+        file.write("\n".join(["y,f,x,port", *rows]))
+    status, out, _ = run(
+        "fit", "rows.csv", "--formula", "y ~ x + C(f)", "--positive", asked, "--reference", f"f={asked}"
+    )
+    assert (status, out.splitlines()[0].split(" against ")[0]) == (0, f"Log odds of y = {label}")
+    assert f"f[{label:g}]" in out if isinstance(label, float) else f"f[{label}]" in out
+    status, out, _ = run("fit", "rows.csv", "--formula", "port ~ x", "--baseline", "2", "--C", "1")
+    assert (status, out.splitlines()[0]) == (0, "Log odds of each port against 2.0")
+
+
 @pytest.mark.parametrize(("options", "C"), [((), np.inf), (("--C", "1"), 1.0)])
 def test_another_baseline_of_three_labels(run, options, C):
     PORTS.to_csv("ports.csv", index=False)
