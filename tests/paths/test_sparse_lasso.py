@@ -165,8 +165,14 @@ class OnSomeColumns:
         rows, bounds = (np.where(self.y > 0, 1.0, -1.0), self.share), (self.l1, self.l2, -ends, ends)
         scores = self.scores(theta)
         loss, odds, r, h = row_sums(scores, *rows)
-        known = scores, r, h, loss, odds
-        return theta, *self.csc.newton(self.columns, self.unit, rows, bounds, theta, known, aim, rough, most)
+        known = scores, r, h, np.array([loss, odds])
+        steps, aim, kept = self.csc.newton(self.columns, self.unit, rows, bounds, theta, known, aim, rough, most)
+        if kept:
+            np.testing.assert_allclose(scores, self.scores(theta), rtol=1e-13, atol=1e-13)
+            again = row_sums(scores, *rows)
+            np.testing.assert_array_equal(known[3], again[:2])
+            np.testing.assert_array_equal(np.stack([r, h]), np.stack(again[2:]))
+        return theta, steps, aim
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

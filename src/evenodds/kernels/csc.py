@@ -79,37 +79,37 @@ class Csc:
         rows: tuple[Array, Array],
         bounds: Bounds,
         theta: Array,
-        known: tuple[Array, Array, Array, float, float],
+        known: tuple[Array, Array, Array, Array],
         aim: float,
         rough: float,
         most: int,
-    ) -> tuple[int, float]:
+    ) -> tuple[int, float, bool]:
         """Proximal Newton on some columns, theta in place, as long as its steps gain.
 
         rows : (n,) and (n,), their signs and shares, see `row_sums`
         bounds : of the columns; l1 is positive and finite, lower and upper are infinite
         theta : (k,) or, with an intercept before these, which has no penalty, (1 + k,)
         aim, rough : the gap to go to, and the least as a share of the first one
-        known : the scores of the rows at theta, and what `row_sums` makes of them: r, h, the loss and the odds
+        known : the scores of the rows at theta, and what `row_sums` makes of them: r, h, and the loss with the odds;
+            kept in place
         most : steps
 
-        Returns how many steps it has taken, and the gap that it went to.
+        Returns how many steps it has taken, the gap that it went to, and whether the rows are those of theta.
         """
         k, n, first = columns.size, self.shape[0], theta.size - columns.size
         columns = vector(columns, k, np.int64)
         self._check(columns, self.shape[1])
         parts = [vector(part, k) for part in (unit, *bounds)]
         of_rows = [vector(part, n) for part in rows]
-        end = np.array([aim])
-        *by_row, loss, odds = known
-        copies = *(vector(part, n).copy() for part in by_row), np.array([loss, odds])
+        end = np.array([aim, 0.0])
+        kept = *(in_place(part, n) for part in known[:3]), in_place(known[3], 2)
         # Not in one piece: so much at once the system gives, and takes back.
         room = np.empty(2 * k, np.int64), np.empty(4 * k), np.empty(n), np.empty(n), np.empty(2 * n)
         where = map(pointer, (self._data, self._indices, self.indptr, columns, parts[0]))
-        numbers = map(pointer, (*parts[1:], *of_rows, in_place(theta, first + k), *copies, end))
+        numbers = map(pointer, (*parts[1:], *of_rows, in_place(theta, first + k), *kept, end))
         loop = function("newton_sparse", self._kind)
         steps = loop(*where, k, n, first, *numbers, rough, most, *map(pointer, room))
-        return int(steps), float(end[0])
+        return int(steps), float(end[0]), not end[1]
 
     def _call(self, name: str, columns: Numbers, *rest: object) -> None:
         columns = vector(columns, columns.size, np.int64)
