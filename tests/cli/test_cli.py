@@ -935,6 +935,8 @@ def test_a_disk_that_is_full_leaves_the_old_table_and_nothing_else(run, model, t
         (("fit", "people.csv", *FIT, "--solver", "magic"), "'magic' is not one of"),
         (("fit", "people.csv", *FIT, "--drop", "survived"), "name the same column"),
         (("fit", "people.csv", *FIT, "--weight", "n"), "name the same column"),
+        (("fit", "a.csv", *FIT, "--cluster", "x", "--drop", "x"), "│ --cluster and --drop name the same column: 'x'"),
+        (("fit", "people.csv", *FIT, "--drop", "x", "--drop", "x"), "│ --drop and --drop name the same column: 'x'"),
         (("fit", "people.csv", *FIT, "--tarjet", "x"), "No such option"),
         (("predict", "model.json"), "Missing argument 'DATA'"),
         (("predict", "model.json", "people.csv", "--out", "scored.xlsx"), "the extension is not one of"),
