@@ -201,8 +201,8 @@ def choose_coordinates(
     scale = _usable(scale, 0.0 if standardize else strength)
     columns = np.arange(data.n_columns)
     if not drop_aliased:
-        if data.sparse:  # not centred: a column is 0 seen from its centre if it has no entry
-            constant = (np.bincount(sample.X.indices, sample.X.data != 0, data.n_columns) == 0) & whole
+        if data.sparse and (constant := constant & whole).any():  # not centred: 0 from there if it has no entry
+            constant &= np.bincount(sample.X.indices, sample.X.data != 0, data.n_columns) == 0
         scale = np.where(constant, np.inf, scale) if every else scale
         return Coordinates(center, scale, columns, intercept, reads)
     return independent(data, sample, Coordinates(center, scale, columns[~constant], intercept, reads))

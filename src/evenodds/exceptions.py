@@ -90,4 +90,4 @@ def within_range() -> Iterator[None]:
 def require_range(*arrays: NDArray[np.float64]) -> None:
     """An error, which `within_range` puts into words, if an answer has left the range of numbers."""
     if not all(np.isfinite(array).all() for array in arrays):
-        raise OverflowError("the coefficients are not finite")
+        raise OverflowError("the coefficients or their loss are not finite")

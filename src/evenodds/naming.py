@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from .exceptions import EvenOddsError
@@ -26,6 +27,20 @@ def nearest(name: str, known: Sequence[str], otherwise: str = "There are") -> st
     if close:
         return f"Did you mean {by_lower[close[0]]!r}?"
     return f"{otherwise} {listed_labels(known, 10)}." if known else "There is none."
+
+
+def is_called(label: object, text: object) -> bool:
+    """Whether a text, as a command or a file has it, means a label: "1" is 1.0, and "TRUE" is True."""
+    if not isinstance(text, str):
+        return False
+    if isinstance(label, str) or str(label) == text:
+        return str(label) == text
+    if isinstance(label, bool):
+        return str(label).lower() == text.lower()
+    try:
+        return bool(Decimal(text) == label if isinstance(label, int) else float(text) == label)
+    except (InvalidOperation, ValueError):
+        return False
 
 
 def listed_labels(labels: Sequence[Any], most: int = 5) -> str:

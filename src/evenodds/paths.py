@@ -189,7 +189,7 @@ def path(
         stop = stop if lines is None else lines.telling(stop, 1 / (grid * problem.S), null)
         points = problem.solve(loss, grid, start, tol * null, stop, lines)
         coefs, intercepts = problem.raw(loss.coordinates, points)
-        require_range(coefs, intercepts)
+        require_range(coefs, intercepts, np.array([point.loss for point in points]))
         intercepts, coefs = completed(data.present, intercepts, coefs, low, high)
         grid = 1 / (grid * problem.S) if given is None else given
     named: Sequence[Any] = range(p) if names is None else names

@@ -14,7 +14,7 @@ from .design import Design, Scanned, encoded, is_formula, is_positive, learn, le
 from .exceptions import EvenOddsError
 from .labels import is_label, kept_labels
 from .model import LogisticRegression
-from .naming import known_column, listed_labels
+from .naming import is_called, known_column, listed_labels
 from .table import is_frame, unique_names
 
 
@@ -153,7 +153,7 @@ def _with_positive(design: Design, frame: Scan | IntoDataFrame) -> tuple[Design,
         labels = np.unique(kept_labels(nw.from_native(frame, eager_only=True)[str(design.target)].to_native())).tolist()
     if not is_label(design.positive):
         raise EvenOddsError(f"positive is one label of {design.target!r}, not a {type(design.positive).__name__}.")
-    found = [label for label in labels if label == design.positive or str(label) == design.positive]
+    found = [label for label in labels if label == design.positive or is_called(label, design.positive)]
     sides = {is_positive(label, design.positive) for label in labels}
     if not found and True in sides:
         if sides == {True}:

@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from decimal import Decimal
 from importlib.metadata import entry_points
 
@@ -368,18 +369,23 @@ def test_the_model_file_gives_the_same_model(run, model):
 
 
 @pytest.mark.parametrize("width", [30, 60, 80, 120])
-def test_a_terminal_of_any_width_shows_what_it_has_room_for(run, width):
+def test_a_terminal_of_any_width_shows_what_it_has_room_for(run, monkeypatch, width):
     pty = pytest.importorskip("pty")
     long = "a name that is longer than a terminal has room for"
     FRAME.rename(columns={"age": long}).to_csv("names.csv", index=False)
     ours, theirs = pty.openpty()
-    with open(ours, "rb"), open(theirs, "wb") as terminal:
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(width), "NO_COLOR": "1"}
-        done = subprocess.run(
-            [*COMMAND, "fit", "names.csv", *FIT], stdout=terminal, stderr=subprocess.PIPE, env=environment, check=False
-        )
-        shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", os.read(ours, 1 << 16).decode())
-    assert done.returncode == 0
+    with open(theirs, "w") as terminal, monkeypatch.context() as patch:
+        for name, value in {"TERM": "xterm", "COLUMNS": str(width), "NO_COLOR": "1"}.items():
+            patch.setenv(name, value)
+        patch.setattr("sys.stdout", terminal)
+        with pytest.raises(SystemExit) as stop:
+            main(["fit", "names.csv", *FIT])
+    written = b""
+    with open(ours, "rb"), suppress(OSError):  # Linux says so that the other end is closed
+        while part := os.read(ours, 1 << 16):
+            written += part
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written.decode())
+    assert not stop.value.code
     lines = [line.rstrip() for line in shown.splitlines()]
     assert max(map(len, lines)) <= width
     (head,) = [line.split() for line in lines if line.split()[:1] == ["coef"]]
@@ -547,6 +553,30 @@ def test_fit_of_three_labels(run, options, C):
             assert re.search(f"^ +{re.escape(name)}{cells}", part, re.MULTILINE)
     assert re.search(r"AUC       0\.\d{4} on the training data, the mean of each label against the rest", out)
     assert "Cherbourg: " in out
+
+
+@pytest.mark.parametrize(
+    ("labels", "asked", "label"),
+    [
+        (["TRUE", "FALSE"], "TRUE", True),
+        (["TRUE", "FALSE"], "false", False),
+        (["1.0", "0.0"], "0", 0.0),
+        (["1", "0"], "0.0", 0),
+        (["2.00", "7.00"], "2.00", 2.0),
+        (["9007199254740993", "9007199254740992"], "9007199254740993", 9007199254740993),
+    ],
+)
+def test_labels_and_levels_are_named_as_the_file_writes_them(run, labels, asked, label):
+    rows = [f"{labels[k % 2]},{labels[k % 3 > 0]},{k % 4},{k % 3}.0" for k in range(24)]
+    with open("rows.csv", "w") as file:
+        file.write("\n".join(["y,f,x,port", *rows]))
+    status, out, _ = run(
+        "fit", "rows.csv", "--formula", "y ~ x + C(f)", "--positive", asked, "--reference", f"f={asked}"
+    )
+    assert (status, out.splitlines()[0].split(" against ")[0]) == (0, f"Log odds of y = {label}")
+    assert f"f[{label:g}]" in out if isinstance(label, float) else f"f[{label}]" in out
+    status, out, _ = run("fit", "rows.csv", "--formula", "port ~ x", "--baseline", "2", "--C", "1")
+    assert (status, out.splitlines()[0]) == (0, "Log odds of each port against 2.0")
 
 
 @pytest.mark.parametrize(("options", "C"), [((), np.inf), (("--C", "1"), 1.0)])
@@ -905,6 +935,8 @@ def test_a_disk_that_is_full_leaves_the_old_table_and_nothing_else(run, model, t
         (("fit", "people.csv", *FIT, "--solver", "magic"), "'magic' is not one of"),
         (("fit", "people.csv", *FIT, "--drop", "survived"), "name the same column"),
         (("fit", "people.csv", *FIT, "--weight", "n"), "name the same column"),
+        (("fit", "a.csv", *FIT, "--cluster", "x", "--drop", "x"), "│ --cluster and --drop name the same column: 'x'"),
+        (("fit", "people.csv", *FIT, "--drop", "x", "--drop", "x"), "│ --drop and --drop name the same column: 'x'"),
         (("fit", "people.csv", *FIT, "--tarjet", "x"), "No such option"),
         (("predict", "model.json"), "Missing argument 'DATA'"),
         (("predict", "model.json", "people.csv", "--out", "scored.xlsx"), "the extension is not one of"),

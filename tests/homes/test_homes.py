@@ -269,6 +269,7 @@ def big():
     return X, y, weight, offset, truth
 
 
+@pytest.mark.xdist_group("large data")  # one process has the truths
 @pytest.mark.parametrize("home", ["C", "F", "float32", "CSR", "blocks", "CSR blocks"])
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("C", [np.inf, 1e-4])

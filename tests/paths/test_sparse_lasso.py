@@ -14,6 +14,7 @@ from scipy.special import expit
 
 from evenodds import LogisticRegression, path
 from evenodds.kernels.csc import Csc
+from evenodds.kernels.descent import row_sums
 
 MEMBERS, TALL = 24, 12
 
@@ -108,7 +109,7 @@ def test_paths_keep_the_conditions(seed):
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 def test_sums_over_some_columns(dtype, index):
     rng = np.random.default_rng(3)
-    X = sp.csc_array(sp.random_array((90, 40), density=0.2, rng=rng, dtype=dtype))
+    X = sp.csr_array(sp.random_array((90, 40), density=0.2, rng=rng, dtype=dtype))
     X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
     D, columns, h = X.toarray().astype(float), np.array([3, 0, 39, 3]), rng.random(90)
     csc = Csc(X)
@@ -121,6 +122,12 @@ def test_sums_over_some_columns(dtype, index):
     np.testing.assert_allclose(z, 1 + D[:, columns] @ np.arange(4.0), rtol=1e-12)
     with pytest.raises(ValueError, match="of 40"):
         csc.products(np.array([40]), h)
+    every, twice = np.arange(40), sp.csr_array((2, 40), dtype=dtype)
+    twice.data, twice.indices = np.arange(1, 5, dtype=dtype), np.array([7, 39, 7, 39], index)
+    twice.indptr = np.array([0, 3, 4], index)
+    first, second = Csc(twice).moments(every, np.ones(2))  # two entries in one place are their sum
+    np.testing.assert_array_equal(first, twice.toarray().sum(axis=0))
+    np.testing.assert_array_equal(second, (twice.toarray() ** 2).sum(axis=0))
 
 
 class OnSomeColumns:
@@ -129,7 +136,7 @@ class OnSomeColumns:
     def __init__(self, seed, dtype, index):
         rng = np.random.default_rng(seed)
         n, p, self.first = int(rng.integers(60, 300)), int(rng.integers(1, 90)), seed % 2
-        X = sp.csc_array(sp.random_array((n, p), density=0.2, rng=rng, dtype=dtype))
+        X = sp.csr_array(sp.random_array((n, p), density=0.2, rng=rng, dtype=dtype))
         X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
         self.csc, self.columns = Csc(X), rng.permutation(p)[: int(rng.integers(1, p + 1))]
         k = self.columns.size
@@ -157,7 +164,15 @@ class OnSomeColumns:
         theta, ends = self.start.copy(), np.full(self.l1.size, np.inf)
         rows, bounds = (np.where(self.y > 0, 1.0, -1.0), self.share), (self.l1, self.l2, -ends, ends)
         scores = self.scores(theta)
-        return theta, *self.csc.newton(self.columns, self.unit, rows, bounds, theta, scores, aim, rough, most)
+        loss, odds, r, h = row_sums(scores, *rows)
+        known = scores, r, h, np.array([loss, odds])
+        steps, aim, kept = self.csc.newton(self.columns, self.unit, rows, bounds, theta, known, aim, rough, most)
+        if kept:
+            np.testing.assert_allclose(scores, self.scores(theta), rtol=1e-13, atol=1e-13)
+            again = row_sums(scores, *rows)
+            np.testing.assert_array_equal(known[3], again[:2])
+            np.testing.assert_array_equal(np.stack([r, h]), np.stack(again[2:]))
+        return theta, steps, aim
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

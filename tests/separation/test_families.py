@@ -54,6 +54,15 @@ ONCE_WRONG = [
     ("crossed relations", 20040),  # the oracle: weights of 1e297 under Firth's penalty, stalled here and refused there
     ("a slight penalty in other words", 96),  # rounding of a gradient, times coefficients that a ridge holds nearer
     ("results path", 3817470875),  # free columns alike to 3e-13: steps that rounding made of their difference
+    ("crossed optimum", 970005),  # and with a step that far rows of certain labels seemed to rule out
+    ("results path", 920005),  # a gap by the Hessian of a point that was left, and rounding beside a J of 1e-22
+    (
+        "crossed optimum",
+        970022,
+    ),  # weights of 1e300 beside columns of 1e8: a loss without an end, and zeros as an answer
+    ("separation of several classes, far values", 920040),  # the judge: what rounding had left in a null space
+    ("starts: scales", 920251),  # a variance below 0, by three products of a penalised fit's matrices
+    ("crossed optimum", 920133),  # weights of 1e-11: maxima that are one in standard errors, and 4.8 apart in height
     ("crossed optimum", 4128408733),  # the oracle's own rounding: scores of 1e6 beside weights of 1e17
 ]
 

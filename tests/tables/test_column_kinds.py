@@ -134,3 +134,38 @@ def test_what_is_no_finite_number_is_told_by_its_row(term, missing):
 def test_numbers_too_large_to_be_squared_have_no_scale():
     with pytest.raises(EvenOddsError, match=r"scale\(z\) is no finite number in row 0"):
         fit_table("y ~ scale(z)", pd.DataFrame({"y": Y, "z": Z * 1e200}))
+
+
+EMPTY = {
+    "NaN": lambda n: pd.Series(np.full(n, np.nan)),
+    "NaT": lambda n: pd.Series([pd.NaT] * n),
+    "None": lambda n: pd.Series([None] * n, dtype=object),
+    "integers": lambda n: pd.Series([pd.NA] * n, dtype="Int64"),
+    "booleans": lambda n: pd.Series([pd.NA] * n, dtype="boolean"),
+    "strings": lambda n: pd.Series([pd.NA] * n, dtype="string"),
+    "categories": lambda n: pd.Series(pd.Categorical([None] * n, categories=["other"])),
+    "categories that are numbers": lambda n: pd.Series(pd.Categorical([None] * n, categories=[1.5])),
+    "no categories": lambda n: pd.Series(pd.Categorical([None] * n)),
+}
+
+
+@pytest.mark.parametrize("column", ["z", "a", "b", "c", "d"])
+@pytest.mark.parametrize("missing", ["drop", "indicator"])
+@pytest.mark.parametrize("empty", EMPTY)
+def test_rows_without_any_value_in_a_column_are_as_in_their_table(column, missing, empty):
+    frame = pd.DataFrame({"y": Y, "z": Z, "a": pd.Series(of("u", "v")), "b": pd.Series(THREE == 0).astype("boolean")})
+    frame["c"] = pd.Categorical(of("p", "q"))
+    frame["d"] = pd.to_datetime(pd.Series(of(*DAYS)))
+    frame.loc[frame.index % 7 == 3, column] = None
+    model = fit_table("y ~ z + a + b + c + month(d)", frame, missing=missing, C=1.0)
+    lost = frame.index[frame[column].isna()]
+    alone = frame.loc[lost].reset_index(drop=True).assign(**{column: EMPTY[empty](len(lost))})
+    assert_array_equal(model.predict_proba(alone), model.predict_proba(frame)[lost])
+
+
+@pytest.mark.parametrize("term", ["month(x)", "bs(hour(x), df=4)", "I(2 * hour(x))"])
+def test_parts_of_dates_are_missing_where_no_row_has_a_date(term):
+    times = pd.Timestamp("2020-01-01") + pd.to_timedelta(RNG.integers(0, 10**7, N), unit="s")
+    model = fit_table(f"y ~ {term}", pd.DataFrame({"y": Y, "x": times}), missing="drop", C=1.0)
+    for nothing in (pd.DataFrame({"x": [np.nan]}), pl.DataFrame({"x": [None]}), pd.DataFrame({"x": [pd.NaT]})):
+        assert np.isnan(model.predict_proba(nothing)).all()

@@ -265,6 +265,23 @@ def test_dropped_rows_are_as_if_they_had_never_been_there(seed, convert):
     assert_allclose(result.log_likelihood, other.log_likelihood)
 
 
+@pytest.mark.parametrize("lost", ["f", "n", "b"])
+@pytest.mark.parametrize("basis", ["bs(age, df=4)", "cr(age, df=4, extrapolation='raise')", "bs(n + age, df=5):f"])
+def test_splines_do_not_judge_rows_that_are_dropped(basis, lost):
+    frame = holes(2).dropna(subset="age").reset_index(drop=True)
+    frame.loc[frame["age"].idxmax(), lost] = None  # beyond the bounds, which rows of the model make
+    frame.loc[frame["age"].idxmin(), lost] = None
+    model = fit_table(f"y ~ {basis} + f + n + b", frame, missing="drop", C=1.0)
+    whole = frame.dropna()
+    same = fit_table(f"y ~ {basis} + f + n + b", whole, C=1.0)
+    assert_allclose(model.coef_, same.coef_, rtol=1e-8, atol=1e-12)
+    there = frame.loc[frame[["f", "n", "b"]].notna().all(axis=1) & frame["y"].notna()]
+    assert_array_equal(model.predict_proba(there), same.predict_proba(there))
+    if lost != "y":
+        assert np.isnan(model.predict_proba(frame.loc[[frame["age"].idxmax()]])).all()
+        assert_allclose(infer(model, frame).margins(frame)["effect"], infer(same, whole).margins(whole)["effect"])
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_indicators_are_columns_of_their_own_and_missing_is_a_level(seed):
     frame = holes(seed)

@@ -18,7 +18,7 @@ from ..design.columns import WORDS, Place, Table, counted
 from ..export import plain, said
 from ..inference.wide import in_matrices
 from ..labels import labels_of, missing_labels, row_numbers
-from ..naming import listed_labels
+from ..naming import is_called, listed_labels
 from ..objective.row_sums import coded_scores
 from ..scores import linear_scores, log_probabilities
 from .terminal import progress, say
@@ -65,9 +65,9 @@ def fit_aloud(
 
 
 def _class_of(model: LogisticRegression, text: str) -> Any:
-    """The label that is written so."""
+    """The label that is written so, or in another spelling of a number."""
     labels = model.classes_.tolist()
-    found = [label for label in labels if str(label) == text]
+    found = [label for label in labels if is_called(label, text)]
     if not found:
         raise EvenOddsError(
             f"--baseline is one of the labels {listed_labels(list(map(str, labels)), 50)}, got {text!r}."

@@ -297,9 +297,10 @@ def _question(formula: str | None, target: str | None) -> tuple[str | None, str]
 def _check_apart(**given: Sequence[str | None]) -> None:
     """No column is named by two options."""
     named = [name for names in given.values() for name in names if name is not None]
-    if len(set(named)) < len(named):
-        options = [f"--{option}" for option, names in given.items() if any(name is not None for name in names)]
-        raise click.UsageError(f"{', '.join(options[:-1])} and {options[-1]} name the same column.")
+    twice = next((name for name in named if named.count(name) > 1), None)
+    if twice is not None:
+        options = [f"--{option}" for option, names in given.items() for name in names if name == twice]
+        raise click.UsageError(f"{' and '.join(options)} name the same column: {twice!r}.")
 
 
 def _check_together(C: float, l1_ratio: float, firth: bool, solver: str) -> None:

@@ -236,6 +236,26 @@ def empty_error(name: str) -> EvenOddsError:
     return EvenOddsError(f"Column {name!r} has no value in any row. Leave it out.")
 
 
+def missing_error(name: str, missing: NDArray[np.bool_], policy: str, column: Column) -> EvenOddsError:
+    """A value is missing where none may be."""
+    count, row = np.count_nonzero(missing), int(missing.argmax())
+    what = "a missing value" if count == 1 or column.place is not counted else f"{count:,} missing values"
+    if not column.missing[row]:
+        return EvenOddsError(
+            f"Column {name!r} holds {column.value_at(row)!r} in {column.place(row)}, which the fit has not seen "
+            "and takes for missing; and it has no coefficient for missing values of this column. Leave such rows out."
+        )
+    if policy == "indicator":
+        return EvenOddsError(
+            f"Column {name!r} has {what}, first in {column.place(row)}: in the fit none was "
+            "missing, so that the model has no coefficient for it. Leave such rows out, or fill them in."
+        )
+    return EvenOddsError(
+        f"Column {name!r} has {what}, first in {column.place(row)}. Fill such values in, or fit "
+        'with missing="drop", which leaves the rows out, or missing="indicator", which gives them a coefficient.'
+    )
+
+
 def _order(series: nw.Series[Any], array: pa.DictionaryArray) -> tuple[Level, ...] | None:
     """The order of a categorical's levels, if somebody chose it: pandas keeps one, polars only in enums."""
     if series.implementation.is_pandas_like() or series.dtype == nw.Enum or array.type.ordered:
@@ -281,6 +301,11 @@ def _kind_of(value: SupportsFloat) -> str:
 def _missing(values: pa.Array) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = values.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
     return found
+
+
+def without_values(column: Column) -> Column:
+    """A column as one that has no value in any row, of whatever type it is."""
+    return Column(column.name, "nothing", pa.nulls(len(column.values)), place=column.place)
 
 
 def is_index(table: Table, name: str) -> bool:

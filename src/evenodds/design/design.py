@@ -21,7 +21,7 @@ from ..exceptions import EvenOddsError
 from ..labels import labels_of
 from ..naming import listed_labels, nearest
 from ..table import is_frame, is_missing
-from .columns import WORDS, Codes, Column, Table, coded, counted
+from .columns import WORDS, Codes, Column, Table, coded, missing_error, without_values
 from .expressions import BASES, part_level, part_of
 from .rows import DesignRows
 from .slopes import derivative
@@ -213,6 +213,7 @@ class Design:
                 gone |= found < 0
         if gone.any() and self.missing != "drop":
             raise self._missing_error(rows, codes)
+        rows.gone = gone if gone.any() else None  # a spline refuses numbers beyond its bounds, but not of such rows
         values: dict[int, Any] = {}
         for k, atom in enumerate(self.atoms):
             values[k] = codes[k] if isinstance(atom, Factor) else _finite(atom, rows, gone)
@@ -285,7 +286,12 @@ class Design:
 
 
 class _Memorised:
-    """The columns of a table as a design remembers them."""
+    """The columns of a table as a design remembers them.
+
+    gone : the rows that are left out, whose numbers are NaN; None where there are none
+    """
+
+    gone: NDArray[np.bool_] | None = None
 
     def __init__(self, design: Design, table: Table, held: Mapping[str, float]) -> None:
         self._design, self._table, self._held, self.n_rows = design, table, held, table.n_rows
@@ -302,6 +308,8 @@ class _Memorised:
         column, kind = self._table.column(name), self._design.kinds[name]
         alike = {column.kind, kind} == {"number", "boolean"}  # 0 is False, and 1 True
         if column.kind not in (kind, "nothing") and not alike:
+            if column.missing.all():  # pandas has NaN, a number, in the place of any value
+                return without_values(column)
             raise EvenOddsError(
                 f"Column {name!r} held {WORDS[kind]} in the fit, and holds {WORDS[column.kind]} here, such as "
                 f"{_some(column)!r}. Give it the type that it had."
@@ -314,7 +322,8 @@ class _Memorised:
             return np.full(self.n_rows, float(self._held[name]))
         values = self.column(name).numbers()
         fill = self._design.fills.get(name)
-        return values if fill is None else np.where(np.isnan(values), fill, values)
+        values = values if fill is None else np.where(np.isnan(values), fill, values)
+        return values if self.gone is None else np.where(self.gone, np.nan, values)
 
     def incomplete(self) -> NDArray[np.bool_]:
         """The rows in which a number is missing."""
@@ -340,8 +349,7 @@ def factor_codes(factor: Factor, column: Column) -> Codes:
     if not factor.is_part:
         return column.codes(factor.levels)
     operation = factor.expression.operation
-    numbers = part_of(operation, column) if column.kind != "nothing" else np.full(len(column.values), np.nan)
-    codes, values = part_codes(operation, numbers)
+    codes, values = part_codes(operation, part_of(operation, column))
     return coded(codes, values, factor.levels)
 
 
@@ -351,26 +359,6 @@ def part_codes(operation: str, numbers: Array) -> tuple[Codes, list[Any]]:
     every = np.full(numbers.size, -1, dtype=np.int32)
     every[~np.isnan(numbers)] = codes
     return every, [part_level(operation, int(number)) for number in found]
-
-
-def missing_error(name: str, missing: NDArray[np.bool_], policy: str, column: Column) -> EvenOddsError:
-    """A value is missing where none may be."""
-    count, row = np.count_nonzero(missing), int(missing.argmax())
-    what = "a missing value" if count == 1 or column.place is not counted else f"{count:,} missing values"
-    if not column.missing[row]:
-        return EvenOddsError(
-            f"Column {name!r} holds {column.value_at(row)!r} in {column.place(row)}, which the fit has not seen "
-            "and takes for missing; and it has no coefficient for missing values of this column. Leave such rows out."
-        )
-    if policy == "indicator":
-        return EvenOddsError(
-            f"Column {name!r} has {what}, first in {column.place(row)}: in the fit none was "
-            "missing, so that the model has no coefficient for it. Leave such rows out, or fill them in."
-        )
-    return EvenOddsError(
-        f"Column {name!r} has {what}, first in {column.place(row)}. Fill such values in, or fit "
-        'with missing="drop", which leaves the rows out, or missing="indicator", which gives them a coefficient.'
-    )
 
 
 def _finite(atom: Number, rows: _Memorised, gone: NDArray[np.bool_]) -> Array:

@@ -128,7 +128,9 @@ class Expression:
 
 
 def part_of(name: str, column: Column) -> Array:
-    """A part of dates, as numbers."""
+    """A part of dates, as numbers, NaN where there is none."""
+    if column.kind == "nothing":
+        return np.full(len(column.values), np.nan)
     if column.kind != "date":
         advice = " Make dates of it first." if column.kind == "text" else ""
         raise EvenOddsError(

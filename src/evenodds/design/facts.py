@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Array
 from ..exceptions import EvenOddsError
-from .columns import Column, Level, Table
-from .design import missing_error
+from .columns import Column, Level, Table, missing_error
 from .expressions import LEARNING, PARTS, Expression, part_level, part_of
 from .splines import learnt_basis
 

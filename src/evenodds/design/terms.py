@@ -14,7 +14,7 @@ import numpy as np
 
 from ..arrays import Array, Which
 from ..exceptions import EvenOddsError
-from ..naming import nearest
+from ..naming import is_called, nearest
 from .columns import Codes, Level
 from .expressions import PARTS, Expression
 
@@ -275,7 +275,7 @@ def _put_together(blocks: list[dict[int, bool]]) -> list[dict[int, bool]]:
 
 def chosen_reference(name: str, levels: Sequence[Level], wanted: object) -> Level:
     """The level that was asked for by its value or label."""
-    found = [level for level in levels if level is not None and (_same(level, wanted) or str(level) == wanted)]
+    found = [level for level in levels if level is not None and (_same(level, wanted) or is_called(level, wanted))]
     if not found:
         labels = [str(level) for level in levels if level is not None]
         raise EvenOddsError(

@@ -113,11 +113,12 @@ def _add(objective: FirthObjective, found: list[Solution], new: Solution) -> Non
     """Put a maximum in its place, if it is none of those that are there."""
     if new.status is not Status.CONVERGED:
         return
+    total = objective.total_weight
     for old in found:
         way = new.theta - old.theta
-        if way @ objective.at(old.theta).information @ way < _SAME**2:
+        alike = abs(total * (new.loss - old.loss)) < _SAME**2  # slight weights may leave I next to nothing between them
+        if alike and way @ objective.at(old.theta).information @ way < _SAME**2:
             return
-    total = objective.total_weight
     place = sum(total * old.loss <= total * new.loss + HIGHER for old in found)
     found.insert(place, new)
 

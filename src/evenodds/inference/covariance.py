@@ -30,6 +30,7 @@ from ..data import Block, Sums
 from ..data.groups import Groups, GroupSums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
+from ..kernels.algebra import eigen
 from ..objective.tiles import over_tiles
 from .evidence import Evidence
 from .problem import Problem
@@ -77,6 +78,13 @@ class Inverse:
         """Scores (n, q), dense or CSR, times the inverse."""
         return np.asarray((scores @ self.half.T) @ self.half)
 
+    def sandwich(self, M: Array) -> Array:
+        """A^-1 M A^-1 by a root of M, as a sum of squares: no variance can come out negative."""
+        size = np.sqrt(np.maximum(np.diag(M), np.finfo(float).tiny))
+        values, vectors = eigen(M / np.outer(size, size))
+        moves = self.of((vectors * np.sqrt(np.maximum(values, 0.0))).T * size)
+        return np.asarray(moves.T @ moves)
+
 
 def inverse_of(A: Array | Arrow) -> Inverse | WideInverse:
     """The inverse of a curvature, in whichever form it is."""
@@ -104,7 +112,7 @@ def covariance(
     if kind == "model" and by.kind != "sampling":
         if not problem.penalised:
             return inverse.full
-        return np.asarray(inverse.full @ evidence.information @ inverse.full)
+        return inverse.sandwich(evidence.information)
     if kind == "cluster":
         return _of_clusters(inverse, scores)
     lost = {"HC1": problem.n_coef, "model": 1}.get(kind, 0)

@@ -1,25 +1,24 @@
 """Loops over some columns of a CSC matrix: their products and moments, scores of rows, descent and proximal Newton."""
 
 import numpy as np
-import scipy.sparse as sp
 
-from ..arrays import Array, Numbers
+from ..arrays import CSR, Array, Numbers
 from .descent import Bounds
 from .library import function, in_place, pointer, vector
-from .rows import KINDS
+from .rows import KINDS, by_columns
 
 
 class Csc:
-    """A CSC matrix, whose row numbers are in range, as the loops read it."""
+    """A CSR matrix, whose column numbers are in range, by columns, with one entry in each place."""
 
-    def __init__(self, X: sp.csc_array) -> None:
-        self.shape, size = X.shape, int(X.indptr[-1])
-        self._data, self._indices = (
-            vector(X.data[:size], size, X.dtype),
-            vector(X.indices[:size], size, X.indices.dtype),
-        )
-        self.indptr = vector(X.indptr, self.shape[1] + 1, np.int64)
-        self._kind = f"{KINDS[X.dtype]}{8 * self._indices.itemsize}"
+    def __init__(self, X: CSR) -> None:
+        self.shape = X.shape
+        self._data, self._indices, self.indptr, twice = by_columns(X)
+        if twice:  # sums of squares are taken entry by entry
+            X = X.copy()
+            X.sum_duplicates()
+            self._data, self._indices, self.indptr, _ = by_columns(X)
+        self._kind = f"{KINDS[X.dtype]}32"
 
     def products(self, columns: Numbers, r: Array) -> Array:
         """The products of some columns with r."""
@@ -80,35 +79,37 @@ class Csc:
         rows: tuple[Array, Array],
         bounds: Bounds,
         theta: Array,
-        scores: Array,
+        known: tuple[Array, Array, Array, Array],
         aim: float,
         rough: float,
         most: int,
-    ) -> tuple[int, float]:
+    ) -> tuple[int, float, bool]:
         """Proximal Newton on some columns, theta in place, as long as its steps gain.
 
         rows : (n,) and (n,), their signs and shares, see `row_sums`
         bounds : of the columns; l1 is positive and finite, lower and upper are infinite
         theta : (k,) or, with an intercept before these, which has no penalty, (1 + k,)
         aim, rough : the gap to go to, and the least as a share of the first one
-        scores : (n,) at theta
+        known : the scores of the rows at theta, and what `row_sums` makes of them: r, h, and the loss with the odds;
+            kept in place
         most : steps
 
-        Returns how many steps it has taken, and the gap that it went to.
+        Returns how many steps it has taken, the gap that it went to, and whether the rows are those of theta.
         """
         k, n, first = columns.size, self.shape[0], theta.size - columns.size
         columns = vector(columns, k, np.int64)
         self._check(columns, self.shape[1])
         parts = [vector(part, k) for part in (unit, *bounds)]
         of_rows = [vector(part, n) for part in rows]
-        end = np.array([aim])
-        by_row = [np.empty(n) for _ in range(5)]  # not in one piece: so much at once the system gives, and takes back
-        room = np.empty(2 * k, np.int64), np.empty(4 * k), *by_row, np.empty(2 * n)
+        end = np.array([aim, 0.0])
+        kept = *(in_place(part, n) for part in known[:3]), in_place(known[3], 2)
+        # Not in one piece: so much at once the system gives, and takes back.
+        room = np.empty(2 * k, np.int64), np.empty(4 * k), np.empty(n), np.empty(n), np.empty(2 * n)
         where = map(pointer, (self._data, self._indices, self.indptr, columns, parts[0]))
-        numbers = map(pointer, (*parts[1:], *of_rows, in_place(theta, first + k), vector(scores, n), end))
+        numbers = map(pointer, (*parts[1:], *of_rows, in_place(theta, first + k), *kept, end))
         loop = function("newton_sparse", self._kind)
         steps = loop(*where, k, n, first, *numbers, rough, most, *map(pointer, room))
-        return int(steps), float(end[0])
+        return int(steps), float(end[0]), not end[1]
 
     def _call(self, name: str, columns: Numbers, *rest: object) -> None:
         columns = vector(columns, columns.size, np.int64)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import CSR, Array, Codes, Floats, Values
+from ..arrays import CSR, Array, Codes, Floats, Numbers, Values
 from .library import function, pointer, vector
 
 Sums = tuple[Any, ...]
@@ -146,6 +146,17 @@ def sparse_moments(X: CSR, weight: Array) -> tuple[Array, Array, Array]:
     unit, first, second = np.empty((3, p))
     _csr("moments_csr", X, pointer(weight), p, *map(pointer, (unit, first, second)))
     return unit, first, second
+
+
+def by_columns(X: CSR) -> tuple[Floats, Any, Numbers, bool]:
+    """CSR rows by columns: the entries, their rows in 32 bits, where columns start, and if two are in one place."""
+    m, p = X.shape
+    size = int(X.indptr[-1])
+    if m > 2**32:
+        raise ValueError(f"Rows are numbered in 32 bits, which are too few for {m:,}.")
+    entries, rows, starts = np.empty(size, X.dtype), np.empty(size, np.uint32), np.empty(p + 1, np.int64)
+    twice = _csr("csc_of", X, p, *map(pointer, (entries, rows, starts)))
+    return entries, rows, starts, bool(twice)
 
 
 def moment_sums(X: Floats, weight: Array | None, center: Array, unit: Array) -> Sums:

@@ -240,27 +240,32 @@ def _proved(rows: Array, near: Mask, guess: Array, exact: float) -> Face | None:
     if near.any() and not _balance(rows[near], left, right.T / size, noise_of(size, exact), exact):
         return None
     spanned = np.linalg.norm(rows @ null, axis=1) <= noise_of(size, exact)  # what is in the span of the near is near
+    # What the null space has of rounding, as each row sees it.
+    blur = rounding(len(null)) * size[:1].sum() * np.linalg.norm((rows @ right.T) / size, axis=1)
     for on in (near, near | spanned):
         off = rows[~on]
         change, seen_there = whitening(off @ null, exact)
         basis = null @ change
-        direction = _positive(rows, on, null @ (null.T @ guess))
+        direction = _positive(rows, on, null @ (null.T @ guess), blur)
         if direction is None and seen_there.any():
             inward = basis[:, seen_there]
-            direction = _positive(rows, on, inward @ parts_of(normalised(off @ inward)).direction)
+            direction = _positive(rows, on, inward @ parts_of(normalised(off @ inward)).direction, blur)
         if direction is not None and direction.any():
             return Face(direction, ~on, null, basis)
     return None
 
 
-def _positive(rows: Array, near: Mask, whole: Array) -> Array | None:
+def _positive(rows: Array, near: Mask, whole: Array, blur: Array) -> Array | None:
     """A direction that is zero on the rows that are near, if it is positive on the others.
 
     Zeros that rounding hides are made zeros, if that is right.
+
+    blur : (m,) what each row sees of the rounding in a direction of length 1
     """
     for least in (1e-9, 1e-12, 0.0):
         direction = np.where(np.abs(whole) > least * np.abs(whole).max(), whole, 0.0)
         margins, room = rows @ direction, rounding(rows.shape[1]) * (np.abs(rows) @ np.abs(direction))
+        room += blur * np.linalg.norm(direction)
         if (margins[~near] > room[~near]).all():
             return direction
     return None

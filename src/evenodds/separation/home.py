@@ -10,10 +10,12 @@ from ..data import Sums
 from ..exceptions import EvenOddsError
 from .cone import Face, support
 from .sides import EXACT, Dense, Signed, SignedHome, exactness
+from .units import decomposed, noise_of, normalised
 
 _FEW_ROWS = 2000  # taken as they are
 _SAMPLE_ROWS = 4096
 _SAMPLE_ENTRIES = 20_000_000
+_DOUBTFUL = 1e-9  # how far off it may seem beside a basis that has lost digits
 _ON = 100  # times what is rounding: how far off the boundary a row may seem that lies on it
 
 
@@ -39,12 +41,11 @@ class Home:
         """Take all digits of the numbers to mean something, also of those far from 0."""
         self.exact = EXACT
 
-    def over_rows(self, null: Array, function: Callable[[Signed, Array], Sums]) -> Sums:
-        """The sum of a function of all rows and what their norms take of a null space, by tiles if they are many."""
+    def over_rows(self, function: Callable[[Array], Sums]) -> Sums:
+        """Join the lists that the function makes of all rows, a tile at a time if they are many."""
         if self.few:
-            return function(Dense(self.sample[: self.signed.n_rows]), null)
-        view = self.sides.view_of(null)
-        return self.signed.read(lambda tile: function(tile, view))
+            return function(self.sample[: self.signed.n_rows])
+        return self.signed.read(lambda tile: function(tile.rows(slice(None))))
 
     def learn(self, rows: Array) -> bool:
         """Add rows to those known; False if all are."""
@@ -67,12 +68,27 @@ class Home:
         terms = (np.abs(rows[off]) @ np.abs(basis)).max(axis=1, initial=0.0)
         return seen, off, self.exact * float((terms / np.abs(seen[off]).max(axis=1)).max(initial=1.0))
 
+    def settled(self, basis: Array, rows: Array) -> Array:
+        """The basis, turned so that rows are zero in it that are not because of rounding in the basis.
+
+        It was found by rows that are zero in it, and has lost the digits that the least of their singular values has.
+        """
+        size = np.abs(rows).max(axis=1, initial=0.0)
+        share = np.abs(rows @ basis).max(axis=1, initial=0.0) / np.where(size > 0, size, 1.0)
+        if not ((share > self.exact) & (share < _DOUBTFUL)).any():
+            return basis
+        near = normalised(rows[share < _DOUBTFUL])
+        left, size, right, _ = decomposed(near, self.exact)
+        turn = (right.T / size) @ (left.T @ (near @ basis))
+        return basis - turn if np.abs(turn).max() <= noise_of(size, self.exact) else basis
+
     def face_within(self, span: Array, guess: Array | None = None) -> Face:
         """The face of the rows known, whose cone lies in the span.
 
         guess : a direction in the span that may be the face's
         """
         if span.shape[1] < self.n_coef:
+            span = self.settled(span, self.known)
             seen, off, exact = self.seen_from(span, self.known)
             with contextlib.suppress(EvenOddsError):  # rounding may hide in few coefficients what it does not in all
                 face = support(seen[off], min(exact, self.on), guess)

@@ -149,23 +149,21 @@ def _seen(home: Home, face: Face) -> Face:
     """The face without directions that no row sees but by rounding, as nearly collinear columns leave them."""
     null, on = face.null, home.on
 
-    def seen_of(rows: Signed, view: Array) -> Array:
-        size = rows.size()
-        seen = size > 0
-        seen[seen] = rows.norms(view, seen) > on * size[seen]
-        return rows.dot(null, seen) / size[seen, None]
+    def seen_of(rows: Array) -> Array:
+        seen = normalised(rows) @ null
+        return np.asarray(seen[np.linalg.norm(seen, axis=1) > on])
 
-    def products(rows: Signed, view: Array) -> Sums:
-        seen = seen_of(rows, view)
+    def products(rows: Array) -> Sums:
+        seen = seen_of(rows)
         return (seen.T @ seen,)
 
-    def triangle(rows: Signed, view: Array) -> Sums:
-        seen = seen_of(rows, view)
+    def triangle(rows: Array) -> Sums:
+        seen = seen_of(rows)
         return ([scipy.linalg.qr(seen, mode="r", check_finite=False)[0][: seen.shape[1]]],)
 
-    if Cholesky(home.over_rows(null, products)[0]).least() > ROOMY:  # at a part of the cost
+    if Cholesky(home.over_rows(products)[0]).least() > ROOMY:  # at a part of the cost
         return face
-    R = np.concatenate([*home.over_rows(null, triangle)[0], *triangle(Dense(home.bounds), null)[0]])
+    R = np.concatenate([*home.over_rows(triangle)[0], *triangle(home.bounds)[0]])
     _, size, right = scipy.linalg.svd(R, full_matrices=False, check_finite=False)
     moved = null @ right[size > home.exact * size[0]].T
     if moved.shape[1] == null.shape[1]:

@@ -7,9 +7,8 @@ either as the signed rows of one home.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -94,12 +93,8 @@ class Pairs:
 
     def dot(self, direction: Array, k: Which = _EVERY) -> Array:
         """See `Signed`."""
-        if not isinstance(k, slice):
-            parts, pairs = self._parts(direction), self._classes(k)
-            values = np.empty((pairs[0].size, *direction.shape[1:]))
-            for at, rows, one, other in self._by_classes(*pairs):
-                values[at] = rows @ (parts[one] - parts[other])
-            return values
+        if not isinstance(k, slice) and np.count_nonzero(k) * self.n_classes < len(self.D):
+            return np.asarray(self.rows(k) @ direction)
         own, others = self._scores(self.D, direction)
         return np.asarray((own - others).reshape(-1, *direction.shape[1:])[k])
 
@@ -110,10 +105,12 @@ class Pairs:
 
     def norms(self, view: Array, k: Which) -> Array:
         """See `Signed`."""
-        pairs = self._classes(k)
-        norms = np.empty(pairs[0].size)
-        for at, rows, own, other in self._by_classes(*pairs):
-            norms[at] = np.linalg.norm(rows @ view[own, other], axis=1)
+        i, other = self._classes(k)
+        norms, pair = np.empty(i.size), self.own[i] * self.n_classes + other
+        for each in np.unique(pair):
+            at = np.flatnonzero(pair == each)
+            a, b = divmod(int(each), self.n_classes)
+            norms[at] = np.linalg.norm(self.D[i[at]] @ view[a, b], axis=1)
         return norms
 
     def size(self) -> Array:
@@ -134,25 +131,13 @@ class Pairs:
         i, other = np.divmod(np.arange(len(self.D) * (self.n_classes - 1))[k], self.n_classes - 1)
         return i, other + (other >= self.own[i])
 
-    def _by_classes(
-        self, i: NDArray[np.intp], other: NDArray[np.intp]
-    ) -> Iterator[tuple[NDArray[np.intp], Array, int, int]]:
-        """Of signed rows, as `_classes` tells them, those of the same two classes: where, rows of D, own and other."""
-        both = self.own[i] * self.n_classes + other
-        order = np.argsort(both, kind="stable")
-        each, first = np.unique(both[order], return_index=True)
-        for pair, at in zip(each, np.split(order, first)[1:], strict=True):
-            yield at, self.D[i[at]], *divmod(int(pair), self.n_classes)
-
-    def _parts(self, direction: Array) -> Array:
-        """The part of a direction for each class, (K, columns) or (K, columns, q)."""
-        parts = direction.reshape(-1, self.D.shape[1], *direction.shape[1:])
-        return np.concatenate([np.zeros_like(parts[: self.baseline]), parts])
-
     def _scores(self, D: Array, direction: Array) -> tuple[Array, Array]:
         """Each row's score of its own class, (m, 1) or (m, 1, q), and of the others, (m, K - 1) or (m, K - 1, q)."""
-        parts = np.moveaxis(self._parts(direction), 0, 1)  # columns, classes, directions
-        scores = (D @ parts.reshape(D.shape[1], -1)).reshape(len(D), *parts.shape[1:])
+        free = self.n_classes - self.baseline
+        parts = np.moveaxis(direction.reshape(free, D.shape[1], -1), 0, 1)  # columns, classes, directions
+        scores = np.zeros((len(D), self.n_classes, parts.shape[2]))
+        scores[:, self.baseline :] = (D @ parts.reshape(D.shape[1], -1)).reshape(len(D), free, -1)
+        scores = scores.reshape(len(D), self.n_classes, *direction.shape[1:])
         others = np.arange(self.n_classes) != self.own[:, None]
         own = scores[np.arange(len(D)), self.own][:, None]
         return own, scores[others].reshape(len(D), self.n_classes - 1, *direction.shape[1:])
@@ -260,10 +245,7 @@ class ManySides:
         """See `Sides`. For each two classes what their parts differ by (K, K, columns, r), r the largest rank."""
         parts = null.reshape(self.n_classes - self.baseline, self.n_columns, -1)
         parts = np.pad(parts, ((self.baseline, 0), (0, 0), (0, 0)))
-        K, p, q = parts.shape
-        views = np.zeros((K, K, p, min(p, q)))
-        for own, other in combinations(range(K), 2):
-            views[own, other] = views[other, own] = _turned(parts[own] - parts[other])
+        views = np.array([[_turned(one - other) for other in parts] for one in parts])
         return np.asarray(views[..., np.linalg.norm(views, axis=2).max(axis=(0, 1), initial=0.0) > _NOTHING])
 
     def balance(self, block: Block, weight: Array, dtype: Real) -> Sums:

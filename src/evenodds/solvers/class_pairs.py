@@ -246,7 +246,7 @@ class PairSet:
         classes, part = self.classes[bare], point.penalty.on(bare)
         slope = np.asarray(product(self.D.T, R))[self.at[bare], classes]
         H = anchored(self._curvature(P, bare, bare), part, self.numbers[bare] % self.k)
-        v, free, step, left = part.freed(point.theta[bare], slope, lambda some: H[:, some])
+        v, free, step, left = part.freed(point.theta[bare], point.loss, slope, lambda some: H[:, some])
         reach = 0.0
         if step.any():
             W = np.zeros((self.columns.size, self.K))

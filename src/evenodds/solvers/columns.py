@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import scipy.sparse as sp
 
-from ..arrays import CSR, Array, Mask, Numbers
+from ..arrays import Array, Mask, Numbers
 from ..coordinates import Coordinates, about_mean
 from ..data import Data, require_finite, whole_rows
 from ..data.memory import Memory, count_threads, mapped
@@ -22,6 +22,7 @@ _ALIKE = 1e-12  # of the largest eigenvalue: what is less tells kept vectors apa
 _PIECE = 1 << 18  # entries that keep a thread busy
 _MANY_BY_ROWS = 0.03  # the same where the entries of a column lie far apart
 _FEW_ENTRIES = 24  # of a sparse row, up to which a read of all columns costs less than a bound on their products
+_FEW_CHECKED = 8  # of a sparse column, the same for a fit alone, which checks its set a few times
 _FEW_DENSE = 128  # of a dense row, with what it costs to measure the columns
 
 
@@ -32,14 +33,15 @@ class Columns:
     csc : the loops over the columns of a sparse X, as they are
     unit : (p,) factors on these
     full : how often all columns have been read
+    of_path : whether they are asked about for many penalties
     """
 
-    def __init__(self, loss: MeanLoss) -> None:
+    def __init__(self, loss: MeanLoss, *, of_path: bool = True) -> None:
         block = whole_rows(loss.data, f"A lasso of {loss.data.n_columns:,} columns")
         coordinates = loss.coordinates
         every = coordinates.columns.size == coordinates.scale.size
         X = block.X if every else block.X[:, coordinates.columns]
-        self.csc = Csc(_by_columns(X)) if sp.issparse(X) else None
+        self.csc = Csc(X) if sp.issparse(X) else None
         self._X, n_jobs = X, loss.data.n_jobs
         # A home whose rows are the dense columns, so that its threads share them out.
         of_columns = np.empty((0, block.n_rows)) if self.csc is not None else X.T
@@ -58,6 +60,8 @@ class Columns:
         self._kept = 0
         self._combine: Array = np.empty((0, 0))
         self._light = loss.data.size <= (_FEW_DENSE if self.csc is None else _FEW_ENTRIES) * self.n_rows
+        if self.csc is not None and not of_path:
+            self._light |= loss.data.size <= _FEW_CHECKED * loss.data.n_columns
         self._many = _MANY_BY_ROWS if not sp.issparse(X) and X.strides[1] == X.itemsize else _MANY
         self._lengths = np.empty(0) if self._light else self._measure(loss.data)
         if not np.isfinite(self._lengths).all():
@@ -200,14 +204,6 @@ class Columns:
                 about = second = total * (square + (mean - self._center) ** 2)
             lengths = np.sqrt(np.maximum(about, 0.0) + 1e-13 * second) / self._scale * (1 + 1e-8)
         return np.concatenate([[np.sqrt(total)], lengths]) if self._first else lengths
-
-
-def _by_columns(X: CSR) -> sp.csc_array:
-    """A CSR array as CSC, with one entry in each place, as sums of squares are taken entry by entry."""
-    found = sp.csc_array(X)
-    if not found.has_canonical_format:
-        found.sum_duplicates()
-    return found
 
 
 _moments: WeakKeyDictionary[Data, tuple[Array, Array]] = WeakKeyDictionary()

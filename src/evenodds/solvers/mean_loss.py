@@ -17,10 +17,11 @@ from ..kernels.algebra import dot, product
 from ..kernels.descent import many_rows
 from ..kernels.rows import AT_ONCE
 from ..objective import Classes, Objective
-from ..scores import linear_scores
+from ..scores import linear_scores, log_probabilities
 
 _TILE_ROWS = 512
 _HESSIAN_ROWS = 2048
+_IMPOSSIBLE = 1e-30  # a probability that no coefficient makes anything of
 _FEW = 4  # points up to which the kernels for one point are faster
 
 
@@ -66,19 +67,34 @@ class MeanLoss:
         """What a gap is multiplied by in standard errors."""
         return self.objective.observations
 
-    def reach(self, some: NDArray[np.intp], step: Array) -> float:
+    def reach(self, theta: Array, some: NDArray[np.intp], step: Array) -> float:
         """By how much a step of some coefficients changes a score at the most, beside the row's other scores.
 
-        Rows are only read where it is not of intercepts alone.
+        Rows are only read where it is not of intercepts alone. Where a step goes far, labels that are as good as
+        impossible at theta are left out: a far row may be moved by more than 1 and be as certain as before.
         """
         first = int(self.objective.coordinates.intercept)
         whole = np.zeros(self.n_coef)
         whole[some] = step
         by_class = whole.reshape(-1, first + self.objective.coordinates.columns.size)
         if by_class[:, first:].any():
-            one = self.objective.largest_move(whole)
-            return one if len(by_class) == 1 else 2 * one
+            one = self.objective.largest_move(whole) * (1 + self.several)
+            return one if one <= 1 else min(one, self._possible_move(theta, whole))
         return float(np.ptp(np.append(by_class, 0.0)))
+
+    def _possible_move(self, theta: Array, step: Array) -> float:
+        """The largest change of the score of a label, less their mean, that is not as good as impossible."""
+        at, by = self.objective.row_loss(theta), self.objective.row_loss(step)
+
+        def largest(tile: Block) -> Sums:
+            Z, D = (
+                a if a.ndim > 1 else np.column_stack([np.zeros_like(a), a]) for a in (at.scores(tile), by.moves(tile))
+            )
+            P = np.exp(log_probabilities(Z))
+            turn = np.abs(D - (P * D).sum(axis=1, keepdims=True))
+            return ([float(turn[P * (1 + turn) > _IMPOSSIBLE].max(initial=0.0))],)
+
+        return float(max(self.objective.over_tiles(largest)[0]))
 
     def at(self, thetas: Array, dtype: Real = np.float64, *, exact: bool = False) -> tuple[Array, Array, Array]:
         """F, its gradient, and the mean odds against the labels, at each row of `thetas`: (m,), (m, k), (m,).

@@ -171,13 +171,13 @@ class Penalty:
         """
         if not np.isfinite(loss):
             return np.inf
-        v, free, step, left = self.freed(theta, gradient, curvature, every=every)
+        v, free, step, left = self.freed(theta, loss, gradient, curvature, every=every)
         turn = (v + gradient)[free]  # by the step, of the slope of F
-        base = left + freed_gap(step, turn, reach(free, step) if reach is not None and step.any() else 0.0)
+        base = left + freed_gap(step, turn, reach(theta, free, step) if reach is not None and step.any() else 0.0)
         return self.gap_at(v, theta, loss, odds, base)
 
     def freed(
-        self, theta: Array, gradient: Array, curvature: "Curvature", *, every: bool = False
+        self, theta: Array, loss: float, gradient: Array, curvature: "Curvature", *, every: bool = False
     ) -> tuple[Array, NDArray[np.intp], Array, float]:
         """The dual point after a step in the coefficients that have no penalty and can move; these, the step, its rest.
 
@@ -197,7 +197,7 @@ class Penalty:
                 v, step, rest = self._stepped(curvature(at), gradient, pull, at)
             # What is left beyond rounding has no curvature: the dual point is not orthogonal to it, and proves nothing.
             # Rounding is nothing beside the gradient, yet J goes on along it as far as the coefficients may have to go.
-            rounding = max(_UNSOLVED * float(np.abs(slope).max(initial=0.0)), _ROUNDING)
+            rounding = max(_UNSOLVED * float(np.abs(slope).max(initial=0.0)), _ROUNDING * min(1.0, loss))
             # Where a ridge holds the coefficient nearer than that, the ridge is what J loses by it: see `_terms`.
             small = (np.abs(rest) <= rounding) & (np.abs(rest) >= 2 * _AGAIN * self.l2[at] * np.abs(theta[at]))
             left = _AGAIN * abs(dot(np.where(small, rest, 0.0), theta[at]))
@@ -336,5 +336,5 @@ def _lost(c: float, loss: float, odds: float) -> float:
 Curvature = Callable[[NDArray[np.intp]], Array]
 """Columns of the Hessian of F, by number: (k, m)."""
 
-Reach = Callable[[NDArray[np.intp], Array], float]
-"""By how much a step of some coefficients, by number, changes a score at the most, beside the row's other scores."""
+Reach = Callable[[Array, NDArray[np.intp], Array], float]
+"""By how much, from theta, a step of some coefficients, by number, changes a score beside the row's others at most."""

@@ -124,6 +124,7 @@ class Point:
         if before is not None and at_end and not self.gap < before[-1]:
             self.theta, self.value, self.loss, self.gradient, self.odds, self.gap = before
             self.slow += 1
+            self.H = None if models.every else self.H
             if models.better is None or self.slow > _PATIENCE:
                 self.status = Status.STALLED
             else:

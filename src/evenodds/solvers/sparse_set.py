@@ -21,6 +21,7 @@ from .working_set import At, Rows, WorkingSet
 
 _ACCURACY, _SWEEPS = 1e-2, 30  # of a step: the square of the last changes over that of the largest; through the columns
 _TO_THE_END = 1e-20, 500
+_KEPT = 4  # steps, whose changes of the scores add up to these with no more rounding than they have themselves
 _LEAST = 1e-12  # of a second moment about 0: what is left of it about the mean
 
 
@@ -72,10 +73,14 @@ class SparseSet(WorkingSet):
         bounds = penalty.l1[own], penalty.l2[own], penalty.lower[own], penalty.upper[own]
         if _has_corners_alone(bounds) and penalty.bare[: self._first].all():
             theta, of_rows = point.theta[self.numbers], (self._sign, self._share)
+            known = rows.scores.copy(), rows.r.copy(), rows.h.copy(), np.array([rows.loss, rows.odds])
             own_columns = self._which, self._unit
-            steps, target = self._csc.newton(*own_columns, of_rows, bounds, theta, rows.scores, target, rough, max_iter)
+            steps, target, kept = self._csc.newton(*own_columns, of_rows, bounds, theta, known, target, rough, max_iter)
             if steps:
-                point.theta, rows = self.whole(theta), self.rows(theta)
+                v, r, h, sums = known
+                fresh = steps > _KEPT or not kept
+                point.theta = self.whole(theta)
+                rows = self.rows(theta) if fresh else Rows(v, float(sums[0]), r, h, float(sums[1]))
                 point.iterations, max_iter = point.iterations + steps, max_iter - steps
             rough = 0.0
         return super().descend(point, rows, target, max_iter, drift, rough)

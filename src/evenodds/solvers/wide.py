@@ -17,9 +17,9 @@ _MOST_DENSE = 1 << 18  # entries of a working set of sparse columns that is held
 _AHEAD = 0.7  # of the strength: how far a path looks ahead when all columns are read
 
 
-def working_set(loss: MeanLoss) -> WorkingSet:
+def working_set(loss: MeanLoss, *, of_path: bool) -> WorkingSet:
     """An empty set, held as suits the data."""
-    data, columns = loss.data, Columns(loss)
+    data, columns = loss.data, Columns(loss, of_path=of_path)
     if columns.csc is not None and data.n_rows * min(data.n_rows, data.n_columns) > _MOST_DENSE:
         return SparseSet(loss, columns, columns.csc)
     return DenseSet(loss, columns)
@@ -35,7 +35,7 @@ def wide_path(
     stop: Stop | None = None,
 ) -> list[Point]:
     """The optimum for each penalty, from the strongest to the weakest."""
-    state = working_set(loss)
+    state = working_set(loss, of_path=True)
     first = penalties[0]
     start = first.nearest(theta)
     state.add(np.flatnonzero((start != 0) | first.bare))
@@ -54,7 +54,7 @@ def wide_path(
 
 def wide_fit(loss: MeanLoss, penalty: Penalty, theta: Array, *, warm: bool, target: float, max_iter: int) -> Point:
     """The optimum for one penalty."""
-    state = working_set(loss)
+    state = working_set(loss, of_path=False)
     start = penalty.nearest(theta if warm else np.where(penalty.bare, theta, 0.0))
     state.add(np.flatnonzero((start != 0) | penalty.bare))
     point = state.step(penalty, start, target, max_iter)

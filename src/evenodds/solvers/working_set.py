@@ -146,7 +146,7 @@ class WorkingSet(ABC):
         dual, near, base, v = rows.r, theta, 0.0, np.zeros(0)
         if bare.size:
             H, slope, turned, move = self.freely(bare, rows)
-            v, free, step, left = penalty.on(bare).freed(theta[bare], slope, lambda some: H[:, some])
+            v, free, step, left = penalty.on(bare).freed(theta[bare], rows.loss, slope, lambda some: H[:, some])
             dual, near, base = (
                 rows.r - turned(free, step),
                 theta.copy(),
