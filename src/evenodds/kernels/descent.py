@@ -15,6 +15,7 @@ def descend(H: Floats, q: Array, bounds: Bounds, x: Array, accuracy: float, swee
     H : (k, k) or larger, float32 or float64; q : (k,) the slope of the quadratic at x, which is kept
     bounds : l1, l2, lower and upper of the penalty, (k,) each
     accuracy : the square of the last changes over that of the largest
+    sweeps : how many at the most, turns of conjugate gradients among them
     """
     by_rows, kind, ld = layout(H)
     k = x.size

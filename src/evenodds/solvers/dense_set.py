@@ -12,11 +12,11 @@ from .columns import Columns
 from .costs import choose
 from .mean_loss import MeanLoss
 from .penalty import Penalty
-from .quadratic import minimize_quadratic
+from .quadratic import DOUBLE, SINGLE, minimize_quadratic
 from .working_set import At, WorkingSet
 
 _ACCURACY = 1e-4  # of a step: the square of the last changes over that of the largest
-_SWEEPS = 500
+_SWEEPS = 500  # and turns of conjugate gradients
 
 
 class DenseSet(WorkingSet):
@@ -81,6 +81,10 @@ class DenseSet(WorkingSet):
         bounds = (penalty.l1 / c, penalty.l2 / c, penalty.lower, penalty.upper)
         if not to_the_end and descend(self._H, at.gradient / c, bounds, x, _ACCURACY, _SWEEPS):
             return x
-        H = c * self._H[:k, :k].astype(np.float64)
+        H, rounding = c * self._H[:k, :k].astype(np.float64), DOUBLE if self._H.dtype == np.float64 else SINGLE
+        if to_the_end and rounding == SINGLE:  # where that is in the way
+            root = self.D * np.sqrt(at.rows.h)[:, None]
+            H, rounding = np.asarray(product(root.T, root)), DOUBLE
         slope = at.gradient - product(H, at.near)
-        return minimize_quadratic(H, slope, penalty, penalty.nearest(x), exact=True, accuracy=0.0)
+        start = penalty.nearest(x)
+        return minimize_quadratic(H, slope, penalty, start, exact=True, accuracy=0.0, rounding=rounding)

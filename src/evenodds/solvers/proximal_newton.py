@@ -151,8 +151,13 @@ class Point:
 
     def end(self, models: Models, target: float) -> None:
         """Where no step can be seen to gain: the gap by the dual point of a whole step, which rounding hides less."""
-        if models.every and self.status is Status.STALLED and self.gap > target and math.isfinite(self.value):
-            self.gap = min(self.gap, self._gap_of(models, proof=True, every=True))
+        known = models.every or models.better is not None
+        if not (known and self.status is Status.STALLED and self.gap > target and math.isfinite(self.value)):
+            return
+        if models.better is not None:
+            self.H = models.better(self)
+            self.odds = self.odds if models.odds is None else models.odds(self.theta)
+        self.gap = min(self.gap, self._gap_of(models, proof=True, every=True))
 
     def model(self, models: Models) -> Array:
         """The matrix of the model, made if there is none."""

@@ -19,9 +19,9 @@ from .metrics import Cholesky
 from .penalty import Penalty
 
 _MOST_FACTORED = 2000  # coefficients; a factorisation of more costs as much as many sweeps
-_SWEEPS = 500
+_SWEEPS = 500  # and turns of conjugate gradients
 _STEPS = 300
-_ROUNDING = 1e-15  # of an entry of the diagonal, for each coefficient
+DOUBLE, SINGLE = 1e-15, 1e-8  # of an entry of the diagonal, for each coefficient: rounding of H in such numbers
 _MANY = 1000  # coefficients from which a matrix of those in play pays
 _MOST_IN_PLAY = 0.7  # of them
 _ROUNDS = 20
@@ -31,13 +31,21 @@ _SWEPT_EXACT = 500  # where every digit counts, or several have no penalty: they
 
 
 def minimize_quadratic(
-    H: Array, c: Array, penalty: Penalty, x: Array, *, exact: bool = False, accuracy: float = 1e-8
+    H: Array,
+    c: Array,
+    penalty: Penalty,
+    x: Array,
+    *,
+    exact: bool = False,
+    accuracy: float = 1e-8,
+    rounding: float = DOUBLE,
 ) -> Array:
     """The minimiser, from a start within the bounds.
 
     exact : whether digits count more than time: coordinate descent is slow to tell nearly equal columns apart
     accuracy : of coordinate descent: the square of the last changes over that of the first; of Newton's steps: how far
         the conditions of optimality may be from holding, over how far they were. 0 for Newton's steps alone
+    rounding : in H, as a share of an entry of its diagonal, for each coefficient
     """
     settled = False
     hard = exact or np.count_nonzero((penalty.l1 == 0) & (penalty.l2 == 0)) > 1
@@ -48,14 +56,14 @@ def minimize_quadratic(
     if settled or x.size > _MOST_FACTORED:
         return x
     with np.errstate(over="ignore", invalid="ignore"):  # where H is next to nothing a step may leave the numbers
-        return _in_play(*_convex(H, c, penalty, x), penalty, x, accuracy)
+        return _in_play(*_convex(H, c, penalty, x, rounding), penalty, x, accuracy)
 
 
-def _convex(H: Array, c: Array, penalty: Penalty, x: Array) -> tuple[Array, Array]:
+def _convex(H: Array, c: Array, penalty: Penalty, x: Array, rounding: float) -> tuple[Array, Array]:
     """H and c; what rounding has left of a singular H may have no least value, and is held at x by as much."""
-    if Cholesky(H + np.diag(penalty.l2)).least() > 0:
+    if Cholesky(H + np.diag(penalty.l2)).least() > (0.0 if rounding == DOUBLE else rounding * x.size):
         return H, c
-    held = _ROUNDING * x.size * H.diagonal()
+    held = rounding * x.size * H.diagonal()
     return H + np.diag(held), c - held * x
 
 
