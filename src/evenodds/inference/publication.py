@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -172,7 +173,10 @@ def compare_table(
     """
     from .record import Inference
 
-    given: list[object] = list(results) if isinstance(results, Iterable) else [results]
+    given: list[object] = [results]
+    if isinstance(results, Iterable):
+        with suppress(TypeError):  # an array without an axis says that it can be walked
+            given = list(results)
     fits = [one for one in given if isinstance(one, Inference)]
     if not fits or len(fits) < len(given):
         wrong = next((type(one).__name__ for one in given if not isinstance(one, Inference)), "nothing")
