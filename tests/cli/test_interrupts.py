@@ -1,14 +1,14 @@
 """Ctrl-C at many moments of each command: one line, and nothing left of what was not finished."""
 
 import json
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from pyarrow import csv, parquet
+
+from machine import needs_posix
 
 # What the commands load is loaded once, and each moment is a fork. It is a number of calls of the library's functions,
 # so that it is the same each time. A generator is also called to be closed; what is raised there Python passes over.
@@ -76,7 +76,7 @@ COMMANDS = [
 MOMENTS = 4
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX")
+@needs_posix
 def test_ctrl_c_at_any_moment_leaves_nothing_half_done(run, tmp_path):
     rng = np.random.default_rng(1)
     x = rng.normal(size=(3000, 3))

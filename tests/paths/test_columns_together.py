@@ -5,6 +5,7 @@ import pytest
 from scipy.special import expit, xlog1py, xlogy
 
 from evenodds import LogisticRegression, Status
+from evenodds.solvers.faces import Faces
 
 
 def draw(seed):
@@ -40,3 +41,31 @@ def test_a_lasso_of_columns_that_go_together_comes_to_its_end_in_few_steps(seed)
     assert (
         gap(X, y, model.coef_[0], C) < 1e-7
     )  # tol**2 / 2 is 5e-9: scaled residuals hide more where rounding is in them
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_steps_of_sets_that_change_are_those_of_each_set(seed):
+    """Sets of 129 to 400 coefficients, from one of which to the next some come and some go, by NumPy's solutions."""
+    rng = np.random.default_rng(seed)
+    k = int(rng.integers(200, 400))
+    D = rng.normal(size=(2 * k, k)) + rng.choice([0, 3]) * rng.normal(size=(2 * k, 1))
+    H = D.T @ D / len(D) + 1e-6 * np.eye(k)
+    faces, inside = Faces(H), rng.random(k) < 0.8
+    for _ in range(40):
+        free, wanted = np.flatnonzero(inside), rng.normal(size=k)
+        step = faces.solve(free, wanted[free])
+        np.testing.assert_allclose(step, np.linalg.solve(H[np.ix_(free, free)], wanted[free]), rtol=1e-7, atol=1e-9)
+        turned = rng.permutation(k)[: int(rng.integers(0, 6))]
+        inside[turned] = ~inside[turned]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_columns_that_come_twice_or_hold_nothing_are_no_error(seed):
+    """Of small integers, so that what borders the factor is singular to the last bit."""
+    rng, k = np.random.default_rng(seed), 140
+    D = rng.integers(-1, 2, (300, k)).astype(float)
+    D = np.hstack([D, D[:, :30], np.zeros((300, 5))])
+    faces, wanted = Faces(D.T @ D), D.T @ rng.normal(size=300)
+    for free in (np.arange(k), np.arange(k + int(rng.integers(1, 35))), np.arange(3, k + 35)):
+        step = faces.solve(free, wanted[free])
+        np.testing.assert_allclose(D[:, free].T @ (D[:, free] @ step), wanted[free], atol=1e-6)

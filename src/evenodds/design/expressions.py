@@ -138,7 +138,7 @@ def part_of(name: str, column: Column) -> Array:
         )
     try:
         return np.asarray(pc.cast(PARTS[name](column.values), "double").to_numpy(zero_copy_only=False))
-    except pa.ArrowNotImplementedError as error:  # a day has no hours
+    except pa.ArrowNotImplementedError as error:  # such as hours of dates without a time of day
         raise EvenOddsError(f"{name}({column.name}): dates of type {column.values.type} have no such part.") from error
     except pa.ArrowInvalid as error:  # of a time zone that this machine does not know
         raise EvenOddsError(f"{name}({column.name}): {error}.") from error

@@ -36,7 +36,7 @@ class Faces:
             changes = self._begin(free)
         step = self._bordered(free, changes, wanted)
         left = wanted - self._times(free, step)
-        if changes.size and not dot(left, left) <= _LEFT**2 * dot(wanted, wanted):
+        if changes.size and not dot(left, left) <= _LEFT**2 * dot(wanted, wanted):  # NaN is too much as well
             changes = self._begin(free)
             step = self._bordered(free, changes, wanted)
             left = wanted - self._times(free, step)
@@ -76,7 +76,10 @@ class Faces:
         corner = np.zeros((changes.size, changes.size))
         corner[: come.size, : come.size] = self._H[np.ix_(come, come)]
         rest = np.concatenate([every[come], np.zeros(gone.size)])
-        y = np.linalg.solve(corner - border.T @ V, rest - border.T @ z)
+        try:
+            y = np.linalg.solve(corner - border.T @ V, rest - border.T @ z)
+        except np.linalg.LinAlgError:  # to the last bit: the set is factored anew
+            return np.full(free.size, np.nan)
         every[base] = z - V @ y
         every[gone], every[come] = 0.0, y[: come.size]
         return every[free]

@@ -56,7 +56,8 @@ def minimize_quadratic(
     if settled or x.size > _MOST_FACTORED:
         return x
     with np.errstate(over="ignore", invalid="ignore"):  # where H is next to nothing a step may leave the numbers
-        return _in_play(*_convex(H, c, penalty, x, rounding), penalty, x, accuracy)
+        solve = _in_play if x.size >= _MANY else _newton
+        return solve(*_convex(H, c, penalty, x, rounding), penalty, x, accuracy)
 
 
 def _convex(H: Array, c: Array, penalty: Penalty, x: Array, rounding: float) -> tuple[Array, Array]:
@@ -76,7 +77,7 @@ def _in_play(H: Array, c: Array, penalty: Penalty, x: Array, accuracy: float) ->
         if np.isin(now, some, assume_unique=True).all() and some.size:
             return x
         some = np.union1d(now, some)
-        if x.size < _MANY or some.size > _MOST_IN_PLAY * x.size:
+        if some.size > _MOST_IN_PLAY * x.size:
             break
         part, at = H[np.ix_(some, some)], x[some]
         x = x.copy()
