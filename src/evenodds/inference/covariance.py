@@ -13,6 +13,9 @@ the form A^-1 M A^-1, a sandwich.
              (Liang and Zeger, Biometrika 73, 1986)
 
 Sampling weights know no "model": what it gives for them is HC0 times n / (n - 1), each row a cluster.
+
+A is a sum of products, in which columns that are alike but for 1e-7 are so but for 1e-14. Where it has lost digits, a
+triangle R with R'R = A has them: that of the rows, by orthogonal steps.
 """
 
 from dataclasses import dataclass
@@ -33,11 +36,14 @@ from ..exceptions import EvenOddsError
 from ..kernels.algebra import eigen
 from ..objective.tiles import over_tiles
 from .evidence import Evidence
+from .factored import Factored
 from .problem import Problem
 from .rows import FittedRows, sum_rows
 from .wide import SINGULAR, TILE_ROWS, LowRank, WideInverse, weighted_products
 
 _MOST_ENTRIES = 50_000_000
+_POOR = 1e-3  # the least pivot of a triangle, of columns of length 1, from which the products have lost digits
+_SINGULAR = 1e-12  # and from which rounding is all that it is
 
 KINDS = ("model", "HC0", "HC1", "HC2", "HC3", "cluster")
 
@@ -60,36 +66,69 @@ class Weighting:
 
 
 class Inverse:
-    """The inverse of the curvature A at the optimum (q, q), as a factor: A = L L' in columns of unit diagonal."""
+    """The inverse of the curvature A at the optimum (q, q), as a factor: A = L L' in columns of unit diagonal.
 
-    def __init__(self, A: Array) -> None:
-        if len(A) == 0:  # nothing is left to estimate
-            self.half = self.full = A
-            return
-        size = 1 / np.sqrt(np.maximum(np.diag(A), np.finfo(float).tiny))
-        factor, failed = scipy.linalg.lapack.dpotrf(A * np.outer(size, size), lower=1)
-        if failed or not np.isfinite(factor).all():
-            raise EvenOddsError(SINGULAR)
+    half : L^-1, so that A^-1 = half' half
+    by_rows : whether A has lost it, and the rows had it
+    """
+
+    def __init__(self, factor: Array, size: Array, *, by_rows: bool) -> None:
+        """Of L = factor, a lower triangle, in columns times `size`."""
         half, _ = scipy.linalg.lapack.dtrtri(factor, lower=1)
-        self.half = np.tril(half) * size  # L^-1, so that A^-1 = half' half
+        self.half = np.tril(half) * size
         self.full = self.half.T @ self.half
+        self.by_rows = by_rows
+
+    @classmethod
+    def at(cls, problem: Problem, A: Array) -> "Inverse":
+        """Of the curvature A of a problem, which is looked for in its rows where A has lost it."""
+        if len(A) == 0:  # nothing is left to estimate
+            return cls(A, np.empty(0), by_rows=False)
+        size = 1 / np.sqrt(np.maximum(np.diag(A), np.finfo(float).tiny))
+        if not np.isfinite(size).all() or not np.isfinite(A).all():
+            raise EvenOddsError(SINGULAR)
+        factor, failed = scipy.linalg.lapack.dpotrf(A * np.outer(size, size), lower=1)
+        by_rows = bool(failed) or not factor.diagonal().min() > _POOR
+        if by_rows:
+            factor = np.asarray(np.linalg.qr(_roots(problem) * size, mode="r")).T
+            if not np.abs(factor.diagonal()).min() > _SINGULAR:
+                raise EvenOddsError(SINGULAR)
+        return cls(factor, size, by_rows=by_rows)
 
     def of(self, scores: Matrix) -> Array:
         """Scores (n, q), dense or CSR, times the inverse."""
         return np.asarray((scores @ self.half.T) @ self.half)
 
-    def sandwich(self, M: Array) -> Array:
-        """A^-1 M A^-1 by a root of M, as a sum of squares: no variance can come out negative."""
+    def sandwich(self, M: Array) -> Factored:
+        """A^-1 M A^-1 by a root of M."""
         size = np.sqrt(np.maximum(np.diag(M), np.finfo(float).tiny))
         values, vectors = eigen(M / np.outer(size, size))
-        moves = self.of((vectors * np.sqrt(np.maximum(values, 0.0))).T * size)
-        return np.asarray(moves.T @ moves)
+        return Factored(self.of((vectors * np.sqrt(np.maximum(values, 0.0))).T * size))
 
 
-def inverse_of(A: Array | Arrow) -> Inverse | WideInverse:
-    """The inverse of a curvature, in whichever form it is."""
+def inverse_of(problem: Problem, A: Array | Arrow) -> Inverse | WideInverse:
+    """The inverse of the curvature of a problem, in whichever form it is."""
     with one_blas_thread:  # more are no faster, and round in another way
-        return WideInverse(A) if isinstance(A, Arrow) else Inverse(A)
+        return WideInverse(A) if isinstance(A, Arrow) else Inverse.at(problem, A)
+
+
+def _roots(problem: Problem) -> Array:
+    """R with R'R = A, the curvature of a problem: the triangle of the rows above what the penalty and the gauge add."""
+    S, objective = problem.objective.total_weight, problem.objective
+    return np.vstack([_triangle(problem), np.diag(np.sqrt(S * objective.pull)), np.sqrt(S) * problem.gauge.T])
+
+
+def _triangle(problem: Problem) -> Array:
+    """R with R'R the information."""
+
+    def of(rows: FittedRows) -> Sums:
+        spread = np.sqrt(np.maximum(np.einsum("naa->na", rows.W), np.finfo(float).tiny))
+        values, vectors = np.linalg.eigh(rows.W / spread[:, :, None] / spread[:, None, :])
+        roots = spread[:, :, None] * vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+        parts = [dense(rows.outer(rows.weighted(part, root=True))) for part in np.moveaxis(roots, 2, 0)]
+        return ([np.linalg.qr(np.vstack(parts), mode="r")],)
+
+    return np.vstack(sum_rows(problem, of)[0])
 
 
 def covariance(
@@ -99,24 +138,25 @@ def covariance(
     kind: str,
     by: Weighting,
     scores: Matrix = None,
-) -> Array | LowRank:
+) -> Factored | LowRank:
     """The covariance of theta (q, q).
 
     scores : those of clusters, see `cluster_scores`
     """
     if isinstance(inverse, WideInverse) or isinstance(evidence.information, Arrow):
-        with one_blas_thread:
-            return _wide_covariance(problem, evidence, inverse, kind, by, scores)
+        return _wide_covariance(problem, evidence, inverse, kind, by, scores)
     if problem.theta.size == 0:
-        return inverse.full
+        return Factored(inverse.half)
     if kind == "model" and by.kind != "sampling":
         if not problem.penalised:
-            return inverse.full
+            return Factored(inverse.half)
+        if inverse.by_rows:
+            return Factored(inverse.of(_triangle(problem)))
         return inverse.sandwich(evidence.information)
     if kind == "cluster":
         return _of_clusters(inverse, scores)
     lost = {"HC1": problem.n_coef, "model": 1}.get(kind, 0)
-    return _of_rows(problem, inverse, kind, by) * (by.n / (by.n - lost) if by.n > lost else np.nan)
+    return _of_rows(problem, inverse, kind, by).times(by.n / (by.n - lost) if by.n > lost else np.nan)
 
 
 def _wide_covariance(
@@ -160,8 +200,8 @@ def _wide_clusters(inverse: WideInverse, scores: Matrix) -> LowRank:
     )
 
 
-def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Array:
-    """The sandwich of rows, as a sum of squares of what each row adds: no variance can come out negative."""
+def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Factored:
+    """The sandwich of rows, by the triangle of what each row adds."""
     power = {"HC2": 1, "HC3": 2}.get(kind, 0)
 
     def sums(rows: FittedRows) -> Sums:
@@ -169,15 +209,18 @@ def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Ar
         if power:
             residual = rows.enlarged(rows.spread(inverse), power, by.repeats)
         scores = rows.outer(rows.weighted(residual, root=by.repeats))
-        moves = inverse.of(scores)
-        return (moves.T @ moves,)
+        return ([np.linalg.qr(scores @ inverse.half.T, mode="r")],)
 
-    return np.asarray(sum_rows(problem, sums)[0])
+    return _squares(inverse, np.vstack(sum_rows(problem, sums)[0]))
 
 
-def _of_clusters(inverse: Inverse, scores: Matrix) -> Array:
-    moves = inverse.of(dense(scores))
-    return np.asarray(moves.T @ moves * _growth(len(moves)))
+def _of_clusters(inverse: Inverse, scores: Matrix) -> Factored:
+    return _squares(inverse, dense(scores) @ inverse.half.T).times(_growth(scores.shape[0]))
+
+
+def _squares(inverse: Inverse, halfway: Array) -> Factored:
+    """The sum of squares of scores times the inverse, of which half was taken (n, q)."""
+    return Factored(np.linalg.qr(halfway, mode="r") @ inverse.half)
 
 
 def _growth(count: int) -> float:

@@ -13,10 +13,11 @@ from ..arrays import Array
 from ..model import LogisticRegression
 from .certificate import Certificate
 from .covariance import Inverse
+from .factored import Factored
 from .hypotheses import TestResult
 from .limit import Limit
 from .problem import Problem
-from .wide import LowRank, WideInverse
+from .wide import LowRank, RawMap, WideInverse
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,7 +51,7 @@ class Estimates:
     problem: Problem
     whole: Problem
     inverse: Inverse | WideInverse
-    theta_covariance: Array | LowRank
+    theta_covariance: Factored | LowRank
     given: Any = None
 
     def __post_init__(self) -> None:
@@ -63,7 +64,8 @@ class Estimates:
         """(k, k), of more than two classes (m k, m k): made when it is first asked for, where a factor is wide."""
         if self.raw_covariance is not None:
             return self.raw_covariance
-        found = np.asarray(self.problem.to_raw @ np.asarray(self.theta_covariance @ np.asarray(self.problem.to_raw).T))
+        to_raw = self.problem.to_raw
+        found = np.asarray(self.theta_covariance.seen(to_raw.entries if isinstance(to_raw, RawMap) else to_raw))
         lost = ~self.problem.estimated
         found[lost] = found[:, lost] = np.nan
         found.flags.writeable = False

@@ -16,6 +16,7 @@ from ..data import Block
 from ..exceptions import EvenOddsError
 from ..objective.softmax import dense_design
 from .certain import signs_of
+from .factored import distance
 from .problem import Problem, fingerprint
 from .profile import constrained_maximum, maxima, require_lower
 from .terms import bends_of, terms_of
@@ -97,12 +98,9 @@ def tested(result: "Inference", R: Array, q: Array, words: str) -> TestResult:
     R, q = _independent(_less_their_means(R, problem), q, words)
     # In the coordinates of the fit, where columns far from zero do not cancel.
     R = R @ problem.to_raw
-    V = R @ result.theta_covariance @ R.T
-    rest = R @ problem.theta - q
-    size = np.sqrt(np.diag(V))
-    if not (size > 0).all() or np.linalg.matrix_rank(V / np.outer(size, size), hermitian=True) < len(q):
+    statistic = distance(result.theta_covariance, R, R @ problem.theta - q)
+    if np.isnan(statistic):
         raise _singular(result, len(q))
-    statistic = float(rest / size @ np.linalg.solve(V / np.outer(size, size), rest / size))
     return chi_squared(statistic, len(q), words)
 
 

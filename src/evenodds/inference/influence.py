@@ -29,6 +29,8 @@ from .prediction import chosen, complete, shifts, spread, tiles
 from .rows import FittedRows
 from .wide import TILE_ROWS, RawMap, WideInverse
 
+_SINGULAR = 1e-15  # of a column beside the others
+
 if TYPE_CHECKING:
     from .record import Inference
 
@@ -144,10 +146,16 @@ def variance_inflation(result: "Inference") -> dict[str, Any]:
     rows = rows if result.baseline is not None else rows[1:] - rows[:1]
     m = len(rows)
     rows = rows.transpose(1, 0, 2).reshape(known.size * m, rows.shape[2])  # the classes of a column side by side
-    V = rows @ result.inverse.full @ rows.T
-    size = np.sqrt(np.diag(V))
-    R = V / np.outer(size, size)
-    inverse = np.linalg.inv(R)
+    if isinstance(result.inverse, Inverse):
+        root = rows @ result.inverse.half.T
+        root /= np.linalg.norm(root, axis=1, keepdims=True)
+        R, back = root @ root.T, np.linalg.pinv(root, rcond=_SINGULAR)
+        inverse = back.T @ back
+    else:
+        V = rows @ result.inverse.full @ rows.T
+        size = np.sqrt(np.diag(V))
+        R = V / np.outer(size, size)
+        inverse = np.linalg.inv(R)
     vif = np.full(k - first, np.nan)
     for t, j in enumerate(known):
         own = slice(t * m, (t + 1) * m)

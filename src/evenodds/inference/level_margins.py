@@ -20,7 +20,7 @@ from ..data.coded import Coded
 from ..design import Design, Factor
 from .certain import limit_scores
 from .margins_table import known_columns
-from .wide import LowRank, centred
+from .wide import centred
 
 if TYPE_CHECKING:
     from .record import Inference
@@ -136,9 +136,7 @@ class LevelEffects:
         effect = (self.effect[:, :-1] - self.effect[:, -1:]) / weight
         se = np.full(effect.shape, np.nan)
         for j, jacobian in enumerate(self._jacobians()):
-            V = self.result.theta_covariance
-            own = V.variances(jacobian) if isinstance(V, LowRank) else (jacobian @ V * jacobian.toarray()).sum(axis=1)
-            se[self._shown[j]] = np.sqrt(own) / weight
+            se[self._shown[j]] = np.sqrt(self.result.theta_covariance.variances(jacobian)) / weight
         return found, effect, se
 
     def _set_certain(self, weight: float) -> None:

@@ -61,8 +61,7 @@ def errors_of(result: "Inference", jacobian: Array) -> Array:
     K, p, m, k = jacobian.shape  # k may be 0: no intercept, and no column that tells anything
     every = jacobian.reshape(K * p, m * k)
     with np.errstate(invalid="ignore"):
-        moved = every @ result.theta_covariance
-        return np.asarray(np.sqrt(np.einsum("jt,jt->j", moved, every)).reshape(K, p))
+        return np.asarray(np.sqrt(result.theta_covariance.variances(every)).reshape(K, p))
 
 
 def table(

@@ -228,15 +228,6 @@ def tiles(X: Matrix | Coded) -> Iterator[Any]:
 
 def variances(result: "Inference", D: Matrix) -> Array:
     """The covariance of the scores of the classes that theta is of (n, m, m)."""
-    m, k = result.problem.n_free, D.shape[1]
     if isinstance(result.theta_covariance, LowRank):
-        return result.theta_covariance.spread(D, m)
-    D = dense(D)  # of what separated classes leave few columns
-    if m == 1:
-        return np.asarray(np.einsum("ij,ij->i", D @ result.theta_covariance, D)[:, None, None])
-    V = result.theta_covariance.reshape(m, k, m, k)
-    found = np.empty((len(D), m, m))
-    for a in range(m):
-        for b in range(m):
-            found[:, a, b] = np.einsum("ij,ij->i", D @ V[a, :, b], D)
-    return found
+        return result.theta_covariance.spread(D, result.problem.n_free)
+    return result.theta_covariance.spread(dense(D), result.problem.n_free)

@@ -61,7 +61,7 @@ def at(problem: Problem, theta: Array) -> Point | None:
     if not (math.isfinite(value) and np.isfinite(hessian).all()):
         return None
     try:
-        return Point(theta, -S * value, -S * gradient, Inverse(problem.curved(S * hessian)))
+        return Point(theta, -S * value, -S * gradient, Inverse.at(problem.at(theta), problem.curved(S * hessian)))
     except EvenOddsError:
         return None
 

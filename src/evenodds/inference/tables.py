@@ -11,6 +11,7 @@ from scipy.special import chdtrc, ndtr, ndtri
 from ..arrays import Array
 from ..arrow import Arrow
 from ..coordinates import Coordinates
+from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..model import LogisticRegression
 from ..objective import Classes, Objective
@@ -19,6 +20,7 @@ from ..solvers.running import Goal
 from .certificate import certify
 from .covariance import Weighting, cluster_scores, covariance, inverse_of, one_cluster
 from .evidence import Evidence
+from .factored import Factored
 from .hypotheses import TestResult, chi_squared
 from .limit import Limit
 from .problem import Problem
@@ -62,7 +64,7 @@ def record(
     """
     where, told = (problem, evidence) if limit is None else (limit.problem, limit.evidence)
     infinite = np.zeros(len(problem.keys)) if limit is None else limit.recession.infinite
-    inverse = inverse_of(_curvature(where, told))
+    inverse = inverse_of(where, _curvature(where, told))
     by = Weighting(asked.weights, _n_obs(where, asked))
     if limit is not None and asked.clusters is not None:
         asked = replace(asked, clusters=asked.clusters[limit.rows])
@@ -71,7 +73,8 @@ def record(
     )
     if limit is None and len(clusters) == 1:
         raise one_cluster(clusters[0])
-    V = covariance(where, told, inverse, asked.cov, by, scores)
+    with one_blas_thread:
+        V = covariance(where, told, inverse, asked.cov, by, scores)
     coef = np.where(infinite == 0, _coef(model, problem) if limit is None else where.coef, infinite)
     variances, raw, notes = _raw_covariance(where, V, infinite)
     table = wald_table(coef, np.sqrt(variances), asked.level)
@@ -141,7 +144,7 @@ def _coef(model: LogisticRegression, problem: Problem) -> Array:
 
 
 def _raw_covariance(
-    problem: Problem, V: Array | LowRank, infinite: Array
+    problem: Problem, V: Factored | LowRank, infinite: Array
 ) -> tuple[Array, Array | None, dict[str, str]]:
     """The variances of the raw coefficients, NaN where there are none, and why; and their covariance, if small."""
     if isinstance(problem.to_raw, RawMap):
@@ -152,7 +155,7 @@ def _raw_covariance(
     size = np.abs(problem.to_raw).max(axis=1, initial=0.0)
     unit = np.where(size > 0, size, 1.0)
     rows = problem.to_raw / unit[:, None]
-    similar = rows @ V @ rows.T
+    similar = np.asarray(V.seen(rows))
     with np.errstate(over="ignore", under="ignore"):
         raw = similar * unit * unit[:, None]
     held = np.isfinite(raw.diagonal()) & (raw.diagonal() >= np.finfo(float).tiny)

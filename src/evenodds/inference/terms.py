@@ -13,6 +13,7 @@ import scipy.linalg
 
 from ..arrays import Array
 from ..exceptions import EvenOddsError, is_one_of
+from .factored import distance
 from .problem import Problem
 from .profile import constrained_maximum, maxima, require_lower
 from .wide import RawMap
@@ -112,12 +113,7 @@ class _Falls:
         return np.kron(np.eye(len(problem.listed)), R) @ problem.to_raw
 
     def _wald(self, L: Array) -> float:
-        V = L @ self._result.theta_covariance @ L.T
-        size = np.sqrt(np.diag(V))
-        if not (size > 0).all() or np.linalg.matrix_rank(V / np.outer(size, size), hermitian=True) < len(L):
-            return np.nan  # as with fewer clusters than coefficients
-        z = L @ self._problem.theta / size
-        return float(z @ np.linalg.solve(V / np.outer(size, size), z))
+        return distance(self._result.theta_covariance, L, L @ self._problem.theta)
 
     def _fall(self, L: Array) -> float:
         if not self._tops:
