@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import Array, Matrix
 from .wide import LowRank
 
-_SINGULAR = 1e-12  # of standard errors: what is left of one beside the others, and is rounding
+_SINGULAR = 3e-8  # of standard errors: less of one beside the others is rounding, or what a fit leaves of its gradient
 
 
 @dataclass(frozen=True)

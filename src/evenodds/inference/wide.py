@@ -87,8 +87,9 @@ class LowRank:
         """R V R' of some rows R (r, q), CSR."""
         return LowRank(sp.csr_array(rows @ self.blocks @ rows.T), np.asarray(rows @ self.U), self.C)
 
-    def variances(self, rows: CSR) -> Array:
-        """The diagonal of the same."""
+    def variances(self, rows: Matrix) -> Array:
+        """The diagonal of the same, of rows dense or CSR."""
+        rows = sp.csr_array(rows)
         low = np.asarray(rows @ self.U)
         own = np.asarray((rows @ self.blocks).multiply(rows).sum(axis=1)).ravel()
         return np.asarray(np.maximum(own + np.einsum("ij,ij->i", low @ self.C, low), 0.0))
