@@ -120,7 +120,7 @@ def _at_once(settings: Settings, data: Data) -> Fit | None:
     if strength == 0:
         from .separation.balance import is_sure
 
-        if not is_sure(found.sure, found.away):
+        if not is_sure(found.sure):
             return None
     return Fit((found.intercepts, found.slopes), found.solution)
 

@@ -22,7 +22,7 @@ from ..data.coded import Coded
 from ..exceptions import SeparationWarning
 from ..objective.softmax import dense_design, sparse_design
 from ..separation.recession import separation_of
-from ..separation.sides import exactness, sides_of
+from ..separation.sides import sides_of
 from .problem import Problem
 
 if TYPE_CHECKING:
@@ -43,10 +43,9 @@ def signs_of(result: "Inference", functionals: Array) -> Array:
     objective, null, rays = result.whole.objective, result.limit.recession.null, result.limit.recession.rays
     if rays is not None:
         return rays.signs(functionals @ null)
-    exact = max(_EXACT, 10 * exactness(objective.coordinates))
-    null = np.where(np.abs(null) > exact * np.abs(null).max(axis=0, initial=0.0), null, 0.0)
+    null = np.where(np.abs(null) > _EXACT * np.abs(null).max(axis=0, initial=0.0), null, 0.0)
     moves = functionals @ null
-    moves[np.abs(moves) <= exact * (np.abs(functionals) @ np.abs(null))] = 0.0
+    moves[np.abs(moves) <= _EXACT * (np.abs(functionals) @ np.abs(null))] = 0.0
     size = np.abs(moves).max(axis=1, initial=0.0)
     moved = np.flatnonzero(size)
     found = np.zeros(len(functionals))

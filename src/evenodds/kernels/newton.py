@@ -60,7 +60,6 @@ class SmallFit(NamedTuple):
     intercepts, slopes : (sets,), (sets, p) of the columns as they are
     theta : (sets k,) where nothing is left; values : (m,) J at the points on the way; decrement : the last
     reads : of the rows
-    away : how far the centres of the columns are from 0, at the most, in units of the scale
     sure : see `Steps`
     """
 
@@ -70,7 +69,6 @@ class SmallFit(NamedTuple):
     values: Array
     decrement: float
     reads: int
-    away: float
     sure: tuple[float, ...]
 
 
@@ -143,7 +141,7 @@ def small_fit(
     y, weight, _ = (
         rows_as_read(m, y, weight, None) if two else rows_of_classes(m, sets + bool(baseline), y, weight, None)
     )
-    out = np.empty(sets * (p + 1) + 5 + 2 * most + 7 * p + (most + 3) * n + _room(m, sets, k, n))
+    out = np.empty(sets * (p + 1) + 4 + 2 * most + 7 * p + (most + 3) * n + _room(m, sets, k, n))
     out[:sets] = level
     near, far = (1, ld) if by_rows else (ld, 1)
     shape = (near, far, m, p, intercept, 0 if two else sets, bool(baseline))
@@ -151,13 +149,11 @@ def small_fit(
     found = function("small_fit", kind)(pointer(X), *shape, pointer(y), pointer(weight), *numbers, pointer(out))
     if not found:
         return None
-    known, values = sets * (p + 1), sets * (p + 1) + 5 + n
-    away, *sure, reads = out[known : known + 5].tolist()
+    known, values = sets * (p + 1), sets * (p + 1) + 4 + n
+    *sure, reads = out[known : known + 4].tolist()
     kept, decrement = out[: values + found].copy(), out[values + most + found - 1].item()
     intercepts, slopes = kept[:sets], kept[sets:known].reshape(sets, p)
-    return SmallFit(
-        intercepts, slopes, kept[known + 5 : values], kept[values:], decrement, int(reads), away, tuple(sure)
-    )
+    return SmallFit(intercepts, slopes, kept[known + 4 : values], kept[values:], decrement, int(reads), tuple(sure))
 
 
 def _room(m: int, sets: int, k: int, n: int) -> int:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import Array, Real
-from ..coordinates import Coordinates
 from ..data import Block, Sums
 from ..solvers.eliminated import Eliminated
 from ..solvers.metrics import Cholesky
 from ..solvers.quasi_newton import State
 from .coded_balance import CodedSides, correction
 from .product_balance import Balance, by_products, proved
-from .sides import Reduce, Sides, SignedHome, away, exactness, rounding
+from .sides import EXACT, Reduce, Sides, SignedHome
 
 if TYPE_CHECKING:
     from ..objective import Objective
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 _ROWS = 40  # a coefficient, of the sample on which the proof is tried first
 LEAST = 1e-290  # a multiplier that is certainly not 0
 BELOW = 0.9  # a fitted value that is certainly below 1
+_CERTAIN = 100 * EXACT  # an eigenvalue of products of rows of size 1 that is not rounding: a correction moves by 1%
 ROUGH = 1e-4  # an eigenvalue well above what products in single precision round, and above a trace of a ridge
 
 _MOST_WORK = 1e11  # multiplications for the proof on all rows
@@ -64,7 +64,7 @@ def _balanced(sides: Sides, bounds: Array, multipliers: Multipliers, add_up: Red
     given = sides, bounds, multipliers, over_rows
     many = sides.coordinates.columns.size >= SINGLE
     found = _balanced_in(np.float32, ROUGH, *given) if many else None
-    return bool(_balanced_in(np.float64, _certain(sides.coordinates), *given) if found is None else found)
+    return bool(_balanced_in(np.float64, _CERTAIN, *given) if found is None else found)
 
 
 def _balanced_in(
@@ -100,11 +100,11 @@ def _balanced_beside_wide(signed: SignedHome, rows: CodedSides, multipliers: Mul
         (parts,) = signed.reduce(lambda block: ([multipliers(block).reshape(block.n_rows, -1)],))
         weights = np.concatenate(parts)
         found = weights.min(initial=np.inf) > LEAST
-        return found and proved(Balance(signed, rows, weights), _certain(rows.coordinates), BELOW)
+        return found and proved(Balance(signed, rows, weights), _CERTAIN, BELOW)
     total, by_coef, least, *made = signed.reduce(lambda block: rows.sums(block, multipliers(block)))
     if not min(least) > LEAST:
         return False
-    step = correction(signed.data, rows, (total, by_coef, *made), _certain(rows.coordinates))
+    step = correction(signed.data, rows, (total, by_coef, *made), _CERTAIN)
     if step is None:
         return False
     (most,) = signed.reduce(lambda block: ([float(rows.margins(block, step).max(initial=0.0))],))
@@ -138,10 +138,9 @@ def balanced_by_newton(objective: "Objective", state: State) -> bool:
     whose score a step d moves by m adds h m^2 / S to d'H d, twice the decrement: the least curvature h bounds m.
     """
     if state.sure is not None:
-        return is_sure(state.sure, away(objective.coordinates))
-    certain = _certain(objective.coordinates)
+        return is_sure(state.sure)
     metric, at = state.metric, state.exact_at
-    if at is None or not isinstance(metric, Cholesky | Eliminated) or not metric.least() > certain:
+    if at is None or not isinstance(metric, Cholesky | Eliminated) or not metric.least() > _CERTAIN:
         return False
     if not objective.classes.several:
         least, move = objective.extremes(at, state.theta - at)
@@ -151,15 +150,7 @@ def balanced_by_newton(objective: "Objective", state: State) -> bool:
     return all(move < _NEAR for move in moves) and objective.least_multiplier(state.theta) > LEAST
 
 
-def is_sure(sure: tuple[float, ...], away: float) -> bool:
-    """Whether the end of Newton's method in one call proves it: see `kernels.newton.Steps`.
-
-    away : of the centres of the columns, see `sides.away`
-    """
+def is_sure(sure: tuple[float, ...]) -> bool:
+    """Whether the end of Newton's method in one call proves it: see `kernels.newton.Steps`."""
     least_eigenvalue, least, move = sure
-    return least_eigenvalue > 100 * rounding(away) and least > LEAST and move < _NEAR
-
-
-def _certain(coordinates: Coordinates) -> float:
-    """An eigenvalue of products of rows of size 1 that is not rounding: it moves no correction by more than 1%."""
-    return 100 * exactness(coordinates)
+    return least_eigenvalue > _CERTAIN and least > LEAST and move < _NEAR

@@ -9,7 +9,6 @@ leave free is a space that the cone lies in: from then on nothing but that is lo
 
 from __future__ import annotations
 
-import contextlib
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -27,8 +26,8 @@ from ..data import Block, Sums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..solvers.metrics import Cholesky
-from .cone import Face, Undecided, fitted
-from .home import Home, doubtful_rows
+from .cone import Face, fitted
+from .home import ON, Home, doubtful_rows
 from .pairs import span_of_pairs
 from .sides import EXACT, Dense, ManySides, Signed, SignedHome, TwoSides
 from .signs import blur_of, signs_of, values_of
@@ -101,7 +100,7 @@ def separation_of(
         raise _too_wide(signed.sides.n_coef)
     with one_blas_thread:
         home = Home(signed, bounds)
-        face = _face_as_told(home, guess)
+        face = _face(home, guess)
         every = functionals is None
         asked, places = _coefficients(coordinates) if functionals is None else _all_of(functionals)
         infinite = np.zeros(int(coordinates.intercept) + data.n_columns if every else len(asked))
@@ -111,47 +110,23 @@ def separation_of(
         gauge, face = face.null, _seen(home, face)
         blur = blur_of(home, face)
         infinite[places] = signs_of(home, face, asked, blur) if signs else np.nan
-        if signs and _hidden(home, face, asked, infinite[places]):
-            face, blur, infinite[places] = _as_they_stand(home, face, asked, guess) or (face, blur, infinite[places])
         if signs and every and infinite.size > home.n_coef:
             group, tied = _collinear(home)
             grows = np.bincount(group, infinite != 0)[group] > 0
             infinite[tied] = np.where(grows, np.nan, 0.0)[tied]
         direction = np.zeros_like(infinite)
-        direction[places] = values_of(asked, face.direction / np.abs(face.direction).max(), blur, home.exact)
+        direction[places] = values_of(asked, face.direction / np.abs(face.direction).max(), blur)
     kind = "complete" if separated.all() else "quasi-complete"
     return Recession(kind, infinite, direction, separated, gauge)
 
 
-def _hidden(home: Home, face: Face, asked: Array, infinite: Array) -> bool:
-    """Whether what is taken for rounding hides that a coefficient moves in the cone."""
-    if home.exact == EXACT:
-        return False
-    moves = values_of(asked, face.null, blur_of(home, face, EXACT), EXACT).any(axis=1)
-    return bool((moves & (infinite == 0)).any())
-
-
-def _as_they_stand(home: Home, face: Face, asked: Array, guess: Array | None) -> tuple[Face, Array, Array] | None:
-    """The face, its blur and the signs with all digits taken to mean something; None if they make it another face."""
-    kept = home.exact
-    home.take_as_exact()
-    with contextlib.suppress(EvenOddsError):
-        again = _face(home, guess)
-        if np.array_equal(home.strict(again), home.strict(face)) and again.direction.any():
-            again = _seen(home, again)
-            blur = blur_of(home, again)
-            return again, blur, signs_of(home, again, asked, blur)
-    home.exact = kept
-    return None
-
-
 def _seen(home: Home, face: Face) -> Face:
     """The face without directions that no row sees but by rounding, as nearly collinear columns leave them."""
-    null, on = face.null, home.on
+    null = face.null
 
     def seen_of(rows: Array) -> Array:
         seen = normalised(rows) @ null
-        return np.asarray(seen[np.linalg.norm(seen, axis=1) > on])
+        return np.asarray(seen[np.linalg.norm(seen, axis=1) > ON])
 
     def products(rows: Array) -> Sums:
         seen = seen_of(rows)
@@ -165,27 +140,10 @@ def _seen(home: Home, face: Face) -> Face:
         return face
     R = np.concatenate([*home.over_rows(triangle)[0], *triangle(home.bounds)[0]])
     _, size, right = scipy.linalg.svd(R, full_matrices=False, check_finite=False)
-    moved = null @ right[size > home.exact * size[0]].T
+    moved = null @ right[size > EXACT * size[0]].T
     if moved.shape[1] == null.shape[1]:
         return face
     return replace(face, null=moved, direction=moved @ (moved.T @ face.direction))
-
-
-def _face_as_told(home: Home, guess: Array | None) -> Face:
-    """The face; of numbers far from 0, whose last digits may be rounding, as they stand where it hangs by these.
-
-    That is where nothing else is certain, and where rows balance but for directions that no row sees beyond rounding.
-    What is subtracted from a number far from 0 is near it, so that the difference has no rounding of its own.
-    """
-    try:
-        face = _face(home, guess)
-        if home.exact == EXACT or face.direction.any() or face.null.shape[1] == 0:
-            return face
-    except Undecided:
-        if home.exact == EXACT:
-            raise
-    home.take_as_exact()
-    return _face(home, guess)
 
 
 def _face(home: Home, guess: Array | None) -> Face:
@@ -193,13 +151,13 @@ def _face(home: Home, guess: Array | None) -> Face:
     k = home.n_coef
     if k == 0:
         return _overlap(0)
-    span = span_of_pairs(home.signed.data, home.sides, home.exact) if isinstance(home.sides, ManySides) else np.eye(k)
+    span = span_of_pairs(home.signed.data, home.sides, EXACT) if isinstance(home.sides, ManySides) else np.eye(k)
     wide = span.shape[1] > _MOST_COEF
     if span.shape[1] == 0:
         return _overlap(k)
     if home.few and not wide:
         return home.face_within(span)
-    rows, seen, exact = home.sample, home.sample, home.exact
+    rows, seen, exact = home.sample, home.sample, EXACT
     if span.shape[1] < k:
         seen, off, exact = home.seen_from(span, home.sample)
         rows, seen = rows[off], seen[off]
@@ -236,9 +194,9 @@ def _nearest(home: Home, direction: Array, most: int) -> Array:
 
 def _all_cuts(home: Home, face: Face) -> Array:
     """`_cuts` of all rows."""
-    view, on = home.sides.view_of(face.null), home.on
-    (cuts,) = home.signed.read(lambda tile: ([_cuts(tile, face, view, on)],))
-    return _cuts(Dense(np.concatenate(cuts)), face, face.null, on)  # of those of each tile the worst
+    view = home.sides.view_of(face.null)
+    (cuts,) = home.signed.read(lambda tile: ([_cuts(tile, face, view)],))
+    return _cuts(Dense(np.concatenate(cuts)), face, face.null)  # of those of each tile the worst
 
 
 def _too_wide(n_coef: int) -> EvenOddsError:
@@ -252,10 +210,10 @@ def _overlap(k: int) -> Face:
     return Face(np.zeros(k), np.zeros(0, dtype=bool), np.empty((k, 0)), np.empty((k, 0)))
 
 
-def _cuts(tile: Signed, face: Face, view: Array, on: float) -> Array:
+def _cuts(tile: Signed, face: Face, view: Array) -> Array:
     """Rows that the face is wrong about, or that are too close to tell: the worst, and those furthest each way."""
-    off = doubtful_rows(tile, face.direction, on)
-    off[off] = tile.norms(view, off) > on * tile.size()[off]
+    off = doubtful_rows(tile, face.direction)
+    off[off] = tile.norms(view, off) > ON * tile.size()[off]
     if not off.any():
         return tile.rows(np.empty(0, dtype=np.intp))
     free = tile.dot(face.null, off) / tile.size()[off, None]

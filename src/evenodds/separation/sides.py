@@ -6,7 +6,6 @@ makes such rows only where they are asked for. The judge (`recession`) and the p
 either as the signed rows of one home.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -321,19 +320,3 @@ def sides_of(objective: "Objective", coordinates: Coordinates, *, bounded: bool)
     if not objective.classes.several:
         return SignedHome(data, objective.reduce, TwoSides(coordinates))
     return SignedHome(data, objective.reduce, ManySides(coordinates, int(data.class_weights.size), int(not bounded)))
-
-
-def exactness(coordinates: Coordinates) -> float:
-    """What is rounding in rows of size 1: numbers far from 0, beside their differences, have few digits in these."""
-    return rounding(away(coordinates))
-
-
-def away(coordinates: Coordinates) -> float:
-    """How far the centres of the columns are from 0, at the most, in units of the scale."""
-    columns = coordinates.columns
-    return float((np.abs(coordinates.center[columns]) / coordinates.scale[columns]).max(initial=0.0))
-
-
-def rounding(away: float) -> float:
-    """What is rounding in rows of size 1 whose columns are so far from 0."""
-    return min(max(4 * sys.float_info.epsilon * away, EXACT), 1e-7)

@@ -13,8 +13,8 @@ import scipy.linalg
 from ..arrays import Array, Mask
 from ..data import Sums
 from .cone import Face, reach
-from .home import Home, on_boundary, unknown
-from .sides import Dense, Signed
+from .home import ON, Home, on_boundary, unknown
+from .sides import EXACT, Dense, Signed
 from .units import normalised, rounding, spectrum
 
 _MOST_WORK = 3e8  # dimensions of the cone, cubed, times coefficients, up to which signs are looked for: 2 s
@@ -33,8 +33,8 @@ def signs_of(home: Home, face: Face, functionals: Array, blur: Array) -> Array:
     """
     functionals = normalised(functionals)
 
-    moves = values_of(functionals, face.null, blur, home.exact).any(axis=1)
-    inside = np.sign(values_of(functionals, face.direction, blur, home.exact))
+    moves = values_of(functionals, face.null, blur).any(axis=1)
+    inside = np.sign(values_of(functionals, face.direction, blur))
     both = inside == 0
     dimensions, open_ = face.null.shape[1], np.flatnonzero(moves & ~both)
     if dimensions**3 * open_.size > _MOST_WORK:
@@ -45,29 +45,26 @@ def signs_of(home: Home, face: Face, functionals: Array, blur: Array) -> Array:
         return np.where(~moves, 0.0, np.where(both, np.nan, inside * np.inf))
 
 
-def blur_of(home: Home, face: Face, exact: float | None = None) -> Array:
+def blur_of(home: Home, face: Face) -> Array:
     """What rounding of the rows on the boundary may make of the entries (n_coef,) of a direction of largest entry 1.
 
     Such a direction is zero on these rows. Where they hardly see a change of theta, as that between columns which are
     nearly the same, a trace of rounding in them leaves much of it open.
-
-    exact : what is rounding in a row of size 1, if not what the home takes for it
     """
-    exact = home.exact if exact is None else exact
     rows = normalised(home.on_boundary_of_known(face))
-    size, right, _ = spectrum(rows, exact)
+    size, right, _ = spectrum(rows, EXACT)
     open_ = np.sqrt(len(rows)) * np.abs(right / size[:, None]).max(axis=0, initial=0.0)
-    return np.asarray(_BLUR * exact * np.maximum(open_, 1.0))
+    return np.asarray(_BLUR * EXACT * np.maximum(open_, 1.0))
 
 
-def values_of(functionals: Array, direction: Array, blur: Array, exact: float) -> Array:
+def values_of(functionals: Array, direction: Array, blur: Array) -> Array:
     """Functions of a direction, or of each column, exactly zero where they are so but for rounding."""
     largest = np.abs(direction).max(axis=0)
     with np.errstate(over="ignore", under="ignore"):
         least = np.multiply.outer(blur, largest)
         direction = np.where(np.abs(direction) > least, direction, 0.0)
         values, size = functionals @ direction, np.abs(functionals) @ np.abs(direction)
-        rounded = np.maximum(max(_CANCELLED, _BLUR * exact) * size, np.abs(functionals) @ least)
+        rounded = np.maximum(_CANCELLED * size, np.abs(functionals) @ least)
     return np.where(np.abs(values) <= rounded, 0.0, values)
 
 
@@ -79,7 +76,7 @@ def _are_positive(home: Home, face: Face, functionals: Array, blur: Array) -> Ma
     inside = scipy.linalg.lstsq(face.basis, face.direction)[0]
     for _ in range(_ROUNDS):
         seen, _, exact = home.seen_from(face.basis, rows)
-        exact = min(max(exact, least), home.on)
+        exact = min(max(exact, least), ON)
         ways: list[Array] = []
         aims: list[int] = []
         promised = found | excluded
@@ -94,12 +91,12 @@ def _are_positive(home: Home, face: Face, functionals: Array, blur: Array) -> Ma
             else:
                 ways.append(way)
                 aims.append(j)
-                promised |= values_of(functionals, way, blur, home.exact) > 0
+                promised |= values_of(functionals, way, blur) > 0
         if not ways:
             break
         shares, cuts = _within(home, face, np.column_stack(ways))
         for way, share in zip(ways, shares.min(axis=0, initial=1.0), strict=True):
-            found |= values_of(functionals, share * way + (1 - share) * face.direction, blur, home.exact) > 0
+            found |= values_of(functionals, share * way + (1 - share) * face.direction, blur) > 0
         for j, stop in zip(aims, shares.T, strict=True):
             if not found[j]:
                 first = np.argsort(stop)[: _most_cuts(len(ways))]
@@ -138,22 +135,22 @@ def _within(home: Home, face: Face, ways: Array) -> tuple[Array, Array]:
     if home.few:
         shares, rows = _stops(Dense(home.strict_of_known(face)), face, ways)
     else:
-        view, on, signed = home.sides.view_of(face.null), home.on, home.signed
-        parts = signed.read(lambda tile: _stops(tile, face, ways, view, on)), _stops(Dense(home.bounds), face, ways)
+        view, signed = home.sides.view_of(face.null), home.signed
+        parts = signed.read(lambda tile: _stops(tile, face, ways, view)), _stops(Dense(home.bounds), face, ways)
         shares, rows = (one + more for one, more in zip(*parts, strict=True))
     return np.concatenate(shares), np.concatenate(rows)
 
 
-def _stops(tile: Signed, face: Face, ways: Array, view: Array | None = None, on: float = 0.0) -> Sums:
+def _stops(tile: Signed, face: Face, ways: Array, view: Array | None = None) -> Sums:
     """`_within` of a tile.
 
-    view, on : if rows of the tile may be on the boundary: of its null space, and how far off it they may seem
+    view : if rows of the tile may be on the boundary, see `on_boundary`
     """
     margins = tile.dot(ways)
     bad = margins < -rounding(len(ways)) * tile.terms(ways)
     stops = np.asarray(bad.any(axis=1))
     if view is not None:
-        stops &= ~on_boundary(tile, face, view, on, stops)
+        stops &= ~on_boundary(tile, face, view, stops)
     numbers = np.flatnonzero(stops)
     inside = tile.dot(face.direction, stops)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):

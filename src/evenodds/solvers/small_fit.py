@@ -22,13 +22,12 @@ class AtOnce(NamedTuple):
     """A fit in one call.
 
     intercepts, slopes : as the fit tells them
-    away, sure : of a fit without a penalty what proves that the classes overlap, see `kernels.newton.SmallFit`
+    sure : of a fit without a penalty what proves that the classes overlap, see `kernels.newton.SmallFit`
     """
 
     intercepts: Array
     slopes: Array
     solution: Solution
-    away: float
     sure: tuple[float, ...]
 
 
@@ -69,4 +68,4 @@ def fit_at_once(
         n_rows=data.n_rows,
         total_weight=total,
     )
-    return AtOnce(*classes.whole(found.intercepts, found.slopes), solution, found.away, found.sure)
+    return AtOnce(*classes.whole(found.intercepts, found.slopes), solution, found.sure)
