@@ -26,15 +26,18 @@ from benchmarks.problems import Array
 CHUNK = 20_000  # rows whose temporaries fit in cache
 
 
-def value(X: Any, y: Array, C: float, intercept: Any, coef: Any, weights: Array | None = None) -> float:
-    """J of two classes or more with the ridge that C means, at a model's coefficients."""
+def value(
+    X: Any, y: Array, C: float, intercept: Any, coef: Any, weights: Array | None = None, l1_ratio: float = 0.0
+) -> float:
+    """J of two classes or more with the penalty that C and the ratio mean, at a model's coefficients."""
     b, W = np.ravel(intercept), np.atleast_2d(coef)
     Z = np.asarray(X @ W.T) + b
     Z = np.column_stack([np.zeros(len(Z)), Z]) if Z.shape[1] == 1 else Z
     top = Z.max(axis=1)
     losses = np.log(np.exp(Z - top[:, None]).sum(axis=1)) + top - Z[np.arange(len(y)), y]
     total = len(y) if weights is None else weights.sum()
-    return float((losses.sum() if weights is None else weights @ losses) / total + (W**2).sum() / (2 * C * total))
+    penalty = l1_ratio * np.abs(W).sum() + (1 - l1_ratio) / 2 * (W**2).sum()
+    return float((losses.sum() if weights is None else weights @ losses) / total + penalty / (C * total))
 
 
 class Judge:

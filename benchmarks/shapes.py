@@ -16,7 +16,6 @@ from scipy import sparse
 from sklearn import datasets
 
 Array = NDArray[Any]
-_MOST_ENTRIES = 2e7
 _KINDS = ("neighbours", "neighbours", "raw", "factors", "text", "counts", "levels")
 _SPARSE = ("text", "counts", "levels", "scattered")
 _KNOWN: dict[str, Callable[..., Any]] = {
@@ -189,9 +188,9 @@ def between() -> list[Shape]:
     return [*found, Shape("text", 1_200, 45_000, per_row=60, spread=5.0)]
 
 
-def some(count: int, seed: int) -> list[Shape]:
+def some(count: int, seed: int, most: float = 2e7) -> list[Shape]:
     """So many random shapes: 50 to 50,000 rows, 3 to 5,000 columns, 2 to 6 classes (mostly 2), C from 1e-3 to 1e4,
-    of other densities and correlations, one in four with weights.
+    of other densities and correlations, one in four with weights; dense ones with at most so many entries.
     """
     rng = np.random.default_rng(seed)
     found: list[Shape] = []
@@ -203,6 +202,6 @@ def some(count: int, seed: int) -> list[Shape]:
         levels = (p // parts,) * parts if kind == "levels" else ()
         drawn = Shape(kind, n, sum(levels) or p, K, C, int(rng.integers(2**31)), alike, per_row, levels, spread)
         drawn = replace(drawn, weighted=bool(rng.random() < 0.25))
-        if n * p <= _MOST_ENTRIES or drawn.sparse:
+        if n * p <= most or drawn.sparse:
             found.append(drawn)
     return found

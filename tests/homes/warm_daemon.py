@@ -6,9 +6,9 @@ Both are done once, before the processes are forked: they were most of what a re
 import gc
 import importlib
 
-from pyspark.daemon import manager
-
 if __name__ == "__main__":
+    from pyspark.daemon import manager  # here, as those who look for examples in the docstrings need not have Spark
+
     for name in ("pandas", "pyspark.worker", "evenodds.data.spark", "evenodds.model", "evenodds.inference"):
         importlib.import_module(name)
     gc.freeze()
