@@ -7,6 +7,8 @@ import numpy as np
 from ._long_double import cholesky, substitute, wide
 from ._oracle import Objective
 
+_NOTHING = 1e-30  # of what a variance would be if each score were as large as it can be
+
 
 def covariance(objective, theta, kind, groups, weight):
     """The covariance of the coefficients of raw columns, classes one after another; and what doubles may lose of it.
@@ -36,6 +38,8 @@ def covariance(objective, theta, kind, groups, weight):
     worst = np.linalg.cond((A / size / size[:, None]).astype(float))
     terms = (np.abs(objective.D) @ np.abs(theta).T).max()
     V, inverse = (np.asarray(raw @ a @ raw.T, float) for a in (V, inverse))
+    nothing = np.diag(V) <= _NOTHING * np.diag(inverse)  # not to be known in long doubles, which made some negative
+    V[nothing] = V[:, nothing] = 0
     shares = np.diag(inverse)[np.diag(V) > 0] / np.diag(V)[np.diag(V) > 0]
     return V, 1e-15 * float(worst) * (1 + float(terms)) * float(shares.max(initial=1))
 

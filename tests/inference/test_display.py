@@ -171,6 +171,11 @@ def test_what_does_not_exist_has_no_number(results, kind):
     assert not re.search(r"deviance +\S+ on", text)
 
 
+def test_nothing_is_printed_where_no_coefficient_is_left(capfd):
+    complete()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_coefficients_without_a_standard_error_are_said_in_words(results):
     assert line_of(str(results["aliased"]), "twice").startswith("aliased: a combination of earlier columns")
     assert line_of(str(results["separated"]), "NV") == "infinite (+): separated"

@@ -33,7 +33,6 @@ from ..data import Block, Sums
 from ..data.groups import Groups, GroupSums
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
-from ..kernels.algebra import eigen
 from ..objective.tiles import over_tiles
 from .evidence import Evidence
 from .factored import Factored
@@ -66,44 +65,34 @@ class Weighting:
 
 
 class Inverse:
-    """The inverse of the curvature A at the optimum (q, q), as a factor: A = L L' in columns of unit diagonal.
+    """The inverse of the curvature A at the optimum (q, q), as a factor: A = R'R in columns of unit diagonal.
 
-    half : L^-1, so that A^-1 = half' half
-    by_rows : whether A has lost it, and the rows had it
+    half : (R^-1)', so that A^-1 = half' half
     """
 
-    def __init__(self, factor: Array, size: Array, *, by_rows: bool) -> None:
-        """Of L = factor, a lower triangle, in columns times `size`."""
-        half, _ = scipy.linalg.lapack.dtrtri(factor, lower=1)
-        self.half = np.tril(half) * size
+    def __init__(self, R: Array, size: Array) -> None:
+        """Of an upper triangle R, whose columns stand for as many that are `size` as long."""
+        half = scipy.linalg.lapack.dtrtri(R.T, lower=1)[0] if len(R) else R  # of R itself it costs digits of sums
+        self.half = np.tril(half) / size
         self.full = self.half.T @ self.half
-        self.by_rows = by_rows
 
     @classmethod
     def at(cls, problem: Problem, A: Array) -> "Inverse":
         """Of the curvature A of a problem, which is looked for in its rows where A has lost it."""
-        if len(A) == 0:  # nothing is left to estimate
-            return cls(A, np.empty(0), by_rows=False)
-        size = 1 / np.sqrt(np.maximum(np.diag(A), np.finfo(float).tiny))
-        if not np.isfinite(size).all() or not np.isfinite(A).all():
+        if not np.isfinite(A).all():
             raise EvenOddsError(SINGULAR)
-        factor, failed = scipy.linalg.lapack.dpotrf(A * np.outer(size, size), lower=1)
-        by_rows = bool(failed) or not factor.diagonal().min() > _POOR
-        if by_rows:
-            factor = np.asarray(np.linalg.qr(_roots(problem) * size, mode="r")).T
-            if not np.abs(factor.diagonal()).min() > _SINGULAR:
+        R, size = _triangle_of(A)
+        if R is None:
+            S, objective = problem.objective.total_weight, problem.objective
+            added = np.diag(np.sqrt(S * objective.pull)), np.sqrt(S) * problem.gauge.T
+            R = np.asarray(np.linalg.qr(np.vstack([_triangle(problem), *added]) / size, mode="r"))
+            if not np.abs(R.diagonal()).min() > _SINGULAR:
                 raise EvenOddsError(SINGULAR)
-        return cls(factor, size, by_rows=by_rows)
+        return cls(R, size)
 
     def of(self, scores: Matrix) -> Array:
         """Scores (n, q), dense or CSR, times the inverse."""
         return np.asarray((scores @ self.half.T) @ self.half)
-
-    def sandwich(self, M: Array) -> Factored:
-        """A^-1 M A^-1 by a root of M."""
-        size = np.sqrt(np.maximum(np.diag(M), np.finfo(float).tiny))
-        values, vectors = eigen(M / np.outer(size, size))
-        return Factored(self.of((vectors * np.sqrt(np.maximum(values, 0.0))).T * size))
 
 
 def inverse_of(problem: Problem, A: Array | Arrow) -> Inverse | WideInverse:
@@ -112,10 +101,13 @@ def inverse_of(problem: Problem, A: Array | Arrow) -> Inverse | WideInverse:
         return WideInverse(A) if isinstance(A, Arrow) else Inverse.at(problem, A)
 
 
-def _roots(problem: Problem) -> Array:
-    """R with R'R = A, the curvature of a problem: the triangle of the rows above what the penalty and the gauge add."""
-    S, objective = problem.objective.total_weight, problem.objective
-    return np.vstack([_triangle(problem), np.diag(np.sqrt(S * objective.pull)), np.sqrt(S) * problem.gauge.T])
+def _triangle_of(A: Array) -> tuple[Array | None, Array]:
+    """R with R'R = A in columns of unit diagonal, None where A has lost digits of it; and what they were as long as."""
+    size = np.sqrt(np.maximum(np.diag(A), np.finfo(float).tiny))
+    if len(A) == 0:  # nothing is left to estimate
+        return A, size
+    R, failed = scipy.linalg.lapack.dpotrf(A / size / size[:, None])
+    return (None if failed or not R.diagonal().min() > _POOR else R), size
 
 
 def _triangle(problem: Problem) -> Array:
@@ -150,9 +142,8 @@ def covariance(
     if kind == "model" and by.kind != "sampling":
         if not problem.penalised:
             return Factored(inverse.half)
-        if inverse.by_rows:
-            return Factored(inverse.of(_triangle(problem)))
-        return inverse.sandwich(evidence.information)
+        R, size = _triangle_of(evidence.information)
+        return Factored(inverse.of(_triangle(problem) if R is None else np.triu(R) * size))
     if kind == "cluster":
         return _of_clusters(inverse, scores)
     lost = {"HC1": problem.n_coef, "model": 1}.get(kind, 0)
