@@ -44,12 +44,10 @@ ONCE_WRONG = [
     ("near twins", 3211),  # infer: a score of 1e5 brought back the class that a row is certainly not of
     ("near twins", 912995),  # an intercept that went to -inf, told 0: what was taken for rounding hid where it moves
     ("near twins", 913391),
-    (
-        "near twins, beside a column far from zero",
-        940010,
-    ),  # infer: an information of twins that was singular as products
+    ("near twins, beside a column far from zero", 940010),  # infer: twins, singular as products
     ("standard errors beside near twins", 1836543835),  # a ridge: what twins tell of a variance, squared by it
     ("results inference", 2281351240),  # the oracle: a variance of 0 that long doubles made negative
+    ("signs of separated coefficients", 1000194),  # a null space without the digits that a far row gives it
     ("near twins", 913104),  # digits of a column near 0 were rounding, because another column is far from 0
     ("crossed optimum", 531588091),  # 57 coefficients in a narrow cone, a programme for the sign of each: 5 s
     ("crossed optimum", 40507),  # what three classes share, under a penalty of 1e-16: a thirtieth of the gap was seen

@@ -240,9 +240,11 @@ def _proved(rows: Array, near: Mask, guess: Array, exact: float) -> Face | None:
     if near.any() and not _balance(rows[near], left, right.T / size, noise_of(size, exact), exact):
         return None
     spanned = np.linalg.norm(rows @ null, axis=1) <= noise_of(size, exact)  # what is in the span of the near is near
-    # What the null space has of rounding, as each row sees it.
-    blur = rounding(len(null)) * size[:1].sum() * np.linalg.norm((rows @ right.T) / size, axis=1)
     for on in (near, near | spanned):
+        if (on & ~near).any():  # which can have digits of the null space that the near have not
+            _, size, right, null = decomposed(rows[on], exact)
+        # What the null space has of rounding, as each row sees it.
+        blur = rounding(len(null)) * size[:1].sum() * np.linalg.norm((rows @ right.T) / size, axis=1)
         off = rows[~on]
         change, seen_there = whitening(off @ null, exact)
         basis = null @ change
