@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.special import expit
 
-from evenodds import LogisticRegression, path
+from evenodds import LogisticRegression, Status, path
 from evenodds.kernels.csc import Csc
 from evenodds.kernels.descent import row_sums
 
@@ -203,3 +203,23 @@ def test_newton_on_some_columns(dtype, index):
     on.columns = on.columns + on.csc.shape[1]
     with pytest.raises(ValueError, match=f"of {on.csc.shape[1]}"):
         on.newton(1e-10)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_levels_that_add_up_to_the_intercept_come_to_their_end_in_few_steps(seed):
+    """A slight penalty on the levels of a few factors: descent alone moves them one against the other for ever."""
+    rng = np.random.default_rng([31, seed])
+    n, factors, levels = int(rng.integers(3_000, 8_000)), int(rng.integers(1, 5)), int(rng.integers(150, 400))
+    often = 1 / np.arange(1, levels + 1) ** rng.uniform(0.0, 1.2)
+    codes = rng.choice(levels, (n, factors), p=often / often.sum()) + levels * np.arange(factors)
+    X = sp.csr_array(
+        (np.ones(codes.size), codes.ravel(), np.arange(0, codes.size + 1, factors)), shape=(n, codes.max() + 1)
+    )
+    X, y, weight, offset, _ = drawn(X, seed, rng)
+    C, ratio = 10 ** rng.uniform(1.5, 4), (1.0, 0.5)[seed % 2]
+    model = LogisticRegression(C=C, l1_ratio=ratio).fit(X, y, sample_weight=weight, offset=offset)
+    lam, solution = 1 / (C * weight.sum()), model.solution_
+    assert solution.status is Status.CONVERGED
+    assert solution.iterations < 200
+    given = X.toarray().astype(float), y, weight, offset, float(model.intercept_[0]), model.coef_[0]
+    assert known_gap(*given, ratio * lam, (1 - ratio) * lam, -np.inf) <= solution.gap + 1e-15

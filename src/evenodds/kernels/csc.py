@@ -1,6 +1,7 @@
 """Loops over some columns of a CSC matrix: their products and moments, scores of rows, descent and proximal Newton."""
 
 import numpy as np
+import scipy.sparse as sp
 
 from ..arrays import CSR, Array, Numbers
 from .descent import Bounds
@@ -31,6 +32,13 @@ class Csc:
         first, second = np.empty(columns.size), np.empty(columns.size)
         self._call("csc_moments", columns, pointer(vector(h, self.shape[0])), pointer(first), pointer(second))
         return first, second
+
+    def gram(self, columns: Numbers, h: Array) -> Array:
+        """The sums over the rows of h x x' for some columns, a dense matrix."""
+        A = sp.csc_array((self._data, self._indices, self.indptr), shape=self.shape)[:, columns].astype(np.float64)
+        W = A.copy()
+        W.data *= h[W.indices]
+        return np.asarray((A.T @ W).toarray())
 
     def scores(self, columns: Numbers, coef: Array, z: Array) -> None:
         """Add to z what these columns make of the scores of the rows."""
@@ -63,14 +71,14 @@ class Csc:
         """
         k = columns.size
         columns, places = vector(columns, k, np.int64), vector(places, places.size, np.int64)
-        active = np.empty(places.size, np.int64)
+        active, room = np.empty(places.size, np.int64), np.empty(3 * places.size + self.shape[0])
         parts = [vector(part, k) for part in (unit, means, slopes, curvature, *bounds)]
         self._check(columns, self.shape[1])
         self._check(places, k)
         where = map(pointer, (self._data, self._indices, self.indptr, columns, parts[0], places, active))
         numbers = map(pointer, (in_place(rows, 2 * self.shape[0]), *parts[1:], in_place(x, k)))
         loop = function("descend_sparse", self._kind)
-        return float(loop(*where, places.size, *numbers, accuracy, sweeps))
+        return float(loop(*where, places.size, self.shape[0], *numbers, accuracy, sweeps, pointer(room)))
 
     def newton(
         self,
@@ -104,7 +112,7 @@ class Csc:
         end = np.array([aim, 0.0])
         kept = *(in_place(part, n) for part in known[:3]), in_place(known[3], 2)
         # Not in one piece: so much at once the system gives, and takes back.
-        room = np.empty(2 * k, np.int64), np.empty(4 * k), np.empty(n), np.empty(n), np.empty(2 * n)
+        room = np.empty(2 * k, np.int64), np.empty(7 * k + n), np.empty(n), np.empty(n), np.empty(2 * n)
         where = map(pointer, (self._data, self._indices, self.indptr, columns, parts[0]))
         numbers = map(pointer, (*parts[1:], *of_rows, in_place(theta, first + k), *kept, end))
         loop = function("newton_sparse", self._kind)

@@ -46,7 +46,7 @@ _SIGNATURES = {
     "csc_products": (None, "ppppnpp"),
     "csc_moments": (None, "ppppnppp"),
     "csc_scores": (None, "ppppnpp"),
-    "descend_sparse": ("d", "pppppppnpppppppppdi"),
+    "descend_sparse": ("d", "pppppppnnpppppppppdip"),
     "newton_sparse": ("i", "pppppnnippppppppppppdippppp"),
     "some_products": (None, "pninpnpp"),
     "all_products": (None, "pninnpnp"),

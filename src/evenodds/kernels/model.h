@@ -2,6 +2,7 @@
 
    The scalar loops of coordinate descent and of Newton steps: no vectors, and so one copy for all levels. */
 #define FIRST_SWEEPS 60                            /* of descent, which is often done by then */
+#define SPARSE_FIRST 15                            /* the same of sparse columns, whose steps are rougher */
 #define MOST_TURNS 30                              /* of conjugate gradients, before descent looks at the signs again */
 
 typedef struct { int k; const double *l1, *l2, *lower, *upper; } penalty;

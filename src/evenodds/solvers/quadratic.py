@@ -18,7 +18,7 @@ from .faces import Faces
 from .metrics import Cholesky
 from .penalty import Penalty
 
-_MOST_FACTORED = 2000  # coefficients; a factorisation of more costs as much as many sweeps
+MOST_FACTORED = 2000  # coefficients; a factorisation of more costs as much as many sweeps
 _SWEEPS = 500  # and turns of conjugate gradients
 _STEPS = 300
 DOUBLE, SINGLE = 1e-15, 1e-8  # of an entry of the diagonal, for each coefficient: rounding of H in such numbers
@@ -53,7 +53,7 @@ def minimize_quadratic(
         x = x.copy()
         bounds = (penalty.l1, penalty.l2, penalty.lower, penalty.upper)
         settled = descend(np.ascontiguousarray(H), product(H, x) + c, bounds, x, accuracy, _SWEEPS)
-    if settled or x.size > _MOST_FACTORED:
+    if settled or x.size > MOST_FACTORED:
         return x
     with np.errstate(over="ignore", invalid="ignore"):  # where H is next to nothing a step may leave the numbers
         solve = _in_play if x.size >= _MANY else _newton

@@ -5,22 +5,26 @@ coordinate descent on the columns themselves: the model's change of each row's s
 and writes it where its column has entries (Yuan, Ho and Lin, J. Mach. Learn. Res. 13, 2012). The intercept is not one
 coefficient among others: it follows each of them to where the model is least, as rows hold many positive entries,
 which together look like it. A step touches only columns that have a coefficient or are further from 0 than the penalty
-allows. Without bounds all steps are one call: where few columns are in play Python takes longer than they do.
+allows. Without bounds the steps are one call: where few columns are in play Python takes longer than they do. Where
+that does not come to its end, as with many levels that are in few rows each, the columns in play get a Hessian.
 """
 
 import numpy as np
 
 from ..arrays import Array, Numbers
+from ..kernels.algebra import dot, product
 from ..kernels.csc import Csc
 from ..kernels.descent import Bounds
 from .columns import Columns
 from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import Point
+from .quadratic import MOST_FACTORED, minimize_quadratic
 from .working_set import At, Rows, WorkingSet
 
 _ACCURACY, _SWEEPS = 1e-2, 30  # of a step: the square of the last changes over that of the largest; through the columns
 _TO_THE_END = 1e-20, 500
+_STEPS = 40  # in one call, before a Hessian is worth its time
 _KEPT = 4  # steps, whose changes of the scores add up to these with no more rounding than they have themselves
 _LEAST = 1e-12  # of a second moment about 0: what is left of it about the mean
 
@@ -34,6 +38,7 @@ class SparseSet(WorkingSet):
         self._which, self._unit = np.empty(0, np.intp), np.empty(0)  # of the columns of X that are in
         self._some: Array | None = None
         self._h, self._means, self._curvature = np.empty(0), np.empty(0), np.empty(0)
+        self._hard = False
 
     def hold(self, new: Numbers) -> None:
         """The intercept, if there is one, is the first that comes."""
@@ -75,15 +80,19 @@ class SparseSet(WorkingSet):
             theta, of_rows = point.theta[self.numbers], (self._sign, self._share)
             known = rows.scores.copy(), rows.r.copy(), rows.h.copy(), np.array([rows.loss, rows.odds])
             own_columns = self._which, self._unit
-            steps, target, kept = self._csc.newton(*own_columns, of_rows, bounds, theta, known, target, rough, max_iter)
+            most = min(max_iter, _STEPS)
+            steps, target, kept = self._csc.newton(*own_columns, of_rows, bounds, theta, known, target, rough, most)
             if steps:
                 v, r, h, sums = known
                 fresh = steps > _KEPT or not kept
                 point.theta = self.whole(theta)
                 rows = self.rows(theta) if fresh else Rows(v, float(sums[0]), r, h, float(sums[1]))
                 point.iterations, max_iter = point.iterations + steps, max_iter - steps
-            rough = 0.0
-        return super().descend(point, rows, target, max_iter, drift, rough)
+            rough, self._hard = 0.0, True
+        try:
+            return super().descend(point, rows, target, max_iter, drift, rough)
+        finally:
+            self._hard = False
 
     def model(self, h: Array, drift: float) -> bool:
         """The moments of the columns about their means, weighted by the curvature of the rows."""
@@ -100,6 +109,8 @@ class SparseSet(WorkingSet):
         own = slice(self._first, None)
         x, away = at.near.copy(), penalty.violation(at.near, at.gradient) > 0
         places = np.flatnonzero((x[own] != 0) | away[own])
+        if (self._hard or to_the_end) and places.size <= MOST_FACTORED:
+            return self._by_hessian(penalty, x, at.gradient, places)
         rows = np.stack([self._h, np.zeros(self._h.size)], axis=1)
         bounds = penalty.l1[own], penalty.l2[own], penalty.lower[own], penalty.upper[own]
         slopes, until = at.gradient[own], _TO_THE_END if to_the_end else (_ACCURACY, _SWEEPS)
@@ -109,6 +120,18 @@ class SparseSet(WorkingSet):
         )
         x[own] = moved
         x[: self._first] += shift
+        return x
+
+    def _by_hessian(self, penalty: Penalty, x: Array, gradient: Array, places: Numbers) -> Array:
+        """Where the model is least, in the columns in play, by a matrix of these; the intercept follows."""
+        unit, means, among = self._unit[places], self._means[places], places + self._first
+        H = self._csc.gram(self._which[places], self._h) * np.outer(unit, unit)
+        H -= float(self._h.sum()) * np.outer(means, means)
+        some = penalty.on(among)
+        start = some.nearest(x[among])
+        new = minimize_quadratic(H, gradient[among] - product(H, x[among]), some, start, exact=True, accuracy=0.0)
+        x[: self._first] -= dot(means, new - x[among])
+        x[among] = new
         return x
 
 
