@@ -35,7 +35,7 @@ from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
 from ..objective.tiles import over_tiles
 from .evidence import Evidence
-from .factored import Factored
+from .factored import Factored, Triangle
 from .problem import Problem
 from .rows import FittedRows, sum_rows
 from .wide import SINGULAR, TILE_ROWS, LowRank, WideInverse, weighted_products
@@ -85,7 +85,7 @@ class Inverse:
         if R is None:
             S, objective = problem.objective.total_weight, problem.objective
             added = np.diag(np.sqrt(S * objective.pull)), np.sqrt(S) * problem.gauge.T
-            R = np.asarray(np.linalg.qr(np.vstack([_triangle(problem), *added]) / size, mode="r"))
+            R = Triangle.of(np.vstack([_triangle(problem), *added]) / size).R
             if not np.abs(R.diagonal()).min() > _SINGULAR:
                 raise EvenOddsError(SINGULAR)
         return cls(R, size)
@@ -118,9 +118,9 @@ def _triangle(problem: Problem) -> Array:
         values, vectors = np.linalg.eigh(rows.W / spread[:, :, None] / spread[:, None, :])
         roots = spread[:, :, None] * vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
         parts = [dense(rows.outer(rows.weighted(part, root=True))) for part in np.moveaxis(roots, 2, 0)]
-        return ([np.linalg.qr(np.vstack(parts), mode="r")],)
+        return (Triangle.of(np.vstack(parts)),)
 
-    return np.vstack(sum_rows(problem, of)[0])
+    return np.asarray(sum_rows(problem, of)[0].R)
 
 
 def covariance(
@@ -200,18 +200,14 @@ def _of_rows(problem: Problem, inverse: Inverse, kind: str, by: Weighting) -> Fa
         if power:
             residual = rows.enlarged(rows.spread(inverse), power, by.repeats)
         scores = rows.outer(rows.weighted(residual, root=by.repeats))
-        return ([np.linalg.qr(scores @ inverse.half.T, mode="r")],)
+        return (Triangle.of(scores @ inverse.half.T),)
 
-    return _squares(inverse, np.vstack(sum_rows(problem, sums)[0]))
+    return Factored(sum_rows(problem, sums)[0].R @ inverse.half)
 
 
 def _of_clusters(inverse: Inverse, scores: Matrix) -> Factored:
-    return _squares(inverse, dense(scores) @ inverse.half.T).times(_growth(scores.shape[0]))
-
-
-def _squares(inverse: Inverse, halfway: Array) -> Factored:
-    """The sum of squares of scores times the inverse, of which half was taken (n, q)."""
-    return Factored(np.linalg.qr(halfway, mode="r") @ inverse.half)
+    halfway = Triangle.of(dense(scores) @ inverse.half.T)
+    return Factored(halfway.R @ inverse.half).times(_growth(scores.shape[0]))
 
 
 def _growth(count: int) -> float:

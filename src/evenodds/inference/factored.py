@@ -16,6 +16,21 @@ _SINGULAR = 3e-8  # of standard errors: less of one beside the others is roundin
 
 
 @dataclass(frozen=True)
+class Triangle:
+    """R with R'R = A'A for rows A; two of them add up to that of the rows of both."""
+
+    R: Array
+
+    @classmethod
+    def of(cls, A: Array) -> "Triangle":
+        """By orthogonal steps."""
+        return cls(np.asarray(np.linalg.qr(A, mode="r")))
+
+    def __add__(self, more: "Triangle") -> "Triangle":
+        return Triangle.of(np.vstack([self.R, more.R]))
+
+
+@dataclass(frozen=True)
 class Factored:
     """The covariance F'F of theta (q, q).
 
