@@ -23,6 +23,7 @@ from .labels import accuracy
 from .reading import numbers_of, require_alone, require_finite_array, unpacked
 from .scores import bounded_scores, linear_scores, log_probabilities, two_probabilities
 from .table import (
+    count_rows,
     is_all_numeric,
     is_frame,
     numbered_columns,
@@ -312,8 +313,11 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         else:
             require_same_columns(getattr(self, "_columns_in_", None), names)
 
-    def _design_rows(self, X: object, *, reset: bool) -> DesignRows | None:
-        """The rows of a frame by the design of the model, which a fit learns where columns are not all numbers."""
+    def _design_rows(self, X: object, *, reset: bool, y: object = None) -> DesignRows | None:
+        """The rows of a frame by the design of the model, which a fit learns where columns are not all numbers.
+
+        y : labels, if those without one may be left out
+        """
         if not hasattr(self, "design_"):
             if not reset or is_plain(X) or not is_frame(X) or is_all_numeric(X):
                 return None
@@ -322,7 +326,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.design_ = learn(X, intercept=bool(self.fit_intercept))
         if reset:
             self._keep_kinds()
-        return self.design_.read(X)
+        left_out = None if y is None else self.design_.without_label(y, count_rows(X))
+        return self.design_.read(X, left_out)
 
     @property
     def _names(self) -> list[str] | None:

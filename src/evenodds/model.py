@@ -345,7 +345,7 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
             if reset and is_plain(X) and not hasattr(self, "design_"):  # spares a small fit a third of its time
                 self.n_features_in_ = X.shape[1]
                 return X, None, None
-            rows = self._design_rows(X, reset=reset)
+            rows = self._design_rows(X, reset=reset, y=y)
             if rows is None:
                 return self._array(X, reset=reset), self._names, None
             array = rows.matrix() if self._multiplies else rows.for_fit()

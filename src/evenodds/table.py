@@ -266,6 +266,9 @@ def values_of(column: _Values) -> NDArray[Any]:
     """A column, or a frame, of another package as an array; values that NumPy has no type for are objects."""
     if str(getattr(column, "dtype", "")) in ("Int128", "UInt128"):  # at whose `to_numpy` older polars panics
         return np.array(list(column), dtype=object)
+    arrow = nw.dependencies.get_pyarrow()
+    if arrow is not None and isinstance(column, arrow.ChunkedArray) and arrow.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)  # whose `to_numpy` takes the last of the dictionary for a null
     try:
         return np.asarray(column.to_numpy())
     except Exception as error:  # of a package that need not be installed here

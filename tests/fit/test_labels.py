@@ -36,6 +36,7 @@ FORMS = {
     "Arrow array": pa.array,
     "Arrow chunks": lambda v: pa.chunked_array([v[:10], v[10:]]),
     "Arrow dictionary": lambda v: pa.array(v).dictionary_encode(),
+    "Arrow dictionaries": lambda v: pa.chunked_array([v[:10], v[10:]]).dictionary_encode(),
     "polars": pl.Series,
     "pandas": pd.Series,
     "pandas objects": lambda v: pd.Series(v, dtype=object),

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 import statsmodels.api as sm
+from matplotlib.figure import Figure
 from numpy.testing import assert_allclose, assert_array_equal
 
 from evenodds import (
@@ -22,6 +23,9 @@ from evenodds import (
     fit_table,
     infer,
     path,
+    plots,
+    scan,
+    write_report,
 )
 from evenodds.design import learn
 from evenodds.export import load, save
@@ -253,7 +257,7 @@ def test_dropped_rows_are_as_if_they_had_never_been_there(seed, convert):
     same = fit_table("y", whole)
     assert_allclose(model.coef_, same.coef_, rtol=1e-9, atol=1e-12)
     features = frame[["age", "n", "f", "b"]]
-    assert model.design_.dropped == features.isna().any(axis=1).sum()
+    assert model.design_.dropped == frame.isna().any(axis=1).sum()
     assert model.design_.counts == features.isna().sum().to_dict()
     P = model.predict_proba(convert(frame))
     assert_array_equal(np.isnan(P).all(axis=1), features.isna().any(axis=1))
@@ -263,6 +267,46 @@ def test_dropped_rows_are_as_if_they_had_never_been_there(seed, convert):
     result, other = infer(model, convert(frame)), infer(same, whole)
     assert_allclose(result.covariance, other.covariance, rtol=1e-7, atol=1e-12)
     assert_allclose(result.log_likelihood, other.log_likelihood)
+
+
+FORMULAS = [
+    "y ~ age + n + f + b",
+    "y ~ bs(age, df=4) + f:b + center(n)",
+    "y ~ poly(age, 2) + cr(n, df=3) + C(n):age + f",
+]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_that_are_left_out_teach_nothing(tmp_path, seed):
+    """Levels and numbers that no other row has stand in rows without a label, or without a value in another column."""
+    rng, frame = np.random.default_rng(seed), holes(seed)
+    for lost in ("y", "n"):
+        at = rng.choice(len(frame), 6, replace=False)
+        frame.loc[at, lost] = None
+        frame.loc[at[:2], "f"] = f"only here, {lost}"
+        frame.loc[at[2:4], "age"] = rng.choice([-1e3, 1e3])
+        if lost == "y":
+            frame.loc[at[4:], "n"] = 77
+    formula = FORMULAS[seed % 3]
+    whole = frame.dropna(subset=["y", "age", "n", "f", *(["b"] if "b" in formula else [])])
+    same = fit_table(formula, whole, C=1.0)
+    frame.to_parquet(tmp_path / "rows.parquet")
+    rows = frame if seed % 2 else pl.from_pandas(frame)
+    model = fit_table(formula, rows, missing="drop", C=1.0)
+    scanned = fit_table(formula, scan(tmp_path / "rows.parquet"), missing="drop", C=1.0)
+    assert model.design_.names == scanned.design_.names == same.design_.names
+    assert model.design_.dropped == scanned.design_.dropped == len(frame) - len(whole)
+    for one in (model, scanned):
+        assert_allclose(one.coef_, same.coef_, rtol=1e-6, atol=1e-9)
+    result, other = infer(model, rows), infer(same, whole)
+    assert_allclose(result.se, other.se, rtol=1e-6)
+    assert_allclose(infer(scanned, scan(tmp_path / "rows.parquet")).se, other.se, rtol=1e-6)
+    assert result.hosmer_lemeshow(rows).p_value == pytest.approx(other.hosmer_lemeshow(whole).p_value, rel=1e-5)
+    lines = [plots.effect(one, "age", Figure().subplots()).lines[0].get_xydata() for one in (result, other)]
+    assert_allclose(*lines, rtol=1e-5)
+    write_report(model, rows, tmp_path / "report.html")
+    with pytest.raises(EvenOddsError, match="only here, y"):  # which predictions do not know
+        model.predict_proba(frame.loc[frame["f"] == "only here, y"].dropna(subset=["age", "n", "b"]))
 
 
 @pytest.mark.parametrize("lost", ["f", "n", "b"])

@@ -200,16 +200,20 @@ def _inferred(model: LogisticRegression) -> dict[str, Any]:
     return {**{name: getattr(kept, name) for name in names}, "conf_int": ends}
 
 
-def scores_of(model: LogisticRegression, table: "pa.Table", place: Place = counted) -> NDArray[np.float64]:
+def scores_of(
+    model: LogisticRegression, table: "pa.Table", place: Place = counted, y: object = None
+) -> NDArray[np.float64]:
     """The scores of rows, as `decision_function` has them, with the offset that the model takes from a column.
 
     place : what the user calls a row
+    y : labels, if rows without one may be left out: they have the score NaN
     """
     design = getattr(model, "design_", None)
     if design is None:
         scores = model.decision_function(table)
     else:
-        scores = model._design_scores(design.read(Table(table, place)))
+        left_out = None if y is None else design.without_label(y, table.num_rows)
+        scores = model._design_scores(design.read(Table(table, place), left_out))
     if design is None or design.offset is None:
         return scores
     offset = row_numbers(table[design.offset], "offset", len(scores))
@@ -221,7 +225,7 @@ def _training(model: LogisticRegression, table: object) -> dict[str, Any]:
     if isinstance(table, Scan):
         return _training_of_scan(model, table)
     y, weight, _ = model.design_.beside(table, None, None)
-    labels, scores = labels_of(y), scores_of(model, table)
+    labels, scores = labels_of(y), scores_of(model, table, y=y)
     logs = np.stack([log_expit(-scores), log_expit(scores)], axis=1) if scores.ndim == 1 else log_probabilities(scores)
     kept = ~(np.isnan(logs[:, 0]) | missing_labels(labels))
     labels, logs, scores = labels[kept], logs[kept], scores[kept]

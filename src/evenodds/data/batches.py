@@ -88,10 +88,11 @@ class Encoding(Protocol):
     def centres(self) -> bool:
         """See above."""
 
-    def rows(self, table: pa.Table, place: Callable[[int], str]) -> tuple[Any, Mask]:
+    def rows(self, table: pa.Table, place: Callable[[int], str], left_out: Mask | None) -> tuple[Any, Mask]:
         """The rows of an Arrow table, an array or `Coded`, and which of them have no numbers.
 
         place : what the user calls a row
+        left_out : rows that have none whatever they hold
         """
 
 
@@ -209,17 +210,21 @@ class Reading:
     def _block(self, batch: pa.RecordBatch, fixed: Mapping[str, Any], where: Where) -> tuple[Block, Mask | None]:
         m, roles = batch.num_rows, self.roles
         kept = np.ones(m, dtype=np.bool_)
+        labels = None if roles.target is None else decoded(column_of(batch, fixed, roles.target))
+        left_out = None
+        if self._drops and labels is not None:
+            left_out = pc.is_null(labels, nan_is_null=True).to_numpy(zero_copy_only=False)
         if self.encoding is None:
             rows: Any = self._columns(batch, fixed, where)
         else:
-            rows, gone = self.encoding.rows(table_of(batch, fixed, self.encoding.reads), where.row)
+            rows, gone = self.encoding.rows(table_of(batch, fixed, self.encoding.reads), where.row, left_out)
             kept &= ~gone
 
         def beside(name: str) -> Array:
             given = np.full(m, fixed[name]) if name in fixed else _numbers(batch.column(name), name, where)
             return _finite(np.array(given, dtype=np.float64), name, where)
 
-        y = np.zeros(m, dtype=np.uint32) if roles.target is None else self._ids(batch, fixed, where, kept)
+        y = np.zeros(m, dtype=np.uint32) if labels is None else self._ids(labels, where, left_out)
         weight = None if roles.weight is None else _positive(beside(roles.weight), roles.weight, where)
         offset = [beside(name) for name in roles.offset]
         shift = None if not offset else offset[0] if len(offset) == 1 else np.column_stack(offset)
@@ -242,20 +247,17 @@ class Reading:
                     given[j][:] = column
         return Apart(given, functools.partial(self._room, m))
 
-    def _ids(self, batch: object, fixed: Mapping[str, Any], where: Where, kept: Mask) -> Ids:
-        """The numbers of the labels; rows without one are not kept, if such are left out."""
+    def _ids(self, column: Any, where: Where, left_out: Mask | None) -> Ids:
+        """The numbers of the labels; of rows that are left out as they have none, 0."""
         target, labels = self.roles.target, self.labels
         assert target is not None
         assert labels is not None
-        column = decoded(column_of(batch, fixed, target))
-        if self._drops:
-            missing = pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
-            kept &= ~missing
-            ids = np.zeros(missing.size, dtype=np.uint32)
-            ids[~missing] = labels.ids(column.filter(pa.array(~missing)), where)
-            return ids
-        require_values(column, target, where)
-        return labels.ids(column, where)
+        if left_out is None:
+            require_values(column, target, where)
+            return labels.ids(column, where)
+        ids = np.zeros(left_out.size, dtype=np.uint32)
+        ids[~left_out] = labels.ids(column.filter(pa.array(~left_out)), where)
+        return ids
 
     def _room(self, m: int) -> Array:
         """The buffer of this thread, for m rows: (p, m)."""

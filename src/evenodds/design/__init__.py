@@ -53,7 +53,7 @@ def learn(
     if not index and isinstance(source, Frame):
         others = _without_index(source.table, others, formula or "")
     if formula is None:
-        found = all_columns(others, intercept)
+        found = all_columns(others, intercept, target)
     else:
         found = parsed(formula, others, target)
         if not intercept:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Array
 from ..exceptions import EvenOddsError
-from ..labels import labels_of
+from ..labels import labels_of, missing_labels
 from ..naming import listed_labels, nearest
 from ..table import is_frame, is_missing
 from .columns import WORDS, Codes, Column, Table, coded, missing_error, without_values
@@ -182,8 +182,15 @@ class Design:
             )
         return Table(frame)
 
-    def read(self, frame: object) -> DesignRows:
+    def without_label(self, y: object, n_rows: int) -> NDArray[np.bool_] | None:
+        """The rows that a fit leaves out as they have no label; None where no row is left out, or y is of others."""
+        labels = labels_of(y) if self.missing == "drop" else None
+        return missing_labels(labels) if labels is not None and labels.shape == (n_rows,) else None
+
+    def read(self, frame: object, left_out: NDArray[np.bool_] | None = None) -> DesignRows:
         """The rows of a frame, whose columns are found by name; others are left alone.
+
+        left_out : rows that are not asked for, whatever they hold
 
         Raises
         ------
@@ -191,7 +198,7 @@ class Design:
             If a column is not there or of another kind than in the fit, or holds what the policies do not allow.
         """
         table = self.table_of(frame)
-        values, gone = self.values(table)
+        values, gone = self.values(table, left_out=left_out)
         rows = self.rows_of(values, gone)
         for piece in rows.pieces:
             if piece.values is not None and not (finite := np.isfinite(piece.values) | gone).all():
@@ -199,18 +206,26 @@ class Design:
                 raise EvenOddsError(f"The product {name} is no finite number in {place}.")
         return rows
 
-    def values(self, table: Table, held: Mapping[str, float] | None = None) -> tuple[dict[int, Any], NDArray[np.bool_]]:
+    def values(
+        self, table: Table, held: Mapping[str, float] | None = None, left_out: NDArray[np.bool_] | None = None
+    ) -> tuple[dict[int, Any], NDArray[np.bool_]]:
         """What each atom is in the rows of a table, numbers (n, columns) or codes (n,); and which rows are gone.
 
         held : numbers that columns have in all rows, instead of their own
+        left_out : rows that are gone, whatever they hold
         """
         rows = _Memorised(self, table, held or {})
         factors = {k: atom for k, atom in enumerate(self.atoms) if isinstance(atom, Factor)}
-        codes = {k: self._codes(factor, rows) for k, factor in factors.items()}
-        gone = rows.incomplete()
+        codes = {k: factor_codes(factor, rows.column(factor.source)) for k, factor in factors.items()}
+        gone = rows.incomplete() if left_out is None else rows.incomplete() | left_out
         for k, found in codes.items():
             if None not in factors[k].levels:
-                gone |= found < 0
+                gone |= found == -1
+        known = ~gone  # what a row that is gone holds is no matter, a level that is new among it
+        for k, found in codes.items():
+            codes[k] = self._places(factors[k], rows, found, known)
+            if None not in factors[k].levels:
+                gone |= codes[k] < 0
         if gone.any() and self.missing != "drop":
             raise self._missing_error(rows, codes)
         rows.gone = gone if gone.any() else None  # a spline refuses numbers beyond its bounds, but not of such rows
@@ -249,10 +264,12 @@ class Design:
         """How many columns a block of a term has."""
         return block_size(block, self.atoms)
 
-    def _codes(self, factor: Factor, rows: "_Memorised") -> Codes:
-        """The places of each row's level; -1 for a missing value that is no level."""
-        codes = factor_codes(factor, rows.column(factor.source))
-        new = codes == -2
+    def _places(self, factor: Factor, rows: "_Memorised", codes: Codes, known: NDArray[np.bool_]) -> Codes:
+        """The places of each row's level; -1 for a missing value that is no level.
+
+        known : the rows in which levels that are new are judged
+        """
+        new = (codes == -2) & known
         if new.any():
             if self.unseen == "error":
                 raise self._unseen_error(factor, rows.column(factor.source), int(new.argmax()))
@@ -260,7 +277,7 @@ class Design:
             codes = np.where(new, np.int32(instead), codes)
         if None in factor.levels:
             codes = np.where(codes == -1, np.int32(factor.levels.index(None)), codes)
-        return codes
+        return np.maximum(codes, np.int32(-1))
 
     def _unseen_error(self, factor: Factor, column: Column, row: int) -> EvenOddsError:
         value = column.value_at(row)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Array
 from ..exceptions import EvenOddsError
+from ..labels import labels_of, missing_labels
 from .columns import Column, Level, Table, missing_error
 from .expressions import LEARNING, PARTS, Expression, part_level, part_of
 from .splines import learnt_basis
@@ -31,6 +32,7 @@ class Asked:
     factors : columns, or parts of dates, that are factors
     waiting : operations that learn
     fills : what stands for missing numbers
+    target : the column of the labels, without which a row is left out where missing values are dropped
     """
 
     columns: Sequence[str]
@@ -38,6 +40,7 @@ class Asked:
     factors: Sequence[Expression] = ()
     waiting: Sequence[Expression] = ()
     fills: Mapping[str, float] = field(default_factory=dict)
+    target: str | None = None
 
 
 class Source(Protocol):
@@ -123,6 +126,8 @@ class Facts:
                     kept &= ~missing
             if policy == "indicator" and column.kind in ("number", "boolean") and not column.categorical:
                 self._means.setdefault(name, _Moments()).add(column.numbers()[~missing])
+        if policy == "drop" and self._asked.target is not None:
+            kept &= ~missing_labels(labels_of(table.native(self._asked.target)))
         return kept
 
     def _add_levels(self, factor: Expression, column: Column, kept: NDArray[np.bool_]) -> None:

@@ -29,7 +29,7 @@ def learnt(
     missing: str = "error",
     unseen: str = "error",
 ) -> Design:
-    """The design of a formula on the rows of a fit.
+    """The design of a formula on the rows of a fit, those that have a label where rows may be left out.
 
     text : the formula as it was written; None where all columns are taken
     references : levels by the column, or the term, that they are the reference of
@@ -57,11 +57,11 @@ def learnt(
     return design
 
 
-def all_columns(names: Sequence[str], intercept: bool = True) -> Formula:
+def all_columns(names: Sequence[str], intercept: bool = True, target: str | None = None) -> Formula:
     """The formula of all of these columns."""
     if not names:
         raise EvenOddsError("No column is left for the features.")
-    return Formula(None, [[Wanted(name, Expression("column", (name,)))] for name in names], intercept)
+    return Formula(target, [[Wanted(name, Expression("column", (name,)))] for name in names], intercept)
 
 
 class _Learner:
@@ -82,6 +82,8 @@ class _Learner:
         factors = {repr(one.expression): one.expression for one in wanted if self._is_factor(one)}
         self._learn(source, list(factors.values()), [one.expression for one in wanted if not self._is_factor(one)])
         if not self.facts.n_kept:
+            if not self.facts.counts:
+                raise EvenOddsError(f"No row is left: none has a label in {formula.target!r}.")
             worst = max(self.facts.counts, key=lambda name: self.facts.counts[name])
             raise EvenOddsError(
                 f"No row is left: each has a missing value, {self.facts.counts[worst]:,} of {self.facts.n_rows:,} in "
@@ -98,7 +100,7 @@ class _Learner:
         """Ask all of the rows: in one read, but for what waits for what another read finds."""
         columns, self._states = list(self.kinds), dict[str, Mapping[str, Any]]()
         first = [] if self._missing == "indicator" else self._waiting(numbers)
-        self.facts = source.read(Asked(columns, self._missing, factors, first))
+        self.facts = source.read(Asked(columns, self._missing, factors, first, target=self._formula.target))
         for name in columns:
             if self.facts.counts.get(name) == self.facts.n_rows:
                 raise empty_error(name)
@@ -107,7 +109,8 @@ class _Learner:
             return
         self._states |= self.facts.states()
         while waiting := self._waiting(numbers):
-            self._states |= source.read(Asked(columns, self._missing, (), waiting, self.fills)).states()
+            more = Asked(columns, self._missing, (), waiting, self.fills, self._formula.target)
+            self._states |= source.read(more).states()
 
     def _waiting(self, numbers: list[Expression]) -> list[Expression]:
         every = [w for one in numbers for w in self._known(one).waiting(self._states)]

@@ -57,9 +57,9 @@ class Encoded:
         """Whether there is an intercept, which makes up for what is taken off numbers."""
         return self.design.intercept
 
-    def rows(self, table: pa.Table, place: Place) -> tuple[Any, NDArray[np.bool_]]:
-        """The rows of an Arrow table, and which of them have no numbers."""
-        rows = self.design.read(Table(table, place))
+    def rows(self, table: pa.Table, place: Place, left_out: NDArray[np.bool_] | None) -> tuple[Any, NDArray[np.bool_]]:
+        """The rows of an Arrow table, and which of them have no numbers: those that are left out among them."""
+        rows = self.design.read(Table(table, place), left_out)
         return rows.matrix() if self.multiplied else rows.for_stream(), rows.gone
 
 

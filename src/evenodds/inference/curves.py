@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, Mask
 from ..design import Column, Design, Factor, Number, Table
 from ..exceptions import EvenOddsError, is_one_of, within_range
 from ..labels import row_numbers
@@ -143,8 +143,20 @@ class _Table:
         table, weight = self._table, design.weight
         known = weight is not None and weight in table.names
         self._weight = row_numbers(table.native(str(weight)), str(weight), table.n_rows) if known else None
+        self._kept = self._rows_of_fit()
         self._atoms = {atom.name: atom for atom in design.atoms}
         self.names = list(dict.fromkeys([*self._sources, *(factor.name for factor in design.factors)]))
+
+    def _rows_of_fit(self) -> Mask:
+        """Which rows are none that a fit leaves out."""
+        design, table = self._design, self._table
+        if design.missing != "drop":
+            return np.ones(table.n_rows, dtype=bool)
+        gone = [table.column(name).missing for name in design.kinds]
+        if design.target is not None and design.target in table.names:
+            left_out = design.without_label(table.native(design.target), table.n_rows)
+            gone += [] if left_out is None else [left_out]
+        return np.asarray(~np.logical_or.reduce(gone))
 
     def named(self, name: str) -> str:
         """A column that there is, or the one that a term is made of."""
@@ -173,16 +185,16 @@ class _Table:
         return str(value)
 
     def numbers(self, name: str) -> Array:
-        """A column in the rows that have a value."""
+        """A column in the rows of a fit that have a value."""
         if name not in self._known:
             values = self._design.numbers(self._table, name)
-            self._known[name] = values[np.isfinite(values)]
+            self._known[name] = values[np.isfinite(values) & self._kept]
         return self._known[name]
 
     def mean(self, name: str) -> float:
         """The mean of a column, by the weights of the rows where the design knows them."""
         values = self._design.numbers(self._table, name)
-        there = np.isfinite(values)
+        there = np.isfinite(values) & self._kept
         weight = None if self._weight is None or not self._weight[there].any() else self._weight[there]
         return float(np.average(values[there], weights=weight))
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit, ndtri
 
-from ..arrays import Array, Matrix, dense
+from ..arrays import Array, Mask, Matrix, dense
 from ..data.coded import Coded
 from ..data.memory import one_blas_thread
 from ..exceptions import EvenOddsError
@@ -135,9 +135,11 @@ def _followed(ask: Callable[[], Any], otherwise: object) -> Any:
         return otherwise
 
 
-def log_odds(result: "Inference", X: object, offset: ArrayLike | None) -> tuple[Array, Rows]:
+def log_odds(
+    result: "Inference", X: object, offset: ArrayLike | None, left_out: Mask | None = None
+) -> tuple[Array, Rows]:
     """Of the second of two classes, infinite where a row is certain, and the rows that have one; else an error."""
-    array, kept = complete(result, X)
+    array, kept = complete(result, X, left_out)
     shift, start, parts = shifts(result, offset, X)[kept], 0, []
     with one_blas_thread:
         for tile in tiles(array):
@@ -151,15 +153,17 @@ def log_odds(result: "Inference", X: object, offset: ArrayLike | None) -> tuple[
     return z, kept
 
 
-def complete(result: "Inference", X: object) -> tuple[Any, Rows]:
+def complete(result: "Inference", X: object, left_out: Mask | None = None) -> tuple[Any, Rows]:
     """X as `read` has it, less the rows that a design drops as a value is missing; and the numbers of those left.
+
+    left_out : rows that a design drops, too
 
     Beside a wide factor it is coded.
     """
     design = getattr(result.model, "design_", None)
     if design is None:
         return read(result, X), np.arange(count_rows(X))
-    rows = design.read(X)
+    rows = design.read(X, left_out)
     kept = np.flatnonzero(~rows.gone)
     return (centred(result.problem, rows.coded()[kept]) if result.whole.wide else rows.matrix()[kept]), kept
 
