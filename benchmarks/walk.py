@@ -1,10 +1,11 @@
-"""`python -m benchmarks.walk`: random shapes against scikit-learn's solvers, the worst ratio last.
+"""`python -m benchmarks.walk`: random shapes against scikit-learn's solvers, with the slowest at the end.
 
 With `--l1-ratio` the penalty is a lasso or an elastic net, and the peers are saga and, for a lasso of two classes,
 liblinear, whose intercept is all but free.
 
 Time is that of the processor, of one thread on either side, the least of a few fits in turns: it hardly depends on what
-else the machine does. A time counts where the loss is within 1e-6 of the lowest that anyone found.
+else the machine does. A time counts where the loss is within 1e-6 of the lowest that anyone found; shapes in which no
+peer's is are listed apart, by our time, and so are those in which ours is not.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression as Theirs
 from threadpoolctl import threadpool_limits
 
 from benchmarks.score import value
 from benchmarks.shapes import Shape, some
-from evenodds import LogisticRegression
+from evenodds import LogisticRegression, Status
 
 _TARGET = 1e-6
 _SPENT = 1.5  # seconds on each entry, at the most
@@ -43,38 +44,69 @@ def least(fits: list[Callable[[], Any]], repeats: int = 5) -> list[tuple[float, 
     return list(zip(best, models, strict=True))
 
 
+@dataclass(frozen=True)
+class Walked:
+    """A shape, with its line as text.
+
+    ours, peer : seconds; infinite where nobody's loss is low enough
+    converged : whether we say so, of each fit
+    """
+
+    said: str
+    ours: float
+    peer: float
+    converged: bool
+
+
 def peers(shape: Shape, l1_ratio: float) -> list[tuple[str, Any]]:
     """scikit-learn's solvers for the shape and the penalty, each with a loose and a tight tolerance."""
-    found = []
+    common: dict[str, Any] = {"C": shape.C, "l1_ratio": l1_ratio, "random_state": 0}
     if l1_ratio == 0:
         solvers = ["lbfgs", "newton-cg"] + (["newton-cholesky"] if shape.columns * shape.classes <= 500 else [])
-        found = [(solver, Theirs(C=shape.C, solver=solver, max_iter=2000)) for solver in solvers]
     else:
-        found.append(("saga", Theirs(C=shape.C, solver="saga", l1_ratio=l1_ratio, max_iter=500, random_state=0)))
-        if l1_ratio == 1 and shape.classes == 2:
-            free = {"intercept_scaling": 100.0, "random_state": 0, "max_iter": 2000}
-            found.append(("liblinear", Theirs(C=shape.C, solver="liblinear", l1_ratio=1, **free)))
-    return [(name, clone(model).set_params(tol=tol)) for name, model in found for tol in (1e-4, 1e-6)]
+        solvers = ["saga"] + (["liblinear"] if l1_ratio == 1 and shape.classes == 2 else [])
+    found = []
+    for solver in solvers:
+        own: dict[str, Any] = {"intercept_scaling": 100.0} if solver == "liblinear" else {}
+        most = 500 if solver == "saga" else 2000
+        found += [(solver, Theirs(solver=solver, tol=tol, max_iter=most, **own, **common)) for tol in (1e-4, 1e-6)]
+    return found
 
 
-def ratio(shape: Shape, l1_ratio: float) -> tuple[float, str]:
-    """The time of scikit-learn's best over ours, and both in words."""
+def walked(shape: Shape, l1_ratio: float) -> Walked:
+    """The least time of ours and of scikit-learn's best."""
     (X, y), weights = shape.made(), shape.weights()
     if shape.sparse:  # liblinear takes no other indices
         X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
-    entries: list[tuple[str, Callable[[], Any]]] = []
-    for tol in (1e-4, 1e-2):
-        model = LogisticRegression(C=shape.C, l1_ratio=l1_ratio, tol=tol, n_jobs=1)
-        entries.append(("ours", partial(model.fit, X, y, weights)))
-    entries += [(name, partial(model.fit, X, y, weights)) for name, model in peers(shape, l1_ratio)]
-    fits = [(name, *found) for (name, _), found in zip(entries, least([fit for _, fit in entries]), strict=True)]
+    own = {"C": shape.C, "l1_ratio": l1_ratio, "n_jobs": 1}
+    models = [*(("ours", LogisticRegression(tol=tol, **own)) for tol in (1e-4, 1e-2)), *peers(shape, l1_ratio)]
+    found = least([partial(model.fit, X, y, weights) for _, model in models])
+    fits = [(name, *fit) for (name, _), fit in zip(models, found, strict=True)]
     losses = [value(X, y, shape.C, model.intercept_, model.coef_, weights, l1_ratio) for _, _, model in fits]
     good = [fit for fit, low in zip(fits, losses, strict=True) if low <= min(losses) * (1 + _TARGET)]
     ours = min((took for name, took, _ in good if name == "ours"), default=np.inf)
     peer, best = min(((n, took) for n, took, _ in good if n != "ours"), key=lambda x: x[1], default=("none", np.inf))
-    passes = fits[0][2].solution_.passes
-    said = f"ours {1e3 * ours:8.2f} ms ({passes} reads, {fits[0][2].solution_.solver}), {peer} {1e3 * best:8.2f} ms"
-    return best / ours, said
+    solutions = [model.solution_ for name, _, model in fits if name == "ours"]
+    said = f"{shape}  ours {1e3 * ours:8.2f} ms ({solutions[0].passes} reads, {solutions[0].solver}), {peer}"
+    by = f"{best / ours:6.2f}" if np.isfinite(best) and np.isfinite(ours) else "     -"
+    return Walked(
+        f"{said} {1e3 * best:8.2f} ms  {by}", ours, best, all(s.status is Status.CONVERGED for s in solutions)
+    )
+
+
+def summary(every: list[Walked]) -> Iterator[str]:
+    """Where both got there, where we alone did, and where we did not."""
+    both = sorted((one for one in every if np.isfinite(one.peer + one.ours)), key=lambda one: one.ours / one.peer)
+    ratios = np.array([one.peer / one.ours for one in both])
+    mean = f"; geometric mean {np.exp(np.log(ratios).mean()):.2f}" if both else ""
+    yield f"\nat least as fast in {(ratios >= 1).sum()} of {len(both)} with a peer{mean}; the slowest:"
+    yield from (one.said for one in both[-15:])
+    alone = sorted((one for one in every if one.ours < one.peer == np.inf), key=lambda one: one.ours)
+    yield f"\n{len(alone)} in which no peer got as low; the longest:"
+    yield from (one.said for one in alone[-15:])
+    lost = [one for one in every if one.ours == np.inf or not one.converged]
+    yield f"\n{len(lost)} in which ours did not get there, or did not say CONVERGED:"
+    yield from (one.said for one in lost)
 
 
 def main() -> None:
@@ -84,18 +116,13 @@ def main() -> None:
     parser.add_argument("--l1-ratio", type=float, default=0.0, help="of the penalty (default 0, a ridge)")
     parser.add_argument("--most", type=float, default=2e7, help="entries of X, of a dense one (default 2e7)")
     options = parser.parse_args()
-    found = []
+    every = []
     with warnings.catch_warnings(), threadpool_limits(1, "blas"):
         warnings.simplefilter("ignore")
         for shape in some(options.count, options.seed, options.most):
-            by, said = ratio(shape, options.l1_ratio)
-            found.append((by, f"{shape}  {said}  {by:6.2f}"))
-            print(found[-1][1], flush=True)
-    found.sort(reverse=True)
-    known = np.log([by for by, _ in found if np.isfinite(by) and by > 0])
-    ahead = sum(by >= 1 for by, _ in found)
-    print(f"\nat least as fast in {ahead} of {len(found)}; geometric mean {np.exp(known.mean()):.2f}; the slowest:")
-    print("\n".join(said for _, said in found[-15:]))
+            every.append(walked(shape, options.l1_ratio))
+            print(every[-1].said, flush=True)
+    print("\n".join(summary(every)))
 
 
 if __name__ == "__main__":

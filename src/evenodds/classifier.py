@@ -23,7 +23,6 @@ from .labels import accuracy
 from .reading import numbers_of, require_alone, require_finite_array, unpacked
 from .scores import bounded_scores, linear_scores, log_probabilities, two_probabilities
 from .table import (
-    count_rows,
     is_all_numeric,
     is_frame,
     numbered_columns,
@@ -62,8 +61,7 @@ def by_partition(method: Method) -> Method:
     return cast(Method, either)
 
 
-# scikit-learn has no types, so mypy sees bases of type Any and says so.
-class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # bases are Any: scikit-learn has no types
     """What `LogisticRegression` and `LogisticRegressionCV` share: reading rows, predicting, and taking over a fit."""
 
     fit_intercept: bool
@@ -326,8 +324,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.design_ = learn(X, intercept=bool(self.fit_intercept))
         if reset:
             self._keep_kinds()
-        left_out = None if y is None else self.design_.without_label(y, count_rows(X))
-        return self.design_.read(X, left_out)
+        return self.design_.read(X, None if y is None else self.design_.without_label(y))
 
     @property
     def _names(self) -> list[str] | None:

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from .design import Design
 
 
-# scikit-learn has no types, so mypy sees bases of type Any and says so.
-class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[misc]
+class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[misc]  # scikit-learn has no types
     """Logistic regression for two classes or more, solved to a certified optimum.
 
     Minimises the mean log loss plus ``||w||^2 / (2 C S)``, S the total weight of the rows; the

@@ -52,7 +52,7 @@ def fit_table(
         What happens to missing values. "drop" leaves out rows with one in a column of the model, or in the target, and
         counts them (``model.design_.dropped``); such rows have the probability NaN. "indicator" gives them a
         coefficient: a column ``age[missing]`` beside numbers, which stand at their mean then, and a level
-        ``carrier[missing]`` of factors.
+        ``carrier[missing]`` of factors. A missing weight or offset is an error whatever is chosen.
     unseen : {"error", "reference", "missing"}, default="error"
         What happens, in rows to predict, to a level that the fit has not seen: an error, it counts as the reference, or
         as a missing value.

@@ -309,6 +309,14 @@ def test_rows_that_are_left_out_teach_nothing(tmp_path, seed):
         model.predict_proba(frame.loc[frame["f"] == "only here, y"].dropna(subset=["age", "n", "b"]))
 
 
+def test_where_no_row_has_a_label_and_all_values_the_column_that_lacks_most_is_named():
+    frame = pd.DataFrame({"y": [0, 1, None, None, None], "age": [None, None, 1.0, 2.0, 3.0]})
+    with pytest.raises(EvenOddsError, match=r"3 of 5 in 'y'\. Check the target\."):
+        fit_table("y", frame, missing="drop")
+    with pytest.raises(EvenOddsError, match=r"4 of 5 in 'age'\. Leave such columns out\."):
+        fit_table("y", frame.assign(age=[None, None, None, None, 3.0]), missing="drop")
+
+
 @pytest.mark.parametrize("lost", ["f", "n", "b"])
 @pytest.mark.parametrize("basis", ["bs(age, df=4)", "cr(age, df=4, extrapolation='raise')", "bs(n + age, df=5):f"])
 def test_splines_do_not_judge_rows_that_are_dropped(basis, lost):

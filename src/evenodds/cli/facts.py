@@ -212,7 +212,7 @@ def scores_of(
     if design is None:
         scores = model.decision_function(table)
     else:
-        left_out = None if y is None else design.without_label(y, table.num_rows)
+        left_out = None if y is None else design.without_label(y)
         scores = model._design_scores(design.read(Table(table, place), left_out))
     if design is None or design.offset is None:
         return scores

@@ -182,10 +182,9 @@ class Design:
             )
         return Table(frame)
 
-    def without_label(self, y: object, n_rows: int) -> NDArray[np.bool_] | None:
-        """The rows that a fit leaves out as they have no label; None where no row is left out, or y is of others."""
-        labels = labels_of(y) if self.missing == "drop" else None
-        return missing_labels(labels) if labels is not None and labels.shape == (n_rows,) else None
+    def without_label(self, y: object) -> NDArray[np.bool_] | None:
+        """The rows that a fit leaves out as they have no label; None where no row is left out."""
+        return missing_labels(labels_of(y)) if self.missing == "drop" else None
 
     def read(self, frame: object, left_out: NDArray[np.bool_] | None = None) -> DesignRows:
         """The rows of a frame, whose columns are found by name; others are left alone.
@@ -198,7 +197,8 @@ class Design:
             If a column is not there or of another kind than in the fit, or holds what the policies do not allow.
         """
         table = self.table_of(frame)
-        values, gone = self.values(table, left_out=left_out)
+        own = left_out is not None and left_out.shape == (table.n_rows,)  # else whoever reads y says what is wrong
+        values, gone = self.values(table, left_out=left_out if own else None)
         rows = self.rows_of(values, gone)
         for piece in rows.pieces:
             if piece.values is not None and not (finite := np.isfinite(piece.values) | gone).all():

@@ -84,7 +84,7 @@ class Facts:
     """What has been found in some rows.
 
     n_rows, n_kept : rows, and those that the fit takes
-    counts : the missing values of each column that has some
+    counts : the missing values of each column that has some, of the labels too where rows may be left out
 
     number : that of a part of the rows, from which those are drawn that stay
     most : numbers that are kept of a spline or polynomial
@@ -126,8 +126,11 @@ class Facts:
                     kept &= ~missing
             if policy == "indicator" and column.kind in ("number", "boolean") and not column.categorical:
                 self._means.setdefault(name, _Moments()).add(column.numbers()[~missing])
-        if policy == "drop" and self._asked.target is not None:
-            kept &= ~missing_labels(labels_of(table.native(self._asked.target)))
+        target = self._asked.target
+        if policy == "drop" and target is not None:
+            missing = missing_labels(labels_of(table.native(target)))
+            self.counts[target] = self.counts.get(target, 0) + int(np.count_nonzero(missing))
+            kept &= ~missing
         return kept
 
     def _add_levels(self, factor: Expression, column: Column, kept: NDArray[np.bool_]) -> None:

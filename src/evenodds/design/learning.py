@@ -82,12 +82,10 @@ class _Learner:
         factors = {repr(one.expression): one.expression for one in wanted if self._is_factor(one)}
         self._learn(source, list(factors.values()), [one.expression for one in wanted if not self._is_factor(one)])
         if not self.facts.n_kept:
-            if not self.facts.counts:
-                raise EvenOddsError(f"No row is left: none has a label in {formula.target!r}.")
             worst = max(self.facts.counts, key=lambda name: self.facts.counts[name])
             raise EvenOddsError(
                 f"No row is left: each has a missing value, {self.facts.counts[worst]:,} of {self.facts.n_rows:,} in "
-                f"{worst!r}. Leave such columns out."
+                f"{worst!r}. {'Check the target.' if worst == formula.target else 'Leave such columns out.'}"
             )
 
     def _plain(self, one: Wanted) -> Wanted:

@@ -31,8 +31,8 @@ def _scored(
     if y is None:
         raise EvenOddsError("The labels y are needed: the model knows no column that holds them.")
     require_same_order(X=X, y=y, sample_weight=sample_weight, offset=offset)
+    z, rows = log_odds(result, X, offset, None if design is None else design.without_label(y))
     n = count_rows(X)
-    z, rows = log_odds(result, X, offset, None if design is None else design.without_label(y, n))
     if design is None or design.missing != "drop":
         _, codes = encode_labels(y, n, result.model.classes_)
     else:

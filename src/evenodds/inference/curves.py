@@ -154,7 +154,7 @@ class _Table:
             return np.ones(table.n_rows, dtype=bool)
         gone = [table.column(name).missing for name in design.kinds]
         if design.target is not None and design.target in table.names:
-            left_out = design.without_label(table.native(design.target), table.n_rows)
+            left_out = design.without_label(table.native(design.target))
             gone += [] if left_out is None else [left_out]
         return np.asarray(~np.logical_or.reduce(gone))
 

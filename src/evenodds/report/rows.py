@@ -13,7 +13,7 @@ from ..data.scan import Scan
 from ..exceptions import EvenOddsError
 from ..labels import encode_kept, encode_labels, row_numbers, row_offsets
 from ..naming import known_column, nearest
-from ..table import count_rows, is_frame, unique_names
+from ..table import is_frame, unique_names
 
 Model = Any  # a LogisticRegression or a LogisticRegressionCV
 
@@ -69,7 +69,7 @@ def scored(model: Model, frame: object, target: object, sample_weight: object, o
     if design is None:
         scores = model.decision_function(X)
     else:
-        scores = model._design_scores(design.read(X, design.without_label(y, count_rows(frame))))
+        scores = model._design_scores(design.read(X, design.without_label(y)))
     n, K = len(scores), model.classes_.size
     if offset is not None:
         shift = row_offsets(offset, n, K)

@@ -73,6 +73,7 @@ class SparseSet(WorkingSet):
         self, point: Point, rows: Rows, target: float, max_iter: int, drift: float = 0.0, rough: float = 0.0
     ) -> At:
         """In one call as far as steps gain, where there are no bounds; the rest, and the gap, as in `WorkingSet`."""
+        self._hard = False
         penalty = point.penalty.on(self.numbers)
         own = slice(self._first, None)
         bounds = penalty.l1[own], penalty.l2[own], penalty.lower[own], penalty.upper[own]
@@ -89,10 +90,7 @@ class SparseSet(WorkingSet):
                 rows = self.rows(theta) if fresh else Rows(v, float(sums[0]), r, h, float(sums[1]))
                 point.iterations, max_iter = point.iterations + steps, max_iter - steps
             rough, self._hard = 0.0, True
-        try:
-            return super().descend(point, rows, target, max_iter, drift, rough)
-        finally:
-            self._hard = False
+        return super().descend(point, rows, target, max_iter, drift, rough)
 
     def model(self, h: Array, drift: float) -> bool:
         """The moments of the columns about their means, weighted by the curvature of the rows."""
@@ -109,7 +107,7 @@ class SparseSet(WorkingSet):
         own = slice(self._first, None)
         x, away = at.near.copy(), penalty.violation(at.near, at.gradient) > 0
         places = np.flatnonzero((x[own] != 0) | away[own])
-        if (self._hard or to_the_end) and places.size <= MOST_FACTORED:
+        if (self._hard or to_the_end) and 0 < places.size <= MOST_FACTORED:
             return self._by_hessian(penalty, x, at.gradient, places)
         rows = np.stack([self._h, np.zeros(self._h.size)], axis=1)
         bounds = penalty.l1[own], penalty.l2[own], penalty.lower[own], penalty.upper[own]
@@ -125,8 +123,10 @@ class SparseSet(WorkingSet):
     def _by_hessian(self, penalty: Penalty, x: Array, gradient: Array, places: Numbers) -> Array:
         """Where the model is least, in the columns in play, by a matrix of these; the intercept follows."""
         unit, means, among = self._unit[places], self._means[places], places + self._first
-        H = self._csc.gram(self._which[places], self._h) * np.outer(unit, unit)
-        H -= float(self._h.sum()) * np.outer(means, means)
+        H = self._csc.gram(self._which[places], self._h)
+        H *= unit
+        H *= unit[:, None]
+        H -= np.outer(float(self._h.sum()) * means, means)
         some = penalty.on(among)
         start = some.nearest(x[among])
         new = minimize_quadratic(H, gradient[among] - product(H, x[among]), some, start, exact=True, accuracy=0.0)
