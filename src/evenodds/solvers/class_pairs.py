@@ -212,7 +212,7 @@ class PairSet:
             theta = centred(penalty, theta, self.K)  # in the middle of what does not matter, steps have room
             self.add(np.flatnonzero(theta))
             point = Point(penalty.on(self.numbers), theta[self.numbers])
-            models = Models(self.hessian, better=self.exact, learn=False)
+            models = Models(self.hessian, better=self.exact, learn=False, intercepts=self._first * self.K)
             minimize_all(
                 self.evaluate,
                 [point],

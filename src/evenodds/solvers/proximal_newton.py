@@ -49,6 +49,7 @@ class Models:
     reach : of a step in what is free of penalty, see `Penalty.gap`; asked at the end, and with `every` always
     polished : to which gap a point goes on from its target, as long as steps leave little of it
     attained : whether there is an optimum for certain; then the gap is polished as a share of J, however small J is
+    intercepts : how many there are at the most: one for each class
     """
 
     make: Model
@@ -59,6 +60,7 @@ class Models:
     reach: Reach | None = None
     polished: float = math.inf
     attained: bool = False
+    intercepts: int = 1
 
 
 @dataclass
@@ -169,7 +171,9 @@ class Point:
         """Set the step, and the next trial point at its end."""
         H = self._damped(self.model(models))
         c = self.gradient - product(H, self.theta)
-        x = minimize_quadratic(H, c, self.penalty, self.theta, exact=models.every, accuracy=accuracy)
+        x = minimize_quadratic(
+            H, c, self.penalty, self.theta, exact=models.every, accuracy=accuracy, intercepts=models.intercepts
+        )
         self.step = x - self.theta
         with np.errstate(over="ignore", invalid="ignore"):
             fall = self.penalty.value(self.theta) - self.penalty.value(x)

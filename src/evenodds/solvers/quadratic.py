@@ -27,7 +27,7 @@ _MOST_IN_PLAY = 0.7  # of them
 _ROUNDS = 20
 _IDLE = 5  # steps in a row that neither the value nor the conditions of optimality gain by
 _SWEPT = 60  # coefficients from which coordinate descent comes first
-_SWEPT_EXACT = 500  # where every digit counts, or several have no penalty: they may be nearly collinear
+_SWEPT_EXACT = 500  # where every digit counts, or slopes have no penalty: they may be nearly collinear
 
 
 def minimize_quadratic(
@@ -39,6 +39,7 @@ def minimize_quadratic(
     exact: bool = False,
     accuracy: float = 1e-8,
     rounding: float = DOUBLE,
+    intercepts: int = 1,
 ) -> Array:
     """The minimiser, from a start within the bounds.
 
@@ -46,9 +47,10 @@ def minimize_quadratic(
     accuracy : of coordinate descent: the square of the last changes over that of the first; of Newton's steps: how far
         the conditions of optimality may be from holding, over how far they were. 0 for Newton's steps alone
     rounding : in H, as a share of an entry of its diagonal, for each coefficient
+    intercepts : so many without a penalty are no slopes, which may be nearly collinear
     """
     settled = False
-    hard = exact or np.count_nonzero((penalty.l1 == 0) & (penalty.l2 == 0)) > 1
+    hard = exact or np.count_nonzero((penalty.l1 == 0) & (penalty.l2 == 0)) > intercepts
     if accuracy > 0 and x.size >= (_SWEPT_EXACT if hard else _SWEPT):
         x = x.copy()
         bounds = (penalty.l1, penalty.l2, penalty.lower, penalty.upper)
