@@ -43,6 +43,26 @@ def test_a_lasso_of_columns_that_go_together_comes_to_its_end_in_few_steps(seed)
     )  # tol**2 / 2 is 5e-9: scaled residuals hide more where rounding is in them
 
 
+def draw_counts(seed):
+    """Words of few documents under a slight penalty: at the optimum rows have curvatures of 1e-18 of the largest."""
+    rng = np.random.default_rng([78, seed])
+    n, p = int(rng.integers(120, 260)), int(rng.integers(600, 1000))
+    often = 1 / np.arange(1, p + 1) ** 1.1
+    X = rng.multinomial(20, often / often.sum(), size=n).astype(float)
+    score = X @ rng.normal(size=p)
+    y = (score - score.mean() + 3 * score.std() * rng.logistic(size=n) > 0).astype(int)
+    return X, y, float(10 ** rng.uniform(3.5, 5))
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_flat_directions_of_few_rows_cost_few_steps(seed):
+    X, y, C = draw_counts(seed)
+    model = LogisticRegression(C=C, l1_ratio=1.0, fit_intercept=False).fit(X, y)
+    assert model.solution_.status is Status.CONVERGED
+    assert model.solution_.iterations < 60
+    assert gap(X, y, model.coef_[0], C) < 1e-7
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_steps_of_sets_that_change_are_those_of_each_set(seed):
     """Sets of 129 to 400 coefficients, from one of which to the next some come and some go, by NumPy's solutions."""

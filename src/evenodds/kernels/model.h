@@ -3,6 +3,7 @@
    The scalar loops of coordinate descent and of Newton steps: no vectors, and so one copy for all levels. */
 #define FIRST_SWEEPS 60                            /* of descent, which is often done by then */
 #define SPARSE_FIRST 15                            /* the same of sparse columns, whose steps are rougher */
+#define MOST_FACES 2                               /* turns of descent and faces: a point on the way to the least value is a step too */
 #define MOST_TURNS 30                              /* of conjugate gradients, before descent looks at the signs again */
 
 typedef struct { int k; const double *l1, *l2, *lower, *upper; } penalty;
@@ -124,7 +125,7 @@ static int along_face(const penalty *of, const double *H, double *q, double *x, 
 static void minimize_model(const penalty *of, const double *H, double *q, double *x, int *at, double *M, double *d)
 {
     double goal = 1e-4 * violation(of, q, x);
-    for (int turn = 0; turn < 100; turn++) {
+    for (int turn = 0; turn < MOST_FACES; turn++) {
         for (int j = 0; j < of->k; j++)
             move(of, H, j, best(q[j], H[(ptrdiff_t)j * of->k + j], x[j], of->l1[j], of->l2[j], of->lower[j], of->upper[j]),
                  q, x);

@@ -12,11 +12,12 @@ from .columns import Columns
 from .costs import choose
 from .mean_loss import MeanLoss
 from .penalty import Penalty
-from .quadratic import DOUBLE, SINGLE, minimize_quadratic
+from .quadratic import MOST_FACTORED, is_singular, newton_steps
 from .working_set import At, WorkingSet
 
 _ACCURACY = 1e-4  # of a step: the square of the last changes over that of the largest
-_SWEEPS = 500  # and turns of conjugate gradients
+_SWEEPS = 200  # and turns of conjugate gradients
+_LEFT = 0.1  # of the violation at the start, of a step that descent does not get to: more digits are lost on the next
 
 
 class DenseSet(WorkingSet):
@@ -81,10 +82,21 @@ class DenseSet(WorkingSet):
         bounds = (penalty.l1 / c, penalty.l2 / c, penalty.lower, penalty.upper)
         if not to_the_end and descend(self._H, at.gradient / c, bounds, x, _ACCURACY, _SWEEPS):
             return x
-        H, rounding = c * self._H[:k, :k].astype(np.float64), DOUBLE if self._H.dtype == np.float64 else SINGLE
-        if to_the_end and rounding == SINGLE:  # where that is in the way
-            root = self.D * np.sqrt(at.rows.h)[:, None]
-            H, rounding = np.asarray(product(root.T, root)), DOUBLE
+        x = penalty.nearest(x)
+        if k > MOST_FACTORED:
+            return x
+        H = c * self._H[:k, :k]
+        if H.dtype == np.float32 and (to_the_end or is_singular(H, penalty)):
+            self._in_double(at.rows.h)
+            return self.least(penalty, at, to_the_end)
+        H = H.astype(np.float64, copy=False)
         slope = at.gradient - product(H, at.near)
-        start = penalty.nearest(x)
-        return minimize_quadratic(H, slope, penalty, start, exact=True, accuracy=0.0, rounding=rounding)
+        left = 0.0 if to_the_end else _LEFT * float(penalty.violation(at.near, at.gradient).max())
+        return newton_steps(H, slope, penalty, x, left)
+
+    def _in_double(self, h: Array) -> None:
+        """From now on a Hessian in double precision: what single leaves of flat directions ends every step early."""
+        self._H = np.empty(self._H.shape)
+        self._root = np.empty(self._root.shape, order="F")
+        self._base = None
+        self.model(h, 0.0)

@@ -21,7 +21,8 @@ from .penalty import Penalty
 MOST_FACTORED = 2000  # coefficients; a factorisation of more costs as much as many sweeps
 _SWEEPS = 500  # and turns of conjugate gradients
 _STEPS = 300
-DOUBLE, SINGLE = 1e-15, 1e-8  # of an entry of the diagonal, for each coefficient: rounding of H in such numbers
+_SINGLE = 1e-8  # rounding of H in single precision, of an entry of its diagonal, for each coefficient
+_ROUNDING = 1e-15  # in double
 _MANY = 1000  # coefficients from which a matrix of those in play pays
 _MOST_IN_PLAY = 0.7  # of them
 _ROUNDS = 20
@@ -38,39 +39,48 @@ def minimize_quadratic(
     *,
     exact: bool = False,
     accuracy: float = 1e-8,
-    rounding: float = DOUBLE,
     intercepts: int = 1,
 ) -> Array:
     """The minimiser, from a start within the bounds.
 
     exact : whether digits count more than time: coordinate descent is slow to tell nearly equal columns apart
     accuracy : of coordinate descent: the square of the last changes over that of the first; of Newton's steps: how far
-        the conditions of optimality may be from holding, over how far they were. 0 for Newton's steps alone
-    rounding : in H, as a share of an entry of its diagonal, for each coefficient
+        the conditions of optimality may be from holding, over how far they were
     intercepts : so many without a penalty are no slopes, which may be nearly collinear
     """
     settled = False
     hard = exact or np.count_nonzero((penalty.l1 == 0) & (penalty.l2 == 0)) > intercepts
-    if accuracy > 0 and x.size >= (_SWEPT_EXACT if hard else _SWEPT):
+    if x.size >= (_SWEPT_EXACT if hard else _SWEPT):
         x = x.copy()
         bounds = (penalty.l1, penalty.l2, penalty.lower, penalty.upper)
         settled = descend(np.ascontiguousarray(H), product(H, x) + c, bounds, x, accuracy, _SWEEPS)
     if settled or x.size > MOST_FACTORED:
         return x
+    left = accuracy * float(penalty.violation(x, product(H, x) + c).max())
+    return newton_steps(H, c, penalty, x, left)
+
+
+def newton_steps(H: Array, c: Array, penalty: Penalty, x: Array, left: float = 0.0) -> Array:
+    """The minimiser by steps that factor H, from a start within the bounds.
+
+    left : how far the conditions of optimality may be from holding
+    """
     with np.errstate(over="ignore", invalid="ignore"):  # where H is next to nothing a step may leave the numbers
-        solve = _in_play if x.size >= _MANY else _newton
-        return solve(*_convex(H, c, penalty, x, rounding), penalty, x, accuracy)
+        if penalty.violation(x, product(H, x) + c).max() <= left:
+            return x
+        if is_singular(H, penalty):  # what rounding has made of it may have no least value: it is held at x by as much
+            held = _ROUNDING * x.size * H.diagonal()
+            H, c = H + np.diag(held), c - held * x
+        return (_in_play if x.size >= _MANY else _newton)(H, c, penalty, x, left)
 
 
-def _convex(H: Array, c: Array, penalty: Penalty, x: Array, rounding: float) -> tuple[Array, Array]:
-    """H and c; what rounding has left of a singular H may have no least value, and is held at x by as much."""
-    if Cholesky(H + np.diag(penalty.l2)).least() > (0.0 if rounding == DOUBLE else rounding * x.size):
-        return H, c
-    held = rounding * x.size * H.diagonal()
-    return H + np.diag(held), c - held * x
+def is_singular(H: Array, penalty: Penalty) -> bool:
+    """Whether H with the ridge of the penalty is, to rounding: of the numbers of its type."""
+    ridged = H + np.diag(penalty.l2.astype(H.dtype))
+    return Cholesky(ridged).least() <= (0.0 if H.dtype == np.float64 else _SINGLE * len(H))
 
 
-def _in_play(H: Array, c: Array, penalty: Penalty, x: Array, accuracy: float) -> Array:
+def _in_play(H: Array, c: Array, penalty: Penalty, x: Array, left: float) -> Array:
     """`_newton` on the coefficients that are not settled at 0 or at a bound, as long as others come into play."""
     some = np.empty(0, np.intp)
     for _ in range(_ROUNDS):
@@ -83,17 +93,16 @@ def _in_play(H: Array, c: Array, penalty: Penalty, x: Array, accuracy: float) ->
             break
         part, at = H[np.ix_(some, some)], x[some]
         x = x.copy()
-        x[some] = _newton(part, q[some] - product(part, at), penalty.on(some), at, accuracy)
-    return _newton(H, c, penalty, x, accuracy)
+        x[some] = _newton(part, q[some] - product(part, at), penalty.on(some), at, left)
+    return _newton(H, c, penalty, x, left)
 
 
-def _newton(H: Array, c: Array, penalty: Penalty, x: Array, accuracy: float) -> Array:
-    """Projected Newton steps, or along a face, until the conditions of optimality hold, to rounding at the most."""
+def _newton(H: Array, c: Array, penalty: Penalty, x: Array, left: float) -> Array:
+    """Projected Newton steps, or along a face, until the conditions of optimality hold, to `left` or to rounding."""
     size = np.abs(c) + product(np.abs(H), np.abs(x)) + np.where(np.isinf(penalty.l1), 0.0, penalty.l1)
-    least = np.maximum(1e-15 * size, 1e-300)
+    least = np.maximum(1e-15 * size, max(left, 1e-300))
     q = product(H, x) + c
     violation = penalty.violation(x, q)
-    least = np.maximum(least, accuracy * violation.max())
     best, worst, idle, late = x, float(violation.max()), 0, 0
     faces, rest, failed = Faces(H + np.diag(penalty.l2)), 0, 0
     for _ in range(_STEPS + 2 * x.size):

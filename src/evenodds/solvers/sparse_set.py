@@ -19,7 +19,7 @@ from .columns import Columns
 from .mean_loss import MeanLoss
 from .penalty import Penalty
 from .proximal_newton import Point
-from .quadratic import MOST_FACTORED, minimize_quadratic
+from .quadratic import MOST_FACTORED, newton_steps
 from .working_set import At, Rows, WorkingSet
 
 _ACCURACY, _SWEEPS = 1e-2, 30  # of a step: the square of the last changes over that of the largest; through the columns
@@ -129,7 +129,7 @@ class SparseSet(WorkingSet):
         H -= np.outer(float(self._h.sum()) * means, means)
         some = penalty.on(among)
         start = some.nearest(x[among])
-        new = minimize_quadratic(H, gradient[among] - product(H, x[among]), some, start, exact=True, accuracy=0.0)
+        new = newton_steps(H, gradient[among] - product(H, x[among]), some, start)
         x[: self._first] -= dot(means, new - x[among])
         x[among] = new
         return x
