@@ -257,7 +257,8 @@ class LogisticRegressionCV(Classifier):
             raise EvenOddsError(f"scoring is a scorer of scikit-learn, such as {_QUICK}, got {self.scoring!r}.")
         if not (self.scoring is None or isinstance(self.scoring, str) or callable(self.scoring)):
             raise EvenOddsError(f"scoring is a name, a function (model, X, y) -> number or None, got {self.scoring!r}.")
-        ratios = list(self.l1_ratios) if np.iterable(self.l1_ratios) else [self.l1_ratios]
+        given = self.l1_ratios.tolist() if isinstance(self.l1_ratios, np.ndarray) else self.l1_ratios
+        ratios = list(given) if np.iterable(given) else [given]
         if not ratios:
             raise EvenOddsError("l1_ratios is empty: give at least one number from 0 to 1.")
         return [check_l1_ratio(ratio) for ratio in ratios]

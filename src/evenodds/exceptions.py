@@ -1,5 +1,6 @@
 """The one family of errors, and the warnings that a user can filter."""
 
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from numbers import Integral
@@ -38,6 +39,11 @@ class NonFiniteError(EvenOddsError):
 def is_one_of(value: object, words: Container[object]) -> bool:
     """Whether an argument is one of a few words; an array, for one, would not know whether it is equal to one."""
     return (value is None or isinstance(value, str)) and value in words
+
+
+def words_of(error: Exception) -> str:
+    """What an error of NumPy's says, with its scalars as the values that they hold."""
+    return re.sub(r"np\.\w+\((.*?)\)", r"\1", str(error))
 
 
 def require_text(**given: object) -> None:

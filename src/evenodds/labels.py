@@ -11,12 +11,21 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from .arrays import Array, Codes
-from .exceptions import EvenOddsError
+from .exceptions import EvenOddsError, words_of
 from .kernels.labels import two_labels
 from .table import is_convertible, is_missing, values_of
 
 _KINDS = "numbers, strings or booleans"
 _NEVER_MISSING = frozenset([str, bytes, bool, int])
+
+
+def one_class(label: object, n_rows: int) -> EvenOddsError:
+    """The error for labels that are all the same."""
+    rows = f"all {n_rows:,} rows" if n_rows > 1 else "the only row"
+    return EvenOddsError(
+        f"y holds one class only, {label!r} in {rows}: two classes are needed. Check the target column, or how the "
+        "rows were filtered."
+    )
 
 
 def encode_labels(y: object, n_rows: int, classes: ArrayLike | None = None) -> tuple[NDArray[Any], Codes]:
@@ -46,10 +55,7 @@ def encode_labels(y: object, n_rows: int, classes: ArrayLike | None = None) -> t
         unknown = found[~np.isin(found, known)]
         raise EvenOddsError(f"y holds labels that are not in classes: {unknown.tolist()}.")
     if known.size < 2:
-        raise EvenOddsError(
-            f"y holds one class only, {known.tolist()[0]!r} in all {n_rows} rows: two classes are needed. "
-            "Check the target column, or how the rows were filtered."
-        )
+        raise one_class(known.tolist()[0], n_rows)
     if known.size == 2:  # beside an array a string is one of NumPy's, which ends before a NUL
         return known, (y == known[1:]).astype(np.uint8)
     order = np.argsort(known)
@@ -264,7 +270,7 @@ def _floats(values: object, name: str) -> Array:
             raise TypeError(f"it is of dtype {array.dtype}")
         return np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise EvenOddsError(f"{name} is not numeric: {error}") from error
+        raise EvenOddsError(f"{name} is not numeric: {words_of(error)}") from error
 
 
 def row_numbers(values: object, name: str, n_rows: int) -> Array:

@@ -286,7 +286,9 @@ class LogisticRegression(progress.CallbackSupport, Classifier):  # type: ignore[
         first = not hasattr(self, "coef_")
         classes = None if classes is None else np.unique(plain_labels(classes))
         if not first and classes is not None and not np.array_equal(classes, self.classes_):
-            raise EvenOddsError(f"classes={classes!r} differ from those of the first call, {self.classes_!r}.")
+            raise EvenOddsError(
+                f"classes={classes.tolist()} differ from those of the first call, {self.classes_.tolist()}."
+            )
         new = self._blank() if first else copy.copy(self)
         data = new._read(X, y, sample_weight, None, classes=classes if first else self.classes_, reset=first)
         if data.n_rows == 0:

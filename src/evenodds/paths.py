@@ -224,13 +224,13 @@ def _given(Cs: ArrayLike) -> Array:
     """Values of C, checked, rising."""
     try:
         values = np.sort(np.atleast_1d(np.asarray(Cs, dtype=np.float64)))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise EvenOddsError(f"Cs is not numeric: {error}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise EvenOddsError(f"Cs is a list of numbers, got {Cs!r}.") from None
     if values.ndim != 1 or values.size == 0:
         raise EvenOddsError(f"Cs is a list of numbers, got shape {values.shape}.")
     wrong = ~((values >= LEAST_C) & (values < np.inf))
     if wrong.any():
-        raise EvenOddsError(f"Each C is a positive, finite number ({LEAST_C:g} or more), got {values[wrong][0]!r}.")
+        raise EvenOddsError(f"Each C is a positive, finite number ({LEAST_C:g} or more), got {values[wrong][0]:g}.")
     return values
 
 

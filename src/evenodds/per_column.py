@@ -6,7 +6,7 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from .arrays import Array, Mask
-from .exceptions import EvenOddsError
+from .exceptions import EvenOddsError, words_of
 
 LEAST_C = 1e-300  # the inverse of a strength of a penalty has to be a number
 _LEAST_PULL = 1e-100  # of an L1 part, that is one in any unit of the columns
@@ -26,7 +26,7 @@ def column_numbers(
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise EvenOddsError(f"{what} is not numeric: {error}") from None
+        raise EvenOddsError(f"{what} is not numeric: {words_of(error)}") from None
     if array.ndim == 0:
         array = np.full(n_columns, float(array))
     if array.shape != (n_columns,):

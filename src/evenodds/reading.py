@@ -17,7 +17,7 @@ from .data import Data, as_data, require_finite
 from .data.elsewhere import gathered
 from .data.scan import Scan
 from .exceptions import EvenOddsError
-from .labels import class_factors, combine_weights, encode_kept, encode_labels, require_two, row_offsets
+from .labels import class_factors, combine_weights, encode_kept, encode_labels, one_class, require_two, row_offsets
 from .table import is_all_numeric, is_frame, numeric_array, numeric_rows, require_same_order, require_some
 
 Numbers = tuple[Any, list[str] | None, NDArray[np.bool_] | None]
@@ -79,10 +79,7 @@ def _read_surveyed(
     labels[:] = rows.labels(n_jobs)
     counts, totals = rows.counts(n_jobs)
     if labels.size == 1 and classes is None:
-        raise EvenOddsError(
-            f"y holds one class only, {labels[0]!r} in all {int(counts.sum()):,} rows: two classes are needed. Check "
-            "the target column, or how the rows were filtered."
-        )
+        raise one_class(labels[0], int(counts.sum()))
     found, codes = encode_labels(labels, labels.size, classes)
     if two is not None:
         require_two(found, two)

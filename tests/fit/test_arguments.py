@@ -4,6 +4,7 @@ import datetime
 import decimal
 import fractions
 import inspect
+import re
 import warnings
 
 import matplotlib.pyplot as plt
@@ -33,6 +34,11 @@ VALUES = [
     *(np.random.default_rng(0), np.random.RandomState(0), SGD(epochs=2), "(intercept)", "a = b"),
 ]
 FITS = ({"C": 1.0}, {"firth": True}, {"C": 1.0, "l1_ratio": 1.0}, {"C": 1.0, "solver": SGD(epochs=2)})
+
+
+def numpys(text):
+    """How NumPy writes values, which is not how their owner does."""
+    return set(re.findall(r"np\.\w+\(|\barray\(|\bdtype\(", text))
 
 
 def parameters(function):
@@ -128,8 +134,10 @@ def wrong_of(asked, seed, n_values):
                     warnings.simplefilter("ignore")  # of the library's own, and of scikit-learn's about labels
                     warnings.simplefilter("error", RuntimeWarning)
                     call(value)
-            except EvenOddsError:
-                pass
+            except EvenOddsError as error:
+                theirs = "cv does not fit the data: " in str(error)  # scikit-learn's words are behind it
+                if not theirs and numpys(str(error)) - numpys(repr(value)):
+                    wrong.append(f"{where}({name}={value!r:.40}) shows what nobody wrote: {error!s:.100}")
             except Exception as error:  # whatever it is
                 wrong.append(f"{where}({name}={value!r:.40}): {type(error).__name__}: {error!s:.100}")
             plt.close("all")
@@ -148,3 +156,22 @@ def test_anything_in_the_place_of_an_argument_about_tables(tmp_path):
 def test_anything_in_the_place_of_an_argument_of_a_picture():
     # Weights near the end of what numbers can be have no picture.
     assert not wrong_of((one for one in picture_calls() if one[1] != "sample_weight"), 0, 8)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: path(X, TWO, Cs=[1.0, -1.0]),
+        lambda: LogisticRegressionCV(Cs=[-1.0]).fit(X, TWO),
+        lambda: LogisticRegressionCV(l1_ratios=np.array([0.5, 2.0])).fit(X, TWO),
+        lambda: LogisticRegression().partial_fit(X, TWO, classes=[0, 1]).partial_fit(X, TWO, classes=[0, 2]),
+        lambda: LogisticRegression().fit(X, TWO).partial_fit(X, TWO, classes=["a", "b"]),
+        lambda: LogisticRegression().fit(X[:1], ["a"]),
+        lambda: LogisticRegression().fit(X, np.array(["a"] * N)),
+    ],
+)
+def test_messages_show_values_as_their_owner_writes_them(call):
+    with pytest.raises(EvenOddsError) as caught:
+        call()
+    assert not numpys(str(caught.value))
+    assert "all 1 row" not in str(caught.value)

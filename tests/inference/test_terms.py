@@ -49,6 +49,31 @@ def design(frame, terms, intercept):
     )
 
 
+@pytest.mark.parametrize("seed", range(7))
+@pytest.mark.parametrize("labels", [("no", "yes"), ("a", "b", "c")])
+def test_products_are_asked_for_in_any_order(seed, labels):
+    frame, terms, intercept = draw(seed, labels)
+    terms = [*terms, "z:f:x"] if seed % 3 == 0 else terms
+    formula = f"y ~ {'1' if intercept else '0'} + {' + '.join(terms)}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollinearWarning)
+        model = fit_table(formula, frame, C=np.inf)
+        result = infer(model, frame)
+    for name in [*model.design_.columns_of, *result.names]:
+        for order in itertools.permutations(name.split(":")):
+            other = ":".join(order)
+            for asked in (other, f"`{other}` = 0"):
+                try:
+                    expected = result.test(name)
+                except EvenOddsError:  # of a column that is aliased
+                    continue
+                found = result.test(asked)
+                assert (found.statistic, found.df) == (expected.statistic, expected.df)
+    for unknown in ("x:none", "none:f", "f:x:none"):
+        with pytest.raises(EvenOddsError, match=f"no coefficient '{unknown}'"):
+            result.test(f"{unknown} = 0")
+
+
 def log_likelihood(X, y):
     if X.shape[1] == 0:
         return -len(y) * np.log(2)

@@ -365,7 +365,7 @@ BAD = [
     ({"Cs": [1, np.nan]}, "Each C"),
     ({"Cs": [1, np.inf]}, "Each C"),
     ({"Cs": []}, "Cs is a list"),
-    ({"Cs": "many"}, "Cs is not numeric"),
+    ({"Cs": "many"}, "Cs is a list of numbers"),
     ({"penalty_factor": [1, 2]}, "penalty_factor has shape"),
     ({"penalty_factor": {"z": 1}}, "column numbers"),
     ({"penalty_factor": [0, 0, 0, 0]}, "nothing|anything to tell"),

@@ -20,7 +20,7 @@ from .formula import Formula, is_formula, left_side, parsed
 from .learning import all_columns, learnt
 from .rows import DesignRows
 from .scanned import Scanned, encoded, learn_all, of_tables
-from .terms import Factor, Number, Part, Term
+from .terms import Factor, Number, Part, Term, other_orders
 
 
 def learn(
@@ -97,5 +97,6 @@ __all__ = [
     "learn_all",
     "left_side",
     "of_tables",
+    "other_orders",
     "parsed",
 ]

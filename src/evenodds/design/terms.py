@@ -7,7 +7,7 @@ coding), or for all of them where nothing else in the model makes up for the ref
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from ..exceptions import EvenOddsError
 from ..naming import is_called, nearest
 from .columns import Codes, Level
 from .expressions import PARTS, Expression
+
+_MOST_ORDERED = 6  # parts of a product that may be named in any order: of more these are too many
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,12 @@ def block_shape(block: Sequence[Part], atoms: Sequence[Atom]) -> tuple[int, int]
 
 
 def block_names(block: Sequence[Part], atoms: Sequence[Atom]) -> list[str]:
-    """The names of a block's columns: numbers change slowest, and the first factor fastest."""
+    """The names of a block's columns."""
+    return [":".join(parts) for parts in _block_parts(block, atoms)]
+
+
+def _block_parts(block: Sequence[Part], atoms: Sequence[Atom]) -> list[tuple[str, ...]]:
+    """What a block's columns are products of: numbers change slowest, and the first factor fastest."""
     numbers, factors = _split(block, atoms)
     found = []
     order = [part.atom for part in block]
@@ -159,8 +166,19 @@ def block_names(block: Sequence[Part], atoms: Sequence[Atom]) -> list[str]:
                 **dict(zip([part.atom for part, _ in numbers], some, strict=True)),
                 **dict(zip([part.atom for part, _ in factors], levels, strict=True)),
             }
-            found.append(":".join(by_atom[atom] for atom in order))
+            found.append(tuple(by_atom[atom] for atom in order))
     return found
+
+
+def other_orders(terms: Sequence[Term], atoms: Sequence[Atom], text: str) -> dict[str, str]:
+    """The names of the products that a text may ask for, terms and columns, by what they are called in other orders."""
+    found: dict[str, str] = {}
+    for term in terms:
+        of_columns = [(":".join(parts), parts) for block in term.blocks for parts in _block_parts(block, atoms)]
+        for name, parts in [(term.name, tuple(atoms[k].name for k in term.members)), *of_columns]:
+            if 1 < len(parts) <= _MOST_ORDERED and all(part in text for part in parts):
+                found |= {":".join(order): name for order in permutations(parts)}
+    return {other: name for other, name in found.items() if other != name}
 
 
 Cell = tuple[tuple[tuple[int, int], ...], frozenset[tuple[int, Level]]]  # columns of numbers, and levels of factors

@@ -19,7 +19,7 @@ from .certain import signs_of
 from .factored import distance
 from .problem import Problem, fingerprint
 from .profile import constrained_maximum, maxima, require_lower
-from .terms import bends_of, terms_of
+from .terms import bends_of, products_of, terms_of
 from .wide import LowRank, wide_term
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def chi_squared(statistic: float, df: int, hypothesis: str) -> TestResult:
 def wald(result: "Inference", restrictions: str) -> TestResult:
     """Wald's test of linear restrictions, given as text."""
     if isinstance(result.theta_covariance, LowRank) and isinstance(restrictions, str):
-        terms = terms_of(result)
-        own = terms.get(restrictions, terms.get(_unquoted(restrictions), []))
+        terms, name = terms_of(result), restrictions if restrictions in terms_of(result) else _unquoted(restrictions)
+        own = terms.get(_in_other_orders(name, result).get(name, name), [])
         columns = np.array(own, dtype=np.intp)
         se = result.se.reshape(-1, len(result.names))[:, columns[result.problem.estimated[columns]]]
         if se.size and not np.isnan(se).any():
@@ -208,7 +208,10 @@ def _parse(text: str, result: "Inference") -> tuple[Array, Array]:
     terms = {name: columns for name, columns in terms_of(result).items() if name not in names}
     bends = {name: rows for name, (_, rows) in bends_of(result).items() if name not in names}
     # Of more than two classes the baseline is for the words of an error.
-    tokens = _tokens(text, (*names, *terms, *bends), result.baseline if problem.several else None)
+    known = dict.fromkeys((*names, *terms, *bends))
+    others = {other: name for other, name in _in_other_orders(text, result).items() if other not in known}
+    tokens = _tokens(text, (*known, *others), result.baseline if problem.several else None)
+    tokens = [f"`{others[token[1:]]}" if token[:1] == "`" and token[1:] in others else token for token in tokens]
     for token in tokens:
         problem.require_one_meaning(token.removeprefix("`"))
     rows: list[Array] = []
@@ -229,6 +232,16 @@ def _parse(text: str, result: "Inference") -> tuple[Array, Array]:
     if not np.isfinite(table).all():
         raise EvenOddsError(f"The restriction {text!r} holds a number that is larger than numbers go.")
     return table[:, : len(problem.keys)], -table[:, -1]
+
+
+def _in_other_orders(text: str, result: "Inference") -> dict[str, str]:
+    """The names of products that a text may ask for by their parts in other orders, by these; of classes as well."""
+    if not isinstance(text, str) or ":" not in text:
+        return {}
+    found = products_of(result, text)
+    labels = result.problem.listed if result.problem.several else ()
+    columns = [(other, name) for other, name in found.items() if name in result.names]
+    return {f"{other}[{label}]": f"{name}[{label}]" for other, name in columns for label in labels} | found
 
 
 def _of_term(name: str, equation: Sequence[str], columns: Sequence[int], problem: Problem) -> list[Array]:
@@ -276,7 +289,7 @@ def _tokens(text: str, names: Sequence[str], baseline: object) -> list[str]:
     # A number is a number, and blanks are no part of a name, but between backticks.
     there = [name for name in names if name in text and name == name.strip() != "" and not re.fullmatch(number, name)]
     plain = sorted(there, key=len, reverse=True)
-    known = "|".join(rf"{re.escape(name)}(?![\w.\[])" for name in plain) or r"(?!)"
+    known = "|".join(rf"{re.escape(name)}(?![\w.\[:])" for name in plain) or r"(?!)"
     pattern = re.compile(rf"\s*(?:({known})|`([^`]*)`|({number})(?![\w.])|([-+*/=,])|([^\s*/=,+-]+))")
     tokens, at = [], 0
     while text[at:].strip():

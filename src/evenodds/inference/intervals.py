@@ -53,6 +53,7 @@ def intervals(result: Inference, terms: Sequence[str] | None) -> dict[str, Any]:
     wanted = problem.keys if terms is None else [terms] if isinstance(terms, str) else terms
     if not np.iterable(wanted):
         raise EvenOddsError(f"terms is a name, or a list of them, got {terms!r}.")
+    wanted = wanted.tolist() if isinstance(wanted, np.ndarray) else wanted
     places = [j for name in wanted for j in places_of(problem, name)]
     if problem.penalised:
         raise EvenOddsError("A ridge fit has no likelihood to profile: fit with C=inf, or with firth=True.")

@@ -40,9 +40,16 @@ def require_overall(at: object) -> None:
 
 def number_at(name: object, value: object) -> float:
     """A value that a column is held at."""
-    if not isinstance(value, float | int | np.number | np.bool_) or not np.isfinite(value):
-        raise EvenOddsError(f"at[{name!r}] is a number, got {value!r}.")
-    return float(value)
+    wrong = EvenOddsError(f"at[{name!r}] is a number, got {value!r}.")
+    if not isinstance(value, float | int | np.number | np.bool_):
+        raise wrong
+    try:
+        number = float(value)
+    except (OverflowError, TypeError):  # integers go further, and NumPy's complex numbers are its numbers too
+        raise wrong from None
+    if not np.isfinite(number):
+        raise wrong
+    return number
 
 
 def known_columns(result: "Inference") -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.linalg
 
 from ..arrays import Array
+from ..design import other_orders
 from ..exceptions import EvenOddsError, is_one_of
 from .factored import distance
 from .problem import Problem
@@ -33,6 +34,12 @@ def terms_of(result: "Inference") -> dict[str, list[int]]:
     if design is None:
         return {name: [first + j] for j, name in enumerate(result.names[first:])}
     return {name: [first + j for j in columns] for name, columns in design.columns_of.items()}
+
+
+def products_of(result: "Inference", text: str) -> dict[str, str]:
+    """The products that a text may ask for, by what they are called in other orders than the model's; see there."""
+    design = getattr(result.model, "design_", None)
+    return {} if design is None else other_orders(design.terms, design.atoms, text)
 
 
 def bends_of(result: "Inference") -> dict[str, tuple[str, Array]]:
