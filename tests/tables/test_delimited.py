@@ -453,3 +453,48 @@ def test_kept_cells_are_those_that_were_written(rows):
     csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([["x", "y", "z"], *rows])
     kept = Delimited(text.getvalue().encode(), Spelling(separator=",")).verbatim()
     assert np.array(kept.to_pandas(), dtype=object).tolist() == rows
+
+
+TITLES = ["Report of 2024{}", "Report of 2024", "{}Report", "Report{}\n{}", "Report\n\nTaken at noon", "\nReport\n\n"]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("title", TITLES)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_title_above_three_names_is_left_out(separator, title, end):
+    """As spreadsheets save it, with cells to its right or without; by the same table that has none."""
+    rng = random.Random(separator + title)
+    many = rng.randint(3, 6)
+    empty = separator * (many - 1)
+    rows = [[f"name{k}" for k in range(many)], *([f"{rng.random():.3f}" for _ in range(many)] for _ in range(20))]
+    for row in rows[1:]:
+        row[1] = rng.choice(["Genève", "two\nlines", f"a{separator}b", "no"])
+    out = io.StringIO()
+    csv.writer(out, delimiter=separator, lineterminator=end).writerows(rows)
+    table = out.getvalue()
+    above = title.format(empty, empty).replace("\n", end) + end
+    plain, titled = Delimited(table.encode()), Delimited((above + table).encode())
+    assert titled.names == plain.names == rows[0]
+    assert titled.table(titled.names).equals(plain.table(plain.names))
+    assert any("is taken for a title" in note for note in titled.notes)
+    assert not any("title" in note for note in plain.notes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "text\nhello, my, friend\nyes, it, is\n",  # one column, of text that holds commas
+        "x\n1,2,3\n4,5,6\n",  # numbers are no names
+        "x,,\na,b,c\nd,e,f\n",  # names are missing, and no row has a number
+        "Report\na,b,c\n1,2\n3,4,5\n",  # rows are not alike
+        "Report\nx,y\n1,2\n3,4\n",  # two names may be two rows of one column
+    ],
+)
+def test_what_may_be_a_table_of_its_own_has_no_title(text):
+    try:
+        found = Delimited(text.encode())
+        found.table(found.names)
+    except NotRead:
+        return
+    assert not any("title" in note for note in found.notes)
+    assert found.names[0] in text.splitlines()[0]

@@ -212,6 +212,8 @@ class Delimited:
             words.append("with decimal commas")
         if words:
             yield f"Read {', '.join(words)}."
+        if self._dialect.title:
+            yield f"{shown(self._dialect.title)} above the names of the columns is taken for a title, and left out."
         if self._cells.left_out:
             yield "Lines that begin with # and have not as many cells as others are left out."
         if is_row(self._dialect.names, self._sample):

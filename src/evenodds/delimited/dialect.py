@@ -1,5 +1,7 @@
 """How a delimited file is laid out, seen from its first rows: what is above the header, separator, quotes, names.
 
+A title above the header is left out where it cannot be the header: see `_titles`.
+
 The separator is the one by which all rows have as many cells as the header. Where two do, nobody knows which is meant.
 """
 
@@ -7,7 +9,9 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import Any
 
 from ..exceptions import EvenOddsError
@@ -16,6 +20,7 @@ from .spelling import MISSING_TEXTS, Habit, Spelling, shown
 
 _SAMPLE = 1 << 18  # bytes that are looked at
 _ROWS = 500  # and rows of them
+_BLANK = " \t\r\n,;|"
 SEPARATORS = ("\t", ";", ",", "|")
 # Quotes: doubled within quotes; after spaces, too; or escaped by a backslash.
 QUOTES = ("doubled", "spaced", "escaped")
@@ -35,6 +40,7 @@ class Dialect:
     start : the byte at which the rows begin
     line : the number of the line at which they begin, counted from 1
     no_header : whether the names are made up
+    title : what stands above the names and is no part of the table, but for comments
     """
 
     separator: str
@@ -43,6 +49,7 @@ class Dialect:
     start: int
     line: int
     no_header: bool = False
+    title: str = ""
 
     def is_comment(self, row: Sequence[str]) -> bool:
         """Whether a row is a line that begins with #, and is no row of the table."""
@@ -94,8 +101,11 @@ def dialect_of(data: Bytes, spelling: Spelling) -> Dialect:
     above, header, named = _above(text, spelling.no_header)
     if not text[len(above) :].strip() and not header:
         raise NotRead("is empty.")
+    given = spelling.character or named
+    titles = "" if spelling.no_header or header else _titles(text[len(above) :], given, whole)
+    above += titles
     body = header + text[len(above) :]
-    given = spelling.character or named or _usual(body, spelling.habit, whole)
+    given = given or _usual(body, spelling.habit, whole)
     layouts = {(sep, quotes): _rows(body, sep, quotes, whole) for sep, quotes in _possible(body, given)}
     separator, quotes = _chosen(layouts, given, body)
     lines = _Lines(body)
@@ -113,7 +123,7 @@ def dialect_of(data: Bytes, spelling: Spelling) -> Dialect:
     else:
         names, skipped = _names(head, title, rows[1:]), above + body[len(header) : lines.characters]
     line = 1 + len(io.StringIO(skipped, newline="").readlines())
-    return Dialect(separator, quotes, names, len(skipped.encode()), line, no_header)
+    return Dialect(separator, quotes, names, len(skipped.encode()), line, no_header, titles.strip(_BLANK))
 
 
 def _above(text: str, no_header: bool) -> tuple[str, str, str]:
@@ -136,6 +146,28 @@ def _above(text: str, no_header: bool) -> tuple[str, str, str]:
             return above, title if is_header else "", separator
         above += line
     return above, "", separator
+
+
+def _titles(text: str, given: str, whole: bool) -> str:
+    """The lines of a title above the header, as spreadsheets have: with one cell at the most.
+
+    Only where below them is a header of three names or more, and as many cells in all rows, some of which are numbers.
+    """
+    for separator in (given,) if given else SEPARATORS:
+        lines, rows, ends = _Lines(text), [], []
+        with suppress(csv.Error):
+            for row in islice(reader(iter(lines), separator, "doubled"), _ROWS):
+                rows.append(row)
+                ends.append(lines.characters)
+        if not whole and len(rows) < _ROWS:  # the sample may end within the last one
+            del rows[-1:]
+        above = list(takewhile(lambda row: sum(bool(cell.strip()) for cell in row) <= 1, rows))
+        names, *body = [row for row in rows[len(above) :] if not is_blank(row)] or [[]]
+        named = len(names) > 2 and all(name.strip() and not is_number(name) for name in names)
+        alike = len(body) > 1 and all(len(row) == len(names) for row in body)
+        if any(map(any, above)) and named and alike and any(is_number(cell) for row in body for cell in row):
+            return text[: ends[len(above) - 1]]
+    return ""
 
 
 def _alike(header: str, line: str, separator: str) -> bool:
